@@ -1,0 +1,44 @@
+# One line a job; `make` alone lists them. STACK chooses the stack, as in `make local STACK=pr-12`.
+STACK ?= local
+SHELL := bash
+IN_VENV = . .venv/bin/activate &&
+
+.DEFAULT_GOAL := help
+.PHONY: help setup local manage repair clean test test-unit test-setup check format lock
+
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, images
+	@python3 tools/setup.py local --stack $(STACK)
+
+local: setup ## Brings the local stack up and says where the site is
+	@$(IN_VENV) pulumi up --stack $(STACK) --yes --skip-preview && python -m infra.local.ready $(STACK)
+
+manage: ## Runs a management command in the web container: make manage ARGS=createsuperuser
+	@$(IN_VENV) python -m infra.local.manage $(STACK) $(ARGS)
+
+repair: ## Mends what a killed `pulumi` left behind; then `make local`
+	@$(IN_VENV) python -m infra.local.repair $(STACK)
+
+clean: ## Removes this project's images; containers and data stay
+	@$(IN_VENV) python -m infra.local.clean
+
+test-setup:
+	@python3 tools/setup.py test --stack $(STACK)
+
+test: test-setup check ## Runs every test, after setting up what they need
+	@$(IN_VENV) pytest
+
+test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine
+	@python3 tools/setup.py unit
+	@$(IN_VENV) pytest -m "not docker and not engine and not browser"
+
+check: ## Lints, checks formatting and types
+	@$(IN_VENV) ruff check . && ruff format --check . && mypy
+
+format: ## Formats the code
+	@$(IN_VENV) ruff format . && ruff check --fix .
+
+lock: ## Pins all dependencies anew, with hashes
+	@$(IN_VENV) tools/lock

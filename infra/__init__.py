@@ -1,0 +1,1 @@
+"""The Pulumi program: one Django image, two homes."""

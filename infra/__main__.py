@@ -1,0 +1,21 @@
+"""The story: settings, then what the app needs, then the release step, then the web. The same on every platform."""
+
+from importlib import import_module
+
+from infra.environment import AppEnvironment, SecretKey
+from infra.outputs import export_outputs
+from infra.settings import Settings
+
+settings = Settings.load()  # every setting checked, or one error that lists all that is wrong
+platform = import_module(f"infra.{settings.platform}.parts")
+platform.preflight(settings)  # the machine or account checked, before anything is made
+
+image = platform.AppImage("image", settings)
+network = platform.Network("network", settings)
+address = platform.Address("address", settings, network)
+database = platform.Database("database", settings, network)
+media = platform.MediaStorage("media", settings, network)
+environment = AppEnvironment.of(settings, address, database, media, SecretKey("secret-key"))
+release = platform.Release("release", settings, network, image, environment)
+web = platform.Web("web", settings, network, address, image, environment, after=release)
+export_outputs(address, image, environment, release)

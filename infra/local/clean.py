@@ -1,0 +1,28 @@
+"""Removes the images that this project built, and the stand-ins for official ones. Containers and data stay.
+
+Run by `make clean`. An image that a container still uses stays, too, and is named.
+"""
+
+from docker.errors import APIError
+
+from infra.local import stack as here
+from infra.local.labels import STAND_IN
+
+
+def main() -> None:
+    """Prints what was removed and what stayed."""
+    client = here.engine()
+    own = client.images.list(filters={"reference": f"{here.project_name()}/*"})
+    stand_ins = client.images.list(filters={"label": f"{STAND_IN}=true"})
+    for image in {image.id: image for image in [*own, *stand_ins]}.values():
+        for name in image.tags or [image.id or ""]:
+            try:
+                client.images.remove(name)
+            except APIError as error:
+                print(f"kept    {name}: {error.explanation}")
+            else:
+                print(f"removed {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""PostgreSQL in a container, its data in a volume."""
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+import pulumi_random as random
+
+from infra.dsn import DatabaseURL
+from infra.local.labels import label_args
+from infra.local.network import Network
+from infra.programs import program
+from infra.settings import Settings
+
+USER = NAME = "app"
+PORT = 5432
+VERSION_LABEL = "django-stack.postgres-version"
+
+
+class Database(pulumi.ComponentResource):
+    """PostgreSQL of `postgres-version`, published on 127.0.0.1:`database-port`.
+
+    Exposes `url` (for the app), `host_url` (for this machine), both known only once the server takes the password,
+    and `identity`, the container's id.
+    """
+
+    def __init__(
+        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("django-stack:local:Database", name, None, opts)
+        password = random.RandomPassword(
+            f"{name}-password", length=32, special=False, opts=pulumi.ResourceOptions(parent=self)
+        )
+        image = docker.RemoteImage(
+            f"{name}-image",
+            name=settings.postgres_image,
+            keep_locally=True,  # other stacks and projects use it too
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        volume = docker.Volume(
+            f"{name}-data",
+            name=f"{settings.prefix}-database",
+            labels=label_args(settings, **{VERSION_LABEL: str(settings.postgres_version)}),
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=settings.keep_data),
+        )
+        container = docker.Container(
+            name,
+            name=f"{settings.prefix}-database",
+            image=image.image_id,
+            envs=[
+                f"POSTGRES_DB={NAME}",
+                pulumi.Output.concat("POSTGRES_PASSWORD=", password.result),
+                f"POSTGRES_USER={USER}",
+            ],
+            volumes=[{"volume_name": volume.name, "container_path": "/var/lib/postgresql/data"}],
+            network_mode="bridge",
+            networks_advanced=[{"name": network.name, "aliases": ["database"]}],
+            ports=[{"internal": PORT, "external": settings.database_port, "ip": "127.0.0.1"}],
+            labels=label_args(settings),
+            healthcheck={
+                # Over TCP: at first boot the image's own set-up server listens on the socket only.
+                "tests": ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", USER, "-d", NAME],
+                "interval": "1s",
+                "timeout": "3s",
+                "retries": 60,
+                "start_period": "1m0s",
+            },
+            wait=True,
+            wait_timeout=120,
+            restart="unless-stopped",
+            destroy_grace_seconds=30,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                delete_before_replace=True,
+                # A container that was made but didn't come up is otherwise taken for good at the next update.
+                replace_on_changes=["*"],
+            ),
+        )
+        # A kept volume has the password of its own first boot; the server's local socket trusts us to set ours.
+        takes_password = command.local.Command(
+            f"{name}-takes-password",
+            create=program("infra.local.set_password"),
+            stdin=pulumi.Output.json_dumps(
+                {"container": container.id, "user": USER, "database": NAME, "password": password.result}
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+        def url(host: str, port: int) -> pulumi.Output[str]:
+            return pulumi.Output.secret(
+                pulumi.Output.all(password.result, takes_password.id).apply(
+                    lambda known: str(DatabaseURL(USER, known[0], host, port, NAME))
+                )
+            )
+
+        self.url = url("database", PORT)
+        self.host_url = url("127.0.0.1", settings.database_port)
+        self.identity: pulumi.Output[str] = container.id
+        self.register_outputs({"url": self.url, "host_url": self.host_url, "identity": self.identity})

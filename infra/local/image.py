@@ -1,0 +1,34 @@
+"""The app's image, built by the Docker engine on this machine."""
+
+import pulumi
+import pulumi_docker as docker
+
+from infra.content import PLATFORM, content_hash
+from infra.settings import Settings
+
+
+class AppImage(pulumi.ComponentResource):
+    """Builds the folder `app-path` once per content.
+
+    Exposes `name` (repository:hash of the content) and `id`, the image ID: a container that's given a tag instead
+    would be replaced at each update (pulumi-docker #325).
+    """
+
+    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("django-stack:local:AppImage", name, None, opts)
+        build_args = {"PYTHON_IMAGE": settings.python_image}
+        self.name = f"{settings.project}/{settings.stack}:{content_hash(settings.app_path, build_args)[:12]}"
+        image = docker.Image(
+            name,
+            image_name=self.name,
+            skip_push=True,
+            build={
+                "context": str(settings.app_path),
+                "dockerfile": str(settings.app_path / "Dockerfile"),
+                "args": build_args,
+                "platform": PLATFORM,
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.id: pulumi.Output[str] = image.repo_digest
+        self.register_outputs({"name": self.name, "id": self.id})

@@ -1,0 +1,62 @@
+"""Makes the media bucket on the local S3 server and says who may read it. Run by local.Command; can be repeated.
+
+Request: {endpoint_url, region, access_key, secret_key, bucket, public: bool}
+"""
+
+import json
+import sys
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.programs import request
+
+
+def main() -> None:
+    """Exits non-zero with the server's own words when the bucket can't be made."""
+    asked = request()
+    bucket = asked["bucket"]
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=asked["endpoint_url"],
+        region_name=asked["region"],
+        aws_access_key_id=asked["access_key"],
+        aws_secret_access_key=asked["secret_key"],
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            connect_timeout=5,
+            read_timeout=10,
+            retries={"max_attempts": 5},
+        ),
+    )
+    try:
+        if bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
+            s3.create_bucket(Bucket=bucket)
+        if asked["public"]:
+            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(public_read_policy(bucket)))
+        else:
+            s3.delete_bucket_policy(Bucket=bucket)
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"The S3 server did not make the bucket {bucket}: {error}")
+
+
+def public_read_policy(bucket: str) -> dict[str, object]:
+    """The bucket policy with which everybody may read objects, and nothing else."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "PublicRead",
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": ["s3:GetObject"],
+                "Resource": [f"arn:aws:s3:::{bucket}/*"],
+            }
+        ],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Runs a Django management command in the stack's web container: manage.py STACK COMMAND [ARGUMENTS]
+
+Over mounted source the container runs as this machine's user, so the files that makemigrations writes belong to them.
+"""
+
+import os
+import sys
+
+from infra.local import stack as here
+
+
+def main() -> None:
+    """Becomes `docker exec`, which hands on the terminal and the exit status."""
+    stack, *arguments = sys.argv[1:]
+    if not arguments:
+        sys.exit("Which command? For example: make manage ARGS=createsuperuser")
+    web = here.web(here.engine(), stack)
+    terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+    os.execvp("docker", ["docker", "exec", "--interactive", *terminal, web.id or "", "python", "manage.py", *arguments])
+
+
+if __name__ == "__main__":
+    main()

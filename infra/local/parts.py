@@ -1,0 +1,11 @@
+"""The parts of the local platform, under the names that the story in infra/__main__.py uses."""
+
+from infra.local.database import Database
+from infra.local.image import AppImage
+from infra.local.network import Address, Network
+from infra.local.preflight import preflight
+from infra.local.release import Release
+from infra.local.storage import MediaStorage
+from infra.local.web import Web
+
+__all__ = ["Address", "AppImage", "Database", "MediaStorage", "Network", "Release", "Web", "preflight"]

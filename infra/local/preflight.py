@@ -1,0 +1,113 @@
+"""What the local platform needs of this machine, checked before anything is made."""
+
+import errno
+import os
+import socket
+from typing import Any
+
+import docker
+import pulumi
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from infra.local import labels
+from infra.local.database import VERSION_LABEL
+from infra.settings import Settings
+
+
+def preflight(settings: Settings) -> None:
+    """Asks the Docker engine once. Raises `pulumi.RunError` that lists all that stands in the stack's way."""
+    try:
+        engine = docker.from_env(timeout=30)
+        engine.ping()
+    except DockerException as error:
+        raise pulumi.RunError(_unreachable(error)) from None
+    errors = [*_ports(engine, settings), *_images(engine, settings), *_data(engine, settings)]
+    if errors:
+        raise pulumi.RunError(
+            f"Stack {settings.stack} can't be made on this machine, nothing was changed.\n"
+            + "\n".join(f"  - {error}" for error in errors)
+        )
+
+
+def _unreachable(error: Exception) -> str:
+    where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if "Permission denied" in str(error):
+        fix = "your user may not use it; add it to the group docker (sudo usermod -aG docker $USER) and log in again"
+    else:
+        fix = "start Docker Desktop, or the service (sudo systemctl start docker), or set DOCKER_HOST to where it runs"
+    return f"No Docker engine answers at {where}, nothing was changed. Fix: {fix}."
+
+
+def _ports(engine: docker.DockerClient, settings: Settings) -> list[str]:
+    ours = labels.labels(settings)
+    holders: dict[int, Any] = {}
+    for container in engine.containers.list():
+        for bindings in container.ports.values():
+            for binding in bindings or []:
+                holders[int(binding["HostPort"])] = container
+    wanted = {"web-port": settings.web_port, "database-port": settings.database_port}
+    if settings.media == "s3" and not settings.storage_dsn:
+        wanted["media-port"] = settings.media_port
+    errors = []
+    for key, port in wanted.items():
+        holder = holders.get(port)
+        if holder is not None:
+            if ours.items() <= holder.labels.items():
+                continue
+            who = f"the container {holder.name}"
+        elif _is_free(port):
+            continue
+        else:
+            who = "another program on this machine"
+        errors.append(
+            f"{key} is {port}, and {who} holds that port. Fix: stop it, or "
+            f"pulumi config set -s {settings.stack} {key} {port + 1}"
+        )
+    return errors
+
+
+def _is_free(port: int) -> bool:
+    """Whether 127.0.0.1:port can be listened on; a port that only root may use is the engine's own business."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+    return True
+
+
+def _images(engine: docker.DockerClient, settings: Settings) -> list[str]:
+    wanted = {"postgres-image": settings.postgres_image, "python-image": settings.python_image}
+    if settings.media == "s3" and not settings.storage_dsn:
+        wanted["s3-image"] = settings.s3_image
+    errors = []
+    for key, name in wanted.items():
+        try:
+            engine.images.get(name)
+        except ImageNotFound:
+            try:
+                engine.images.get_registry_data(name)
+            except (APIError, NotFound, OSError) as error:
+                reason = getattr(error, "explanation", None) or str(error)
+                errors.append(
+                    f"{key} is {name}, which is neither on this machine nor to be had from its registry ({reason}). "
+                    f"Fix: check the name, log in to the registry (docker login), or run `make setup`, which "
+                    f"builds the default images where no registry is reached"
+                )
+    return errors
+
+
+def _data(engine: docker.DockerClient, settings: Settings) -> list[str]:
+    name = f"{settings.prefix}-database"
+    try:
+        volume = engine.volumes.get(name)
+    except NotFound:
+        return []
+    made_by = (volume.attrs.get("Labels") or {}).get(VERSION_LABEL)
+    if made_by in {None, str(settings.postgres_version)}:
+        return []
+    return [
+        f"postgres-version is {settings.postgres_version}, and the volume {name} holds data of PostgreSQL {made_by}. "
+        f"Fix: pulumi config set -s {settings.stack} postgres-version {made_by}, or move the data (docs/data.md)"
+    ]

@@ -1,0 +1,73 @@
+"""The release step: migrate and the like, in a one-off container of the new image, before the web moves to it."""
+
+import hashlib
+
+import pulumi
+import pulumi_command as command
+
+from infra.environment import AppEnvironment
+from infra.local.image import AppImage
+from infra.local.labels import labels
+from infra.local.network import Network
+from infra.local.storage import media_volumes
+from infra.programs import program
+from infra.settings import Settings
+
+
+class Release(pulumi.ComponentResource):
+    """Runs `release-commands` when the image, the environment, the commands or the database's identity changed.
+
+    A command that fails, or all of them taking longer than `release-timeout`, fails the update; since nothing is
+    recorded then, the next update runs the release again. Exposes `log`, a secret.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        network: Network,
+        image: AppImage,
+        environment: AppEnvironment,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("django-stack:local:Release", name, None, opts)
+        self.log: pulumi.Output[str] = pulumi.Output.from_input("")
+        if settings.release_commands:
+            asked = {
+                "image": image.id,
+                "environment": environment.variables,
+                "commands": list(settings.release_commands),
+            }
+            release = command.local.Command(
+                name,
+                create=program("infra.local.run_release"),
+                update="exit 0",  # what isn't a trigger (the time-out, say) is no reason to run again
+                stdin=pulumi.Output.json_dumps(
+                    {
+                        **asked,
+                        "name": f"{settings.prefix}-release",
+                        "network": network.name,
+                        "volumes": {
+                            volume["volume_name"]: volume["container_path"] for volume in media_volumes(settings)
+                        },
+                        "labels": labels(settings),
+                        "timeout": settings.release_timeout,
+                        "secrets": sorted(environment.secret),
+                    }
+                ),
+                triggers=[_fingerprint({**asked, "database": environment.database.identity})],
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    # The plugin takes neither for a secret by itself.
+                    additional_secret_outputs=["stdout", "stderr"],
+                ),
+            )
+            self.log = release.stdout
+        self.register_outputs({"log": self.log})
+
+
+def _fingerprint(asked: dict[str, object]) -> pulumi.Output[str]:
+    """64 hex digits that stand for `asked`; a secret, for a short secret could be guessed from them."""
+    return pulumi.Output.secret(
+        pulumi.Output.json_dumps(asked, sort_keys=True).apply(lambda text: hashlib.sha256(text.encode()).hexdigest())
+    )

@@ -1,0 +1,77 @@
+"""Mends what a killed `pulumi` left behind, so that the next `pulumi up` goes through: repair.py STACK
+
+It lifts the stack's lock, removes containers and networks of the stack that the state doesn't know (never a volume),
+takes half-made resources off the books, and builds an image again that is gone.
+"""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import docker
+from docker.errors import APIError, ImageNotFound
+
+from infra.local import stack as here
+
+
+def main() -> None:
+    """Exit status of the first step that fails."""
+    (stack,) = sys.argv[1:]
+    client = here.engine()
+    pulumi("cancel", "--yes", "--stack", stack, check=False)
+    remove_orphans(client, stack, state(stack))
+    pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack)
+    rebuild_images(client, stack, state(stack))
+    print("Repaired. Now: make local" + ("" if stack == "local" else f" STACK={stack}"))
+
+
+def pulumi(*arguments: str, check: bool = True) -> None:
+    """Runs pulumi and ends this program with its exit status when it fails and `check` is true."""
+    done = subprocess.run(["pulumi", *arguments], check=False)
+    if check and done.returncode != 0:
+        sys.exit(done.returncode)
+
+
+def state(stack: str) -> list[dict[str, Any]]:
+    """The resources in the stack's state, as `pulumi stack export` gives them."""
+    done = subprocess.run(
+        ["pulumi", "stack", "export", "--stack", stack], check=False, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+    resources: list[dict[str, Any]] = json.loads(done.stdout)["deployment"].get("resources") or []
+    return resources
+
+
+def remove_orphans(client: docker.DockerClient, stack: str, resources: list[dict[str, Any]]) -> None:
+    """Removes the stack's containers and networks that `resources` doesn't know."""
+    known = {resource.get("id") for resource in resources}
+    labelled = here.filters(stack)
+    for container in client.containers.list(all=True, filters=labelled):
+        if container.id not in known:
+            print(f"removing the container {container.name}, which the state doesn't know")
+            container.remove(force=True, v=True)
+    for network in client.networks.list(filters=labelled):
+        if network.id not in known:
+            print(f"removing the network {network.name}, which the state doesn't know")
+            try:
+                network.remove()
+            except APIError as error:
+                sys.exit(f"The network {network.name} can't be removed: {error.explanation}")
+
+
+def rebuild_images(client: docker.DockerClient, stack: str, resources: list[dict[str, Any]]) -> None:
+    """Has pulumi build the images that the state knows and the engine doesn't: by itself it wouldn't notice."""
+    for resource in resources:
+        if resource["type"] != "docker:index/image:Image":
+            continue
+        try:
+            client.images.get(resource["outputs"]["repoDigest"])
+        except ImageNotFound:
+            print(f"building {resource['outputs']['imageName']} again, which is gone from the engine")
+            pulumi("up", "--yes", "--skip-preview", "--stack", stack, "--target-replace", resource["urn"])
+
+
+if __name__ == "__main__":
+    main()

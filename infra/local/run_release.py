@@ -1,0 +1,191 @@
+"""Runs the release commands in one-off containers and tells the truth about how they ended. Run by local.Command.
+
+Request: {image: id, environment: {name: value}, secrets: [names], commands: [command lines], name, network,
+volumes: {name: path}, labels: {name: value}, timeout: seconds for all commands together}
+
+Whatever happens to this program, no container is left: it removes its own at the end, on SIGINT, SIGTERM and time-out
+and when the `pulumi` above it is gone; and a watchdog in a session of its own does so when SIGKILL ended this program.
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import deque
+from types import FrameType
+from typing import IO, Any
+
+import docker
+import psutil
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from docker.types import LogConfig
+
+from infra.dsn import secret_parts
+from infra.local.labels import RUN
+from infra.programs import request
+
+TAIL = 20
+
+
+class ReleaseError(Exception):
+    """A release that failed; the message says which command, how, and what to do."""
+
+
+def main() -> None:
+    """Exit status 0 when every command ended with 0, else 1 with the reason on standard error."""
+    if sys.argv[1:2] == ["watchdog"]:
+        return watch(sys.argv[2])
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _end)
+    asked = request()
+    try:
+        ReleaseRun(asked).run()
+    except ReleaseError as error:
+        sys.exit(
+            f"{error}\nThe web version that was running keeps serving; the next `pulumi up` runs the release again."
+        )
+    return None
+
+
+class ReleaseRun:
+    """One run of the release commands of one stack."""
+
+    def __init__(self, asked: dict[str, Any]) -> None:
+        self.asked = asked
+        self.deadline = time.monotonic() + asked["timeout"]
+        self.engine = docker.from_env()
+        self.run_id = uuid.uuid4().hex
+        self.above = _programs_above()
+        self.secrets = [part for name in asked["secrets"] for part in secret_parts(asked["environment"][name])]
+
+    def run(self) -> None:
+        """Runs all commands in order; raises ReleaseError at the first that fails."""
+        remove(self.engine, {"name": f"^/{self.asked['name']}$"})  # a leftover of a run that was killed
+        watchdog = start_watchdog(self.run_id)
+        try:
+            for command in self.asked["commands"]:
+                self.run_command(command)
+        finally:
+            remove(self.engine, {"label": f"{RUN}={self.run_id}"})
+            watchdog.close()
+
+    def run_command(self, command: str) -> None:
+        """Runs one command line in a container of its own, its output passed on line by line."""
+        print(f"$ {command}", flush=True)
+        asked = self.asked
+        try:
+            container = self.engine.containers.create(
+                asked["image"],
+                shlex.split(command),
+                name=asked["name"],
+                environment=asked["environment"],
+                labels={**asked["labels"], RUN: self.run_id},
+                network=asked["network"],
+                init=True,  # hands signals on to the command
+                volumes={name: {"bind": path, "mode": "rw"} for name, path in asked["volumes"].items()},
+                log_config=LogConfig(type="json-file"),  # readable whatever the engine's default
+            )
+            container.start()
+        except APIError as error:
+            raise ReleaseError(f"Release command `{command}` could not be started: {error.explanation}") from None
+        tail: deque[str] = deque(maxlen=TAIL)
+        reader = threading.Thread(target=self.pass_on, args=(container, tail), daemon=True)
+        reader.start()
+        while reader.is_alive():
+            reader.join(0.1)
+            if time.monotonic() > self.deadline:
+                self.fail(command, f"was ended: release-timeout is {asked['timeout']} seconds", tail)
+            if not all(_lives(process) for process in self.above):
+                self.fail(command, "was ended: pulumi is gone", tail)
+        code = container.wait(timeout=30)["StatusCode"]
+        if code != 0:
+            container.reload()
+            killed = " (killed: out of memory)" if container.attrs["State"].get("OOMKilled") else ""
+            self.fail(command, f"failed with exit status {code}{killed}", tail)
+        container.remove()
+
+    def pass_on(self, container: Container, tail: deque[str]) -> None:
+        """Prints the container's output as it comes, secrets blotted out."""
+        rest = ""
+        for chunk in container.logs(stream=True, follow=True):
+            *lines, rest = (rest + chunk.decode(errors="replace")).split("\n")
+            for line in lines:
+                self.print_line(line, tail)
+        if rest:
+            self.print_line(rest, tail)
+
+    def print_line(self, line: str, tail: deque[str]) -> None:
+        for secret in self.secrets:
+            line = line.replace(secret, "[secret]")
+        tail.append(line)
+        print(line, flush=True)
+
+    def fail(self, command: str, how: str, tail: deque[str]) -> None:
+        lines = "".join(f"\n  | {line}" for line in tail)
+        raise ReleaseError(f"Release command `{command}` {how}." + (f" Its last lines:{lines}" if lines else ""))
+
+
+def start_watchdog(run_id: str) -> IO[bytes]:
+    """Starts the watchdog of `run_id`; it acts when the pipe that is returned closes, by us or by our death."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "infra.local.run_release", "watchdog", run_id],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PULUMI_CONFIG_PASSPHRASE")},
+    )
+    assert process.stdin is not None  # noqa: S101  # it is a pipe
+    return process.stdin
+
+
+def watch(run_id: str) -> None:
+    """The watchdog's life: waits for the pipe's end, then removes the run's container, also one that comes late."""
+    sys.stdin.read()
+    engine = docker.from_env()
+    for _ in range(5):
+        remove(engine, {"label": f"{RUN}={run_id}"})
+        time.sleep(1)
+
+
+def remove(engine: docker.DockerClient, filters: dict[str, str | list[str] | bool]) -> None:
+    """Removes all containers that fit, running or not."""
+    for container in engine.containers.list(all=True, filters=filters):
+        try:
+            container.remove(force=True, v=True)
+        except NotFound:
+            pass
+        except APIError as error:
+            if error.status_code != 409:  # somebody else removes it just now
+                raise
+
+
+def _programs_above() -> list[psutil.Process]:
+    """The processes between this one and `pulumi`, which is the last."""
+    above = []
+    for process in psutil.Process().parents():
+        above.append(process)
+        if process.name() == "pulumi":
+            return above
+    return above[:1]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise ReleaseError(f"The release was interrupted ({signal.Signals(number).name}).")
+
+
+if __name__ == "__main__":
+    main()

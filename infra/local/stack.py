@@ -1,0 +1,47 @@
+"""Finds what a stack has on this machine's Docker engine, for the programs behind make's targets."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import docker
+import yaml
+from docker.errors import DockerException
+
+from infra.local.labels import PROJECT, STACK
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def project_name() -> str:
+    """The name in Pulumi.yaml of the working directory, or else of this checkout."""
+    for folder in (Path.cwd(), ROOT):
+        if (folder / "Pulumi.yaml").is_file():
+            return str(yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"])
+    sys.exit("There is no Pulumi.yaml here; run this in the project's folder.")
+
+
+def engine() -> docker.DockerClient:
+    """The Docker engine; ends the program with one line when none answers."""
+    try:
+        client = docker.from_env()
+        client.ping()
+    except DockerException as error:
+        sys.exit(f"No Docker engine answers ({error}). Fix: make setup")
+    return client
+
+
+def filters(stack: str) -> dict[str, str | list[str] | bool]:
+    """Docker's filter for everything that belongs to the stack."""
+    return {"label": [f"{PROJECT}={project_name()}", f"{STACK}={stack}"]}
+
+
+def web(client: docker.DockerClient, stack: str) -> "Container":
+    """The stack's running web container; ends the program with one line when there is none."""
+    name = f"{project_name()}-{stack}-web"
+    for container in client.containers.list(filters={**filters(stack), "name": f"^/{name}$"}):
+        return container
+    sys.exit(f"The container {name} is not running. Fix: make local" + ("" if stack == "local" else f" STACK={stack}"))

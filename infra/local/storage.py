@@ -1,0 +1,144 @@
+"""Where uploaded files go: an S3 server in a container, a volume, or a bucket made elsewhere."""
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+import pulumi_random as random
+from pulumi_docker import ContainerVolumeArgsDict
+
+from infra.dsn import S3DSN, FileDSN
+from infra.local.labels import label_args
+from infra.local.network import Network
+from infra.programs import program
+from infra.settings import Settings
+
+BUCKET = "media"
+REGION = "us-east-1"
+# One name that works in containers (a network alias) and in browsers (*.localhost is the loopback), so that a signed
+# URL, which is signed for its host, opens in both.
+HOST = "media.localhost"
+FOLDER = "/data/media/"
+FOLDER_URL = "/media/"
+
+
+class MediaStorage(pulumi.ComponentResource):
+    """The storage that the settings ask for. Exposes `dsn` (for the app) and `host_dsn` (for this machine)."""
+
+    def __init__(
+        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("django-stack:local:MediaStorage", name, None, opts)
+        if settings.storage_dsn:
+            self.dsn = self.host_dsn = pulumi.Output.secret(settings.storage_dsn)
+        elif settings.media == "filesystem":
+            self._make_folder(name, settings)
+        else:
+            self._make_bucket(name, settings, network)
+        self.register_outputs({"dsn": self.dsn, "host_dsn": self.host_dsn})
+
+    def _make_bucket(self, name: str, settings: Settings, network: Network) -> None:
+        own = pulumi.ResourceOptions(parent=self)
+        access_key = random.RandomPassword(f"{name}-access-key", length=20, special=False, opts=own).result
+        secret_key = random.RandomPassword(f"{name}-secret-key", length=40, special=False, opts=own).result
+        image = docker.RemoteImage(f"{name}-image", name=settings.s3_image, keep_locally=True, opts=own)
+        volume = self._make_volume(name, settings)
+        port = settings.media_port
+        container = docker.Container(
+            name,
+            name=f"{settings.prefix}-media",
+            image=image.image_id,
+            # The published port also inside: it's part of every signed URL.
+            command=["--port", f":{port}", "--region", REGION, "--health", "/health", "posix", "/data"],
+            envs=[
+                pulumi.Output.concat("ROOT_ACCESS_KEY=", access_key),
+                pulumi.Output.concat("ROOT_SECRET_KEY=", secret_key),
+            ],
+            volumes=[{"volume_name": volume.name, "container_path": "/data"}],
+            network_mode="bridge",
+            networks_advanced=[{"name": network.name, "aliases": [HOST]}],
+            ports=[{"internal": port, "external": port, "ip": "127.0.0.1"}],
+            labels=label_args(settings),
+            healthcheck={
+                "tests": ["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{port}/health"],
+                "interval": "1s",
+                "timeout": "3s",
+                "retries": 30,
+                "start_period": "10s",
+            },
+            wait=True,
+            wait_timeout=60,
+            restart="unless-stopped",
+            destroy_grace_seconds=10,
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True, replace_on_changes=["*"]),
+        )
+        bucket = command.local.Command(
+            f"{name}-bucket",
+            create=program("infra.local.make_bucket"),
+            stdin=pulumi.Output.json_dumps(
+                {
+                    "container": container.id,  # a new server is asked for its bucket again
+                    "endpoint_url": f"http://127.0.0.1:{port}",
+                    "region": REGION,
+                    "access_key": access_key,
+                    "secret_key": secret_key,
+                    "bucket": BUCKET,
+                    "public": settings.media_access == "public",
+                }
+            ),
+            opts=own,
+        )
+
+        def dsn(host: str) -> pulumi.Output[str]:
+            return pulumi.Output.secret(
+                pulumi.Output.all(access_key, secret_key, bucket.id).apply(
+                    lambda known: str(
+                        S3DSN(
+                            bucket=BUCKET,
+                            access_key=known[0],
+                            secret_key=known[1],
+                            region=REGION,
+                            endpoint_url=f"http://{host}:{port}",
+                            signed=settings.media_access == "signed",
+                        )
+                    )
+                )
+            )
+
+        self.dsn = dsn(HOST)
+        self.host_dsn = dsn("127.0.0.1")
+
+    def _make_folder(self, name: str, settings: Settings) -> None:
+        volume = self._make_volume(name, settings)
+        image = docker.RemoteImage(
+            f"{name}-image",
+            name=settings.python_image,
+            keep_locally=True,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        writable = command.local.Command(
+            f"{name}-writable",
+            create=program("infra.local.make_writable"),
+            stdin=pulumi.Output.json_dumps({"volume": volume.name, "image": image.image_id}),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.dsn = self.host_dsn = pulumi.Output.secret(writable.id.apply(lambda _: str(FileDSN(FOLDER, FOLDER_URL))))
+
+    def _make_volume(self, name: str, settings: Settings) -> docker.Volume:
+        return docker.Volume(
+            f"{name}-data",
+            name=_volume_name(settings),
+            labels=label_args(settings),
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=settings.keep_data),
+        )
+
+
+def media_volumes(settings: Settings) -> list[ContainerVolumeArgsDict]:
+    """The volumes that the app's containers mount for uploaded files: one with `media: filesystem`, else none."""
+    if settings.media != "filesystem" or settings.storage_dsn:
+        return []
+    return [{"volume_name": _volume_name(settings), "container_path": FOLDER.rstrip("/")}]
+
+
+def _volume_name(settings: Settings) -> str:
+    # Files of the one kind mean nothing to the other: an S3 server keeps its objects' metadata beside them.
+    return f"{settings.prefix}-media" + ("-files" if settings.media == "filesystem" else "")

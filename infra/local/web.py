@@ -1,0 +1,79 @@
+"""The site: the app's image with the contract's environment, published on this machine."""
+
+import os
+
+import pulumi
+import pulumi_docker as docker
+from pulumi_docker import ContainerVolumeArgsDict
+
+from infra.environment import PORT, AppEnvironment
+from infra.local.image import AppImage
+from infra.local.labels import label_args
+from infra.local.network import Address, Network
+from infra.local.storage import media_volumes
+from infra.settings import Settings
+
+CODE = "/app"
+
+
+class Web(pulumi.ComponentResource):
+    """One container on 127.0.0.1:`web-port` that moves to a new image only once `after`, the release, succeeded.
+
+    With `mount-source` the app's folder stands in place of the image's copy, and the process is this machine's user,
+    so that files which a management command writes belong to them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        network: Network,
+        address: Address,
+        image: AppImage,
+        environment: AppEnvironment,
+        after: pulumi.Resource,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        del address  # the cloud's web registers with its load balancer; here the port is the address
+        super().__init__("django-stack:local:Web", name, None, opts)
+        volumes: list[ContainerVolumeArgsDict] = media_volumes(settings)
+        if settings.mount_source:
+            volumes.append({"host_path": str(settings.app_path), "container_path": CODE})
+        container = docker.Container(
+            name,
+            name=f"{settings.prefix}-web",
+            image=image.id,
+            command=list(settings.web_command) or None,
+            envs=[pulumi.Output.concat(key, "=", value) for key, value in environment.variables.items()],
+            user=f"{os.getuid()}:{os.getgid()}" if settings.mount_source else None,
+            init=True,  # runserver as process 1 would not hear SIGTERM
+            volumes=volumes,
+            network_mode="bridge",
+            networks_advanced=[{"name": network.name, "aliases": ["web"]}],
+            ports=[{"internal": PORT, "external": settings.web_port, "ip": "127.0.0.1"}],
+            labels=label_args(settings),
+            healthcheck={
+                "tests": ["CMD", "python", "-c", _alive(PORT)],
+                "interval": "2s",
+                "timeout": "5s",
+                "retries": 15,
+                "start_period": "30s",
+            },
+            wait=True,
+            wait_timeout=120,
+            restart="unless-stopped",
+            destroy_grace_seconds=30,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[after],
+                delete_before_replace=True,
+                replace_on_changes=["*"],
+            ),
+        )
+        self.id: pulumi.Output[str] = container.id
+        self.register_outputs({"id": self.id})
+
+
+def _alive(port: int) -> str:
+    """A Python program that fails unless the site is alive; the image has Python for certain, curl perhaps not."""
+    return f"import urllib.request as u; u.urlopen('http://127.0.0.1:{port}/healthz/live', timeout=4)"

@@ -1,0 +1,20 @@
+"""The stack's outputs, named like the app's variables so that `pulumi stack output --shell` can be sourced.
+
+The DSNs are those that work from this machine: on the local platform through the published ports.
+"""
+
+import pulumi
+
+from infra.environment import AppEnvironment
+from infra.parts import Address, AppImage, Release
+
+
+def export_outputs(address: Address, image: AppImage, environment: AppEnvironment, release: Release) -> None:
+    """Exports DATABASE_URL, DEFAULT_STORAGE_DSN, SECRET_KEY and release_log (secret), DOMAIN, url and image."""
+    pulumi.export("DATABASE_URL", pulumi.Output.secret(environment.database.host_url))
+    pulumi.export("DEFAULT_STORAGE_DSN", pulumi.Output.secret(environment.media.host_dsn))
+    pulumi.export("SECRET_KEY", environment.secret["SECRET_KEY"])
+    pulumi.export("DOMAIN", address.domain)
+    pulumi.export("url", address.url)
+    pulumi.export("image", image.name)
+    pulumi.export("release_log", pulumi.Output.secret(release.log))

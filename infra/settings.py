@@ -1,0 +1,287 @@
+"""Every config key of a stack: read, typed and validated in one place. Meanings and defaults stand in Pulumi.yaml.
+
+`Settings.load()` gives all values or one error that lists every bad key with its value, what is allowed and the
+command that mends it. It asks neither Docker nor AWS; that is `preflight` of the platform.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime.config import CONFIG, is_config_secret
+
+from infra import dsn
+from infra.environment import RESERVED
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
+_IMAGE = re.compile(r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One stack's settings, all valid. Ports are numbers on 127.0.0.1, `release_timeout` is in seconds."""
+
+    project: str
+    stack: str
+    platform: str
+    app_path: Path
+    env: Mapping[str, str] = dataclass_field(repr=False)
+    env_is_secret: bool
+    release_commands: tuple[str, ...]
+    release_timeout: int
+    debug: bool
+    web_command: tuple[str, ...]
+    mount_source: bool
+    domain: str
+    domain_aliases: tuple[str, ...]
+    domain_redirects: tuple[str, ...]
+    web_port: int
+    database_port: int
+    media_port: int
+    postgres_version: int
+    media: str
+    media_access: str
+    storage_dsn: str = dataclass_field(repr=False)
+    keep_data: bool
+    python_image: str
+    postgres_image: str
+    s3_image: str
+
+    @property
+    def prefix(self) -> str:
+        """What the stack's physical names begin with, so that stacks live side by side."""
+        return f"{self.project}-{self.stack}"
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """The settings of the running program's stack. Raises `pulumi.RunError` that lists every bad key."""
+        read = _Reader()
+        settings = cls(
+            project=pulumi.get_project(),
+            stack=pulumi.get_stack(),
+            platform=read.choice("platform", "local", "cloud"),
+            app_path=read.app_path("app-path"),
+            env=read.env("env"),
+            env_is_secret=read.is_secret("env"),
+            release_commands=read.commands("release-commands"),
+            release_timeout=read.integer("release-timeout", 1, 86400, "seconds"),
+            debug=read.boolean("debug"),
+            web_command=read.command("web-command"),
+            mount_source=read.boolean("mount-source"),
+            domain=next(iter(read.hosts("domain", most=1)), ""),
+            domain_aliases=read.hosts("domain-aliases"),
+            domain_redirects=read.hosts("domain-redirects"),
+            web_port=read.port("web-port"),
+            database_port=read.port("database-port"),
+            media_port=read.port("media-port"),
+            postgres_version=read.integer("postgres-version", 14, 17, "a major version of PostgreSQL"),
+            media=read.choice("media", "s3", "filesystem"),
+            media_access=read.choice("media-access", "signed", "public"),
+            storage_dsn=read.storage_dsn("storage-dsn"),
+            keep_data=read.boolean("keep-data"),
+            python_image=read.image("python-image"),
+            postgres_image=read.image("postgres-image"),
+            s3_image=read.image("s3-image"),
+        )
+        if not read.errors:
+            settings._check_together(read)
+        read.unknown_keys()
+        if read.errors:
+            raise pulumi.RunError(
+                f"Stack {pulumi.get_stack()}: {len(read.errors)} setting(s) can't be used, nothing was changed.\n"
+                + "\n".join(f"  - {error}" for error in read.errors)
+            )
+        return settings
+
+    def _check_together(self, read: "_Reader") -> None:
+        ports: dict[int, str] = {}
+        for key in ("web-port", "database-port", "media-port"):
+            port = int(getattr(self, key.replace("-", "_")))
+            if port in ports:
+                read.wrong(key, f"a port of its own; {ports[port]} has {port} already", f"{port + 1}")
+            ports.setdefault(port, key)
+        if self.media == "filesystem":
+            if not self.debug:
+                read.wrong("media", "s3 when debug is false: only runserver in debug mode serves files", "s3")
+            if self.storage_dsn:
+                read.wrong("media", "s3 when storage-dsn names a bucket", "s3")
+        if self.platform == "cloud":
+            for key, local_only in (("debug", self.debug), ("mount-source", self.mount_source)):
+                if local_only:
+                    read.wrong(key, "false on the cloud platform", "false")
+            if self.media == "filesystem":
+                read.wrong("media", "s3 on the cloud platform: a task's disk is not kept", "s3")
+
+
+class _Reader:
+    """Reads raw config values (strings, objects as JSON) into types, and collects what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self.known: set[str] = set()
+        self.namespace = pulumi.get_project()
+
+    def is_secret(self, key: str) -> bool:
+        return bool(is_config_secret(f"{self.namespace}:{key}"))
+
+    def wrong(self, key: str, allowed: str, fix: str, *, value: str | None = None) -> None:
+        """Notes one bad key: its value unless it's a secret, what is allowed, the command that sets it."""
+        shown = self.raw(key) if value is None else value
+        shown = "[secret]" if self.is_secret(key) or key == "storage-dsn" else json.dumps(shown, ensure_ascii=False)
+        stack = pulumi.get_stack()
+        self.errors.append(
+            f"{key} is {shown}; allowed: {allowed}. Fix: pulumi config set -s {stack} {_quoted(key, fix)}"
+        )
+
+    def unknown_keys(self) -> None:
+        for full in sorted(CONFIG.get()):
+            namespace, _, key = full.partition(":")
+            if namespace != self.namespace or key in self.known:
+                continue
+            near = get_close_matches(key, self.known, n=1)
+            known = f"did you mean {near[0]}?" if near else "see Pulumi.yaml for all keys."
+            self.errors.append(f"{key} is not a setting; {known} Fix: pulumi config rm -s {pulumi.get_stack()} {key}")
+
+    def raw(self, key: str) -> str:
+        self.known.add(key)
+        value = CONFIG.get().get(f"{self.namespace}:{key}", "")
+        return value if isinstance(value, str) else json.dumps(value)
+
+    def choice(self, key: str, *allowed: str) -> str:
+        value = self.raw(key)
+        if value not in allowed:
+            near = get_close_matches(value, allowed, n=1, cutoff=0.4) or allowed
+            self.wrong(key, " or ".join(allowed), near[0])
+        return value
+
+    def boolean(self, key: str) -> bool:
+        value = self.raw(key)
+        if value not in {"true", "false"}:
+            self.wrong(key, "true or false", "true" if value.lower() in {"true", "yes", "on", "1"} else "false")
+        return value == "true"
+
+    def integer(self, key: str, low: int, high: int, what: str) -> int:
+        value = self.raw(key)
+        if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:
+            self.wrong(key, f"{what}, {low} to {high}", _default(key) or str(low))
+            return low
+        return int(value)
+
+    def port(self, key: str) -> int:
+        return self.integer(key, 1, 65535, "a port number")
+
+    def hosts(self, key: str, most: int | None = None) -> tuple[str, ...]:
+        value = self.raw(key)
+        hosts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if any(not _HOST.match(host) for host in hosts) or (most and len(hosts) > most):
+            form = "one host name" if most == 1 else "host names separated by commas"
+            self.wrong(key, f"{form}, lower case, without scheme, port or path, or nothing", "www.example.com")
+        return hosts
+
+    def image(self, key: str) -> str:
+        value = self.raw(key).replace("{postgres-version}", self.raw("postgres-version"))
+        if not _IMAGE.match(value):
+            self.wrong(key, "an image reference such as name:tag", _default(key))
+        if key == "postgres-image" and "alpine" in value:
+            self.wrong(key, "a glibc image: alpine's collation differs from a managed PostgreSQL's", _default(key))
+        return value
+
+    def app_path(self, key: str) -> Path:
+        path = ROOT / self.raw(key)
+        if not self.raw(key) or not path.is_dir():
+            self.wrong(key, f"a folder, absolute or relative to {ROOT}", "app")
+        elif not (path / "Dockerfile").is_file():
+            self.wrong(key, "a folder with a Dockerfile in it (docs/bring-your-own.md shows one)", "app")
+        return path
+
+    def command(self, key: str) -> tuple[str, ...]:
+        try:
+            return tuple(shlex.split(self.raw(key)))
+        except ValueError as error:
+            self.wrong(key, f"a command line with balanced quotes ({error})", _default(key))
+            return ()
+
+    def commands(self, key: str) -> tuple[str, ...]:
+        value = self.json(key)
+        if not isinstance(value, list) or not all(isinstance(item, str) and _splits(item) for item in value):
+            self.wrong(
+                key,
+                "a list of command lines, none of them empty; [] for no release step",
+                "python manage.py migrate --noinput",
+            )
+            return ()
+        return tuple(value)
+
+    def env(self, key: str) -> dict[str, str]:
+        value = self.json(key)
+        if not isinstance(value, dict):
+            self.wrong(key, "an object of names and values", "value")
+            return {}
+        result = {}
+        for name, item in value.items():
+            shown = f"{name}=…"
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                self.wrong(key, "names of letters, digits and _", "value", value=shown)
+            elif name in RESERVED:
+                self.errors.append(
+                    f"env.{name} is set by the stack itself; allowed: {RESERVED[name]}. Fix: "
+                    f"pulumi config rm -s {pulumi.get_stack()} --path env.{name}"
+                )
+            elif not isinstance(item, str | int | float | bool):
+                self.wrong(key, f"text or a number for {name}, not a list or an object", "value", value=shown)
+            else:
+                result[name] = item if isinstance(item, str) else json.dumps(item)
+        return result
+
+    def storage_dsn(self, key: str) -> str:
+        value = self.raw(key)
+        if not value:
+            return ""
+        if not self.is_secret(key):
+            self.wrong(key, "only as a secret, it holds keys", "s3://…")
+        try:
+            dsn.check_storage_dsn(value)
+        except dsn.DSNError as error:
+            self.wrong(key, f"s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/, but {error}", "s3://…")
+        return value
+
+    def json(self, key: str) -> Any:
+        try:
+            return json.loads(self.raw(key))
+        except json.JSONDecodeError:
+            return None
+
+
+def _splits(command: str) -> bool:
+    try:
+        return bool(shlex.split(command))
+    except ValueError:
+        return False
+
+
+def _quoted(key: str, fix: str) -> str:
+    """The arguments of `pulumi config set` that give `key` the value `fix`."""
+    if key == "env":
+        return f"--path env.NAME {fix}"
+    if key == "release-commands":
+        return f"--path 'release-commands[0]' {shlex.quote(fix)}"
+    if key == "storage-dsn":
+        return f"--secret {key}"
+    return f"{key} {shlex.quote(fix)}"
+
+
+def _default(key: str) -> str:
+    """What Pulumi.yaml gives for `key`, for the fix an error proposes."""
+    import yaml  # noqa: PLC0415  # only an error needs it
+
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    return str(project["config"][key]["default"])

@@ -1,0 +1,159 @@
+"""Runs the Pulumi program under mocks: a fresh event loop and a fresh program a test, options seen at the monitor."""
+
+import asyncio
+import json
+import runpy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi.runtime
+import pytest
+import yaml
+from pulumi.runtime import rpc
+from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
+from pulumi.runtime.stack import run_pulumi_func
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULTS = {
+    key: entry["default"] for key, entry in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"].items()
+}
+LOCAL = {
+    key.partition(":")[2]: value
+    for key, value in yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"].items()
+}
+
+
+@dataclass
+class Registered:
+    """A resource as the engine was told of it: type token, name, plain inputs, and the request with its options."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    request: Any
+
+
+@dataclass
+class Run:
+    """What one run of the program registered and exported."""
+
+    resources: dict[str, Registered] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    secret_outputs: set[str] = field(default_factory=set)
+
+    def __getitem__(self, name: str) -> Registered:
+        return self.resources[name]
+
+    def of_type(self, token: str) -> list[Registered]:
+        return [resource for resource in self.resources.values() if resource.type == token]
+
+    def env(self, name: str) -> dict[str, str]:
+        return dict(entry.split("=", 1) for entry in self[name].inputs["envs"])
+
+
+class _Mocks(Mocks):
+    """Gives every resource an id and the outputs a provider would compute; keeps the plain inputs it was given."""
+
+    def __init__(self) -> None:
+        self.inputs: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.inputs[args.typ, args.name] = _plain(args.inputs)
+        computed: dict[str, dict[str, Any]] = {
+            "random:index/randomPassword:RandomPassword": {"result": pulumi.Output.secret(f"{args.name}-random")},
+            "docker:index/remoteImage:RemoteImage": {"imageId": f"sha256:{args.name}"},
+            "docker:index/image:Image": {"repoDigest": f"sha256:{args.name}"},
+            "command:local:Command": {"stdout": f"{args.name} printed", "stderr": ""},
+        }
+        return f"{args.name}-id", args.inputs | computed.get(args.typ, {})
+
+    def call(self, args: Any) -> dict[str, Any]:
+        return {}
+
+
+class _Monitor(MockMonitor):
+    """The mock monitor that also keeps each request, for the options in it."""
+
+    mocks: _Mocks
+
+    def __init__(self, mocks: _Mocks, run: Run) -> None:
+        super().__init__(mocks)
+        self.run = run
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  # the protocol's name
+        response = super().RegisterResource(request)
+        inputs = self.mocks.inputs.get((request.type, request.name), {})
+        key = request.name if request.custom else f"{request.name} (component)"
+        assert key not in self.run.resources, f"two resources are called {key}"
+        self.run.resources[key] = Registered(request.type, request.name, inputs, request)
+        return response
+
+
+def _plain(value: Any) -> Any:
+    """The value with secrets unwrapped, as a provider gets it."""
+    if isinstance(value, dict):
+        if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
+            return _plain(value["value"])
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(autouse=True)
+def pulumi_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield loop
+    pulumi.runtime.settings.reset_options()
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+Program = Callable[..., Run]
+
+
+@pytest.fixture
+def set_config() -> Callable[..., None]:
+    """Sets a stack's config: Pulumi.yaml's defaults, Pulumi.local.yaml's, what the test gives (None removes)."""
+
+    def set_(settings: dict[str, Any] | None = None, *, secrets: tuple[str, ...] = (), stack: str = "local") -> None:
+        values = DEFAULTS | LOCAL | (settings or {})
+        pulumi.runtime.set_all_config(
+            {
+                f"django-stack:{key}": value if isinstance(value, str) else json.dumps(value)
+                for key, value in values.items()
+                if value is not None
+            },
+            [f"django-stack:{key}" for key in secrets],
+        )
+
+    return set_
+
+
+@pytest.fixture
+def program(
+    pulumi_loop: asyncio.AbstractEventLoop, set_config: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> Program:
+    """Runs infra/__main__.py with settings over the local stack's own, and gives what it registered and exported."""
+
+    def run(settings: dict[str, Any] | None = None, *, secrets: tuple[str, ...] = (), stack: str = "local") -> Run:
+        monkeypatch.setattr("infra.local.parts.preflight", lambda settings: None)  # asks the engine; tested by itself
+        result = Run()
+        mocks = _Mocks()
+        pulumi.runtime.set_mocks(
+            mocks, project="django-stack", stack=stack, preview=False, monitor=_Monitor(mocks, result)
+        )
+        set_config(settings, secrets=secrets)
+        pulumi_loop.run_until_complete(run_pulumi_func(lambda: runpy.run_path(str(ROOT / "infra" / "__main__.py"))))
+        root = pulumi.runtime.settings.get_root_resource()
+        assert root is not None
+        for name, value in root.outputs.items():  # type: ignore[attr-defined]
+            output = pulumi.Output.from_input(value)
+            result.outputs[name] = pulumi_loop.run_until_complete(output.future())
+            if pulumi_loop.run_until_complete(output.is_secret()):
+                result.secret_outputs.add(name)
+        return result
+
+    return run

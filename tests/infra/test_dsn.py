@@ -1,0 +1,87 @@
+"""Both DSNs survive the round trip with any character, and wrong ones are refused without being shown."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.dsn import S3DSN, DatabaseURL, DSNError, FileDSN, check_storage_dsn, secret_parts
+
+ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+
+
+@given(user=ANY, password=ANY, name=ANY)
+def test_a_database_url_survives_the_round_trip_with_any_characters(user: str, password: str, name: str) -> None:
+    url = DatabaseURL(user, password, "database", 5432, name, {"sslmode": "verify-full"})
+    assert DatabaseURL.parse(str(url)) == url
+
+
+@given(key=ANY, secret=ANY, signed=st.booleans(), prefix=st.sampled_from(["", "media/", "a b/ü/"]))
+def test_an_s3_dsn_survives_the_round_trip_with_any_characters(
+    key: str, secret: str, signed: bool, prefix: str
+) -> None:
+    for endpoint in ("", "http://media.localhost:9000", "https://s3.example.com"):
+        dsn = S3DSN("bucket.with.dots", key, secret, "eu-central-1", endpoint, prefix, signed)
+        assert S3DSN.parse(str(dsn)) == dsn
+
+
+def test_a_keyless_dsn_on_aws_holds_bucket_and_region_only() -> None:
+    assert str(S3DSN("my-bucket", region="eu-west-1")) == "s3://my-bucket.s3.eu-west-1.amazonaws.com/"
+    assert S3DSN.parse("s3://my-bucket.s3.eu-west-1.amazonaws.com/") == S3DSN("my-bucket", region="eu-west-1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3://KEY:SECRET@example-live-0.divio-media.org.s3.amazonaws.com/?auth=s3v4&domain=example-live-0.divio-media.org",
+        "s3://KEY:SECRET@bucket.aldryn-media.io.s3-eu-central-1.amazonaws.com/?domain=bucket.aldryn-media.io",
+        "s3://KEY:SECRET@bucket.s3.dualstack.us-west-2.amazonaws.com/prefix",
+        "s3://KEY:SECRET@bucket.sos-ch-dk-2.exo.io/?region_name=ch-dk-2",
+    ],
+)
+def test_divios_documented_forms_are_taken(text: str) -> None:
+    check_storage_dsn(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("https://KEY:TOPSECRET@example.com/", "not s3://"),
+        ("s3://KEY:TOPSECRET@/", "no bucket"),
+        ("s3://KEY:TOPSECRET@bucket/?endpoint_url=media:9000", "endpoint_url"),
+        ("s3://:TOPSECRET@bucket.s3.amazonaws.com/", "secret without a key"),
+        ("s3://KEY:TOP/SECRET@[bucket/", "percent-encoded"),
+    ],
+)
+def test_a_wrong_storage_dsn_is_refused_without_being_shown(text: str, said: str) -> None:
+    with pytest.raises(DSNError, match=said) as refused:
+        check_storage_dsn(text)
+    assert "TOPSECRET" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("mysql://u:TOPSECRET@host/db", "not postgres://"),
+        ("postgres://u:TOPSECRET@/db", "no host"),
+        ("postgres://u:TOPSECRET@host/", "no database name"),
+        ("postgres://u:TOPSECRET@host:99999/db", "port"),
+        ("postgres://u:TOPSECRET@host:abc/db", "port"),
+    ],
+)
+def test_a_wrong_database_url_is_refused_without_being_shown(text: str, said: str) -> None:
+    with pytest.raises(DSNError, match=said) as refused:
+        DatabaseURL.parse(text)
+    assert "TOPSECRET" not in str(refused.value)
+
+
+def test_a_folder_dsn_is_the_handbooks() -> None:
+    assert str(FileDSN("/data/media/", "/media/")) == "file:///data/media/?url=%2Fmedia%2F"
+
+
+def test_the_secrets_of_a_url_are_itself_and_its_password_encoded_and_plain() -> None:
+    assert secret_parts("postgres://user:p%40ss%2Fword@host/db") == [
+        "postgres://user:p%40ss%2Fword@host/db",
+        "p%40ss%2Fword",
+        "p@ss/word",
+        "user",
+    ]

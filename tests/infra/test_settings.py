@@ -1,0 +1,134 @@
+"""Wrong settings: one error that names each key, its value, what is allowed and the command that mends it."""
+
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from infra.settings import Settings
+
+WRONG = [
+    # settings, secrets, what the error must say
+    (
+        {"web-prot": 8000},
+        (),
+        ["web-prot is not a setting; did you mean web-port?", "pulumi config rm -s local web-prot"],
+    ),
+    ({"platform": "azure"}, (), ['platform is "azure"', "local or cloud"]),
+    ({"web-port": 70000}, (), ['web-port is "70000"', "1 to 65535", "pulumi config set -s local web-port 8000"]),
+    ({"web-port": 0}, (), ['web-port is "0"']),
+    ({"database-port": "five"}, (), ['database-port is "five"', "pulumi config set -s local database-port 5432"]),
+    ({"media-port": 8000}, (), ['media-port is "8000"', "web-port has 8000 already"]),
+    ({"debug": "yes"}, (), ['debug is "yes"', "true or false", "debug true"]),
+    ({"mount-source": 1}, (), ['mount-source is "1"', "true or false"]),
+    ({"keep-data": "nope"}, (), ['keep-data is "nope"']),
+    ({"media": "filesytem"}, (), ['media is "filesytem"', "s3 or filesystem", "media filesystem"]),
+    (
+        {"media": "filesystem", "debug": False},
+        (),
+        ['media is "filesystem"', "only runserver in debug mode serves files"],
+    ),
+    ({"media-access": "private"}, (), ['media-access is "private"', "signed or public"]),
+    ({"app-path": "no/such/folder"}, (), ['app-path is "no/such/folder"', "a folder"]),
+    ({"app-path": "infra"}, (), ['app-path is "infra"', "a folder with a Dockerfile in it"]),
+    ({"env": {"DATABASE_URL": "sqlite://"}}, (), ["env.DATABASE_URL is set by the stack itself"]),
+    (
+        {"env": {"DEFAULT_STORAGE_DSN": "s3://K:TOPSECRET@bucket.s3.amazonaws.com/"}},
+        (),
+        ["env.DEFAULT_STORAGE_DSN is set by the stack itself", "storage-dsn"],
+    ),
+    ({"env": {"DJANGO_DEBUG": "True"}}, (), ["env.DJANGO_DEBUG", "the setting debug"]),
+    ({"env": {"NOT A NAME": "1"}}, (), ["NOT A NAME", "letters, digits and _"]),
+    ({"env": {"LIST": [1, 2]}}, (), ["text or a number for LIST"]),
+    ({"env": ["A=1"]}, (), ["env is", "an object of names and values"]),
+    ({"release-commands": [""]}, (), ["release-commands is", "none of them empty"]),
+    ({"release-commands": ["python 'manage.py"]}, (), ["release-commands is", "a list of command lines"]),
+    ({"release-commands": "python manage.py migrate"}, (), ["release-commands is", "a list of command lines"]),
+    ({"release-timeout": -5}, (), ['release-timeout is "-5"', "seconds, 1 to 86400", "release-timeout 1800"]),
+    ({"web-command": "python 'manage.py"}, (), ["web-command is", "balanced quotes"]),
+    ({"domain": "https://example.com"}, (), ['domain is "https://example.com"', "without scheme, port or path"]),
+    ({"domain": "a.example.com,b.example.com"}, (), ["domain is", "one host name"]),
+    ({"domain-aliases": "ok.example.com, not_ok"}, (), ["domain-aliases is", "host names separated by commas"]),
+    ({"domain-redirects": "-bad.example.com"}, (), ["domain-redirects is"]),
+    ({"postgres-version": "9.6"}, (), ['postgres-version is "9.6"', "14 to 17"]),
+    ({"postgres-image": "postgres:17-alpine"}, (), ["postgres-image is", "glibc"]),
+    ({"python-image": "Not An Image"}, (), ['python-image is "Not An Image"', "python:3.13-slim-trixie"]),
+    (
+        {"storage-dsn": "s3://K:TOPSECRET@bucket.s3.amazonaws.com/"},
+        (),
+        ["storage-dsn is [secret]", "only as a secret", "pulumi config set -s local --secret storage-dsn"],
+    ),
+    ({"storage-dsn": "https://K:TOPSECRET@example.com"}, ("storage-dsn",), ["storage-dsn is [secret]", "not s3://"]),
+    (
+        {"storage-dsn": "s3://K:TOPSECRET@bucket.s3.amazonaws.com/", "media": "filesystem"},
+        ("storage-dsn",),
+        ['media is "filesystem"', "storage-dsn names a bucket"],
+    ),
+    ({"platform": "cloud"}, (), ['debug is "true"', "false on the cloud platform", 'mount-source is "true"']),
+]
+
+
+def load(set_config: Any, settings: dict[str, Any], secrets: tuple[str, ...] = ()) -> Settings:
+    pulumi.runtime.set_mocks(_NoMocks(), project="django-stack", stack="local", preview=False)
+    set_config(settings, secrets=secrets)
+    return Settings.load()
+
+
+class _NoMocks(pulumi.runtime.Mocks):
+    """Settings register nothing, so nothing is ever asked of these."""
+
+    def new_resource(self, args: Any) -> Any:
+        raise AssertionError(f"settings registered {args.name}")
+
+    def call(self, args: Any) -> Any:
+        raise AssertionError(f"settings called {args.token}")
+
+
+@pytest.mark.parametrize(("settings", "secrets", "said"), WRONG, ids=lambda value: str(value)[:60])
+def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
+    set_config: Any, settings: dict[str, Any], secrets: tuple[str, ...], said: list[str]
+) -> None:
+    with pytest.raises(pulumi.RunError) as refused:
+        load(set_config, settings, secrets)
+    message = str(refused.value)
+    for part in said:
+        assert part in message
+    assert "TOPSECRET" not in message
+    assert "Fix: pulumi config" in message
+    assert "nothing was changed" in message
+
+
+def test_all_wrong_settings_are_listed_together(set_config: Any) -> None:
+    with pytest.raises(pulumi.RunError) as refused:
+        load(set_config, {"web-port": 0, "media": "s4", "domian": "x", "release-timeout": "soon"})
+    message = str(refused.value)
+    assert "4 setting(s) can't be used" in message
+    assert message.count("Fix:") == 4
+
+
+def test_the_shipped_defaults_and_the_local_stack_are_valid(set_config: Any) -> None:
+    settings = load(set_config, {})
+    assert settings.platform == "local"
+    assert settings.prefix == "django-stack-local"
+    assert settings.postgres_image == "postgres:17-trixie"
+    assert settings.release_commands == ("python manage.py migrate --noinput",)
+    assert (settings.web_port, settings.database_port, settings.media_port) == (8000, 5432, 9000)
+
+
+def test_the_postgres_image_follows_the_version(set_config: Any) -> None:
+    assert load(set_config, {"postgres-version": 16}).postgres_image == "postgres:16-trixie"
+
+
+def test_an_app_elsewhere_is_given_by_its_absolute_path(set_config: Any, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    assert load(set_config, {"app-path": str(tmp_path)}).app_path == tmp_path
+
+
+def test_settings_never_show_secrets_when_printed(set_config: Any) -> None:
+    settings = load(
+        set_config,
+        {"env": {"KEY": "TOPSECRET"}, "storage-dsn": "s3://K:TOPSECRET@b.s3.amazonaws.com/"},
+        ("env", "storage-dsn"),
+    )
+    assert "TOPSECRET" not in repr(settings)
