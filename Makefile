@@ -10,7 +10,7 @@ help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, images
-	@python3 tools/setup.py local --stack $(STACK)
+	@python3 tools/setup local --stack $(STACK)
 
 local: setup ## Brings the local stack up and says where the site is
 	@$(IN_VENV) pulumi up --stack $(STACK) --yes --skip-preview && python -m infra.local.ready $(STACK)
@@ -25,13 +25,13 @@ clean: ## Removes this project's images; containers and data stay
 	@$(IN_VENV) python -m infra.local.clean
 
 test-setup:
-	@python3 tools/setup.py test --stack $(STACK)
+	@python3 tools/setup test --stack $(STACK)
 
 test: test-setup check ## Runs every test, after setting up what they need
 	@$(IN_VENV) pytest
 
 test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine
-	@python3 tools/setup.py unit
+	@python3 tools/setup unit
 	@$(IN_VENV) pytest -m "not docker and not engine and not browser"
 
 check: ## Lints, checks formatting and types
