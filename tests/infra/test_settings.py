@@ -69,28 +69,24 @@ WRONG = [
 ]
 
 
-def load(set_config: Any, settings: dict[str, Any], secrets: tuple[str, ...] = ()) -> Settings:
-    pulumi.runtime.set_mocks(_NoMocks(), project="django-stack", stack="local", preview=False)
-    set_config(settings, secrets=secrets)
-    return Settings.load()
+@pytest.fixture
+def load(as_stack: Any, set_config: Any) -> Any:
+    """Loads the settings of the stack `local` with the given ones over its own."""
 
+    def load_(settings: dict[str, Any], secrets: tuple[str, ...] = ()) -> Settings:
+        as_stack()
+        set_config(settings, secrets=secrets)
+        return Settings.load()
 
-class _NoMocks(pulumi.runtime.Mocks):
-    """Settings register nothing, so nothing is ever asked of these."""
-
-    def new_resource(self, args: Any) -> Any:
-        raise AssertionError(f"settings registered {args.name}")
-
-    def call(self, args: Any) -> Any:
-        raise AssertionError(f"settings called {args.token}")
+    return load_
 
 
 @pytest.mark.parametrize(("settings", "secrets", "said"), WRONG, ids=lambda value: str(value)[:60])
 def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
-    set_config: Any, settings: dict[str, Any], secrets: tuple[str, ...], said: list[str]
+    load: Any, settings: dict[str, Any], secrets: tuple[str, ...], said: list[str]
 ) -> None:
     with pytest.raises(pulumi.RunError) as refused:
-        load(set_config, settings, secrets)
+        load(settings, secrets)
     message = str(refused.value)
     for part in said:
         assert part in message
@@ -99,16 +95,16 @@ def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
     assert "nothing was changed" in message
 
 
-def test_all_wrong_settings_are_listed_together(set_config: Any) -> None:
+def test_all_wrong_settings_are_listed_together(load: Any) -> None:
     with pytest.raises(pulumi.RunError) as refused:
-        load(set_config, {"web-port": 0, "media": "s4", "domian": "x", "release-timeout": "soon"})
+        load({"web-port": 0, "media": "s4", "domian": "x", "release-timeout": "soon"})
     message = str(refused.value)
     assert "4 setting(s) can't be used" in message
     assert message.count("Fix:") == 4
 
 
-def test_the_shipped_defaults_and_the_local_stack_are_valid(set_config: Any) -> None:
-    settings = load(set_config, {})
+def test_the_shipped_defaults_and_the_local_stack_are_valid(load: Any) -> None:
+    settings = load({})
     assert settings.platform == "local"
     assert settings.prefix == "django-stack-local"
     assert settings.postgres_image == "postgres:17-trixie"
@@ -116,18 +112,17 @@ def test_the_shipped_defaults_and_the_local_stack_are_valid(set_config: Any) -> 
     assert (settings.web_port, settings.database_port, settings.media_port) == (8000, 5432, 9000)
 
 
-def test_the_postgres_image_follows_the_version(set_config: Any) -> None:
-    assert load(set_config, {"postgres-version": 16}).postgres_image == "postgres:16-trixie"
+def test_the_postgres_image_follows_the_version(load: Any) -> None:
+    assert load({"postgres-version": 16}).postgres_image == "postgres:16-trixie"
 
 
-def test_an_app_elsewhere_is_given_by_its_absolute_path(set_config: Any, tmp_path: Path) -> None:
+def test_an_app_elsewhere_is_given_by_its_absolute_path(load: Any, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    assert load(set_config, {"app-path": str(tmp_path)}).app_path == tmp_path
+    assert load({"app-path": str(tmp_path)}).app_path == tmp_path
 
 
-def test_settings_never_show_secrets_when_printed(set_config: Any) -> None:
+def test_settings_never_show_secrets_when_printed(load: Any) -> None:
     settings = load(
-        set_config,
         {"env": {"KEY": "TOPSECRET"}, "storage-dsn": "s3://K:TOPSECRET@b.s3.amazonaws.com/"},
         ("env", "storage-dsn"),
     )
