@@ -1,0 +1,23 @@
+"""The app that `apply` puts into INSTALLED_APPS: it brings `migrate` with a lock, and refuses to run half-made."""
+
+from __future__ import annotations
+
+import sys
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.db.backends.signals import connection_created
+
+from environment import checks, refusal  # noqa: F401  (checks register themselves)
+
+
+class EnvironmentConfig(AppConfig):
+    """Has no models."""
+
+    name = "environment"
+
+    def ready(self) -> None:
+        """Called once by `django.setup()`, in every kind of process."""
+        refusal.refuse_command(sys.argv)
+        if "DATABASE_URL" in "".join(settings.ENVIRONMENT_MISSING):
+            connection_created.connect(refusal.refuse_stand_in)

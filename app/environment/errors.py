@@ -1,0 +1,48 @@
+"""Error pages that need no database and no request, and outages answered as what they are: 503, not 500.
+
+A project names them in its URL configuration: `handler500 = "environment.errors.server_error"`, and so for handler400.
+"""
+
+from __future__ import annotations
+
+import sys
+from http import HTTPStatus
+
+from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import ConnectionError as EndpointError
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template import TemplateDoesNotExist, loader
+
+
+def page(status: int) -> HttpResponse:
+    """The project's template `<status>.html`, or a line of text where it has none."""
+    try:
+        content = loader.get_template(f"{status}.html").render()
+    except TemplateDoesNotExist:
+        content = f"<!doctype html><title>{status}</title><h1>{status} {HTTPStatus(status).phrase}</h1>"
+    return HttpResponse(content, status=status)
+
+
+def bad_request(_: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400: 413 if the form was too big, else 400."""
+    return page(413 if isinstance(exception, RequestDataTooBig) else 400)
+
+
+def server_error(_: HttpRequest) -> HttpResponse:
+    """handler500: 503 with Retry-After if database or storage do not answer, else 500. Django logs the traceback."""
+    if not is_outage(sys.exc_info()[1]):
+        return page(500)
+    response = page(503)
+    response["Retry-After"] = "10"
+    return response
+
+
+def is_outage(error: BaseException | None) -> bool:
+    """True if the database or S3 could not be reached, or said that it is the one at fault."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    if isinstance(error, ClientError):
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)) >= 500
+    return isinstance(error, EndpointError | HTTPClientError | NoCredentialsError)

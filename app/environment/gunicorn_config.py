@@ -1,0 +1,60 @@
+"""gunicorn's configuration as code: `gunicorn -c python:environment.gunicorn_config config.wsgi`."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from environment import logs
+from environment.refusal import leave
+from environment.variables import InvalidEnvironmentError, read
+
+
+def cpu_limit(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """The CPUs this container may use: the limit of its control group (v2, then v1), else those of the machine."""
+    cpus = float(len(os.sched_getaffinity(0)))
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (root / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (root / "cpu/cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return cpus
+    if not quota.isdigit() or not period.isdigit():  # "max", or -1
+        return cpus
+    return min(cpus, int(quota) / int(period))
+
+
+def worker_count(cpus: float) -> int:
+    """Two a CPU, from 2 to 8, so that a small task keeps its memory. WEB_CONCURRENCY overrides it."""
+    return min(max(2, math.ceil(2 * cpus)), 8)
+
+
+try:
+    environment = read(os.environ)
+except InvalidEnvironmentError as error:
+    leave("The environment has values that cannot be used:", error.problems)
+
+bind = [f"0.0.0.0:{environment.port}"]
+workers = environment.workers or worker_count(cpu_limit())
+worker_class = "gthread"
+threads = 4
+# The master loads the project: it refuses a half-configured environment itself, and memory is shared.
+preload_app = True
+# The heartbeat must not wait for a disk, and the root file system may be read-only.
+worker_tmp_dir = "/dev/shm"  # noqa: S108
+timeout = 60
+graceful_timeout = 25  # requests in flight at SIGTERM; ECS and Docker kill after 30
+keepalive = 75  # longer than a load balancer's 60, or it meets connections that have just been closed
+max_requests = 2000
+max_requests_jitter = 400
+control_socket_disable = True
+
+# Who may say that a request came over https is SECURE_PROXY_SSL_HEADER's business, and nobody else's.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+
+accesslog = None  # `environment.request` writes one line for each request, with its id
+logconfig_dict = logs.configuration(environment.debug)

@@ -1,0 +1,86 @@
+"""Logging for a container: everything below an error on stdout, errors with their tracebacks on stderr.
+
+One JSON object a line, as log services like it; plain text while debugging, as people do.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextvars import ContextVar
+from typing import Any
+
+from django.utils.regex_helper import _lazy_re_compile
+from django.views.debug import SafeExceptionReporterFilter
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+REQUEST_FIELDS = ("method", "path", "status", "duration_ms")
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON, with the request's fields where it has them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if identity := request_id.get():
+            entry["request_id"] = identity
+        entry |= {name: getattr(record, name) for name in REQUEST_FIELDS if hasattr(record, name)}
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str)
+
+
+def below_error(record: logging.LogRecord) -> bool:
+    """A filter: what goes to stdout."""
+    return record.levelno < logging.ERROR
+
+
+def as_remark(record: logging.LogRecord) -> bool:
+    """A filter for what scanners do to every public address all day: a line, not an error with a traceback."""
+    record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+    return True
+
+
+def configuration(debug: bool) -> dict[str, Any]:
+    """The value of LOGGING, and of gunicorn's `logconfig_dict`."""
+    formatter = "text" if debug else "json"
+    stream = "logging.StreamHandler"
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"below_error": {"()": lambda: below_error}, "as_remark": {"()": lambda: as_remark}},
+        "formatters": {
+            "json": {"()": "environment.logs.JsonFormatter"},
+            "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{", "datefmt": "%H:%M:%S"},
+        },
+        "handlers": {
+            "stdout": {
+                "class": stream,
+                "stream": "ext://sys.stdout",
+                "formatter": formatter,
+                "filters": ["below_error"],
+            },
+            "stderr": {"class": stream, "stream": "ext://sys.stderr", "formatter": formatter, "level": "ERROR"},
+        },
+        "root": {"level": "INFO", "handlers": ["stdout", "stderr"]},
+        "loggers": {
+            # Django's own handlers (mail to admins, a console that is silent without DEBUG) give way to the root's.
+            "django": {"level": "INFO", "handlers": [], "propagate": True},
+            "django.security.DisallowedHost": {"filters": ["as_remark"]},
+            # runserver's line for each request would repeat `environment.request`, query included.
+            "django.server": {"level": "WARNING", "handlers": [], "propagate": True},
+            "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
+            "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+        },
+    }
+
+
+class ReporterFilter(SafeExceptionReporterFilter):
+    """Hides URLs with logins: under runserver the debug page's request.META holds the process's environment."""
+
+    hidden_settings = _lazy_re_compile("API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE|HTTP_COOKIE|DSN|_URL$", flags=2)

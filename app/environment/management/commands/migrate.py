@@ -1,0 +1,52 @@
+"""Django's `migrate` with a lock around it, so that two releases never migrate one database at once.
+
+The second one waits, then finds nothing to do. Only with the lock held is `lock_timeout` set: before, it would cancel
+the waiting; afterwards it keeps a migration from queueing behind a long transaction, and the whole site behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.core.management.commands import migrate
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+LOCK = 0x6D696772617465  # "migrate"; advisory locks are per database, so one number does
+
+
+class Command(migrate.Command):
+    """`migrate`, one at a time on PostgreSQL."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--lock-timeout",
+            default="10s",
+            help="How long a migration waits for a table's lock, like 10s or 0 for ever.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        connection = connections[options["database"]]
+        with self.alone(connection, options["lock_timeout"]):
+            super().handle(*args, **options)
+
+    @contextmanager
+    def alone(self, connection: BaseDatabaseWrapper, lock_timeout: str) -> Iterator[None]:
+        """Holds the advisory lock of this session; PostgreSQL frees it when the connection ends, however it ends."""
+        if connection.vendor != "postgresql":
+            yield
+            return
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+            if not cursor.fetchone()[0]:
+                self.stdout.write("Another migration is running; waiting for it to end.")
+                cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [lock_timeout])
+        try:
+            yield
+        finally:
+            connection.close()

@@ -1,0 +1,104 @@
+"""Middleware that follows from the contract: request log, redirects to DOMAIN, limited bodies, media under DEBUG."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http.request import validate_host
+from django.views.static import serve
+
+from environment import errors
+from environment.logs import request_id
+
+View = Callable[[HttpRequest], HttpResponse]
+logger = logging.getLogger("environment.request")
+
+
+class RequestLog:
+    """One line for each request: id, method, path without its query (which may hold secrets), status and duration.
+
+    The id is taken from X-Request-ID if a proxy sent a harmless one, stands in every log line of the request, and is
+    sent back, so that a visitor's report can be found in the log.
+    """
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        identity = given if re.fullmatch(r"[A-Za-z0-9._-]{8,100}", given) else uuid.uuid4().hex
+        token = request_id.set(identity)
+        started = time.perf_counter()
+        try:
+            response = self.get_response(request)
+            response["X-Request-ID"] = identity
+            logger.info(
+                "%s %s %s",
+                request.method,
+                request.path,
+                response.status_code,
+                extra={
+                    "method": request.method,
+                    "path": request.path,
+                    "status": response.status_code,
+                    "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+                },
+            )
+            return response
+        finally:
+            request_id.reset(token)
+
+
+class Redirects:
+    """Answers DOMAIN_REDIRECTS with 301 to DOMAIN, path and query kept. Other hosts are left to Django's validation."""
+
+    def __init__(self, get_response: View) -> None:
+        if not settings.REDIRECTED_HOSTS:
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        parts = urlsplit("//" + request.get_host())
+        if not validate_host(parts.hostname or "", settings.REDIRECTED_HOSTS):
+            return self.get_response(request)
+        scheme, port = request.scheme, f":{parts.port}" if parts.port else ""
+        if settings.SECURE_SSL_REDIRECT:
+            scheme, port = "https", ""
+        return HttpResponsePermanentRedirect(f"{scheme}://{settings.SITE_DOMAIN}{port}{request.get_full_path()}")
+
+
+class BodyLimit:
+    """Refuses a body above REQUEST_MAX_BYTES before a byte of it is read: Django itself would write it all to /tmp."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) <= settings.REQUEST_MAX_BYTES:
+            return self.get_response(request)
+        response = errors.page(413)
+        response["Connection"] = "close"  # the rest of the body is never read
+        return response
+
+
+class DebugMedia:
+    """Serves the folder of a file: storage, as `static()` in a URL configuration would: only while debugging."""
+
+    def __init__(self, get_response: View) -> None:
+        if not settings.DEBUG or "://" in settings.MEDIA_URL:
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith(settings.MEDIA_URL):
+            return self.get_response(request)
+        return serve(request, request.path_info.removeprefix(settings.MEDIA_URL), document_root=settings.MEDIA_ROOT)

@@ -1,0 +1,164 @@
+"""Turns the environment into Django settings, secure by default: `apply(globals())` at the end of a settings file.
+
+`settings()` is pure and what the tests look at; `apply()` puts its result into the settings file's namespace. A setting
+that the contract governs is overwritten on purpose: a leftover literal in a settings file must not win over the stack.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.core.management.utils import get_random_secret_key
+
+from environment import logs, storage_dsn
+from environment.refusal import leave
+from environment.variables import Environment, InvalidEnvironmentError, read
+
+STATIC_ROOT = "/srv/static"  # outside /app: a source folder mounted there must not hide what the image collected
+REQUEST_MAX_BYTES = 100 * 1024 * 1024
+
+BEFORE = [
+    "environment.health.Health",
+    "environment.middleware.RequestLog",
+    "environment.middleware.Redirects",
+    "environment.middleware.BodyLimit",
+]
+SECURITY = "django.middleware.security.SecurityMiddleware"
+WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+MEDIA = "environment.middleware.DebugMedia"
+GUARD = "environment.refusal.Guard"
+
+
+def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None:
+    """Overwrites a settings file's namespace with what the environment says; ends the process if a value is malformed.
+
+    Args:
+        namespace: `globals()` of the settings file, with INSTALLED_APPS and MIDDLEWARE already in it.
+        build_commands: management commands of the project's own that run without a database, in the image's build.
+    """
+    try:
+        environment = read(os.environ)
+    except InvalidEnvironmentError as error:
+        leave("The environment has values that cannot be used:", error.problems)
+    namespace.update(settings(environment, namespace))
+    namespace["ENVIRONMENT_BUILD_COMMANDS"] = tuple(build_commands)
+    if environment.sentry_dsn:
+        import sentry_sdk  # noqa: PLC0415  (optional)
+
+        sentry_sdk.init(dsn=environment.sentry_dsn, environment=environment.stage or None, send_default_pii=False)
+
+
+def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that an environment means, given those that the project already has."""
+    return {
+        "DEBUG": environment.debug,
+        "STAGE": environment.stage,
+        "SECRET_KEY": environment.secret_key or get_random_secret_key(),
+        "SECRET_KEY_FALLBACKS": list(environment.secret_key_fallbacks),
+        "ENVIRONMENT_MISSING": environment.missing,
+        "ENVIRONMENT_MISSING_FOR_SERVERS": environment.missing_for_servers,
+        "INSTALLED_APPS": ["environment", *project.get("INSTALLED_APPS", ())],
+        "MIDDLEWARE": middleware(environment, project.get("MIDDLEWARE", ())),
+        "DATABASES": {**project.get("DATABASES", {}), "default": environment.database or stand_in_database()},
+        "FILE_UPLOAD_TEMP_DIR": temporary_folder(),
+        "REQUEST_MAX_BYTES": project.get("REQUEST_MAX_BYTES", REQUEST_MAX_BYTES),
+        "LOGGING": logs.configuration(environment.debug),
+        "DEFAULT_EXCEPTION_REPORTER_FILTER": "environment.logs.ReporterFilter",
+        **hosts(environment),
+        **transport_security(environment),
+        **files(environment, project),
+        **services(environment),
+    }
+
+
+def stand_in_database() -> dict[str, Any]:
+    """What the image's build and the tests have: a database in memory. `refusal.py` keeps all else away from it."""
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+
+
+def temporary_folder() -> str:
+    """Where large uploads are put while they arrive; with a read-only root and no /tmp, shared memory is left."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return "/dev/shm"  # noqa: S108
+
+
+def middleware(environment: Environment, existing: Iterable[str]) -> list[str]:
+    """The project's middleware between ours: health first (a load balancer probes by address, over plain http),
+    WhiteNoise directly behind SecurityMiddleware, the guard last, because Django builds the last one first."""
+    inner = [name for name in existing if name not in {*BEFORE, WHITENOISE, MEDIA, GUARD}]
+    inner.insert(inner.index(SECURITY) + 1 if SECURITY in inner else 0, WHITENOISE)
+    media = [MEDIA] if isinstance(environment.storage, storage_dsn.Files) else []
+    return [*BEFORE, *inner, *media, GUARD]
+
+
+def hosts(environment: Environment) -> dict[str, Any]:
+    """Which host names are answered, and which of them are sent on to DOMAIN."""
+    own = [name for name in (environment.domain, *environment.domain_aliases) if name]
+    scheme = "https" if environment.ssl_redirect else "http"
+    return {
+        "ALLOWED_HOSTS": list(dict.fromkeys([*own, *environment.domain_redirects])),
+        "SITE_DOMAIN": environment.domain,
+        "REDIRECTED_HOSTS": [name for name in environment.domain_redirects if name not in own],
+        "CSRF_TRUSTED_ORIGINS": list(dict.fromkeys(f"{scheme}://{'*' if n.startswith('.') else ''}{n}" for n in own)),
+    }
+
+
+def transport_security(environment: Environment) -> dict[str, Any]:
+    """https, and what follows from it. Without it (a local stack) cookies travel over plain http, or no login works.
+
+    Subdomains are included in HSTS by default, as in Rails' force_ssl; preload is not: "don't add it by default", says
+    hstspreload.org, because it cannot be taken back. So Django's wish for it (security.W021) is silenced.
+    """
+    secure = environment.ssl_redirect
+    return {
+        "SECURE_SSL_REDIRECT": secure,
+        "SECURE_PROXY_SSL_HEADER": (environment.proxy_ssl_header, "https") if environment.proxy_ssl_header else None,
+        "SESSION_COOKIE_SECURE": secure,
+        "CSRF_COOKIE_SECURE": secure,
+        "SECURE_HSTS_SECONDS": environment.hsts_seconds if secure else 0,
+        "SECURE_HSTS_INCLUDE_SUBDOMAINS": secure and environment.hsts_subdomains,
+        "SECURE_CONTENT_TYPE_NOSNIFF": True,
+        "SECURE_REFERRER_POLICY": "same-origin",
+        "X_FRAME_OPTIONS": "DENY",
+        "SILENCED_SYSTEM_CHECKS": ["security.W021"],
+    }
+
+
+def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
+    """Static files, collected in the image's build and served by WhiteNoise; media in the storage of the DSN."""
+    location = environment.storage
+    media: dict[str, Any] = {"MEDIA_ORIGIN": location.origin if location else ""}
+    if isinstance(location, storage_dsn.S3):
+        default: dict[str, Any] = {"BACKEND": "environment.storages.S3Media", "OPTIONS": {"location": location}}
+    elif isinstance(location, storage_dsn.Files):
+        default = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+        media |= {"MEDIA_ROOT": location.folder, "MEDIA_URL": location.url}
+    else:
+        default = {"BACKEND": "environment.storages.RefusingStorage"}
+    return {
+        "STATIC_URL": project.get("STATIC_URL") or "/static/",
+        "STATIC_ROOT": environment.static_root or project.get("STATIC_ROOT") or STATIC_ROOT,
+        "STORAGES": {
+            **project.get("STORAGES", {}),
+            "default": default,
+            "staticfiles": {"BACKEND": "environment.storages.StaticFiles"},
+        },
+        **media,
+    }
+
+
+def services(environment: Environment) -> dict[str, Any]:
+    """Cache and mail."""
+    found: dict[str, Any] = {
+        "CACHES": {"default": environment.cache or {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+        **(environment.email or {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}),
+        "EMAIL_TIMEOUT": 10,
+    }
+    if environment.from_email:
+        found |= {"DEFAULT_FROM_EMAIL": environment.from_email, "SERVER_EMAIL": environment.from_email}
+    return found

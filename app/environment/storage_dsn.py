@@ -1,0 +1,260 @@
+"""DEFAULT_STORAGE_DSN: where uploaded files live, as one line. Parsed here, and built again for tests and tools.
+
+    s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/PREFIX?ARGUMENTS   at AWS; without KEY:SECRET@: the task's own role
+    s3://KEY:SECRET@BUCKET.HOST.OF.PROVIDER/PREFIX?ARGUMENTS          elsewhere; the last three labels are the endpoint
+    s3://KEY:SECRET@BUCKET/PREFIX?endpoint_url=http%3A%2F%2FHOST%3A9000   any S3, emulators included
+    file:///data/media/?url=%2Fmedia%2F                               a folder, served by runserver
+
+Key, secret and prefix are URL-encoded. Arguments: `domain` (files are read from https://DOMAIN/), `url` (the same as a
+full address, path included), `qs_auth` (sign the addresses: true or false), `acl` (none unless given),
+`addressing_style` (path, virtual, auto), `region_name`, `auth` (the signature, s3v4), `endpoint_url`.
+
+It is a superset of the grammar of django-storage-url (Divio), with safer defaults: no ACL; signed addresses, unless
+files are read from a `domain` or `url` of one's own, which S3's signature does not cover.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+ARGUMENTS = {"acl", "addressing_style", "auth", "domain", "endpoint_url", "qs_auth", "region_name", "url"}
+STYLES = {"path", "virtual", "auto"}
+SIGNATURES = {"s3v4", "s3"}
+ON, OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+REGION = r"[a-z]{2}(?:-[a-z]+)+-\d+"
+# Amazon's own hosts; the name of a bucket may hold dots, so it takes what is left of the last "s3" that fits.
+AWS = re.compile(
+    rf"(?P<bucket>.+)\.(?P<host>s3(?P<kind>-accesspoint-fips|-accesspoint|-fips)?(?P<dual>\.dualstack)?"
+    rf"(?:[.-](?P<region>{REGION}))?\.amazonaws\.com(?:\.cn)?)",
+    re.IGNORECASE,
+)
+OTHER_S3 = re.compile(r"(?P<bucket>.+)\.(?P<host>s3[.-](?P<rest>.+))", re.IGNORECASE)
+HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
+
+
+@dataclass(frozen=True)
+class S3:
+    """A bucket, made by `S3.of`. `endpoint` is scheme, host and port; `prefix` has no slash at either end."""
+
+    bucket: str
+    key: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+    region: str = ""
+    endpoint: str = ""
+    prefix: str = ""
+    domain: str = ""
+    url: str = ""
+    acl: str = ""
+    signed: bool = True
+    addressing_style: str = "path"
+    signature: str = "s3v4"
+
+    @classmethod
+    def of(
+        cls,
+        bucket: str,
+        key: str = "",
+        secret: str = "",
+        region: str = "",
+        endpoint: str = "",
+        prefix: str = "",
+        domain: str = "",
+        url: str = "",
+        acl: str = "",
+        qs_auth: str = "",
+        addressing_style: str = "",
+        signature: str = "",
+    ) -> S3:
+        """Checks the parts, all of them text, and fills in the defaults.
+
+        Raises:
+            ValueError: what is wrong, as the end of a sentence that begins with the variable's name.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", bucket):
+            raise ValueError("names no bucket: expected s3://KEY:SECRET@BUCKET.HOST/ with key and secret URL-encoded.")
+        if bool(key) != bool(secret):
+            raise ValueError("has a key without a secret, or a secret without a key.")
+        check("qs_auth", qs_auth.lower(), ON | OFF)
+        check("addressing_style", addressing_style, STYLES)
+        check("auth", signature, SIGNATURES)
+        if domain and not HOST.fullmatch(domain):
+            raise ValueError("has an argument domain that is not a host name (without scheme and path).")
+        if url:
+            url = web_address("url", url if "://" in url else f"https://{url.lstrip('/')}")
+        if endpoint:
+            endpoint = web_address("endpoint_url", endpoint).rstrip("/")
+        else:
+            endpoint = (
+                f"https://s3{'.' if region else ''}{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+            )
+        at_amazon = bool(re.search(r"\.amazonaws\.com(\.cn)?$", endpoint))
+        return cls(
+            bucket=bucket,
+            key=key,
+            secret=secret,
+            region=region,
+            endpoint=endpoint,
+            prefix=prefix.strip("/"),
+            domain=domain,
+            url=url,
+            acl=acl,
+            signed=(qs_auth.lower() in ON) if qs_auth else not (domain or url),
+            addressing_style=addressing_style or ("virtual" if at_amazon and "." not in bucket else "path"),
+            signature=signature or "s3v4",
+        )
+
+    @property
+    def base_url(self) -> str:
+        """What is put before a file's key where addresses are not S3's own: ends with a slash, or is empty."""
+        if self.url:
+            return self.url.rstrip("/") + "/"
+        return f"https://{self.domain}/" if self.domain else ""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port that a browser reads the files from, for a content security policy."""
+        parts = urlsplit(self.base_url or self.endpoint)
+        bucket = f"{self.bucket}." if self.addressing_style == "virtual" and not self.base_url else ""
+        return f"{parts.scheme}://{bucket}{parts.netloc}"
+
+
+@dataclass(frozen=True)
+class Files:
+    """A folder, and the path (or full address) at which its files are served; both end with a slash."""
+
+    folder: str
+    url: str = "/media/"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the files, or "" when they come from the site itself."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def parse(dsn: str) -> S3 | Files:
+    """Reads a DSN.
+
+    Raises:
+        ValueError: what is wrong, as the end of a sentence that begins with the variable's name; never a part of the
+            DSN that could be a secret.
+    """
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:  # a bracket in a secret that was not URL-encoded
+        raise ValueError("is not a URL: key, secret and prefix must be URL-encoded.") from None
+    if parts.fragment or re.search(r"\s", dsn):
+        raise ValueError("has a # or a blank in it: key, secret and prefix must be URL-encoded.")
+    arguments = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        # `?auth&domain` (names without values) mean the defaults
+        arguments[name] = value
+    if parts.scheme == "s3":
+        return parse_s3(parts.netloc, parts.path, arguments)
+    if parts.scheme == "file":
+        return parse_file(parts.netloc, parts.path, arguments)
+    raise ValueError("must begin with s3:// or file:/// (a bare folder is written file:///data/media/).")
+
+
+def parse_s3(netloc: str, path: str, arguments: dict[str, str]) -> S3:
+    """The part of `parse` for s3://."""
+    known_only(arguments, ARGUMENTS)
+    login, _, host = netloc.rpartition("@")
+    key, _, secret = login.partition(":")
+    region, endpoint = arguments.get("region_name", ""), arguments.get("endpoint_url", "")
+    style = arguments.get("addressing_style", "")
+    if endpoint:
+        bucket = host
+    elif match := AWS.fullmatch(host):
+        bucket, region = match["bucket"], region or (match["region"] or "").lower()
+        endpoint = f"https://{match['host'].lower()}"
+        style = style or ("virtual" if match["kind"] and "accesspoint" in match["kind"] else "")
+    elif match := OTHER_S3.fullmatch(host):
+        labels = match["rest"].split(".")
+        bucket, endpoint = match["bucket"], f"https://{match['host']}"
+        region = region or (labels[0] if len(labels) > 2 else "")
+    elif len(labels := host.split(".")) > 3:
+        bucket, endpoint = ".".join(labels[:-3]), "https://" + ".".join(labels[-3:])
+        region = region or labels[-3].partition("-")[2]
+    else:
+        raise ValueError(
+            "names no bucket: expected s3://KEY:SECRET@BUCKET.HOST/ with key and secret URL-encoded, or endpoint_url=."
+        )
+    return S3.of(
+        bucket=bucket,
+        key=unquote(key),
+        secret=unquote(secret),
+        region=region,
+        endpoint=endpoint,
+        prefix=unquote(path),
+        domain=arguments.get("domain", ""),
+        url=arguments.get("url", ""),
+        acl=arguments.get("acl", ""),
+        qs_auth=arguments.get("qs_auth", ""),
+        addressing_style=style,
+        signature=arguments.get("auth", ""),
+    )
+
+
+def parse_file(netloc: str, path: str, arguments: dict[str, str]) -> Files:
+    """The part of `parse` for file://."""
+    known_only(arguments, {"url"})
+    folder = unquote(path)
+    if netloc not in ("", "localhost") or not folder.startswith("/") or "\0" in folder:
+        raise ValueError("needs an absolute folder after three slashes, like file:///data/media/.")
+    url = arguments.get("url") or "/media/"
+    if not url.startswith("/"):
+        url = web_address("url", url)
+    if url.startswith("//") or not url.rstrip("/"):
+        raise ValueError("has an argument url that is neither a path like /media/ nor a full address.")
+    return Files(folder.rstrip("/") + "/", url.rstrip("/") + "/")
+
+
+def build(location: S3 | Files) -> str:
+    """The DSN of a location: `parse(build(x)) == x`."""
+    if isinstance(location, Files):
+        return f"file://{quote(location.folder)}?{urlencode({'url': location.url})}"
+    login = f"{quote(location.key, safe='')}:{quote(location.secret, safe='')}@" if location.key else ""
+    arguments = {
+        "endpoint_url": location.endpoint,
+        "region_name": location.region,
+        "domain": location.domain,
+        "url": location.url,
+        "acl": location.acl,
+        "qs_auth": "true" if location.signed else "false",
+        "addressing_style": location.addressing_style,
+        "auth": location.signature,
+    }
+    query = urlencode({name: value for name, value in arguments.items() if value})
+    return f"s3://{login}{location.bucket}/{quote(location.prefix)}?{query}"
+
+
+def known_only(arguments: dict[str, str], known: set[str]) -> None:
+    """Refuses an argument that has no meaning here: a typo would silently change who may read the files."""
+    if unknown := sorted(set(arguments) - known):
+        # names only, and only what looks like one: the rest could be a piece of a secret
+        names = ", ".join(name for name in unknown if re.fullmatch(r"[a-z_]{1,20}", name)) or "one that is not a name"
+        raise ValueError(f"has unknown arguments ({names}); known are {', '.join(sorted(known))}.")
+
+
+def check(name: str, value: str, allowed: set[str]) -> None:
+    """Refuses a value outside a list; empty means the default."""
+    if value and value not in allowed:
+        raise ValueError(f"has an argument {name} that is none of {', '.join(sorted(allowed))}.")
+
+
+def web_address(name: str, text: str) -> str:
+    """An http or https address without a login, query or fragment."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and HOST.fullmatch(parts.netloc) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good or parts.query or parts.fragment:
+        raise ValueError(f"has an argument {name} that is not an http or https address.")
+    if name == "endpoint_url" and parts.path.strip("/"):
+        raise ValueError("has an argument endpoint_url with a path; expected scheme, host and port only.")
+    return text

@@ -1,0 +1,1 @@
+"""A picture gallery: upload, look, delete."""

@@ -1,0 +1,43 @@
+"""The one form, for visitors and for the admin."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+
+from gallery import images
+from gallery.models import Picture
+
+
+class PictureField(forms.FileField):
+    """A file field that looks into the file."""
+
+    widget = forms.ClearableFileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif"})
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        """The re-encoded picture of a new upload; a picture that is already stored is left alone."""
+        upload = super().clean(data, initial)
+        return images.clean(upload) if isinstance(upload, UploadedFile) else upload
+
+
+class PictureForm(forms.ModelForm):
+    """A title (the file's name, if left empty) and a file."""
+
+    title = forms.CharField(max_length=120, required=False, help_text="Left empty, it is the file's name.")
+    image = PictureField(label="Picture", help_text="JPEG, PNG, WebP or GIF, up to 15 MB.", max_length=255)
+
+    class Meta:
+        model = Picture
+        fields = ("image", "title")
+
+    def clean(self) -> dict[str, Any]:
+        """Fills in the title."""
+        cleaned = super().clean() or self.cleaned_data
+        image = cleaned.get("image")
+        if not cleaned.get("title") and "title" not in self.errors and image:
+            stem = PurePath(image.name).stem.replace("_", " ").replace("-", " ").strip()
+            cleaned["title"] = "".join(letter for letter in stem if letter.isprintable())[:120] or "Untitled"
+        return cleaned

@@ -1,0 +1,74 @@
+"""Looks into an uploaded file and lets through nothing but a picture.
+
+The file is decoded and written anew: what else it held (a script behind the pixels, a second format, the place where a
+photo was taken) does not get into the storage. The format is what the content says; name and type of the upload count
+for nothing. Vector formats are not among those accepted: an SVG is a program.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import PurePath
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile, File
+from PIL import ExifTags, Image
+
+FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}  # Pillow's name: extension
+
+
+def clean(upload: File) -> ContentFile:
+    """The picture in `upload`, re-encoded in its own format, named with its own extension.
+
+    Raises:
+        ValidationError: it is too big, or not a picture, or one that cannot be decoded to the end.
+    """
+    if upload.size > settings.PICTURE_MAX_BYTES:
+        raise ValidationError(f"This file is larger than {settings.PICTURE_MAX_BYTES // 1024**2} MB.", code="too_large")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(upload, formats=list(FORMATS)) as image:
+                refuse_too_many_pixels(image)
+                content = encode(image)
+                extension = FORMATS[str(image.format)]
+    except ValidationError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever broken data makes them stumble over
+        raise ValidationError(
+            "This is not a JPEG, PNG, WebP or GIF picture, or it is damaged.", code="invalid"
+        ) from error
+    stem = PurePath((upload.name or "").replace("\\", "/")).stem
+    return ContentFile(content, name=f"{stem or 'picture'}.{extension}")
+
+
+def refuse_too_many_pixels(image: Image.Image) -> None:
+    """Before they are decoded: the header says how many there will be."""
+    if image.width * image.height * getattr(image, "n_frames", 1) > settings.PICTURE_MAX_PIXELS:
+        raise ValidationError("This picture has too many pixels.", code="too_many_pixels")
+
+
+def encode(image: Image.Image) -> bytes:
+    """The picture's bytes in its own format: pixels, animation, colour profile and which way is up; nothing else."""
+    options: dict[str, object] = {"icc_profile": image.info.get("icc_profile")}
+    if orientation := image.getexif().get(ExifTags.Base.Orientation):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        options["exif"] = exif
+    animated = getattr(image, "n_frames", 1) > 1
+    match image.format:
+        case "JPEG":
+            options["quality"] = "keep"
+        case "WEBP":
+            options |= {"quality": 90, "save_all": animated}
+        case "GIF":
+            options = {"save_all": animated}
+        case "PNG":
+            options |= {"save_all": animated}
+    image.load()
+    image.info.pop("comment", None)
+    out = io.BytesIO()
+    image.save(out, image.format, **options)
+    return out.getvalue()

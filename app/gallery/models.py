@@ -1,0 +1,45 @@
+"""A picture: one row in the database, one file in the media storage."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils.text import slugify
+
+
+def stored_name(picture: Picture, filename: str) -> str:
+    """A name made of the title, never of what the visitor's file was called; the random part makes it the only one.
+
+    `filename` is trusted for its extension alone, which `gallery.images` has set from the content.
+    """
+    extension = filename.rpartition(".")[2]
+    return f"pictures/{slugify(picture.title)[:60] or 'picture'}-{secrets.token_hex(4)}.{extension}"
+
+
+class Picture(models.Model):
+    """An uploaded picture."""
+
+    title = models.CharField(max_length=120)
+    image = models.ImageField(upload_to=stored_name, width_field="width", height_field="height", max_length=200)
+    width = models.PositiveIntegerField(editable=False)
+    height = models.PositiveIntegerField(editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="pictures")
+    uploaded = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        ordering = ("-uploaded", "-pk")
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("gallery:picture", args=[self.pk])
+
+    def may_be_deleted_by(self, user: object) -> bool:
+        """True for whoever uploaded it, and for those with the permission to delete any picture."""
+        return (self.owner_id is not None and self.owner_id == getattr(user, "pk", None)) or bool(
+            user.has_perm("gallery.delete_picture")  # type: ignore[attr-defined]
+        )

@@ -1,0 +1,93 @@
+"""The gallery's pages. Everybody may look; who is logged in may upload, and delete what is theirs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.exceptions import PermissionDenied
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse_lazy
+from django.views.generic import CreateView, DeleteView, DetailView, ListView
+
+from gallery.forms import PictureForm
+from gallery.models import Picture
+
+
+class Index(ListView):
+    """The newest pictures, twelve a page."""
+
+    model = Picture
+    template_name = "gallery/index.html"
+    context_object_name = "pictures"
+    paginate_by = 12
+
+
+class Show(DetailView):
+    """One picture."""
+
+    model = Picture
+    template_name = "gallery/picture.html"
+    context_object_name = "picture"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(deletable=self.object.may_be_deleted_by(self.request.user), **kwargs)
+
+
+class Upload(LoginRequiredMixin, CreateView):
+    """The upload form. Its script asks for JSON, to show progress; without it the form works as forms do."""
+
+    form_class = PictureForm
+    template_name = "gallery/upload.html"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        form.instance.owner = self.request.user
+        try:
+            response = super().form_valid(form)
+        except Exception:
+            forget(form.instance)
+            raise
+        messages.success(self.request, f"“{self.object}” is in the gallery.")
+        return JsonResponse({"url": self.object.get_absolute_url()}) if wants_json(self.request) else response
+
+    def form_invalid(self, form: BaseForm) -> HttpResponse:
+        if wants_json(self.request):
+            return JsonResponse({"errors": form.errors}, status=422)
+        response = super().form_invalid(form)
+        response.status_code = 422
+        return response
+
+
+class Delete(LoginRequiredMixin, DeleteView):
+    """Asks, then deletes row and file."""
+
+    model = Picture
+    template_name = "gallery/delete.html"
+    context_object_name = "picture"
+    success_url = reverse_lazy("gallery:index")
+
+    def get_object(self, queryset: Any = None) -> Picture:
+        picture: Picture = super().get_object(queryset)
+        if not picture.may_be_deleted_by(self.request.user):
+            raise PermissionDenied
+        return picture
+
+    def form_valid(self, form: BaseForm) -> HttpResponse:
+        response = super().form_valid(form)
+        messages.success(self.request, f"“{self.object}” is deleted.")
+        return response
+
+
+def forget(picture: Picture) -> None:
+    """Removes the file of a picture whose row could not be written; if the storage is what fails, there is none."""
+    if picture.image and picture.image._committed:
+        with suppress(Exception):  # the first error is the one to report
+            picture.image.delete(save=False)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """True for the upload script."""
+    return request.headers.get("Accept") == "application/json"

@@ -1,0 +1,120 @@
+"""The environments a stack hands over, and a way to put the app into one of them.
+
+These tests start from "nothing set", as an image's build does: in-memory SQLite, no storage, no host allowed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from PIL import Image
+
+APP = Path(__file__).resolve().parents[2] / "app"
+SECRET_KEY = "made-up-for-the-tests-" + "Wq8sYb2KpZ4nTf7GhJ1mXc5VrD9aLe3U"
+
+CLOUD = {
+    "DATABASE_URL": "postgres://app:pa%2Fss%40word@db.example.com:5432/app?sslmode=verify-full",
+    "DEFAULT_STORAGE_DSN": "s3://a-bucket.s3.eu-central-1.amazonaws.com/",
+    "SECRET_KEY": SECRET_KEY,
+    "DOMAIN": "www.example.com",
+    "DOMAIN_ALIASES": "example.net",
+    "DOMAIN_REDIRECTS": "example.com,old.example.com",
+    "SECURE_SSL_REDIRECT": "True",
+    "SECURE_PROXY_SSL_HEADER": "X-Forwarded-Proto",
+    "STAGE": "cloud",
+    "PORT": "8000",
+}
+LOCAL = {
+    "DATABASE_URL": "postgres://app:password@database:5432/app",
+    "DEFAULT_STORAGE_DSN": (
+        "s3://KEY:SECRET@media/?endpoint_url=http%3A%2F%2Fmedia.localhost%3A9000"
+        "&addressing_style=path&region_name=us-east-1"
+    ),
+    "SECRET_KEY": SECRET_KEY,
+    "DOMAIN": "localhost",
+    "DOMAIN_ALIASES": "localhost,127.0.0.1",
+    "DJANGO_DEBUG": "True",
+    "SECURE_SSL_REDIRECT": "False",
+    "STAGE": "local",
+    "PORT": "8000",
+}
+
+
+hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
+hypothesis.settings.load_profile("quick")
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(settings: Any) -> None:
+    """Hashing slowly on purpose is no subject here."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def handed(settings: Any, tmp_path: Path) -> Callable[..., None]:
+    """Puts the app under test into an environment; the database stays the test's own, files to a temporary folder."""
+    from environment import settings as environment_settings
+    from environment.variables import read
+
+    def hand(environ: dict[str, str], *, keep_storage: bool = False) -> None:
+        new = environment_settings.settings(read(environ), {"MIDDLEWARE": settings.MIDDLEWARE})
+        for name in ("INSTALLED_APPS", "DATABASES", "LOGGING"):
+            del new[name]
+        new["ALLOWED_HOSTS"] += ["testserver"]
+        new["STATIC_ROOT"] = str(tmp_path / "static")
+        (tmp_path / "static").mkdir(exist_ok=True)
+        if not keep_storage:
+            new["STORAGES"]["default"] = {
+                "BACKEND": "django.core.files.storage.FileSystemStorage",
+                "OPTIONS": {"location": str(tmp_path / "media"), "base_url": "/media/"},
+            }
+        for name, value in new.items():
+            setattr(settings, name, value)
+
+    return hand
+
+
+@pytest.fixture
+def local(handed: Callable[..., None]) -> None:
+    """The local stack with gunicorn: plain http, debug off."""
+    handed({**LOCAL, "DJANGO_DEBUG": "False"})
+
+
+@pytest.fixture
+def cloud(handed: Callable[..., None]) -> None:
+    """The cloud stack behind its load balancer."""
+    handed(CLOUD)
+
+
+@pytest.fixture
+def member(django_user_model: Any) -> Any:
+    """Somebody who may upload, and delete what is theirs."""
+    return django_user_model.objects.create_user("ada", password="a-good-password")
+
+
+def run(*command: str, timeout: float = 30, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program in app/ with nothing in its environment but what is given."""
+    base = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
+    return subprocess.run(
+        command, cwd=APP, env={**base, **environ}, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def manage(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`python manage.py …` with nothing in its environment but what is given."""
+    return run(sys.executable, "manage.py", *arguments, **environ)
+
+
+def picture(format: str = "PNG", size: tuple[int, int] = (40, 30), **options: Any) -> bytes:
+    """The bytes of a small real picture."""
+    out = io.BytesIO()
+    Image.new("RGB", size, (30, 90, 160)).save(out, format, **options)
+    return out.getvalue()
