@@ -1,0 +1,259 @@
+"""docker.Image: builds when the context's content or the build's settings changed, pushes unless told not to.
+
+The engine's classic builder is used (the official plugin uses BuildKit unless told otherwise), so a Dockerfile cannot
+use `RUN --mount`. The context's digest is computed like the official plugin's: switching between the two builds nothing
+anew.
+"""
+
+import hashlib
+import os
+import platform
+import stat
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django_stack_plugins.docker.client import DockerResource, docker_errors, find, load_docker
+from django_stack_plugins.docker.remote_image import ensure_image
+from django_stack_plugins.resource import Failure, Operation, PluginError
+from django_stack_plugins.values import UNKNOWN, Change, Properties, Secret, has_unknown
+
+_BUILD = frozenset(
+    "addHosts args builderVersion cacheFrom context contextDigest dockerfile network platform target".split()
+)
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # of the kernel, by Docker's name
+_TAIL = 30  # lines of the build that a failure shows
+
+
+class Image(DockerResource):
+    """An image built here. Destroying leaves it to the engine's cache."""
+
+    token = "docker:index/image:Image"
+    inputs = frozenset({"build", "buildOnPreview", "imageName", "registry", "skipPush"})
+    required = frozenset({"imageName"})
+    defaults: ClassVar[Mapping[str, Any]] = {"buildOnPreview": False, "skipPush": False}
+    in_place = inputs
+    computed = frozenset({"baseImageName", "context", "dockerfile", "platform", "registryServer", "repoDigest"})
+    notes_defaults = False
+
+    def check(self, urn: str, olds: Properties, news: Properties, seed: bytes) -> tuple[Properties, list[Failure]]:
+        checked, failures = super().check(urn, olds, news, seed)
+        if failures or has_unknown(checked.get("build")):
+            return checked, failures
+        build = dict(checked.get("build", {}))
+        build.setdefault("context", ".")
+        build.setdefault("dockerfile", str(Path(build["context"], "Dockerfile")))
+        build.setdefault("platform", f"linux/{_ARCHITECTURES.get(platform.machine(), platform.machine())}")
+        failures = _build_failures(build)
+        if not failures:
+            build["contextDigest"] = context_digest(build["context"], build["dockerfile"])
+        return {**checked, "build": build}, failures
+
+    def validate(self, inputs: Properties) -> list[Failure]:
+        failures = []
+        if inputs["buildOnPreview"] is True:
+            failures.append(Failure("buildOnPreview", "django-stack's plugin does not build on preview"))
+        server = inputs.get("registry", {}).get("server")
+        name = inputs["imageName"]
+        if inputs["skipPush"] is False and isinstance(name, str) and not server and not _registry_of(name):
+            example = f"docker.io/{name}"
+            failures.append(
+                Failure(
+                    "imageName", f"{name!r} must be fully qualified to be pushed (like {example!r}); else set skipPush"
+                )
+            )
+        return failures
+
+    def diff(self, old: Properties, new: Properties) -> list[Change]:
+        # Credentials may change at every run and make no other image.
+        return [change for change in super().diff(old, new) if change.path not in _CREDENTIALS]
+
+    def preview(self, inputs: Properties, state: Properties | None) -> Properties:
+        return {**dict.fromkeys(self.computed, UNKNOWN), "imageName": inputs["imageName"]}
+
+    def create(self, operation: Operation, inputs: Properties) -> tuple[str, Properties]:
+        return inputs["imageName"], self._make(operation, inputs)
+
+    def update(self, operation: Operation, resource_id: str, old: Properties, inputs: Properties) -> Properties:
+        return self._make(operation, inputs)
+
+    def read(self, operation: Operation, resource_id: str, state: Properties, inputs: Properties) -> Properties | None:
+        client = self.client
+        if inputs.get("skipPush") and state.get("repoDigest"):
+            with docker_errors("inspect image"):
+                if find(client.inspect_image, state["repoDigest"]) is None:
+                    return None
+        return {**state, "__inputs": Secret(state.get("__inputs", {}))}
+
+    def delete(self, operation: Operation, resource_id: str, state: Properties) -> None:
+        pass
+
+    def _make(self, operation: Operation, inputs: Properties) -> Properties:
+        name, build = inputs["imageName"], inputs["build"]
+        registry = inputs.get("registry", {})
+        dockerfile = self._build(operation, name, build)
+        client = self.client
+        if inputs["skipPush"]:
+            with docker_errors(f"inspect image {name}"):
+                digest = str(client.inspect_image(name)["Id"])
+        else:
+            digest = self._push(operation, name, registry)
+        return {
+            "baseImageName": name,
+            "context": build["context"],
+            "dockerfile": dockerfile,
+            "imageName": name,
+            "platform": build["platform"],
+            "registryServer": registry.get("server", ""),
+            "repoDigest": digest,
+            "__inputs": Secret(inputs),  # where the official plugin looks for them
+        }
+
+    def _build(self, operation: Operation, name: str, build: Properties) -> str:
+        """Build the image; return the Dockerfile's path as seen from the context."""
+        client = self.client
+        from docker.api.build import process_dockerfile
+        from docker.utils.build import tar
+
+        context = str(Path(build["context"]).absolute())
+        dockerfile = str(Path(build["dockerfile"]).absolute())
+        operation.log("Starting Docker build")
+        for image in build.get("cacheFrom", {}).get("images", []):
+            try:
+                ensure_image(client, operation, image, build["platform"])
+            except PluginError as error:
+                operation.log(f"no build cache: {error}", ephemeral=False)
+        archive_name = process_dockerfile(dockerfile, context)
+        patterns = _ignore_patterns(context, dockerfile)
+        with (
+            docker_errors(f"build image {name}"),
+            closing(tar(Path(context), exclude=patterns, dockerfile=archive_name)) as archive,
+        ):
+            lines = client.build(
+                fileobj=archive,
+                custom_context=True,
+                dockerfile=archive_name[0],
+                tag=name,
+                rm=True,
+                forcerm=True,
+                decode=True,
+                buildargs=build.get("args"),
+                target=build.get("target"),
+                platform=build["platform"],
+                network_mode=build.get("network"),
+                extra_hosts=dict(host.split(":", 1) for host in build.get("addHosts", [])) or None,
+                cache_from=build.get("cacheFrom", {}).get("images"),
+            )
+            follow(operation, lines, f"unable to build image {name}")
+        return os.path.relpath(dockerfile, context)
+
+    def _push(self, operation: Operation, name: str, registry: Properties) -> str:
+        credentials = None
+        if registry.get("username") and registry.get("password"):
+            credentials = {key: registry[key] for key in ("username", "password")}
+            credentials["serveraddress"] = registry.get("server") or _registry_of(name)
+        repository = name.rsplit(":", 1)[0] if ":" in name.rsplit("/", 1)[-1] else name
+        client = self.client
+        operation.log("Pushing Image to the registry")
+        with docker_errors(f"push image {name}"):
+            lines = client.push(name, stream=True, decode=True, auth_config=credentials)
+            pushed = follow(operation, lines, f"unable to push image {name}").get("Digest")
+            if pushed:
+                return f"{repository}@{pushed}"
+            digests: list[str] = client.inspect_image(name)["RepoDigests"]
+        for digest in digests:
+            if digest.startswith(f"{repository}@"):
+                return digest
+        raise PluginError(f"the registry reported no digest for {name}")
+
+
+_CREDENTIALS = ("registry.username", "registry.password")
+
+
+def _build_failures(build: Properties) -> list[Failure]:
+    failures = [
+        Failure(f"build.{key}", f"docker.Image does not support the input {key!r} with django-stack's plugin")
+        for key in sorted(build.keys() - _BUILD)
+    ]
+    if build.get("builderVersion", "BuilderV1") != "BuilderV1":
+        failures.append(
+            Failure("build.builderVersion", "django-stack's plugin has the classic builder (BuilderV1) only")
+        )
+    if not Path(build["context"]).is_dir():
+        failures.append(Failure("build.context", f"there is no folder {build['context']}"))
+    elif not Path(build["dockerfile"]).is_file():
+        hint = Path(build["context"], build["dockerfile"])
+        meant = f"; did you mean {hint}?" if hint.is_file() else ""
+        failures.append(Failure("build.dockerfile", f"there is no Dockerfile {build['dockerfile']}{meant}"))
+    return failures
+
+
+def _registry_of(name: str) -> str | None:
+    """The registry's host in a fully qualified name."""
+    host, slash, _ = name.partition("/")
+    return host if slash and ("." in host or ":" in host or host == "localhost") else None
+
+
+def _ignore_patterns(context: str, dockerfile: str) -> list[str]:
+    """The patterns of the Dockerfile's own ignore file, else of the context's."""
+    for path in (Path(f"{dockerfile}.dockerignore"), Path(context, ".dockerignore")):
+        if path.is_file():
+            lines = (line.strip() for line in path.read_text().splitlines())
+            return [line for line in lines if line and not line.startswith("#")]
+    return []
+
+
+def context_digest(context: str, dockerfile: str) -> str:
+    """The SHA-256 (hex) of everything that a build can see: each file's name, mode and content, and the Dockerfile."""
+    digest = hashlib.sha256()
+
+    def add(name: str, mode: str, content: bytes) -> None:
+        digest.update(name.encode(errors="surrogateescape") + mode.encode() + content + b"\0")
+
+    # Docker cares for the Dockerfile's content only, wherever it lies.
+    add("Dockerfile", "-" * 10, _file_digest(Path(dockerfile)))
+    for name in sorted(_files(context, _ignore_patterns(context, dockerfile)), key=lambda name: name.split("/")):
+        path = Path(context, name)
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            add(name, "L" + stat.filemode(mode)[1:], hashlib.sha256(str(path.readlink()).encode()).digest())
+        elif stat.S_ISREG(mode):
+            add(name, stat.filemode(mode), _file_digest(path))
+        else:
+            add(name, stat.filemode(mode), hashlib.sha256().digest())
+    return digest.hexdigest()
+
+
+def _files(context: str, patterns: list[str]) -> Iterator[str]:
+    load_docker()
+    from docker.utils.build import PatternMatcher
+
+    for name in PatternMatcher(patterns).walk(context):
+        path = Path(context, name)
+        if path.is_symlink() or not path.is_dir():
+            yield name.replace(os.sep, "/")
+
+
+def _file_digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def follow(operation: Operation, lines: Iterable[dict[str, Any]], failure: str) -> dict[str, Any]:
+    """Show a build's or push's lines; return what its `aux` messages said. Raises PluginError with the last lines."""
+    tail: deque[str] = deque(maxlen=_TAIL)
+    result: dict[str, Any] = {}
+    for line in lines:
+        operation.check_alive()
+        result.update(line.get("aux") or {})
+        if "error" in line:
+            raise PluginError("\n".join([f"{failure}: {line['error'].strip()}", *tail]))
+        if "progressDetail" in line and line.get("progressDetail"):
+            continue
+        text = line.get("stream") or " ".join(filter(None, (line.get("id"), line.get("status"))))
+        for part in filter(None, map(str.rstrip, text.splitlines())):
+            tail.append(part)
+            operation.log(part)
+    return result

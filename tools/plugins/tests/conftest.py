@@ -1,0 +1,140 @@
+"""Fixtures: plugins driven over gRPC as the engine does it, a tiny Docker image, and projects for the real engine."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import docker
+import grpc
+import pytest
+from docker.errors import DockerException
+from plugin_harness import BASE_IMAGE, SCRIPTS, FakeEngine, Plugin, Project
+
+from django_stack_plugins.stubs import engine_pb2_grpc, provider_pb2_grpc
+
+
+@pytest.fixture(scope="session")
+def engine_server() -> Iterator[tuple[FakeEngine, str]]:
+    engine = FakeEngine()
+    server = grpc.server(ThreadPoolExecutor(8))
+    engine_pb2_grpc.add_EngineServicer_to_server(engine, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield engine, f"127.0.0.1:{port}"
+    server.stop(0)
+
+
+@pytest.fixture
+def start_plugin(engine_server: tuple[FakeEngine, str]) -> Iterator[Callable[[str], Plugin]]:
+    """Start a console script like the engine does; it is ended with the test."""
+    engine, address = engine_server
+    engine.lines.clear()
+    started = []
+
+    def start(name: str) -> Plugin:
+        process = subprocess.Popen(
+            [str(SCRIPTS / f"pulumi-resource-{name}"), address], stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
+        return Plugin(process, stub, engine)
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[docker.DockerClient]:
+    """The Docker engine, with an image of a static busybox: tests need no registry."""
+    try:
+        client = docker.from_env()
+    except DockerException as error:
+        pytest.fail(f"these tests need a Docker engine: {error}")
+    if not client.images.list(BASE_IMAGE):
+        busybox = shutil.which("busybox")
+        assert busybox, "these tests need a static busybox (package busybox-static)"
+        _build_base_image(client, Path(busybox))
+    yield client
+    client.close()
+
+
+def _build_base_image(client: docker.DockerClient, busybox: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(busybox, folder)
+        Path(folder, "Dockerfile").write_text(
+            "FROM scratch\n"
+            "COPY busybox /bin/busybox\n"
+            'RUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
+            "ENV PATH=/bin\n"
+            'CMD ["sh"]\n'
+        )
+        client.images.build(path=folder, tag=BASE_IMAGE, rm=True)
+
+
+@pytest.fixture
+def unique(docker_engine: docker.DockerClient) -> Iterator[str]:
+    """A name of one's own; whatever Docker has under it is removed after the test."""
+    name = f"plugins-test-{uuid.uuid4().hex[:8]}"
+    yield name
+    for container in docker_engine.containers.list(all=True, filters={"name": name}):
+        container.remove(force=True, v=True)
+    for network in docker_engine.networks.list(names=[name]):
+        network.remove()
+    for volume in docker_engine.volumes.list(filters={"name": name}):
+        volume.remove(force=True)
+    for image in docker_engine.images.list(filters={"reference": f"{name}*"}):
+        docker_engine.images.remove(image.id, force=True)
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the CLI and, beside it, the language host: found elsewhere on PATH, the engine warns."""
+    binary = os.environ.get("PULUMI_BIN") or shutil.which("pulumi")
+    if binary is None:
+        pytest.fail("these tests need the pulumi CLI: set PULUMI_BIN or put it on PATH")
+    folder = tmp_path_factory.mktemp("bin")
+    try:
+        os.link(Path(binary).resolve(), folder / "pulumi")
+    except OSError:  # another file system
+        shutil.copy(binary, folder / "pulumi")
+    (folder / "pulumi-language-python").symlink_to(SCRIPTS / "pulumi-language-python")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, programs: Path) -> Iterator[Project]:
+    """A project whose plugins lie in the engine's own plugin folder, where no warning tells of them."""
+    home, folder = tmp_path / "home", tmp_path / "project"
+    for path in (home, tmp_path / "state", folder / "infra"):
+        path.mkdir(parents=True)
+    for name, version in (("random", "4.21.4"), ("docker", "5.2.0"), ("command", "1.2.1")):
+        cache = home / "plugins" / f"resource-{name}-v{version}"
+        cache.mkdir(parents=True)
+        (cache / f"pulumi-resource-{name}").symlink_to(SCRIPTS / f"pulumi-resource-{name}")
+    (folder / "Pulumi.yaml").write_text(
+        f"name: plugins-test\nmain: infra\nruntime: {{name: python, options: {{virtualenv: {sys.prefix}}}}}\n"
+    )
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PULUMI_HOME": str(home),
+        "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    project = Project(folder, environment, str(programs / "pulumi"))
+    project.write("")
+    project.run("stack", "init", "test")
+    yield project
+    project.write("")
+    project.run("destroy", "--yes", "--skip-preview")

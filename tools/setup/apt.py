@@ -1,0 +1,31 @@
+"""Debian packages, where this may install them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tools.setup.machine import CommandError, Machine, SetupError
+
+OPTIONS = ("-q", "-o", "DPkg::Lock::Timeout=300")
+
+
+def install(machine: Machine, packages: Sequence[str], why: str) -> None:
+    """Installs packages, with fresh lists. Raises SetupError with apt's own reason."""
+    environ = {**machine.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    if not machine.lists_fetched:
+        try:
+            machine.run("fetching Debian's package lists (seconds)", ["apt-get", *OPTIONS, "update"], environ=environ)
+        except CommandError as error:
+            # One broken source of many is no reason to stop: whether the packages are there shows next.
+            machine.say(f"apt-get update: {error.last}")
+        machine.lists_fetched = True
+    command = ["apt-get", *OPTIONS, "install", "--yes", "--no-install-recommends", *packages]
+    try:
+        machine.run(f"installing {', '.join(packages)} {why}", command, environ=environ)
+    except CommandError as error:
+        raise SetupError(str(error), "Mend that (`apt-get --fix-broken install`), then try again.") from error
+
+
+def exists(machine: Machine, package: str) -> bool:
+    """Whether this release of Debian or Ubuntu has a package of that name."""
+    return machine.ask(["apt-cache", "show", "--quiet=2", package]).returncode == 0

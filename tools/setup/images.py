@@ -1,0 +1,162 @@
+"""The three images of the local stack: there → pulled → built from Debian's packages (where no registry is reached).
+
+A built one stands in for the official image of the same name and carries the label `django-stack.stand-in=true`.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from tools.setup import apt, go
+from tools.setup.machine import CommandError, Machine, SetupError
+
+PYTHON = "python:3.13-slim-trixie"
+POSTGRES = "postgres:17-trixie"
+S3 = "versity/versitygw:v1.8.0"
+# The defaults of Pulumi.yaml's python-image, postgres-image and s3-image; any others are the engine's to pull.
+IMAGES = (PYTHON, POSTGRES, S3)
+# Their recipes' folders in tools/images.
+RECIPES = {PYTHON: "python", POSTGRES: "postgres", S3: "versitygw"}
+BASE = "django-stack/debian:trixie"
+LABEL = "django-stack.stand-in=true"
+BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+VERSITYGW = go.Tool(
+    name="versitygw",
+    module="github.com/versity/versitygw",
+    package="cmd/versitygw",
+    version_variable="main.Version",
+    takes="one to two minutes",
+)
+# A registry that says nothing for so long is not reached.
+PULL_SILENCE = 10
+
+
+def ensure(machine: Machine) -> None:
+    """Makes sure that the engine has the images. Raises SetupError when one can be neither pulled nor built."""
+    if absent(machine):
+        with machine.lock():
+            silent = False
+            for image in absent(machine):
+                # A registry that was silent once is not waited for again.
+                reason, silent = ("the registry is silent", True) if silent else pull(machine, image)
+                if reason:
+                    machine.say(f"it cannot be pulled: {reason}")
+                    build(machine, image, reason)
+    machine.say(f"{', '.join(IMAGES)} are there")
+
+
+def absent(machine: Machine) -> list[str]:
+    """The images that the engine does not have."""
+    reply = machine.ask(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"])
+    if reply.returncode != 0:
+        raise SetupError(reply.stderr.strip(), "`python3 tools/setup engine` sees to the Docker engine.")
+    return [image for image in IMAGES if image not in reply.stdout.split()]
+
+
+def pull(machine: Machine, image: str) -> tuple[str, bool]:
+    """Pulls an image. Returns the reason when that fails, and whether the registry said nothing at all."""
+    try:
+        machine.run(f"pulling {image} (about a minute)", ["docker", "pull", image], silence=PULL_SILENCE)
+    except CommandError as error:
+        return error.last, not error.lines
+    return "", False
+
+
+def build(machine: Machine, image: str, reason: str) -> None:
+    """Builds the stand-in of an image that cannot be pulled."""
+    if not machine.has_apt():
+        raise SetupError(
+            f"{image} can be neither pulled ({reason}) nor built (that takes root, on Debian or Ubuntu)",
+            "Give Docker access to a registry or a mirror; on Debian, `sudo python3 tools/setup images` builds it.",
+        )
+    if machine.ask(["docker", "image", "inspect", BASE]).returncode != 0:
+        make_base(machine)
+    folder = RECIPES[image]
+    command = ["docker", "build", "--network", "host", "--build-arg", f"BASE={BASE}", "--tag", image]
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        command += ["--build-arg", name] if name in machine.environ else []
+    with tempfile.TemporaryDirectory() as temporary:
+        context = Path(temporary) / folder
+        shutil.copytree(machine.root / "tools/images" / folder, context)
+        if image == S3:
+            add_versitygw(machine, context)
+        try:
+            machine.run(f"building a stand-in for {image} (up to a minute)", [*command, str(context)])
+        except CommandError as error:
+            raise SetupError(str(error), "Is a Debian mirror reached from containers, too? Then try again.") from error
+    # What a build of several stages leaves behind.
+    machine.ask(["docker", "image", "prune", "--force", "--filter", "label=django-stack.build-stage=true"])
+
+
+def make_base(machine: Machine) -> None:
+    """Debian trixie as a base image, with the certificate authorities that this machine trusts besides Debian's."""
+    if not machine.which("debootstrap"):
+        apt.install(machine, ["debootstrap", "debian-archive-keyring"], "to build images (seconds)")
+    # Not below /tmp, which may forbid device nodes and programs.
+    folder = Path(tempfile.mkdtemp(prefix="django-stack-", dir="/var/tmp"))
+    root, archive = folder / "root", folder / "root.tar"
+    mirror = [machine.environ["DEBIAN_MIRROR"]] if machine.environ.get("DEBIAN_MIRROR") else []
+    try:
+        machine.run(
+            "making a Debian trixie base from its packages (half a minute)",
+            ["debootstrap", "--variant=minbase", "--include=ca-certificates", "trixie", str(root), *mirror],
+        )
+        sources = root / "etc/apt/sources.list"
+        sources.write_text(with_updates(sources.read_text()))
+        extra = root / "usr/local/share/ca-certificates"
+        ours = Path(machine.environ.get("SSL_CERT_FILE") or BUNDLE)
+        for number, certificate in enumerate(extra_certificates(ours, root / BUNDLE.relative_to("/"))):
+            (extra / f"machine-{number}.crt").write_text(certificate)
+        machine.run("adding this machine's certificate authorities", ["chroot", str(root), "update-ca-certificates"])
+        shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
+        shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
+        content = ["--exclude=./dev/*", "--exclude=./proc/*", "--exclude=./sys/*", "."]
+        machine.run("packing it", ["tar", "--create", "--file", str(archive), "--directory", str(root), *content])
+        changes = ["--change", f"LABEL {LABEL}", "--change", 'CMD ["bash"]']
+        machine.run("importing it", ["docker", "import", *changes, str(archive), BASE])
+    except CommandError as error:
+        raise SetupError(str(error), "Is a Debian mirror reached? DEBIAN_MIRROR names another one.") from error
+    finally:
+        # An interrupted debootstrap leaves /proc mounted in there.
+        machine.ask(["umount", "--quiet", str(root / "proc"), str(root / "sys")])
+        machine.ask(["rm", "--recursive", "--force", "--one-file-system", str(folder)])
+
+
+def with_updates(sources: str) -> str:
+    """debootstrap's one line of sources (`deb MIRROR/debian trixie main`) with trixie's updates and security fixes."""
+    line = re.search(r"^deb (\S+?)/? trixie main", sources, re.MULTILINE)
+    if not line:
+        return sources
+    return "".join(
+        f"deb {mirror} {suite} main\n"
+        for mirror, suite in (
+            (line[1], "trixie"),
+            (line[1], "trixie-updates"),
+            (f"{line[1]}-security", "trixie-security"),
+        )
+    )
+
+
+def extra_certificates(ours: Path, known: Path) -> list[str]:
+    """The certificates of one bundle that the other lacks, as PEM: a TLS-inspecting proxy's, say."""
+
+    def read(bundle: Path) -> dict[bytes, str]:
+        text = bundle.read_text(errors="replace") if bundle.exists() else ""
+        found = re.findall(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", text, re.DOTALL)
+        pem = "-----BEGIN CERTIFICATE-----{}-----END CERTIFICATE-----\n"
+        return {base64.b64decode(body): pem.format(body) for body in found}
+
+    base = read(known)
+    return [pem for certificate, pem in read(ours).items() if certificate not in base]
+
+
+def add_versitygw(machine: Machine, context: Path) -> None:
+    """Lays the program and upstream's own entrypoint, both from its Go module, into the build context."""
+    shutil.copy(go.build(machine, VERSITYGW), context / "versitygw")
+    entrypoint = context / "docker-entrypoint.sh"
+    shutil.copyfile(go.source(machine, VERSITYGW) / entrypoint.name, entrypoint)
+    entrypoint.chmod(0o755)

@@ -1,0 +1,245 @@
+"""The machine as the steps see it: say something, ask a program, run one with progress, fetch a file, hold a lock.
+
+Everything that touches the outside goes through `Machine`, so that tests hand the steps a machine of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import platform
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+
+from tools.setup.progress import QUIET_SECONDS, Progress
+
+# The development default of the local stack's passphrase: public, it guards containers on this machine only (README).
+PASSPHRASE = "django-stack-local"  # noqa: S105
+PROBE_SECONDS = 5
+
+
+class SetupError(Exception):
+    """What a person has to mend: the problem and, in `remedy`, what to do."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+
+class CommandError(Exception):
+    """A program ended with an error; `lines` are the last ones that it printed."""
+
+    def __init__(self, command: Sequence[str], reason: str, lines: Sequence[str]) -> None:
+        self.lines = [line for line in lines if line.strip()]
+        shown = "".join(f"\n    {line}" for line in self.lines[-12:])
+        super().__init__(f"`{' '.join(command[:4])}` {reason}{shown}")
+
+    @property
+    def last(self) -> str:
+        """The last line that it printed: usually the reason."""
+        return self.lines[-1] if self.lines else str(self)
+
+
+class UnreachableError(Exception):
+    """A file could not be fetched: the text says why, `answered` whether somebody answered at all."""
+
+    def __init__(self, reason: str, *, answered: bool = False) -> None:
+        super().__init__(reason)
+        self.answered = answered
+
+
+class Machine:
+    """This machine and this checkout of the project."""
+
+    def __init__(self, stack: str = "local", environ: Mapping[str, str] | None = None) -> None:
+        self.environ = dict(os.environ if environ is None else environ)
+        self.stack = stack
+        # The step that is at work; every line begins with it.
+        self.step = ""
+        self.root = Path(__file__).resolve().parents[2]
+        # apt-get update once a run is enough.
+        self.lists_fetched = False
+        self.is_root = os.geteuid() == 0
+        if self.is_root:
+            # `su` without a dash leaves root without the system's own programs.
+            self.environ["PATH"] = f"{self.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+        self.system = platform.system()
+        self.architecture = platform.machine()
+        self.home = Path.home()
+        self.cache = Path(self.environ.get("XDG_CACHE_HOME") or self.home / ".cache") / "django-stack"
+
+    # Where things are
+
+    @property
+    def venv(self) -> Path:
+        return self.root / ".venv"
+
+    def which(self, program: str) -> str | None:
+        """Finds a program on PATH, this project's own .venv left out."""
+        own = self.venv / "bin"
+        folders = [folder for folder in self.environ.get("PATH", "").split(os.pathsep) if Path(folder) != own]
+        return shutil.which(program, path=os.pathsep.join(folders))
+
+    def has_apt(self) -> bool:
+        """Whether Debian packages can be installed here, now."""
+        return self.is_root and self.system == "Linux" and self.which("apt-get") is not None
+
+    def activated(self) -> dict[str, str]:
+        """The environment after `. .venv/bin/activate`."""
+        environ = {**self.environ, "VIRTUAL_ENV": str(self.venv), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        environ["PATH"] = os.pathsep.join([str(self.venv / "bin"), self.environ.get("PATH", "")])
+        if "PULUMI_CONFIG_PASSPHRASE_FILE" not in environ:
+            environ.setdefault("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
+        return environ
+
+    # What it says
+
+    def say(self, text: str) -> None:
+        print(f"{self.step:<10} {text}", flush=True)
+
+    def fail(self, problem: str, remedy: str) -> None:
+        print(f"{'error':<10} {self.step}: {problem}", file=sys.stderr)
+        if remedy:
+            print(f"{'':<10} {remedy}", file=sys.stderr, flush=True)
+
+    # What it does
+
+    def ask(
+        self, command: Sequence[str], *, environ: Mapping[str, str] | None = None, seconds: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a quick program and returns its answer; one that is missing or hangs answers with an error, too."""
+        try:
+            return subprocess.run(
+                command, cwd=self.root, env=environ or self.environ, stdin=subprocess.DEVNULL, capture_output=True,
+                text=True, errors="replace", timeout=seconds, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return subprocess.CompletedProcess(command, 127, "", str(error))
+
+    def run(
+        self,
+        doing: str,
+        command: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        silence: float | None = None,
+    ) -> None:
+        """Says what it does, runs the program, and shows its last line and the seconds when that takes long.
+
+        With `silence`, a program that has printed nothing after so many seconds is ended.
+        Raises CommandError with the last lines.
+        """
+        self.say(doing)
+        progress = Progress()
+        lines: deque[str] = deque(maxlen=40)
+        try:
+            process = subprocess.Popen(
+                command, cwd=cwd or self.root, env=environ or self.environ, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            )  # fmt: skip
+        except OSError as error:
+            raise CommandError(command, f"cannot be started: {error}", []) from error
+        printed: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=_pump, args=(process, printed), daemon=True).start()
+        try:
+            while True:
+                try:
+                    if (line := printed.get(timeout=0.5)) is None:
+                        break
+                    lines.append(line)
+                except queue.Empty:
+                    # A daemon that it started may hold the output open.
+                    if process.poll() is not None:
+                        break
+                    if silence and not lines and progress.seconds > silence:
+                        raise CommandError(command, f"said nothing for {silence:g} seconds", []) from None
+                progress.show(lines[-1] if lines else "")
+            code = process.wait()
+        finally:
+            progress.clear()
+            _end(process)
+        if code != 0:
+            raise CommandError(command, f"failed (exit code {code})", lines)
+        if progress.seconds >= QUIET_SECONDS:
+            self.say(f"done in {progress.seconds:.0f} s")
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps two set-ups from doing the same work; the second one waits, then finds it done."""
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with (self.cache / "setup.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.say("another set-up is at work: waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def fetch(self, url: str, target: Path) -> None:
+        """Downloads a file, with progress. Raises UnreachableError, within seconds when the site does not answer."""
+        progress = Progress()
+        try:
+            with _opened(url) as reply, target.open("wb") as file:
+                size = int(reply.headers.get("Content-Length") or 0)
+                while block := reply.read(1 << 18):
+                    file.write(block)
+                    progress.show(f"{file.tell() >> 20} of {size >> 20} MB")
+                if size and file.tell() != size:
+                    raise UnreachableError(f"the download broke off after {file.tell()} of {size} bytes")
+        except urllib.error.HTTPError as error:
+            raise UnreachableError(str(error), answered=True) from error
+        except urllib.error.URLError as error:
+            raise UnreachableError(str(error.reason)) from error
+        except (OSError, HTTPException) as error:
+            raise UnreachableError(str(error)) from error
+        finally:
+            progress.clear()
+
+
+def _opened(url: str) -> HTTPResponse:
+    """Opens a URL or gives up in seconds: in a thread, because no time-out holds for a name server that is silent."""
+    result: queue.SimpleQueue[HTTPResponse | Exception] = queue.SimpleQueue()
+
+    def attempt() -> None:
+        try:
+            result.put(urllib.request.urlopen(url, timeout=PROBE_SECONDS))  # noqa: S310  (our own https constants)
+        except Exception as error:
+            result.put(error)
+
+    threading.Thread(target=attempt, daemon=True).start()
+    try:
+        reply = result.get(timeout=PROBE_SECONDS + 3)
+    except queue.Empty:
+        raise TimeoutError("no answer") from None
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
+
+
+def _pump(process: subprocess.Popen[str], printed: queue.SimpleQueue[str | None]) -> None:
+    """Hands on what a program prints, line by line, and None at its end."""
+    for line in process.stdout or ():
+        if line.strip():
+            printed.put(line.rstrip())
+    printed.put(None)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ends a program that still runs (after an interruption), kindly at first."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()

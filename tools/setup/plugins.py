@@ -1,0 +1,164 @@
+"""Pulumi's plugins: official ones where they are had; else stand-ins from tools/plugins, in a venv of their own.
+
+A plugin on PATH wins over the engine's own store, so only what is missing there is linked into .venv/bin, and the links
+go as soon as official ones are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from tools.setup.machine import CommandError, Machine, SetupError, UnreachableError
+
+LANGUAGE_HOST = "pulumi-language-python"
+PROVIDERS = ("random", "docker", "command")
+# Where the engine fetches its plugins from.
+SITE = "https://get.pulumi.com/releases/plugins/"
+STAMP = ".setup-plugins.json"
+DAY = 24 * 3600
+
+
+def ensure(machine: Machine) -> None:
+    """Makes sure that the engine finds the language host and the providers of the local stack."""
+    versions = wanted(machine)
+    missing = [name for name, version in versions.items() if not has_provider(machine, name, version)]
+    if missing and site_reached(machine):
+        missing = [name for name in missing if not install_official(machine, name, versions[name])]
+    programs = [] if has_language_host(machine) else [LANGUAGE_HOST]
+    programs += [f"pulumi-resource-{name}" for name in missing]
+    folder = stand_ins(machine) if programs else Path()
+    link(machine, {program: folder / "bin" / program for program in programs})
+    if programs:
+        short = ", ".join(program.removeprefix("pulumi-") for program in programs)
+        machine.say(f"stand-ins of tools/plugins are in .venv/bin: {short}")
+    else:
+        machine.say("the official ones are there")
+
+
+def wanted(machine: Machine) -> dict[str, str]:
+    """The providers' versions: the engine asks for those of the locked SDKs."""
+    lock = (machine.root / "requirements/infra.txt").read_text()
+    pinned = dict(re.findall(r"^pulumi-(\w+)==(\S+)", lock, re.MULTILINE))
+    return {name: pinned[name] for name in PROVIDERS if name in pinned}
+
+
+def has_language_host(machine: Machine) -> bool:
+    """Whether an official Python language host is there: beside the CLI (its place), on PATH, or in the store."""
+    own = (machine.venv / "bin").resolve()
+    beside = Path(machine.which("pulumi") or own / "pulumi").resolve().parent
+    in_store = any(store(machine).glob(f"language-python-v*/{LANGUAGE_HOST}"))
+    return bool(machine.which(LANGUAGE_HOST)) or in_store or (beside != own and (beside / LANGUAGE_HOST).exists())
+
+
+def has_provider(machine: Machine, name: str, version: str) -> bool:
+    """Whether an official provider is on PATH, or in the store and new enough for the engine (same major version)."""
+    least = numbers(version)
+    stored = [numbers(folder.name) for folder in store(machine).glob(f"resource-{name}-v*") if folder.is_dir()]
+    fits = any(found[:1] == least[:1] and found >= least for found in stored)
+    return fits or bool(machine.which(f"pulumi-resource-{name}"))
+
+
+def store(machine: Machine) -> Path:
+    """Pulumi's own store of plugins."""
+    return Path(machine.environ.get("PULUMI_HOME") or machine.home / ".pulumi") / "plugins"
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """The version in a text: `resource-docker-v5.2.0` is (5, 2, 0)."""
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
+
+
+def site_reached(machine: Machine) -> bool:
+    """Whether the vendor's site answers; a no holds for a day, so that a closed network costs nothing each time."""
+    stamp = machine.venv / STAMP
+    try:
+        if time.time() - json.loads(stamp.read_text())["unreached"] < DAY:
+            return False
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            machine.fetch(SITE, Path(folder) / "page")
+        except UnreachableError as error:
+            # A folder is not listed, but that is an answer, too. If it was a proxy's, the installation fails quickly.
+            if not error.answered:
+                machine.say(f"their site is not reached ({error})")
+                stamp.write_text(json.dumps({"unreached": time.time()}))
+                return False
+    return True
+
+
+def install_official(machine: Machine, name: str, version: str) -> bool:
+    """Lets the CLI fetch a provider into its store; False when it cannot."""
+    command = ["pulumi", "plugin", "install", "resource", name, f"v{version}"]
+    try:
+        machine.run(
+            f"fetching the {name} provider {version} (seconds)", command, environ=machine.activated(), silence=30
+        )
+    except CommandError as error:
+        machine.say(f"it cannot be had: {error.last}")
+        return False
+    return True
+
+
+def stand_ins(machine: Machine) -> Path:
+    """The virtual environment that holds tools/plugins, a new one when the package, its lock or Python changed."""
+    lock, package = machine.root / "requirements/plugins.txt", machine.root / "tools/plugins"
+    folder = machine.cache / f"plugins-{content(machine, lock, package)}"
+    done = folder / "complete"
+    if done.exists():
+        done.touch()
+        return folder
+    python = str(machine.venv / "bin/python")
+    own_pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    # The project's .venv has the locked build backend.
+    wheel = [python, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", "--no-build-isolation"]
+    with machine.lock(), tempfile.TemporaryDirectory() as built:
+        if done.exists():
+            return folder
+        try:
+            machine.run("making a venv for the stand-ins (seconds)", [python, "-m", "venv", "--clear", str(folder)])
+            machine.run(
+                "installing requirements/plugins.txt (seconds)", [*own_pip, "--require-hashes", "-r", str(lock)]
+            )
+            machine.run("building tools/plugins (seconds)", [*wheel, "--wheel-dir", built, str(package)])
+            machine.run("installing it", [*own_pip, "--no-deps", *map(str, Path(built).glob("*.whl"))])
+        except CommandError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise SetupError(str(error), "Is the package index reached? Then try again.") from error
+        done.touch()
+        forget_unused(machine)
+    return folder
+
+
+def forget_unused(machine: Machine) -> None:
+    """Removes the stand-ins that no checkout asked for in a month."""
+    for done in machine.cache.glob("plugins-*/complete"):
+        if time.time() - done.stat().st_mtime > 30 * DAY:
+            shutil.rmtree(done.parent, ignore_errors=True)
+
+
+def content(machine: Machine, lock: Path, package: Path) -> str:
+    """A hash of all that the stand-ins are made of: their code, the lock, the Python."""
+    config = (machine.venv / "pyvenv.cfg").read_text()
+    digest = hashlib.sha256("".join(re.findall(r"^(?:home|version) .*$", config, re.MULTILINE)).encode())
+    for file in (lock, package / "pyproject.toml", *sorted((package / "src").rglob("*.py"))):
+        digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def link(machine: Machine, targets: dict[str, Path]) -> None:
+    """Lays exactly these links into .venv/bin and removes earlier ones."""
+    for program in (LANGUAGE_HOST, *(f"pulumi-resource-{name}" for name in PROVIDERS)):
+        place, target = machine.venv / "bin" / program, targets.get(program)
+        if target and place.is_symlink() and place.readlink() == target:
+            continue
+        place.unlink(missing_ok=True)
+        if target:
+            place.symlink_to(target)

@@ -1,0 +1,27 @@
+"""The stack itself: created in the backend once, so that afterwards a plain `pulumi up` is all there is."""
+
+from __future__ import annotations
+
+import json
+
+from tools.setup.machine import CommandError, Machine, SetupError
+
+
+def ensure(machine: Machine) -> None:
+    """Creates the stack when the backend does not have it. Raises SetupError when the backend cannot be asked."""
+    environ = machine.activated()
+    reply = machine.ask(["pulumi", "stack", "ls", "--json", "--non-interactive"], environ=environ)
+    try:
+        names = {entry["name"].rpartition("/")[2] for entry in json.loads(reply.stdout)}
+    except ValueError:
+        reason = (reply.stderr.strip() or reply.stdout.strip()).removeprefix("error: ")
+        backend = environ.get("PULUMI_BACKEND_URL", "the one in Pulumi.yaml")
+        raise SetupError(reason, f"The state's backend is {backend}; PULUMI_BACKEND_URL names another one.") from None
+    if machine.stack in names:
+        machine.say(f"{machine.stack} exists")
+        return
+    try:
+        command = ["pulumi", "stack", "init", machine.stack, "--non-interactive"]
+        machine.run(f"creating {machine.stack}", command, environ=environ)
+    except CommandError as error:
+        raise SetupError(str(error), "Is the stack's name right (letters, digits, `-`, `_`, `.`)?") from error

@@ -1,0 +1,116 @@
+""".venv: the locked dependencies (with hashes) and the project itself, installed again only when a lock changed."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import sys
+
+from tools.setup import apt
+from tools.setup.machine import PASSPHRASE, CommandError, Machine, SetupError
+
+STAMP = ".setup.json"
+MARK = "# django-stack: the local stack's public passphrase"
+# One line an activate script: the passphrase is a default, never an override.
+ACTIVATE = {
+    "activate": (
+        '[ -n "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]'
+        f" || export PULUMI_CONFIG_PASSPHRASE={PASSPHRASE}"
+    ),
+    "activate.fish": (
+        "set -q PULUMI_CONFIG_PASSPHRASE; or set -q PULUMI_CONFIG_PASSPHRASE_FILE;"
+        f" or set -gx PULUMI_CONFIG_PASSPHRASE {PASSPHRASE}"
+    ),
+    "activate.csh": (
+        "if (! $?PULUMI_CONFIG_PASSPHRASE && ! $?PULUMI_CONFIG_PASSPHRASE_FILE)"
+        f" setenv PULUMI_CONFIG_PASSPHRASE {PASSPHRASE}"
+    ),
+}
+
+
+def ensure_infra(machine: Machine) -> None:
+    """What the Pulumi program needs."""
+    ensure(machine, "infra")
+
+
+def ensure_dev(machine: Machine) -> None:
+    """What the tests need; it includes infra's."""
+    ensure(machine, "dev")
+
+
+def ensure(machine: Machine, purpose: str) -> None:
+    """Makes .venv hold requirements/<purpose>.txt and this project. Raises SetupError."""
+    if not up_to_date(machine, purpose):
+        with machine.lock():
+            if not up_to_date(machine, purpose):
+                install(machine, purpose)
+    machine.say(f".venv holds requirements/{purpose}.txt")
+
+
+def install(machine: Machine, purpose: str) -> None:
+    """Installs what is missing, and remembers it."""
+    if not usable(machine):
+        create(machine)
+    lock = f"requirements/{purpose}.txt"
+    pip = [str(machine.venv / "bin/python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    # The build backend is one of the locked packages: nothing else is fetched to build the project.
+    project = ["--no-deps", "--no-build-isolation", "--editable", "."]
+    try:
+        machine.run(f"installing {lock} (up to two minutes)", [*pip, "--require-hashes", "-r", lock])
+        machine.run("installing the project, editable (seconds)", [*pip, *project])
+    except CommandError as error:
+        raise SetupError(str(error), "Is the package index reached? Then try again.") from error
+    for script, line in ACTIVATE.items():
+        mark_activate(machine, script, line)
+    # dev holds all of infra: going to and fro between `make local` and `make test` installs nothing.
+    held = ("infra", "dev") if purpose == "dev" else (purpose,)
+    stamp = {**read_stamp(machine), "place": str(machine.venv), **{name: digest(machine, name) for name in held}}
+    (machine.venv / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
+
+
+def up_to_date(machine: Machine, purpose: str) -> bool:
+    """Whether .venv works and was made from the lock and the pyproject.toml as they are now."""
+    return read_stamp(machine).get(purpose) == digest(machine, purpose) and usable(machine)
+
+
+def usable(machine: Machine) -> bool:
+    """Whether .venv stands where it was made (its scripts name that place) and its Python still starts."""
+    if read_stamp(machine).get("place", str(machine.venv)) != str(machine.venv):
+        return False
+    return machine.ask([str(machine.venv / "bin/python"), "-c", "import pip"]).returncode == 0
+
+
+def create(machine: Machine) -> None:
+    """Makes an empty .venv with the Python that runs this."""
+    # Inside an activated .venv this program runs on the very Python that is replaced: take the one behind it.
+    python = getattr(sys, "_base_executable", sys.executable)
+    if not importlib.util.find_spec("ensurepip"):
+        # Debian splits the standard library.
+        package = f"python3.{sys.version_info.minor}-venv"
+        if not machine.has_apt():
+            raise SetupError("this Python cannot make virtual environments", f"Run `sudo apt-get install {package}`.")
+        apt.install(machine, [package], "to make virtual environments (seconds)")
+    version = ".".join(map(str, sys.version_info[:3]))
+    machine.run(f"making .venv with Python {version} (seconds)", [python, "-m", "venv", "--clear", ".venv"])
+
+
+def mark_activate(machine: Machine, script: str, line: str) -> None:
+    """Adds our one line to an activate script, once."""
+    file = machine.venv / "bin" / script
+    if file.exists() and MARK not in (text := file.read_text()):
+        file.write_text(f"{text.rstrip()}\n\n{MARK}, unless you set one\n{line}\n")
+
+
+def digest(machine: Machine, purpose: str) -> str:
+    """The hash of all that an installation depends on."""
+    files = (machine.root / "requirements" / f"{purpose}.txt", machine.root / "pyproject.toml")
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def read_stamp(machine: Machine) -> dict[str, str]:
+    """What was installed into .venv; empty when nothing was."""
+    try:
+        return dict(json.loads((machine.venv / STAMP).read_text()))
+    except (OSError, ValueError):
+        return {}
