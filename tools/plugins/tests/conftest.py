@@ -111,6 +111,12 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _path_without_plugins() -> list[str]:
+    """PATH's folders but those with plugins in them: the engine would take them for the ones under test."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    return [folder for folder in folders if not any(Path(folder).glob("pulumi-resource-*"))]
+
+
 @pytest.fixture
 def project(tmp_path: Path, programs: Path) -> Iterator[Project]:
     """A project whose plugins lie in the engine's own plugin folder, where no warning tells of them."""
@@ -126,7 +132,7 @@ def project(tmp_path: Path, programs: Path) -> Iterator[Project]:
     )
     environment = {
         **os.environ,
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(programs), *_path_without_plugins()]),
         "PULUMI_HOME": str(home),
         "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE": "test",
