@@ -1,6 +1,7 @@
 """Runs a Django management command in the stack's web container: manage.py STACK COMMAND [ARGUMENTS]
 
 Over mounted source the container runs as this machine's user, so the files that makemigrations writes belong to them.
+`createsuperuser --noinput` finds DJANGO_SUPERUSER_PASSWORD and its like, as Django documents.
 """
 
 import os
@@ -15,8 +16,10 @@ def main() -> None:
     if not arguments:
         sys.exit("Which command? For example: make manage ARGS=createsuperuser")
     web = here.web(here.engine(), stack)
-    terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
-    os.execvp("docker", ["docker", "exec", "--interactive", *terminal, web.id or "", "python", "manage.py", *arguments])
+    options = ["--interactive", *(["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else [])]
+    # By name alone: docker takes the values, a password among them, from our environment.
+    options += [f"--env={name}" for name in os.environ if name.startswith("DJANGO_SUPERUSER_")]
+    os.execvp("docker", ["docker", "exec", *options, web.id or "", "python", "manage.py", *arguments])
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+// The Pulumi CLI for networks without the vendor's site: tools/setup builds it, at the version pinned here.
 module django-stack/tools/pulumi
 
 go 1.25.11

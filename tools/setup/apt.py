@@ -11,21 +11,34 @@ OPTIONS = ("-q", "-o", "DPkg::Lock::Timeout=300")
 
 def install(machine: Machine, packages: Sequence[str], why: str) -> None:
     """Installs packages, with fresh lists. Raises SetupError with apt's own reason."""
-    environ = {**machine.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    if not machine.lists_fetched:
-        try:
-            machine.run("fetching Debian's package lists (seconds)", ["apt-get", *OPTIONS, "update"], environ=environ)
-        except CommandError as error:
-            # One broken source of many is no reason to stop: whether the packages are there shows next.
-            machine.say(f"apt-get update: {error.last}")
-        machine.lists_fetched = True
+    update(machine)
     command = ["apt-get", *OPTIONS, "install", "--yes", "--no-install-recommends", *packages]
     try:
-        machine.run(f"installing {', '.join(packages)} {why}", command, environ=environ)
+        machine.run(f"installing {', '.join(packages)} {why}", command, environ=quiet(machine))
     except CommandError as error:
         raise SetupError(str(error), "Mend that (`apt-get --fix-broken install`), then try again.") from error
 
 
 def exists(machine: Machine, package: str) -> bool:
     """Whether this release of Debian or Ubuntu has a package of that name."""
+    update(machine)
     return machine.ask(["apt-cache", "show", "--quiet=2", package]).returncode == 0
+
+
+def update(machine: Machine) -> None:
+    """Fetches the lists of packages, once a run: a fresh machine or image has none."""
+    if machine.lists_fetched:
+        return
+    machine.lists_fetched = True
+    try:
+        machine.run(
+            "fetching Debian's package lists (seconds)", ["apt-get", *OPTIONS, "update"], environ=quiet(machine)
+        )
+    except CommandError as error:
+        # One broken source of many is no reason to stop: whether the packages are there shows next.
+        machine.say(f"apt-get update: {error.last}")
+
+
+def quiet(machine: Machine) -> dict[str, str]:
+    """The environment in which no package asks a question."""
+    return {**machine.environ, "DEBIAN_FRONTEND": "noninteractive"}

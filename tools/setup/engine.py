@@ -31,7 +31,8 @@ def ensure(machine: Machine) -> None:
                 apt.install(
                     machine, packages, "since there is no Docker engine here (a minute; INSTALL_DOCKER=0 forbids it)"
                 )
-            version = start(machine)
+            # A package may have started its daemon.
+            version = answer(machine)[0] or start(machine)
     machine.say(f"Docker {version} is running")
 
 

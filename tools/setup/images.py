@@ -31,6 +31,8 @@ VERSITYGW = go.Tool(
     version_variable="main.Version",
     takes="one to two minutes",
 )
+# Not /tmp, which may forbid device nodes and programs.
+SCRATCH = Path("/var/tmp")  # noqa: S108
 # A registry that says nothing for so long is not reached.
 PULL_SILENCE = 10
 
@@ -96,8 +98,7 @@ def make_base(machine: Machine) -> None:
     """Debian trixie as a base image, with the certificate authorities that this machine trusts besides Debian's."""
     if not machine.which("debootstrap"):
         apt.install(machine, ["debootstrap", "debian-archive-keyring"], "to build images (seconds)")
-    # Not below /tmp, which may forbid device nodes and programs.
-    folder = Path(tempfile.mkdtemp(prefix="django-stack-", dir="/var/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="django-stack-", dir=SCRATCH))
     root, archive = folder / "root", folder / "root.tar"
     mirror = [machine.environ["DEBIAN_MIRROR"]] if machine.environ.get("DEBIAN_MIRROR") else []
     try:

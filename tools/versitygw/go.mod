@@ -1,3 +1,4 @@
+// The local stack's S3 server for networks without an image registry: tools/setup builds it and puts it into an image.
 module django-stack/tools/versitygw
 
 go 1.25.0

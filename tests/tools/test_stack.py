@@ -1,0 +1,60 @@
+"""The stack is created once, in whatever backend is in force; the test kit is installed where it may be."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tools.conftest import FakeMachine
+from tools.setup import stack, testkit
+from tools.setup.machine import SetupError
+
+LIST = "pulumi stack ls"
+
+
+def test_a_missing_stack_is_created(machine: FakeMachine) -> None:
+    machine.stack = "pr-12"
+    machine.answers[LIST] = (0, '[{"name": "local"}]', "")
+    stack.ensure(machine)
+    assert machine.did == ["pulumi stack init pr-12 --non-interactive"]
+
+
+@pytest.mark.parametrize("name", ["local", "organization/django-stack/local"])
+def test_an_existing_one_is_left_as_it_is(machine: FakeMachine, name: str) -> None:
+    machine.answers[LIST] = (0, f'[{{"name": "{name}"}}]', "")
+    stack.ensure(machine)
+    assert machine.did == []
+    assert machine.said == ["local exists"]
+
+
+def test_a_backend_that_cannot_be_asked_is_named(machine: FakeMachine) -> None:
+    machine.environ["PULUMI_BACKEND_URL"] = "s3://state"
+    machine.answers[LIST] = (255, "", "error: unable to open bucket s3://state")
+    with pytest.raises(SetupError, match=r"^unable to open bucket") as error:
+        stack.ensure(machine)
+    assert "s3://state" in error.value.remedy
+
+
+def busybox(folder: Path, content: bytes) -> str:
+    program = folder / "busybox"
+    program.write_bytes(content)
+    return str(program)
+
+
+def test_tools_of_the_tests_that_are_there_are_used(machine: FakeMachine, tmp_path: Path) -> None:
+    machine.programs.update(chromium="/usr/bin/chromium", psql="/usr/bin/psql", busybox=busybox(tmp_path, b"\x7fELF"))
+    testkit.ensure(machine)
+    assert machine.did == []
+
+
+def test_missing_ones_are_installed_for_root_on_debian(machine: FakeMachine, tmp_path: Path) -> None:
+    machine.is_root = True
+    machine.programs.update({"apt-get": "/usr/bin/apt-get", "psql": "/usr/bin/psql"})
+    machine.programs["busybox"] = busybox(tmp_path, b"\x7fELF .. /lib64/ld-linux-x86-64.so.2")
+    testkit.ensure(machine)
+    assert machine.did[-1].endswith("chromium fonts-liberation busybox-static")
+
+
+def test_others_are_told_what_to_install(machine: FakeMachine) -> None:
+    with pytest.raises(SetupError, match=r"chromium, .*postgresql-client, busybox-static"):
+        testkit.ensure(machine)
+    assert machine.did == []
