@@ -1,0 +1,109 @@
+"""The stacks that the tests share: made and brought up once, for the test that first asks, and removed at the end.
+
+A test that breaks a shared stack mends it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import docker
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from tests.e2e import visitors
+from tests.e2e.stacks import DEVELOPMENT, SERVING, Stack
+
+MakeStack = Callable[..., Stack]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The hunt for secrets comes last, when there is most to search."""
+    items.sort(key=lambda item: item.path.name == "test_secrets.py" and item.path.parent.name == "e2e")
+
+
+@pytest.fixture(scope="session")
+def engine() -> docker.DockerClient:
+    return docker.from_env(timeout=120)
+
+
+@pytest.fixture(scope="session")
+def stacks() -> list[Stack]:
+    """Every stack that was made so far."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def make_stack(
+    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, stacks: list[Stack]
+) -> Iterator[MakeStack]:
+    """Makes stacks in sandboxes (not yet up), and removes all that is theirs at the end."""
+
+    with ExitStack() as end:
+
+        def make(purpose: str, settings: Mapping[str, Any]) -> Stack:
+            stack = Stack.make(tmp_path_factory.mktemp(purpose), purpose, settings, engine)
+            end.callback(stack.remove_all)
+            stacks.append(stack)
+            return stack
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def development(make_stack: MakeStack) -> Stack:
+    """A stack as Pulumi.local.yaml has it, up: runserver over the mounted source."""
+    stack = make_stack("dev", DEVELOPMENT)
+    stack.up()
+    return stack
+
+
+@pytest.fixture(scope="session")
+def serving(make_stack: MakeStack) -> Stack:
+    """A stack with the defaults, up: gunicorn of the image, as in the cloud."""
+    stack = make_stack("serve", SERVING)
+    stack.up()
+    return stack
+
+
+@pytest.fixture(scope="session")
+def releasing(make_stack: MakeStack) -> Stack:
+    """A stack with the defaults, up, for releases that go wrong; its image is its own."""
+    stack = make_stack("release", SERVING)
+    (stack.app / "stack.txt").write_text(stack.name)
+    stack.up()
+    return stack
+
+
+@pytest.fixture(params=["development", "serving"])
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """Both ways to serve the site, one after the other."""
+    chosen: Stack = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with visitors.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A browser page of its own; the test fails when the browser had something to complain about."""
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        where = message.location["url"]
+        of_the_site = "media.localhost" not in where or not where.endswith("/favicon.ico")  # the S3 server has none
+        if message.type == "error" and of_the_site:
+            complaints.append(f"{where}: {message.text}")
+
+    with chromium.new_context(viewport={"width": 1100, "height": 800}) as context:
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
+        yield page
+    assert not complaints

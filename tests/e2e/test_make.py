@@ -1,0 +1,29 @@
+"""`make local` is all there is to know: it says where the site is, and the second time it changes nothing."""
+
+import time
+
+import pytest
+
+from tests.e2e.stacks import Stack
+
+pytestmark = [pytest.mark.docker, pytest.mark.engine]
+
+
+def test_make_local_says_where_the_site_is_and_changes_nothing_the_second_time(serving: Stack) -> None:
+    first = serving.make_target("local")
+    assert f"The site is up: {serving.url}/" in first.stdout
+    assert f"make manage STACK={serving.name} ARGS=createsuperuser" in first.stdout
+    assert f"pulumi up -s {serving.name}" in first.stdout
+    before = serving.ids()
+    begin = time.monotonic()
+    second = serving.make_target("local")
+    assert time.monotonic() - begin < 30
+    assert "unchanged" in second.stdout
+    assert not any(f" {verb}d " in second.stdout for verb in ("create", "update", "delete", "replace"))
+    assert serving.ids() == before
+
+
+def test_make_alone_lists_its_targets(serving: Stack) -> None:
+    listed = serving.run("make").stdout
+    for target in ("local", "manage", "repair", "clean", "test"):
+        assert f"make {target} " in listed

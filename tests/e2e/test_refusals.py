@@ -1,0 +1,89 @@
+"""Wrong settings and machines that can't hold the stack: clear errors, all at once, before anything is made."""
+
+import re
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import MakeStack
+from tests.e2e.stacks import DEVELOPMENT, Stack
+
+pytestmark = [pytest.mark.docker, pytest.mark.engine]
+
+
+@pytest.fixture(scope="module")
+def refused(make_stack: MakeStack) -> Stack:
+    """A stack that never comes up."""
+    return make_stack("refused", DEVELOPMENT)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_made(refused: Stack) -> Iterator[None]:
+    yield
+    try:
+        assert (refused.containers(), refused.networks(), refused.volumes()) == ([], [], [])
+        assert refused.engine.images.list(filters={"reference": f"django-stack/{refused.name}"}) == []
+        assert {resource["type"] for resource in refused.state()} <= {"pulumi:pulumi:Stack"}
+    finally:
+        refused.remove_all()
+
+
+def errors(stack: Stack, **settings: Any) -> list[str]:
+    """What `up` lists as wrong with these settings."""
+    with stack.configured(**settings):
+        done = stack.up(check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    assert "nothing was changed" in done.stdout
+    return re.findall(r"^ +- (\S.*)$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"web-prot": 8001}, "web-prot is not a setting; did you mean web-port?"),
+        ({"platform": "lokal"}, 'platform is "lokal"; allowed: local or cloud'),
+        (
+            {"env": {"DEFAULT_STORAGE_DSN": "s3://k:s@b.s3.eu-west-1.amazonaws.com/"}},
+            "env.DEFAULT_STORAGE_DSN is set by",
+        ),
+        ({"postgres-image": "example.invalid/nope:1"}, "postgres-image is example.invalid/nope:1, which is neither"),
+    ],
+)
+def test_a_wrong_setting_gives_one_error_that_says_the_fix(
+    refused: Stack, settings: dict[str, Any], expected: str
+) -> None:
+    [error] = errors(refused, **settings)
+    assert error.startswith(expected)
+    assert "Fix: " in error
+
+
+def test_several_wrong_settings_are_listed_together(refused: Stack) -> None:
+    listed = errors(
+        refused, media="disk", **{"release-timeout": -1, "app-path": "/nowhere", "domain": "http://example.com"}
+    )
+    assert sorted(error.split()[0] for error in listed) == ["app-path", "domain", "media", "release-timeout"]
+
+
+def test_a_port_that_another_program_holds(refused: Stack) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        [error] = errors(refused, **{"web-port": port})
+    assert error.startswith(f"web-port is {port}, and another program on this machine holds that port. Fix: ")
+
+
+def test_a_port_that_another_container_holds_names_the_container(refused: Stack, serving: Stack) -> None:
+    port = serving.ports["database-port"]
+    [error] = errors(refused, **{"database-port": port})
+    assert error.startswith(
+        f"database-port is {port}, and the container {serving.prefix}-database holds that port. Fix: "
+    )
+
+
+def test_a_docker_engine_that_does_not_answer(refused: Stack) -> None:
+    done = refused.up(check=False, env={"DOCKER_HOST": "unix:///nonexistent.sock"})
+    assert done.returncode != 0
+    assert "No Docker engine answers at unix:///nonexistent.sock, nothing was changed. Fix: start" in done.stdout
+    assert "Traceback" not in done.stdout

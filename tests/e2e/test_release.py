@@ -1,0 +1,80 @@
+"""The release step: new migrations before the new web version, and an old version that stays when they fail."""
+
+import pytest
+
+from tests.e2e.stacks import Stack, wait_until
+
+pytestmark = [pytest.mark.docker, pytest.mark.engine]
+
+MARK = "migrations.RunSQL('create table e2e_mark (at timestamptz default now()); insert into e2e_mark default values')"
+
+
+def applied(stack: Stack, migration: str) -> int:
+    """How often the database has the migration on its list."""
+    [[count]] = stack.query("select count(*) from django_migrations where name = %s", migration)
+    return int(count)
+
+
+def test_a_new_migration_is_applied_once_by_the_next_up(releasing: Stack) -> None:
+    before = releasing.container("web").attrs["Image"]
+    migration = releasing.add_migration("mark", MARK).stem
+    assert f"Applying gallery.{migration}" in releasing.up().stdout
+    assert applied(releasing, migration) == 1
+    assert len(releasing.query("select at from e2e_mark")) == 1
+    web = releasing.container("web")
+    assert web.attrs["Image"] != before
+
+    releasing.up("--expect-no-changes")
+    assert applied(releasing, migration) == 1
+    assert releasing.container("web").id == web.id
+
+
+def test_a_migration_that_raises_leaves_the_old_version_and_is_tried_again(releasing: Stack) -> None:
+    before = releasing.ids()
+    migration = releasing.add_migration("bananas", "migrations.RunPython(fail)")
+    try:
+        for _ in range(2):
+            failed = releasing.up(check=False)
+            assert failed.returncode != 0
+            assert "RuntimeError: the bananas are gone" in failed.stdout
+            assert "Release command `python manage.py migrate --noinput` failed with exit status 1" in failed.stdout
+            assert releasing.ids() == before
+            assert releasing.get("/healthz/ready").status_code == 200
+            assert applied(releasing, migration.stem) == 0
+    finally:
+        migration.write_text(migration.read_text().replace("RunPython(fail)", "RunSQL('select 1')"))
+    releasing.up()
+    assert applied(releasing, migration.stem) == 1
+    assert releasing.container("web").id != before[f"{releasing.prefix}-web"]
+    releasing.wait_until_ready()
+
+
+def test_output_streams_in_order_and_holds_no_secret(releasing: Stack) -> None:
+    first = "sh -c 'echo first $((40 + 2)); sleep 4; echo done with $SECRET_KEY $DATABASE_URL $DEFAULT_STORAGE_DSN'"
+    second = "echo second command"
+    known = releasing.outputs()
+    with releasing.configured(release_commands=[first, second]):
+        with releasing.running(*releasing.up_command) as running:
+            wait_until(lambda: "first 42" in running.output, "the first command's first line", 60)
+            assert "done with" not in running.output.replace(first, "")
+            assert running.process.poll() is None
+            assert running.wait() == 0
+        log = releasing.outputs()["release_log"]
+    for text in (running.output, log):
+        assert text.index("first 42") < text.index("done with [secret]") < text.rindex("second command")
+        assert not [secret for secret in releasing.secrets if secret in text]
+        assert known["DATABASE_URL"] not in text
+    assert releasing.container("release") is None
+
+
+def test_a_release_that_hangs_is_ended_by_the_time_out(releasing: Stack) -> None:
+    with (
+        releasing.configured(release_commands=["sleep 300"], release_timeout=3),
+        releasing.running(*releasing.up_command) as running,
+    ):
+        wait_until(lambda: releasing.container("release"), "the release container", 60)
+        wait_until(lambda: releasing.container("release") is None, "the release container's end", 3 + 5)
+        assert running.wait() != 0
+    assert "release-timeout is 3 seconds" in running.output
+    assert releasing.container("release") is None
+    releasing.wait_until_ready()

@@ -1,0 +1,102 @@
+"""Somebody who visits a site: with Chromium, or quicker without."""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+from pathlib import Path
+
+import requests
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.stacks import ROOT, Stack
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",  # tests may run as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def png(width: int = 240, height: int = 160) -> bytes:
+    """A picture: a gradient."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(
+        b"\0" + b"".join(bytes((255 * x // width, 120, 255 * y // height)) for x in range(width)) for y in range(height)
+    )
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser. Leave it before asyncio is used elsewhere: playwright's loop runs in this thread."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def log_in(page: Page, stack: Stack) -> None:
+    """Fills in the log-in form that the page shows, the gallery's or the admin's."""
+    name, password = stack.admin()
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Keeps what the browser shows, for people to look at."""
+    folder: Path = ROOT / "artifacts"
+    folder.mkdir(exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+class Visitor:
+    """The administrator, logged in without a browser."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.session = requests.Session()
+        name, password = stack.admin()
+        self._send("/login/", {"username": name, "password": password})
+
+    def upload(self, title: str) -> str:
+        """Uploads a picture; gives the URL of its file as its page shows it."""
+        shown = self._send("/upload/", {"title": title}, files={"image": ("picture.png", png(), "image/png")})
+        return picture_url(shown, title)
+
+    def _send(self, path: str, form: dict[str, str], **more: object) -> str:
+        """Sends a form of the site; gives the page that follows."""
+        page = self.session.get(self.stack.url + path, timeout=20).text
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        assert token, page
+        answer = self.session.post(
+            self.stack.url + path,
+            data={**form, "csrfmiddlewaretoken": token[1]},
+            timeout=30,
+            **more,  # type: ignore[arg-type]
+        )
+        assert answer.status_code == 200, answer.text
+        assert not answer.url.endswith(path), f"the form came back:\n{answer.text}"
+        return answer.text
+
+
+def picture_url(page: str, title: str) -> str:
+    """The source of the picture with that title on a page."""
+    for tag in re.findall(r"<img [^>]*>", page):
+        if f'alt="{title}"' in tag:
+            source = re.search(r'src="([^"]+)"', tag)
+            assert source
+            return unescape(source[1])
+    raise AssertionError(f"no picture {title!r} in\n{page}")
