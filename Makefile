@@ -13,7 +13,7 @@ setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, i
 	@python3 tools/setup local --stack $(STACK)
 
 local: setup ## Brings the local stack up and says where the site is
-	@$(IN_VENV) pulumi up --stack $(STACK) --yes --skip-preview && python -m infra.local.ready $(STACK)
+	@$(IN_VENV) pulumi up --stack $(STACK) --yes --skip-preview --refresh && python -m infra.local.ready $(STACK)
 
 manage: ## Runs a management command in the web container: make manage ARGS=createsuperuser
 	@$(IN_VENV) python -m infra.local.manage $(STACK) $(ARGS)

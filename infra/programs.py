@@ -1,9 +1,15 @@
-"""How a `local.Command` runs one of a platform's small programs; its request comes as JSON on standard input."""
+"""How a `local.Command` runs one of a platform's small programs, and what those programs share.
+
+A program's request comes as JSON on standard input, where nobody else sees it.
+"""
 
 import json
 import shlex
 import sys
+from collections.abc import Iterable
 from typing import Any
+
+from infra.dsn import secret_parts
 
 
 def program(module: str) -> str:
@@ -18,3 +24,17 @@ def request() -> dict[str, Any]:
     """What the component asks of the program that is running."""
     asked: dict[str, Any] = json.load(sys.stdin)
     return asked
+
+
+def blot_out(line: str, secrets: Iterable[str]) -> str:
+    """The line without the secrets, nor the passwords within them."""
+    for secret in secrets:
+        for part in secret_parts(secret):
+            line = line.replace(part, "[secret]")
+    return line
+
+
+def quoted(lines: Iterable[str]) -> str:
+    """Lines of a log as the end of an error's message; nothing for none."""
+    text = "".join(f"\n  | {line}" for line in lines)
+    return f" Its last lines:{text}" if text else ""

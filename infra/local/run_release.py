@@ -25,9 +25,8 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig
 
-from infra.dsn import secret_parts
 from infra.local.labels import RUN
-from infra.programs import request
+from infra.programs import blot_out, quoted, request
 
 TAIL = 20
 
@@ -61,7 +60,7 @@ class ReleaseRun:
         self.engine = docker.from_env()
         self.run_id = uuid.uuid4().hex
         self.above = _programs_above()
-        self.secrets = [part for name in asked["secrets"] for part in secret_parts(asked["environment"][name])]
+        self.secrets = [asked["environment"][name] for name in asked["secrets"]]
 
     def run(self) -> None:
         """Runs all commands in order; raises ReleaseError at the first that fails."""
@@ -120,14 +119,12 @@ class ReleaseRun:
             self.print_line(rest, tail)
 
     def print_line(self, line: str, tail: deque[str]) -> None:
-        for secret in self.secrets:
-            line = line.replace(secret, "[secret]")
+        line = blot_out(line, self.secrets)
         tail.append(line)
         print(line, flush=True)
 
     def fail(self, command: str, how: str, tail: deque[str]) -> None:
-        lines = "".join(f"\n  | {line}" for line in tail)
-        raise ReleaseError(f"Release command `{command}` {how}." + (f" Its last lines:{lines}" if lines else ""))
+        raise ReleaseError(f"Release command `{command}` {how}.{quoted(tail)}")
 
 
 def start_watchdog(run_id: str) -> IO[bytes]:

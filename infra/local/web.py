@@ -3,6 +3,7 @@
 import os
 
 import pulumi
+import pulumi_command as command
 import pulumi_docker as docker
 from pulumi_docker import ContainerVolumeArgsDict
 
@@ -11,13 +12,17 @@ from infra.local.image import AppImage
 from infra.local.labels import label_args
 from infra.local.network import Address, Network
 from infra.local.storage import media_volumes
+from infra.programs import program
 from infra.settings import Settings
 
 CODE = "/app"
+ROLLOUT_TIMEOUT = 60  # seconds
 
 
 class Web(pulumi.ComponentResource):
     """One container on 127.0.0.1:`web-port` that moves to a new image only once `after`, the release, succeeded.
+
+    The roll-out check waits until the site is ready; when it isn't, the update fails with the container's last lines.
 
     With `mount-source` the app's folder stands in place of the image's copy, and the process is this machine's user,
     so that files which a management command writes belong to them.
@@ -59,8 +64,6 @@ class Web(pulumi.ComponentResource):
                 "retries": 15,
                 "start_period": "30s",
             },
-            wait=True,
-            wait_timeout=120,
             restart="unless-stopped",
             destroy_grace_seconds=30,
             opts=pulumi.ResourceOptions(
@@ -69,6 +72,19 @@ class Web(pulumi.ComponentResource):
                 delete_before_replace=True,
                 replace_on_changes=["*"],
             ),
+        )
+        command.local.Command(
+            f"{name}-rollout",
+            create=program("infra.local.run_rollout"),
+            stdin=pulumi.Output.json_dumps(
+                {
+                    "container": container.id,
+                    "url": f"http://127.0.0.1:{settings.web_port}/healthz/ready",
+                    "timeout": ROLLOUT_TIMEOUT,
+                    "secrets": [environment.secret[name] for name in sorted(environment.secret)],
+                }
+            ),
+            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["stdout", "stderr"]),
         )
         self.id: pulumi.Output[str] = container.id
         self.register_outputs({"id": self.id})
