@@ -28,11 +28,11 @@ test-setup:
 	@python3 tools/setup test --stack $(STACK)
 
 test: test-setup check ## Runs every test, after setting up what they need
-	@$(IN_VENV) pytest
+	@$(IN_VENV) pytest --numprocesses 2 --dist loadgroup
 
 test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine
 	@python3 tools/setup unit
-	@$(IN_VENV) pytest -m "not docker and not engine and not browser"
+	@$(IN_VENV) pytest --numprocesses 2 --dist loadgroup -m "not docker and not engine and not browser"
 
 check: ## Lints, checks formatting and types
 	@$(IN_VENV) ruff check . && ruff format --check . && mypy

@@ -1,5 +1,6 @@
 """What is the gallery's own. Everything that depends on where it runs comes from the environment, in the last lines."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -14,6 +15,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "csp",
     "gallery",
 ]
@@ -27,6 +29,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -56,6 +59,18 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# Guessing passwords is slow: ten wrong ones for a name lock it for ten minutes, for visitors of the same address.
+# Counted in the database, so that it holds for all workers and tasks together. Behind a load balancer the address is
+# the load balancer's (nobody's word is taken for another), so there the name alone counts.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "429.html"
+AXES_DISABLE_ACCESS_LOG = True  # who logged in when is nobody's business
+AXES_VERBOSE = False
+
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "gallery:index"
 LOGOUT_REDIRECT_URL = "gallery:index"
@@ -72,6 +87,8 @@ PICTURE_MAX_PIXELS = 40_000_000  # what a decoded picture costs in memory is pix
 REQUEST_MAX_BYTES = PICTURE_MAX_BYTES + 1024 * 1024  # the rest of the form
 
 apply(globals())
+
+globals()["LOGGING"]["loggers"]["axes"] = {"level": "WARNING"}  # every login is four lines otherwise
 
 # No inline scripts or styles anywhere, Django's admin included; pictures come from the site or from the media storage.
 CONTENT_SECURITY_POLICY = {

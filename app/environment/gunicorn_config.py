@@ -1,9 +1,14 @@
-"""gunicorn's configuration as code: `gunicorn -c python:environment.gunicorn_config config.wsgi`."""
+"""gunicorn's configuration as code, and what starts it: `python -m environment.gunicorn_config config.wsgi`.
+
+`gunicorn -c python:environment.gunicorn_config config.wsgi` does the same, except that gunicorn itself reads
+WEB_CONCURRENCY before any configuration, and meets a malformed one with a traceback.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from pathlib import Path
 
 from environment import logs
@@ -58,3 +63,7 @@ secure_scheme_headers: dict[str, str] = {}
 
 accesslog = None  # `environment.request` writes one line for each request, with its id
 logconfig_dict = logs.configuration(environment.debug)
+
+if __name__ == "__main__":
+    # In place of this process, so that gunicorn is the one that hears SIGTERM.
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", f"python:{__spec__.name}", *sys.argv[1:]])

@@ -25,6 +25,7 @@ BEFORE = [
     "environment.middleware.RequestLog",
     "environment.middleware.Redirects",
     "environment.middleware.BodyLimit",
+    "environment.middleware.NullBytes",
 ]
 SECURITY = "django.middleware.security.SecurityMiddleware"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
@@ -56,6 +57,8 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
     return {
         "DEBUG": environment.debug,
         "STAGE": environment.stage,
+        "GIT_BRANCH": environment.git_branch,
+        "SITE_NAME": environment.site_name,
         "SECRET_KEY": environment.secret_key or get_random_secret_key(),
         "SECRET_KEY_FALLBACKS": list(environment.secret_key_fallbacks),
         "ENVIRONMENT_MISSING": environment.missing,
@@ -63,8 +66,7 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         "INSTALLED_APPS": ["environment", *project.get("INSTALLED_APPS", ())],
         "MIDDLEWARE": middleware(environment, project.get("MIDDLEWARE", ())),
         "DATABASES": {**project.get("DATABASES", {}), "default": environment.database or stand_in_database()},
-        "FILE_UPLOAD_TEMP_DIR": temporary_folder(),
-        "REQUEST_MAX_BYTES": project.get("REQUEST_MAX_BYTES", REQUEST_MAX_BYTES),
+        **uploads(project),
         "LOGGING": logs.configuration(environment.debug),
         "DEFAULT_EXCEPTION_REPORTER_FILTER": "environment.logs.ReporterFilter",
         **hosts(environment),
@@ -79,12 +81,18 @@ def stand_in_database() -> dict[str, Any]:
     return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 
 
-def temporary_folder() -> str:
-    """Where large uploads are put while they arrive; with a read-only root and no /tmp, shared memory is left."""
+def uploads(project: Mapping[str, Any]) -> dict[str, Any]:
+    """How large a request may be, and where a large file is while it arrives: in the folder for temporary files, or in
+    memory with a read-only root and no such folder (/dev/shm is left, but Docker gives it no more than 64 MB)."""
+    limit = project.get("REQUEST_MAX_BYTES", REQUEST_MAX_BYTES)
     try:
-        return tempfile.gettempdir()
+        return {"REQUEST_MAX_BYTES": limit, "FILE_UPLOAD_TEMP_DIR": tempfile.gettempdir()}
     except FileNotFoundError:
-        return "/dev/shm"  # noqa: S108
+        return {
+            "REQUEST_MAX_BYTES": limit,
+            "FILE_UPLOAD_MAX_MEMORY_SIZE": limit,
+            "FILE_UPLOAD_TEMP_DIR": "/dev/shm",  # noqa: S108
+        }
 
 
 def middleware(environment: Environment, existing: Iterable[str]) -> list[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import mimetypes
 import time
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, urlsplit
 
+from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage
@@ -100,57 +99,24 @@ class S3Media(S3Storage):
             raise ImproperlyConfigured(
                 "DEFAULT_STORAGE_DSN has no key, and this machine has no AWS credentials either."
             )
-        frozen = credentials.get_frozen_credentials()
-        return presign(
-            address,
-            key=frozen.access_key,
-            secret=frozen.secret_key,
-            token=frozen.token or "",
-            region=self.at.region or self.connection.meta.client.meta.region_name,
-            at=time.time() // WINDOW * WINDOW if expire is None else time.time(),
-            expires=LIFE if expire is None else expire,
-            method=http_method or "GET",
-            parameters=parameters or {},
-        )
+        region = self.at.region or self.connection.meta.client.meta.region_name
+        life, moment = (LIFE, time.time() // WINDOW * WINDOW) if expire is None else (expire, time.time())
+        request = AWSRequest(http_method or "GET", address, params=parameters or {})
+        QueryAuth(credentials.get_frozen_credentials(), region, life, moment).add_auth(request)
+        return str(request.url)
 
 
-def presign(
-    address: str,
-    *,
-    key: str,
-    secret: str,
-    token: str,
-    region: str,
-    at: float,
-    expires: int,
-    method: str = "GET",
-    parameters: dict[str, Any] | None = None,
-) -> str:
-    """Signs an S3 address (AWS Signature Version 4, query form) as of the moment `at`, in seconds since 1970.
+class QueryAuth(S3SigV4QueryAuth):
+    """botocore's signer of addresses, at a moment (seconds since 1970) that is not always the present one."""
 
-    boto3 signs as of now, which gives every visit of a page new addresses, and caches nothing to find. The algorithm:
-    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
-    """
-    parts = urlsplit(address)
-    moment = datetime.fromtimestamp(at, UTC)
-    stamp, day = moment.strftime("%Y%m%dT%H%M%SZ"), moment.strftime("%Y%m%d")
-    scope = f"{day}/{region}/s3/aws4_request"
-    query = {
-        **{name: str(value) for name, value in (parameters or {}).items()},
-        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
-        "X-Amz-Credential": f"{key}/{scope}",
-        "X-Amz-Date": stamp,
-        "X-Amz-Expires": str(expires),
-        "X-Amz-SignedHeaders": "host",
-        **({"X-Amz-Security-Token": token} if token else {}),
-    }
-    encoded = "&".join(f"{quote(name, safe='-_.~')}={quote(query[name], safe='-_.~')}" for name in sorted(query))
-    canonical = "\n".join([method, parts.path, encoded, f"host:{parts.netloc}", "", "host", "UNSIGNED-PAYLOAD"])
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    signature = f"AWS4{secret}".encode()
-    for part in (day, region, "s3", "aws4_request", f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"):
-        signature = hmac.digest(signature, part.encode(), "sha256")
-    return f"{parts.scheme}://{parts.netloc}{parts.path}?{encoded}&X-Amz-Signature={signature.hex()}"
+    def __init__(self, credentials: Any, region: str, expires: int, moment: float) -> None:
+        super().__init__(credentials, "s3", region, expires)
+        self.moment = datetime.fromtimestamp(moment, UTC)
+
+    def _modify_request_before_signing(self, request: AWSRequest) -> None:
+        """Called once the request has botocore's timestamp, and before anything is made of it."""
+        request.context["timestamp"] = self.moment.strftime(SIGV4_TIMESTAMP)
+        super()._modify_request_before_signing(request)
 
 
 @deconstructible(path="environment.storages.RefusingStorage")

@@ -39,6 +39,8 @@ class Environment:
 
     debug: bool
     stage: str
+    git_branch: str
+    site_name: str
     secret_key: str = field(repr=False)
     secret_key_fallbacks: tuple[str, ...] = field(repr=False)
     database: dict[str, Any] | None = field(repr=False)
@@ -116,6 +118,8 @@ def read(environ: Mapping[str, str]) -> Environment:
     environment = Environment(
         debug=value("DJANGO_DEBUG") == "True",
         stage=value("STAGE"),
+        git_branch=value("GIT_BRANCH"),
+        site_name=value("SITE_NAME"),
         secret_key=parsed("SECRET_KEY", secret_key, ""),
         secret_key_fallbacks=parsed("SECRET_KEY_FALLBACKS", words, ()),
         database=parsed("DATABASE_URL", database, None),

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
 from gallery import images
@@ -15,7 +16,9 @@ from gallery.models import Picture
 class PictureField(forms.FileField):
     """A file field that looks into the file."""
 
-    widget = forms.ClearableFileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif"})
+    widget = forms.ClearableFileInput(
+        attrs={"accept": "image/jpeg,image/png,image/webp,image/gif", "data-max-bytes": settings.PICTURE_MAX_BYTES}
+    )
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         """The re-encoded picture of a new upload; a picture that is already stored is left alone."""

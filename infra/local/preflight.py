@@ -1,14 +1,14 @@
 """What the local platform needs of this machine, checked before anything is made."""
 
 import errno
-import os
 import socket
 from typing import Any
 
 import docker
 import pulumi
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import NotFound
 
+from infra.engine import connect, image_errors
 from infra.local import labels
 from infra.local.database import VERSION_LABEL
 from infra.settings import Settings
@@ -16,26 +16,13 @@ from infra.settings import Settings
 
 def preflight(settings: Settings) -> None:
     """Asks the Docker engine once. Raises `pulumi.RunError` that lists all that stands in the stack's way."""
-    try:
-        engine = docker.from_env(timeout=30)
-        engine.ping()
-    except DockerException as error:
-        raise pulumi.RunError(_unreachable(error)) from None
+    engine = connect()
     errors = [*_ports(engine, settings), *_images(engine, settings), *_data(engine, settings)]
     if errors:
         raise pulumi.RunError(
             f"Stack {settings.stack} can't be made on this machine, nothing was changed.\n"
             + "\n".join(f"  - {error}" for error in errors)
         )
-
-
-def _unreachable(error: Exception) -> str:
-    where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if "Permission denied" in str(error):
-        fix = "your user may not use it; add it to the group docker (sudo usermod -aG docker $USER) and log in again"
-    else:
-        fix = "start Docker Desktop, or the service (sudo systemctl start docker), or set DOCKER_HOST to where it runs"
-    return f"No Docker engine answers at {where}, nothing was changed. Fix: {fix}."
 
 
 def _ports(engine: docker.DockerClient, settings: Settings) -> list[str]:
@@ -81,21 +68,7 @@ def _images(engine: docker.DockerClient, settings: Settings) -> list[str]:
     wanted = {"postgres-image": settings.postgres_image, "python-image": settings.python_image}
     if settings.media == "s3" and not settings.storage_dsn:
         wanted["s3-image"] = settings.s3_image
-    errors = []
-    for key, name in wanted.items():
-        try:
-            engine.images.get(name)
-        except ImageNotFound:
-            try:
-                engine.images.get_registry_data(name)
-            except (APIError, NotFound, OSError) as error:
-                reason = getattr(error, "explanation", None) or str(error)
-                errors.append(
-                    f"{key} is {name}, which is neither on this machine nor to be had from its registry ({reason}). "
-                    f"Fix: check the name, log in to the registry (docker login), or run `make setup`, which "
-                    f"builds the default images where no registry is reached"
-                )
-    return errors
+    return [error for key, name in wanted.items() for error in image_errors(engine, key, name)]
 
 
 def _data(engine: docker.DockerClient, settings: Settings) -> list[str]:

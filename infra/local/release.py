@@ -1,11 +1,10 @@
 """The release step: migrate and the like, in a one-off container of the new image, before the web moves to it."""
 
-import hashlib
-
 import pulumi
 import pulumi_command as command
 
 from infra.environment import AppEnvironment
+from infra.fingerprint import fingerprint
 from infra.local.image import AppImage
 from infra.local.labels import labels
 from infra.local.network import Network
@@ -55,7 +54,7 @@ class Release(pulumi.ComponentResource):
                         "secrets": sorted(environment.secret),
                     }
                 ),
-                triggers=[_fingerprint({**asked, "database": environment.database.identity})],
+                triggers=[fingerprint({**asked, "database": environment.database.identity})],
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     # The plugin takes neither for a secret by itself.
@@ -64,10 +63,3 @@ class Release(pulumi.ComponentResource):
             )
             self.log = release.stdout
         self.register_outputs({"log": self.log})
-
-
-def _fingerprint(asked: dict[str, object]) -> pulumi.Output[str]:
-    """64 hex digits that stand for `asked`; a secret, for a short secret could be guessed from them."""
-    return pulumi.Output.secret(
-        pulumi.Output.json_dumps(asked, sort_keys=True).apply(lambda text: hashlib.sha256(text.encode()).hexdigest())
-    )

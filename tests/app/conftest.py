@@ -10,11 +10,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+from botocore.loaders import JSONFileLoader
 from PIL import Image
 
 APP = Path(__file__).resolve().parents[2] / "app"
@@ -47,6 +49,10 @@ LOCAL = {
     "PORT": "8000",
 }
 
+
+# A client of S3 parses a megabyte of JSON; these tests make a hundred clients.
+read_json = cache(JSONFileLoader().load_file)
+JSONFileLoader.load_file = lambda _, path: read_json(path)
 
 hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
 hypothesis.settings.load_profile("quick")

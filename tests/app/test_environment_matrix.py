@@ -94,6 +94,8 @@ def at(settings: dict[str, Any], path: str) -> Any:
             ("HTTP_CLOUDFRONT_FORWARDED_PROTO", "https"),
         ),
         ({"STAGE": "live"}, "STAGE", "live"),
+        ({"GIT_BRANCH": "main"}, "GIT_BRANCH", "main"),
+        ({"SITE_NAME": "My site"}, "SITE_NAME", "My site"),
         (
             {"CACHE_URL": "redis://:pass@cache:6379/1"},
             "CACHES.default.BACKEND",
@@ -197,7 +199,9 @@ def test_large_uploads_find_a_place_in_a_read_only_container(monkeypatch: pytest
         raise FileNotFoundError
 
     monkeypatch.setattr("tempfile.gettempdir", nowhere)
-    assert settings_of({})["FILE_UPLOAD_TEMP_DIR"] == "/dev/shm"
+    found = settings_of({})
+    assert found["FILE_UPLOAD_MAX_MEMORY_SIZE"] == found["REQUEST_MAX_BYTES"], "in memory, whatever their size"
+    assert found["FILE_UPLOAD_TEMP_DIR"] == "/dev/shm"
 
 
 def test_all_malformed_values_are_listed_at_once() -> None:

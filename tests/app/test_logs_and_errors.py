@@ -114,6 +114,15 @@ def test_an_s3_error_is_an_outage_only_if_the_server_is_at_fault() -> None:
     assert not errors.is_outage(ValueError())
 
 
+def test_gunicorn_recycles_drains_and_keeps_its_heartbeat_off_the_disk() -> None:
+    assert (gunicorn_config.worker_class, gunicorn_config.threads) == ("gthread", 4)
+    assert gunicorn_config.max_requests > gunicorn_config.max_requests_jitter > 0
+    assert gunicorn_config.graceful_timeout < 30, "ECS and Docker kill after 30 s"
+    assert gunicorn_config.keepalive > 60, "longer than a load balancer's"
+    assert gunicorn_config.worker_tmp_dir == "/dev/shm"
+    assert gunicorn_config.forwarded_allow_ips == ""
+
+
 @pytest.mark.parametrize(("cpus", "workers"), [(0.25, 2), (1, 2), (1.5, 3), (2, 4), (64, 8)])
 def test_workers_follow_the_cpus(cpus: float, workers: int) -> None:
     assert gunicorn_config.worker_count(cpus) == workers

@@ -256,6 +256,15 @@ def bomb() -> bytes:
     )
 
 
+def test_a_body_above_the_limit_is_taken_and_thrown_away_so_that_a_browser_shows_the_answer(visitor: Client) -> None:
+    from django.conf import settings
+
+    response = send(visitor, b"x" * (settings.REQUEST_MAX_BYTES + 1))
+    assert response.status_code == 413
+    assert "Connection" not in response
+    assert b"Too large" in response.content
+
+
 def test_a_huge_body_is_refused_unread(visitor: Client) -> None:
     response = visitor.generic("POST", "/upload/", b"", "multipart/form-data; boundary=x", CONTENT_LENGTH=str(10**12))
     assert (response.status_code, response["Connection"]) == (413, "close")

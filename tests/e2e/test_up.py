@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tests.e2e.stacks import ROOT, Stack
+from tests.e2e.stacks import ROOT, Stack, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.engine]
 

@@ -17,6 +17,11 @@ function fail(text) {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   problem.hidden = true;
+  const { files, dataset } = form.elements.image;
+  if (files[0]?.size > dataset.maxBytes) {
+    fail(`This file is larger than ${Math.floor(dataset.maxBytes / 2 ** 20)} MB.`);
+    return;
+  }
   progress.hidden = false;
   button.disabled = true;
   bar.value = 0;
