@@ -14,11 +14,15 @@ class AppImage(Protocol):
 class Address(Protocol):
     """Where the site answers. `url` is what a visitor opens; with `https`, plain http is redirected there."""
 
-    domain: str
-    domain_aliases: tuple[str, ...]
-    url: str
     https: bool
     proxy_ssl_header: str
+    domain_aliases: tuple[str, ...]
+
+    @property
+    def domain(self) -> pulumi.Input[str]: ...
+
+    @property
+    def url(self) -> pulumi.Input[str]: ...
 
 
 class Database(Protocol):

@@ -7,7 +7,7 @@ command that mends it. It asks neither Docker nor AWS; that is `preflight` of th
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from difflib import get_close_matches
@@ -18,6 +18,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
 from infra import dsn
+from infra.cloud.settings import CloudSettings
 from infra.environment import RESERVED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +56,7 @@ class Settings:
     python_image: str
     postgres_image: str
     s3_image: str
+    cloud: CloudSettings
 
     @property
     def prefix(self) -> str:
@@ -91,6 +93,7 @@ class Settings:
             python_image=read.image("python-image"),
             postgres_image=read.image("postgres-image"),
             s3_image=read.image("s3-image"),
+            cloud=CloudSettings.read(read),
         )
         if not read.errors:
             settings._check_together(read)
@@ -120,6 +123,7 @@ class Settings:
                     read.wrong(key, "false on the cloud platform", "false")
             if self.media == "filesystem":
                 read.wrong("media", "s3 on the cloud platform: a task's disk is not kept", "s3")
+            self.cloud.check_together(read, self)
 
 
 class _Reader:
@@ -131,15 +135,19 @@ class _Reader:
         self.namespace = pulumi.get_project()
 
     def is_secret(self, key: str) -> bool:
-        return bool(is_config_secret(f"{self.namespace}:{key}"))
+        return bool(is_config_secret(self.full(key)))
 
-    def wrong(self, key: str, allowed: str, fix: str, *, value: str | None = None) -> None:
-        """Notes one bad key: its value unless it's a secret, what is allowed, the command that sets it."""
+    def full(self, key: str) -> str:
+        """The key as the engine knows it; one of another namespace, such as aws:region, has it already."""
+        return key if ":" in key else f"{self.namespace}:{key}"
+
+    def wrong(self, key: str, allowed: str, fix: str, *, value: str | None = None, fix_key: str = "") -> None:
+        """Notes one bad key: its value unless it's a secret, what is allowed, the command that sets `fix_key` or it."""
         shown = self.raw(key) if value is None else value
         shown = "[secret]" if self.is_secret(key) or key == "storage-dsn" else json.dumps(shown, ensure_ascii=False)
         stack = pulumi.get_stack()
         self.errors.append(
-            f"{key} is {shown}; allowed: {allowed}. Fix: pulumi config set -s {stack} {_quoted(key, fix)}"
+            f"{key} is {shown}; allowed: {allowed}. Fix: pulumi config set -s {stack} {_quoted(fix_key or key, fix)}"
         )
 
     def unknown_keys(self) -> None:
@@ -153,7 +161,7 @@ class _Reader:
 
     def raw(self, key: str) -> str:
         self.known.add(key)
-        value = CONFIG.get().get(f"{self.namespace}:{key}", "")
+        value = CONFIG.get().get(self.full(key), "")
         return value if isinstance(value, str) else json.dumps(value)
 
     def choice(self, key: str, *allowed: str) -> str:
@@ -175,6 +183,29 @@ class _Reader:
             self.wrong(key, f"{what}, {low} to {high}", _default(key) or str(low))
             return low
         return int(value)
+
+    def one_of(self, key: str, allowed: Iterable[int], what: str) -> int:
+        """A number of a list; the first of the list when it's another."""
+        numbers = list(allowed)
+        value = self.raw(key)
+        if value not in map(str, numbers):
+            self.wrong(key, f"{what}, one of {', '.join(map(str, numbers))}", _default(key))
+            return numbers[0]
+        return int(value)
+
+    def text(self, key: str, pattern: str, what: str, example: str) -> str:
+        """A text that fits a pattern, or nothing."""
+        value = self.raw(key)
+        if value and not re.fullmatch(pattern, value):
+            self.wrong(key, f"{what}, or nothing", example)
+        return value
+
+    def words(self, key: str, pattern: str, what: str, example: str) -> tuple[str, ...]:
+        """A comma list of words that fit a pattern."""
+        words = tuple(part.strip() for part in self.raw(key).split(",") if part.strip())
+        if any(not re.fullmatch(pattern, word) for word in words):
+            self.wrong(key, f"{what}, separated by commas, or nothing", example)
+        return words
 
     def port(self, key: str) -> int:
         return self.integer(key, 1, 65535, "a port number")

@@ -6,11 +6,12 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from conftest import CLOUD, LOCAL, SECRET_KEY
 from environment import settings as environment_settings
 from environment.variables import InvalidEnvironmentError, read
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.app.conftest import CLOUD, LOCAL, SECRET_KEY
 
 POSTGRES = "postgres://user:p%40ss%2F@host:5433/name"
 

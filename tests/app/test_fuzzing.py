@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import picture
 from django.test import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
+from tests.app.conftest import picture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("local")]
 

@@ -10,12 +10,13 @@ import re
 from typing import Any
 
 import pytest
-from conftest import APP, CLOUD, LOCAL, manage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from environment import settings as environment_settings
 from environment.storages import RefusingStorage
 from environment.variables import read
+
+from tests.app.conftest import APP, CLOUD, LOCAL, manage
 
 TESTS = APP.parent / "tests"
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import CLOUD, LOCAL
 from django.db import OperationalError, connections
 from django.test import Client
+
+from tests.app.conftest import CLOUD, LOCAL
 
 BY_ADDRESS = {"HTTP_HOST": "10.0.12.7:8000"}
 

@@ -10,13 +10,14 @@ from urllib.parse import parse_qs
 import boto3
 import pytest
 from botocore.config import Config
-from conftest import LOCAL
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 from environment.storage_dsn import parse
 from environment.storages import LIFE, WINDOW, RefusingStorage, S3Media
+
+from tests.app.conftest import LOCAL
 
 MOMENT = 1_800_000_000.0
 DISPOSITION = 'attachment; filename="ä b.png"'

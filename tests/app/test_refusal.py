@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CLOUD, LOCAL, manage, run
 from environment import refusal
+
+from tests.app.conftest import CLOUD, LOCAL, manage, run
 
 GUNICORN = ("gunicorn", "--config", "python:environment.gunicorn_config", "config.wsgi")
 COMPLETE = {**CLOUD, "DATABASE_URL": "sqlite:////dev/shm/never-made.sqlite3"}

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import picture
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from gallery.models import Picture
 from PIL import Image
+
+from tests.app.conftest import picture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("local")]
 

@@ -16,14 +16,20 @@ from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.stack import run_pulumi_func
 
+from tests.cloud.made_up import answer, identity
+from tests.cloud.made_up import computed as computed_by_aws
+
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {
     key: entry["default"] for key, entry in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"].items()
 }
-LOCAL = {
-    key.partition(":")[2]: value
-    for key, value in yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"].items()
-}
+LOCAL, CLOUD = (
+    {
+        key.removeprefix("django-stack:"): value
+        for key, value in yaml.safe_load((ROOT / f"Pulumi.{platform}.yaml").read_text())["config"].items()
+    }
+    for platform in ("local", "cloud")
+)
 
 
 @dataclass
@@ -55,23 +61,33 @@ class Run:
 
 
 class _Mocks(Mocks):
-    """Gives every resource an id and the outputs a provider would compute; keeps the plain inputs it was given."""
+    """Gives every resource an id and the outputs a provider would compute; keeps the plain inputs it was given.
 
-    def __init__(self) -> None:
+    In a `preview` nothing is computed yet, as at the first `pulumi up`: ids and outputs are unknown.
+    """
+
+    def __init__(self, preview: bool) -> None:
+        self.preview = preview
         self.inputs: dict[tuple[str, str], dict[str, Any]] = {}
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.inputs[args.typ, args.name] = _plain(args.inputs)
+        if self.preview:
+            return "", args.inputs
+        if args.typ.startswith("aws:"):
+            made_up = computed_by_aws(args.typ, args.name, self.inputs[args.typ, args.name])
+            return identity(args.typ, args.name, self.inputs[args.typ, args.name]), args.inputs | made_up
         computed: dict[str, dict[str, Any]] = {
             "random:index/randomPassword:RandomPassword": {"result": pulumi.Output.secret(f"{args.name}-random")},
+            "random:index/randomId:RandomId": {"hex": "0a1b2c3d"},
             "docker:index/remoteImage:RemoteImage": {"imageId": f"sha256:{args.name}"},
             "docker:index/image:Image": {"repoDigest": f"sha256:{args.name}"},
-            "command:local:Command": {"stdout": f"{args.name} printed", "stderr": ""},
+            "command:local:Command": {"stdout": _printed(args.name), "stderr": ""},
         }
         return f"{args.name}-id", args.inputs | computed.get(args.typ, {})
 
     def call(self, args: Any) -> dict[str, Any]:
-        return {}
+        return answer(args.token)
 
 
 class _Monitor(MockMonitor):
@@ -90,6 +106,11 @@ class _Monitor(MockMonitor):
         assert key not in self.run.resources, f"two resources are called {key}"
         self.run.resources[key] = Registered(request.type, request.name, inputs, request)
         return response
+
+
+def _printed(name: str) -> str:
+    """What the program behind a command prints: the one that pushes the image, its digest at last."""
+    return f"{name} printed" + (f"\nsha256:{'0123456789abcdef' * 4}\n" if name == "image-push" else "")
 
 
 def _plain(value: Any) -> Any:
@@ -137,13 +158,13 @@ Program = Callable[..., Run]
 
 @pytest.fixture
 def set_config() -> Callable[..., None]:
-    """Sets a stack's config: Pulumi.yaml's defaults, Pulumi.local.yaml's, what the test gives (None removes)."""
+    """Sets a stack's config: Pulumi.yaml's defaults, its platform's stack file, what the test gives (None removes)."""
 
-    def set_(settings: dict[str, Any] | None = None, *, secrets: tuple[str, ...] = (), stack: str = "local") -> None:
-        values = DEFAULTS | LOCAL | (settings or {})
+    def set_(settings: dict[str, Any] | None = None, *, secrets: tuple[str, ...] = (), platform: str = "local") -> None:
+        values = DEFAULTS | {"local": LOCAL, "cloud": CLOUD}[platform] | (settings or {})
         pulumi.runtime.set_all_config(
             {
-                f"django-stack:{key}": value if isinstance(value, str) else json.dumps(value)
+                key if ":" in key else f"django-stack:{key}": value if isinstance(value, str) else json.dumps(value)
                 for key, value in values.items()
                 if value is not None
             },
@@ -157,16 +178,23 @@ def set_config() -> Callable[..., None]:
 def program(
     pulumi_loop: asyncio.AbstractEventLoop, set_config: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Program:
-    """Runs infra/__main__.py with settings over the local stack's own, and gives what it registered and exported."""
+    """Runs infra/__main__.py with settings over a platform's own, and gives what it registered and exported."""
 
-    def run(settings: dict[str, Any] | None = None, *, secrets: tuple[str, ...] = (), stack: str = "local") -> Run:
-        monkeypatch.setattr("infra.local.parts.preflight", lambda settings: None)  # asks the engine; tested by itself
+    def run(
+        settings: dict[str, Any] | None = None,
+        *,
+        secrets: tuple[str, ...] = (),
+        stack: str = "",
+        platform: str = "local",
+        preview: bool = False,
+    ) -> Run:
+        monkeypatch.setattr(f"infra.{platform}.parts.preflight", lambda settings: None)  # asks around; tested by itself
         result = Run()
-        mocks = _Mocks()
+        mocks = _Mocks(preview)
         pulumi.runtime.set_mocks(
-            mocks, project="django-stack", stack=stack, preview=False, monitor=_Monitor(mocks, result)
+            mocks, project="django-stack", stack=stack or platform, preview=preview, monitor=_Monitor(mocks, result)
         )
-        set_config(settings, secrets=secrets)
+        set_config(settings, secrets=secrets, platform=platform)
         pulumi_loop.run_until_complete(run_pulumi_func(lambda: runpy.run_path(str(ROOT / "infra" / "__main__.py"))))
         root = pulumi.runtime.settings.get_root_resource()
         assert root is not None

@@ -1,0 +1,91 @@
+"""PostgreSQL as an RDS instance: private, encrypted, TLS only, backed up."""
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from infra.cloud import certificates
+from infra.cloud.labels import tags
+from infra.cloud.network import DATABASE_PORT, Network
+from infra.dsn import DatabaseURL
+from infra.settings import Settings
+
+USER = NAME = "app"
+
+
+class Database(pulumi.ComponentResource):
+    """PostgreSQL of `postgres-version` in the private subnets, which admits the tasks only.
+
+    Exposes `url` (for the app), `host_url` (the same: no other machine reaches it without a tunnel), `identity`,
+    the instance's resource id, and `name`, the instance's.
+    """
+
+    def __init__(
+        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("django-stack:cloud:Database", name, None, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=own)
+        # Two databases one after the other must not want one snapshot's name.
+        snapshot = random.RandomId(f"{name}-last-snapshot", byte_length=4, opts=own)
+        subnets = aws.rds.SubnetGroup(
+            f"{name}-subnets", name=settings.prefix, subnet_ids=network.private, tags=tags(settings), opts=own
+        )
+        parameters = aws.rds.ParameterGroup(
+            f"{name}-parameters",
+            name=f"{settings.prefix}-{settings.postgres_version}",
+            family=f"postgres{settings.postgres_version}",
+            parameters=[{"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"}],
+            tags=tags(settings),
+            opts=own,
+        )
+        cloud = settings.cloud
+        instance = aws.rds.Instance(
+            name,
+            identifier=settings.prefix,
+            engine="postgres",
+            engine_version=str(settings.postgres_version),  # the major only: minor upgrades come by themselves
+            auto_minor_version_upgrade=True,
+            engine_lifecycle_support="open-source-rds-extended-support-disabled",  # on, it's billed by the vCPU
+            instance_class=cloud.database_class,
+            allocated_storage=cloud.database_storage,
+            max_allocated_storage=cloud.database_storage_max,
+            storage_type="gp3",
+            storage_encrypted=True,
+            db_name=NAME,
+            username=USER,
+            password=password.result,
+            port=DATABASE_PORT,
+            db_subnet_group_name=subnets.name,
+            vpc_security_group_ids=[network.database_group],
+            publicly_accessible=False,
+            multi_az=cloud.database_multi_az,
+            parameter_group_name=parameters.name,
+            ca_cert_identifier="rds-ca-rsa2048-g1",
+            backup_retention_period=cloud.database_backup_days,
+            copy_tags_to_snapshot=True,
+            deletion_protection=settings.keep_data,
+            skip_final_snapshot=False,
+            final_snapshot_identifier=pulumi.Output.concat(settings.prefix, "-last-", snapshot.hex),
+            apply_immediately=True,  # the app gets a new password now, so the database must
+            tags=tags(settings),
+            opts=pulumi.ResourceOptions(parent=self, protect=settings.keep_data),
+        )
+        self.url: pulumi.Output[str] = pulumi.Output.secret(
+            pulumi.Output.all(password.result, instance.address).apply(
+                lambda known: str(
+                    DatabaseURL(
+                        USER,
+                        known[0],
+                        known[1],
+                        DATABASE_PORT,
+                        NAME,
+                        {"sslmode": "verify-full", "sslrootcert": certificates.FILE},
+                    )
+                )
+            )
+        )
+        self.host_url = self.url
+        self.identity: pulumi.Output[str] = instance.resource_id
+        self.name: pulumi.Output[str] = instance.identifier
+        self.register_outputs({"url": self.url, "host_url": self.host_url, "identity": self.identity})

@@ -1,0 +1,92 @@
+"""The app's image: built by the Docker engine on this machine, as for the local platform, and pushed to ECR."""
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_command as command
+import pulumi_docker as docker
+
+from infra.cloud.labels import tags
+from infra.content import content_hash
+from infra.programs import program
+from infra.settings import Settings
+
+KEPT_IMAGES = 30
+
+
+class AppImage(pulumi.ComponentResource):
+    """Builds the folder `app-path` and pushes it once per content.
+
+    Exposes `name` (repository:hash of the content), `id` (the image by its digest in the registry) and
+    `repository_arn`. docker.Image doesn't push itself: tags are immutable, and ECR refuses even the very same image a
+    second time (aws/containers-roadmap #2380), so that going back to an older content would fail.
+    """
+
+    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("django-stack:cloud:AppImage", name, None, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        build_args = {"PYTHON_IMAGE": settings.python_image}
+        platform = settings.cloud.platform
+        tag = content_hash(settings.app_path, build_args, platform)[:12]
+        self.name = f"{settings.project}/{settings.stack}:{tag}"
+        repository = aws.ecr.Repository(
+            f"{name}-repository",
+            name=f"{settings.project}/{settings.stack}",
+            image_tag_mutability="IMMUTABLE",
+            image_scanning_configuration={"scan_on_push": True},
+            encryption_configurations=[{"encryption_type": "AES256"}],
+            force_delete=True,  # images can be built again
+            tags=tags(settings),
+            opts=own,
+        )
+        aws.ecr.LifecyclePolicy(
+            f"{name}-lifecycle", repository=repository.name, policy=json.dumps(_lifecycle(), sort_keys=True), opts=own
+        )
+        image = docker.Image(
+            name,
+            image_name=self.name,
+            skip_push=True,
+            build={
+                "context": str(settings.app_path),
+                "dockerfile": str(settings.app_path / "Dockerfile"),
+                "args": build_args,
+                "platform": platform,
+            },
+            opts=own,
+        )
+        push = command.local.Command(
+            f"{name}-push",
+            create=program("infra.cloud.push_image"),
+            stdin=pulumi.Output.json_dumps(
+                {
+                    "image": image.repo_digest,  # with skip_push the id on this machine's engine
+                    "built_by": image.urn,
+                    "repository": repository.name,
+                    "url": repository.repository_url,
+                    "tag": tag,
+                    "region": settings.cloud.region,
+                    "profile": settings.cloud.profile,
+                }
+            ),
+            triggers=[tag, repository.arn],
+            logging=command.local.Logging.STDERR,
+            opts=own,
+        )
+        digest = push.stdout.apply(lambda text: text.strip().rpartition("\n")[2])
+        self.id: pulumi.Output[str] = pulumi.Output.concat(repository.repository_url, "@", digest)
+        self.repository_arn: pulumi.Output[str] = repository.arn
+        self.register_outputs({"name": self.name, "id": self.id})
+
+
+def _lifecycle() -> dict[str, object]:
+    return {
+        "rules": [
+            {
+                "rulePriority": 1,
+                "description": f"The last {KEPT_IMAGES} images, for going back",
+                "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
+                "action": {"type": "expire"},
+            }
+        ]
+    }

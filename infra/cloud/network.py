@@ -1,0 +1,150 @@
+"""The stack's own network over two zones, without NAT gateways, and the cluster in it."""
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.cloud.labels import tags
+from infra.environment import PORT
+from infra.settings import Settings
+
+DATABASE_PORT = 5432
+
+
+class Network(pulumi.ComponentResource):
+    """A VPC: public subnets for the load balancer and the tasks, private ones for the database; and the ECS cluster.
+
+    Tasks have public addresses to reach AWS's services without a NAT gateway, but admit the load balancer only.
+    Exposes `id`, `account`, `public` and `private` (subnet ids), `load_balancer_group`, `app_group`, `database_group`
+    (security group ids), `cluster` (name) and `cluster_arn`.
+    """
+
+    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("django-stack:cloud:Network", name, None, opts)
+        self._settings = settings
+        self._own = own = pulumi.ResourceOptions(parent=self)
+        vpc = aws.ec2.Vpc(
+            name,
+            cidr_block="10.0.0.0/16",
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+            tags=tags(settings),
+            opts=own,
+        )
+        self.id: pulumi.Output[str] = vpc.id
+        self.account: pulumi.Output[str] = vpc.owner_id
+        gateway = aws.ec2.InternetGateway(f"{name}-gateway", vpc_id=vpc.id, tags=tags(settings), opts=own)
+        routes = aws.ec2.RouteTable(f"{name}-public", vpc_id=vpc.id, tags=tags(settings, "public"), opts=own)
+        to_world = aws.ec2.Route(
+            f"{name}-to-world",
+            route_table_id=routes.id,
+            destination_cidr_block="0.0.0.0/0",
+            gateway_id=gateway.id,
+            opts=own,
+        )
+        # The database's subnets have a table of their own, with no way out of the network.
+        private_routes = aws.ec2.RouteTable(f"{name}-private", vpc_id=vpc.id, tags=tags(settings, "private"), opts=own)
+        aws.ec2.VpcEndpoint(
+            f"{name}-s3",  # of the gateway kind: free, and the way to the bucket stays in AWS's network
+            vpc_id=vpc.id,
+            service_name=f"com.amazonaws.{settings.cloud.region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[routes.id],
+            tags=tags(settings, "s3"),
+            opts=own,
+        )
+        zones = _zones(settings, self)
+        self.public = [
+            self._subnet(f"{name}-public-{number}", f"10.0.{16 * number}.0/20", zone, routes)
+            for number, zone in enumerate(zones)
+        ]
+        self.private = [
+            self._subnet(f"{name}-private-{number}", f"10.0.{128 + 16 * number}.0/20", zone, private_routes)
+            for number, zone in enumerate(zones)
+        ]
+        self.load_balancer_group = self._group(name, "load-balancer", "What may reach the load balancer")
+        self.app_group = self._group(name, "app", "The tasks: only the load balancer may reach them")
+        self.database_group = self._group(name, "database", "The database: only the tasks may reach it")
+        self._between(name, "load-balancer-to-app", self.load_balancer_group, self.app_group, PORT)
+        self._between(name, "app-to-database", self.app_group, self.database_group, DATABASE_PORT)
+        # Out: images, secrets and logs at AWS's public addresses, mail and whatever else the app talks to.
+        aws.vpc.SecurityGroupEgressRule(
+            f"{name}-app-to-world",
+            security_group_id=self.app_group,
+            ip_protocol="-1",
+            cidr_ipv4="0.0.0.0/0",
+            tags=tags(settings, "app-to-world"),
+            opts=own,
+        )
+        cluster = aws.ecs.Cluster(
+            f"{name}-cluster",
+            name=settings.prefix,
+            settings=[{"name": "containerInsights", "value": "disabled"}],  # billed by the metric
+            tags=tags(settings),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[to_world]),
+        )
+        self.cluster: pulumi.Output[str] = cluster.name
+        self.cluster_arn: pulumi.Output[str] = cluster.arn
+        self.register_outputs({"id": self.id})
+
+    def _subnet(self, name: str, cidr: str, zone: pulumi.Input[str], routes: aws.ec2.RouteTable) -> pulumi.Output[str]:
+        subnet = aws.ec2.Subnet(
+            name,
+            vpc_id=self.id,
+            cidr_block=cidr,
+            availability_zone=zone,
+            map_public_ip_on_launch=False,  # tasks ask for theirs
+            tags=tags(self._settings, name.removeprefix("network-")),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # A region that gets a new zone must not move what stands in the first two.
+                ignore_changes=[] if self._settings.cloud.zones else ["availabilityZone"],
+            ),
+        )
+        aws.ec2.RouteTableAssociation(f"{name}-routes", subnet_id=subnet.id, route_table_id=routes.id, opts=self._own)
+        return subnet.id
+
+    def _group(self, name: str, part: str, description: str) -> pulumi.Output[str]:
+        group = aws.ec2.SecurityGroup(
+            f"{name}-{part}",
+            name=f"{self._settings.prefix}-{part}",
+            description=description,
+            vpc_id=self.id,
+            tags=tags(self._settings, part),
+            opts=self._own,
+        )
+        return group.id
+
+    def _between(self, name: str, part: str, source: pulumi.Output[str], target: pulumi.Output[str], port: int) -> None:
+        """Lets TCP to `port` pass from one group to the other: out of the one, into the other."""
+        aws.vpc.SecurityGroupEgressRule(
+            f"{name}-{part}-out",
+            security_group_id=source,
+            referenced_security_group_id=target,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            tags=tags(self._settings, part),
+            opts=self._own,
+        )
+        aws.vpc.SecurityGroupIngressRule(
+            f"{name}-{part}-in",
+            security_group_id=target,
+            referenced_security_group_id=source,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            tags=tags(self._settings, part),
+            opts=self._own,
+        )
+
+
+def _zones(settings: Settings, parent: pulumi.Resource) -> list[pulumi.Input[str]]:
+    """The zones that the settings name, or else the region's first two."""
+    if settings.cloud.zones:
+        return list(settings.cloud.zones)
+    names = aws.get_availability_zones_output(
+        state="available",
+        filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+        opts=pulumi.InvokeOutputOptions(parent=parent),
+    ).names.apply(sorted)
+    return [names[0], names[1]]

@@ -1,0 +1,22 @@
+"""The parts of the cloud platform, under the names that the story in infra/__main__.py uses."""
+
+from importlib.util import find_spec
+
+import pulumi
+
+if find_spec("pulumi_aws") is None:
+    raise pulumi.RunError(
+        "The cloud platform needs the package pulumi-aws, which isn't installed, nothing was changed. "
+        "Fix: pip install -r requirements/cloud.txt in the activated .venv (docs/cloud.md)"
+    )
+
+from infra.cloud.address import Address
+from infra.cloud.database import Database
+from infra.cloud.image import AppImage
+from infra.cloud.network import Network
+from infra.cloud.preflight import preflight
+from infra.cloud.release import Release
+from infra.cloud.storage import MediaStorage
+from infra.cloud.web import Web
+
+__all__ = ["Address", "AppImage", "Database", "MediaStorage", "Network", "Release", "Web", "preflight"]

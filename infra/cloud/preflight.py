@@ -1,0 +1,120 @@
+"""What the cloud platform needs of this machine and of the account, checked before anything is made."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import docker
+import psutil
+import pulumi
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+from docker.errors import ImageNotFound
+
+from infra.cloud.aws import client
+from infra.engine import connect, image_errors
+from infra.local.labels import STAND_IN
+from infra.settings import ROOT, Settings
+
+PUBLIC_PASSPHRASE = "django-stack-local"  # noqa: S105  # everybody knows it: docs/state.md
+
+
+def preflight(settings: Settings) -> None:
+    """Asks this machine, the Docker engine and AWS once. Raises `pulumi.RunError` that lists what stands in the way."""
+    errors = [*_passphrase(settings), *_plugin(), *_credentials(settings)]
+    try:
+        errors += _base_image(connect(), settings)
+    except pulumi.RunError as error:
+        errors.append(str(error))
+    if errors:
+        raise pulumi.RunError(
+            f"Stack {settings.stack} can't be made on AWS, nothing was changed.\n"
+            + "\n".join(f"  - {error}" for error in errors)
+        )
+
+
+def _passphrase(settings: Settings) -> list[str]:
+    """The local stack's passphrase is public, and this stack's state holds the keys to real data."""
+    for folder in (Path(pulumi.get_root_directory() or ROOT), ROOT):
+        file = folder / f"Pulumi.{settings.stack}.yaml"
+        if file.is_file():
+            provider = (yaml.safe_load(file.read_text()) or {}).get("secretsprovider", "passphrase")
+            if provider != "passphrase":
+                return []
+            break
+    passphrase = os.environ.get("PULUMI_CONFIG_PASSPHRASE", "")
+    passphrase_file = Path(os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE", ""))
+    if not passphrase and passphrase_file.is_file():
+        passphrase = passphrase_file.read_text().strip()
+    if passphrase != PUBLIC_PASSPHRASE:
+        return []
+    return [
+        "the stack's secrets are encrypted with the local stack's passphrase, which is public. Fix: "
+        f"pulumi stack change-secrets-provider -s {settings.stack} "
+        f"'awskms://alias/pulumi?region={settings.cloud.region}', "
+        "or with passphrase instead and an own PULUMI_CONFIG_PASSPHRASE (docs/cloud.md)"
+    ]
+
+
+def _plugin() -> list[str]:
+    """The engine brings the aws plugin by itself where the vendor's site is reached; else it must be there."""
+    wanted = version("pulumi-aws")
+    if "aws:" in os.environ.get("PULUMI_DEBUG_PROVIDERS", "") or shutil.which("pulumi-resource-aws"):
+        return []
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    if any((home / "plugins").glob("resource-aws-v*/pulumi-resource-aws*")):
+        return []
+    if any((folder / "pulumi-resource-aws").is_file() for folder in _beside_pulumi()):
+        return []
+    return [
+        f"Pulumi's aws plugin is not on this machine. Fix: pulumi plugin install resource aws v{wanted} "
+        "(200 MB, from the vendor's download site)"
+    ]
+
+
+def _beside_pulumi() -> Iterator[Path]:
+    """The folders of the pulumi that runs this program, and of the one on PATH."""
+    if on_path := shutil.which("pulumi"):
+        yield Path(on_path).resolve().parent
+    for process in psutil.Process().parents():
+        try:
+            if process.name() == "pulumi":
+                yield Path(process.exe()).parent
+        except psutil.Error:
+            continue
+
+
+def _credentials(settings: Settings) -> list[str]:
+    asked = {"region": settings.cloud.region, "profile": settings.cloud.profile}
+    try:
+        client("sts", asked).get_caller_identity()
+    except ClientError as error:
+        return [
+            f"AWS refuses your credentials: {error.response['Error'].get('Message', error)}. "
+            "Fix: log in anew (aws sso login), or renew the keys that AWS_PROFILE or your environment names"
+        ]
+    except BotoCoreError as error:
+        return [
+            f"AWS credentials are missing or can't be tried: {error}. Fix: aws configure sso, then "
+            f"pulumi config set -s {settings.stack} aws:profile NAME; or export AWS_PROFILE (docs/cloud.md)"
+        ]
+    return []
+
+
+def _base_image(engine: docker.DockerClient, settings: Settings) -> list[str]:
+    name = settings.python_image
+    errors = image_errors(engine, "python-image", name)
+    if errors:
+        return errors
+    try:
+        labels = engine.images.get(name).labels or {}
+    except ImageNotFound:
+        return []  # comes from its registry
+    if labels.get(STAND_IN) != "true":
+        return []
+    return [
+        f"python-image is {name}, and this machine has a stand-in for it that `make setup` built, which gets no "
+        f"updates and is not for the public. Fix: docker rmi {name}, then docker pull {name}"
+    ]

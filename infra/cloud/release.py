@@ -1,0 +1,72 @@
+"""The release step: migrate and the like, in a one-off task of the new definition, before the web moves to it."""
+
+import pulumi
+import pulumi_command as command
+
+from infra.cloud.image import AppImage
+from infra.cloud.network import Network
+from infra.cloud.task import CONTAINER, STREAM_PREFIX, Task
+from infra.environment import AppEnvironment
+from infra.fingerprint import fingerprint
+from infra.programs import program
+from infra.settings import Settings
+
+
+class Release(pulumi.ComponentResource):
+    """Runs `release-commands` when the image, the environment, the commands or the database's identity changed.
+
+    A command that fails, or all of them taking longer than `release-timeout`, fails the update; since nothing is
+    recorded then, the next update runs the release again. Exposes `log`, a secret, and `task`, the image and its
+    environment, which the web runs next.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        network: Network,
+        image: AppImage,
+        environment: AppEnvironment,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("django-stack:cloud:Release", name, None, opts)
+        self.task = Task("task", settings, network, image, environment, opts=pulumi.ResourceOptions(parent=self))
+        self.log: pulumi.Output[str] = pulumi.Output.from_input("")
+        if settings.release_commands:
+            asked = {
+                "image": image.id,
+                "environment": environment.variables,
+                "commands": list(settings.release_commands),
+            }
+            release = command.local.Command(
+                name,
+                create=program("infra.cloud.run_release"),
+                update="exit 0",  # what isn't a trigger (the time-out, say) is no reason to run again
+                stdin=pulumi.Output.json_dumps(
+                    {
+                        "region": settings.cloud.region,
+                        "profile": settings.cloud.profile,
+                        "cluster": network.cluster,
+                        "task_definition": self.task.definition,
+                        "container": CONTAINER,
+                        "commands": list(settings.release_commands),
+                        "subnets": network.public,
+                        "security_groups": [network.app_group],
+                        "started_by": "release",
+                        "log_group": self.task.log_group,
+                        "stream_prefix": STREAM_PREFIX,
+                        "timeout": settings.release_timeout,
+                        "pause": 2,
+                        "secrets": [environment.secret[name] for name in sorted(environment.secret)],
+                    }
+                ),
+                triggers=[fingerprint({**asked, "database": environment.database.identity})],
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[network],  # all of it: a task without a route out can't even pull its image
+                    # The plugin takes neither for a secret by itself.
+                    additional_secret_outputs=["stdout", "stderr"],
+                ),
+            )
+            self.log = release.stdout
+        self.register_outputs({"log": self.log})

@@ -1,0 +1,190 @@
+"""Runs the release commands in one-off tasks and tells the truth about how they ended. Run by local.Command.
+
+Request: {region, profile, cluster: name, task_definition: ARN, container: name, commands: [command lines],
+subnets: [ids], security_groups: [ids], started_by, log_group: name, stream_prefix, timeout: seconds for all commands
+together, secrets: [values], pause: seconds between two looks at a task}
+
+The task is stopped at the end whatever happens to this program, SIGKILL excepted; the next run stops what that leaves.
+"""
+
+import shlex
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.cloud.aws import AWSError, client, plain_words
+from infra.cloud.logs import Log
+from infra.programs import quoted, request
+
+TAIL = 20
+STOPPING = 60.0  # seconds that a task has to end once it was told so
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Why ECS or somebody else stopped a task that had started; anything else is the container's own end.
+_STOPPED_FROM_OUTSIDE = {
+    "UserInitiated": "was stopped by hand",
+    "ServiceSchedulerInitiated": "was stopped by ECS",
+    "SpotInterruption": "was interrupted by Fargate Spot",
+    "TerminationNotice": "was stopped by Fargate",
+}
+
+
+class ReleaseError(Exception):
+    """A release that failed; the message says which command, how, and what to do."""
+
+
+class Interrupted(BaseException):
+    """A signal to end. No Exception: botocore takes one for a failed connection and tries again."""
+
+
+def main() -> None:
+    """Exit status 0 when every command ended with 0, else 1 with the reason on standard error."""
+    for ending in _ENDINGS:
+        signal.signal(ending, _end)
+    asked = request()
+    try:
+        with plain_words():
+            ReleaseRun(asked).run()
+    except (AWSError, ReleaseError, Interrupted) as error:
+        sys.exit(
+            f"{error}\nThe web version that was running keeps serving; the next `pulumi up` runs the release again."
+        )
+
+
+class ReleaseRun:
+    """One run of the release commands of one stack."""
+
+    def __init__(self, asked: Mapping[str, Any]) -> None:
+        self.asked = asked
+        self.deadline = time.monotonic() + asked["timeout"]
+        self.ecs = client("ecs", asked)
+        self.logs = client("logs", asked)
+        self.running = ""
+
+    def run(self) -> None:
+        """Runs all commands in order; raises ReleaseError at the first that fails."""
+        self.stop_all("A new release begins")  # after a run that was killed
+        try:
+            for command in self.asked["commands"]:
+                self.run_command(command)
+        except BaseException:
+            for ending in _ENDINGS:
+                signal.signal(ending, signal.SIG_IGN)
+            try:
+                self.stop_all("The release was ended")
+            except (BotoCoreError, ClientError) as error:
+                print(f"A task of the release could be running still: {error}", file=sys.stderr)
+            raise
+
+    def run_command(self, command: str) -> None:
+        """Runs one command in a task of its own, its output passed on as it comes."""
+        task = self.start(command)
+        log = Log(self.logs, self.asked, self.asked["container"], task)
+        tail: deque[str] = deque(maxlen=TAIL)
+        while (state := self.look(task))["lastStatus"] != "STOPPED":
+            self.pass_on(log, tail)
+            if time.monotonic() > self.deadline:
+                self.fail(command, f"was ended: release-timeout is {self.asked['timeout']} seconds", tail)
+            time.sleep(self.asked["pause"])
+        self.running = ""
+        time.sleep(self.asked["pause"])  # the last lines come a moment after the end
+        self.pass_on(log, tail)
+        how = self.judge(state)
+        if how:
+            self.fail(command, how, tail)
+
+    def start(self, command: str) -> str:
+        """Starts the task; its ARN."""
+        asked = self.asked
+        answer = self.ecs.run_task(
+            cluster=asked["cluster"],
+            taskDefinition=asked["task_definition"],
+            count=1,
+            launchType="FARGATE",
+            platformVersion="1.4.0",
+            networkConfiguration={
+                "awsvpcConfiguration": {
+                    "subnets": asked["subnets"],
+                    "securityGroups": asked["security_groups"],
+                    "assignPublicIp": "ENABLED",
+                }
+            },
+            startedBy=asked["started_by"],
+            propagateTags="TASK_DEFINITION",
+            overrides={"containerOverrides": [{"name": asked["container"], "command": shlex.split(command)}]},
+        )
+        if not answer["tasks"]:
+            why = "; ".join(failure.get("reason", "") for failure in answer["failures"]) or "ECS doesn't say why"
+            raise ReleaseError(f"Release command `{command}` could not be started: {_no_capacity(why)}")
+        arn: str = answer["tasks"][0]["taskArn"]
+        self.running = arn
+        print(f"Task {arn.rpartition('/')[2]} for `{command}` starts; on Fargate that takes a minute.", flush=True)
+        return arn
+
+    def look(self, task: str) -> dict[str, Any]:
+        """The task as ECS sees it."""
+        tasks = self.ecs.describe_tasks(cluster=self.asked["cluster"], tasks=[task])["tasks"]
+        if not tasks:
+            raise ReleaseError(f"ECS doesn't know the task {task} any more.")
+        state: dict[str, Any] = tasks[0]
+        return state
+
+    def judge(self, task: Mapping[str, Any]) -> str:
+        """How the stopped task failed, or nothing when its command ended with 0."""
+        containers = {container["name"]: container for container in task.get("containers", [])}
+        main = containers.get(self.asked["container"], {})
+        code, said = main.get("exitCode"), main.get("reason", "")
+        stop, why = task.get("stopCode", ""), task.get("stoppedReason", "")
+        if stop in _STOPPED_FROM_OUTSIDE:
+            return f"{_STOPPED_FROM_OUTSIDE[stop]} ({why})"
+        if code is None:
+            others = [
+                f"the container {name} ended with exit status {container['exitCode']}"
+                for name, container in containers.items()
+                if container.get("exitCode")
+            ]
+            reasons = list(dict.fromkeys(filter(None, (why, said, *others))))
+            return f"never started: {_no_capacity('; '.join(reasons) or stop)}"
+        if code != 0:
+            killed = " (killed: out of memory; set memory higher)" if "OutOfMemory" in f"{said}{why}" else ""
+            return f"failed with exit status {code}{killed}"
+        return ""
+
+    def stop_all(self, reason: str) -> None:
+        """Stops the stack's release tasks, also one whose start we never heard of, and waits until they ended."""
+        tasks = self.ecs.list_tasks(cluster=self.asked["cluster"], startedBy=self.asked["started_by"])["taskArns"]
+        until = time.monotonic() + STOPPING
+        for task in {*tasks, *filter(None, [self.running])}:
+            self.ecs.stop_task(cluster=self.asked["cluster"], task=task, reason=reason)
+            while time.monotonic() < until and self.look(task)["lastStatus"] != "STOPPED":
+                time.sleep(self.asked["pause"])
+
+    def pass_on(self, log: Log, tail: deque[str]) -> None:
+        for line in log.read():
+            tail.append(line)
+            print(line, flush=True)
+
+    def fail(self, command: str, how: str, tail: deque[str]) -> None:
+        raise ReleaseError(f"Release command `{command}` {how}.{quoted(tail)}")
+
+
+def _no_capacity(why: str) -> str:
+    """What ECS says, and what to do when it says that there's no room."""
+    if "capacity" in why.lower():
+        return f"{why} Fargate has no room in these zones just now: run `pulumi up` again later, or set zones to others"
+    return why
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise Interrupted(f"The release was interrupted ({signal.Signals(number).name}).")
+
+
+if __name__ == "__main__":
+    main()

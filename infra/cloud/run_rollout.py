@@ -1,0 +1,181 @@
+"""Waits until the wanted definition is rolled out and the site ready, or says what went wrong. Run by local.Command.
+
+Request: {region, profile, cluster: name, service: name, container: name, task_definition: ARN, domain: host name,
+connect_to: the host (and port) that answers for it, log_group: name, stream_prefix, timeout: seconds,
+secrets: [values], pause: seconds between two looks}
+
+The provider's own wait takes a roll-back by the circuit breaker for a success: it sees a steady service, and doesn't
+look which version is steady (pulumi-aws #4487, terraform-provider-aws #20858).
+"""
+
+import http.client
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from infra.cloud.aws import AWSError, client, plain_words
+from infra.cloud.logs import Log
+from infra.programs import quoted, request
+
+TAIL = 15
+LEAST_PATIENCE = 60.0  # seconds for the site to be ready, however late the tasks were
+STOPPED_TASKS = 2  # that are shown
+WAY_ON = (
+    "Mend the code and run `pulumi up`; to try the very same version again, "
+    "`pulumi up --refresh`, for the state doesn't know yet that ECS went back."
+)
+
+
+class RolloutError(Exception):
+    """A version that isn't the one that serves; the message says why and what to do."""
+
+
+def main() -> None:
+    """Exit status 0 when the wanted version serves and is ready, else 1 with the reason on standard error."""
+    asked = request()
+    try:
+        with plain_words():
+            Rollout(asked).run()
+    except (AWSError, RolloutError) as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("The watch over the roll-out was interrupted. ECS goes on; the next `pulumi up` looks again.")
+
+
+class Rollout:
+    """The watch over one service."""
+
+    def __init__(self, asked: Mapping[str, Any]) -> None:
+        self.asked = asked
+        self.deadline = time.monotonic() + asked["timeout"]
+        self.ecs = client("ecs", asked)
+        self.logs = client("logs", asked)
+        self.shown: set[str] = set()
+
+    def run(self) -> None:
+        """Waits; raises RolloutError when the version is rolled back, or not steady or not ready in time."""
+        self.wait_until_steady()
+        self.wait_until_ready()
+        print(f"{_short(self.asked['task_definition'])} serves https://{self.asked['domain']}", flush=True)
+
+    def wait_until_steady(self) -> None:
+        """Returns when ECS calls the wanted definition's deployment complete."""
+        wanted = self.asked["task_definition"]
+        while True:
+            service = self.look()
+            self.show_events(service)
+            primary: dict[str, Any] = next((d for d in service["deployments"] if d["status"] == "PRIMARY"), {})
+            running = primary.get("taskDefinition", "")
+            if running != wanted:
+                raise RolloutError(
+                    f"The new version {_short(wanted)} did not come up, ECS went back to {_short(running)}, "
+                    f"which serves.{self.reasons(service)}\n{WAY_ON}"
+                )
+            if primary.get("rolloutState") == "FAILED":
+                raise RolloutError(
+                    f"The version {_short(wanted)} did not come up, and there is none before it that could serve."
+                    f"{self.reasons(service)}\n{WAY_ON}"
+                )
+            if primary.get("rolloutState") == "COMPLETED" and service["runningCount"] >= service["desiredCount"]:
+                return
+            if time.monotonic() > self.deadline:
+                raise RolloutError(
+                    f"The new version {_short(wanted)} is not steady after rollout-timeout, "
+                    f"{self.asked['timeout']} seconds: {primary.get('runningCount', 0)} of {service['desiredCount']} "
+                    f"tasks run.{self.reasons(service)}\n"
+                    f"ECS goes on trying; the next `pulumi up` looks again."
+                )
+            time.sleep(self.asked["pause"])
+
+    def look(self) -> dict[str, Any]:
+        """The service as ECS sees it."""
+        answer = self.ecs.describe_services(cluster=self.asked["cluster"], services=[self.asked["service"]])
+        active = [service for service in answer["services"] if service["status"] == "ACTIVE"]
+        if not active:
+            raise RolloutError(f"ECS has no service {self.asked['service']}. Fix: pulumi up --refresh")
+        service: dict[str, Any] = active[0]
+        return service
+
+    def show_events(self, service: Mapping[str, Any]) -> None:
+        """Prints ECS's newest events once each; those from before this watch are not of interest."""
+        events = service.get("events", [])
+        news = [event for event in events if event["id"] not in self.shown]
+        if self.shown:
+            for event in reversed(news):
+                print(event["message"], flush=True)
+        self.shown |= {event["id"] for event in events} | {""}
+
+    def reasons(self, service: Mapping[str, Any]) -> str:
+        """What ECS says about the wanted version's deployment, and how its tasks ended."""
+        wanted = self.asked["task_definition"]
+        said = [
+            deployment["rolloutStateReason"]
+            for deployment in service["deployments"]
+            if deployment["taskDefinition"] == wanted and deployment.get("rolloutStateReason")
+        ]
+        said += [event["message"] for event in service.get("events", [])[:5]]
+        return "".join(f"\n  ECS: {line}" for line in dict.fromkeys(said)) + "".join(self.stopped_tasks(wanted))
+
+    def stopped_tasks(self, definition: str) -> Iterable[str]:
+        """A paragraph for each of the last tasks of the definition that stopped."""
+        arns = self.ecs.list_tasks(
+            cluster=self.asked["cluster"], serviceName=self.asked["service"], desiredStatus="STOPPED"
+        )["taskArns"]
+        if not arns:
+            return
+        tasks = self.ecs.describe_tasks(cluster=self.asked["cluster"], tasks=arns[:50])["tasks"]
+        for task in [task for task in tasks if task["taskDefinitionArn"] == definition][:STOPPED_TASKS]:
+            ends = [
+                f"container {container['name']} "
+                + (f"ended with exit status {container['exitCode']}" if "exitCode" in container else "never started")
+                + (f" ({container['reason']})" if container.get("reason") else "")
+                for container in task.get("containers", [])
+                if container.get("exitCode") != 0
+            ]
+            lines = Log(self.logs, self.asked, self.asked["container"], task["taskArn"]).read()[-TAIL:]
+            about = "; ".join([task.get("stoppedReason", ""), *ends])
+            yield f"\n  Task {_short(task['taskArn'])} stopped: {about}.{quoted(lines)}"
+
+    def wait_until_ready(self) -> None:
+        """Asks the site from outside until it says that it's ready."""
+        until = max(self.deadline, time.monotonic() + min(LEAST_PATIENCE, self.asked["timeout"]))
+        while True:
+            answer = ask(self.asked["domain"], self.asked["connect_to"], "/healthz/ready")
+            if answer.startswith("200 "):
+                return
+            if time.monotonic() > until:
+                raise RolloutError(
+                    f"The new version runs, but the site is not ready: https://{self.asked['domain']}/healthz/ready "
+                    f"answers {answer}\nThe next `pulumi up` looks again."
+                )
+            time.sleep(self.asked["pause"])
+
+
+def ask(domain: str, connect_to: str, path: str) -> str:
+    """`STATUS BODY` of a GET, or what prevents it. The host is `connect_to`; name and certificate are the domain's.
+
+    So the answer doesn't depend on DNS records that are new, or not ours to make.
+    """
+    host, _, port = connect_to.partition(":")
+    connection = http.client.HTTPSConnection(domain, timeout=10)
+    try:
+        plain = socket.create_connection((host, int(port or 443)), timeout=10)
+        connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=domain)
+        connection.request("GET", path, headers={"User-Agent": "roll-out check"})
+        response = connection.getresponse()
+        return f"{response.status} {response.read(1000).decode(errors='replace')}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"nothing ({error})"
+    finally:
+        connection.close()
+
+
+def _short(arn: str) -> str:
+    return arn.rpartition("/")[2] or "nothing"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Where uploaded files go: a private S3 bucket, or a bucket made elsewhere."""
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.cloud.address import CACHING_OPTIMIZED
+from infra.cloud.labels import tags
+from infra.cloud.network import Network
+from infra.dsn import S3DSN
+from infra.settings import Settings
+
+KEPT_DAYS = 90  # of overwritten and deleted files
+
+
+class MediaStorage(pulumi.ComponentResource):
+    """A bucket that only this stack's tasks use; with `media-access: public` visitors read it through CloudFront.
+
+    Exposes `dsn` (keyless: the tasks' role is the key), `host_dsn` (the same) and `bucket_arn`, None for a bucket
+    made elsewhere.
+    """
+
+    def __init__(
+        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        del network  # the bucket stands in no network; the tasks reach it through the network's S3 endpoint
+        super().__init__("django-stack:cloud:MediaStorage", name, None, opts)
+        self.bucket_arn: pulumi.Output[str] | None = None
+        if settings.storage_dsn:
+            self.dsn = pulumi.Output.secret(settings.storage_dsn)
+        else:
+            self._make_bucket(name, settings)
+        self.host_dsn = self.dsn
+        self.register_outputs({"dsn": self.dsn, "host_dsn": self.host_dsn})
+
+    def _make_bucket(self, name: str, settings: Settings) -> None:
+        own = pulumi.ResourceOptions(parent=self)
+        bucket = aws.s3.Bucket(
+            name,
+            bucket_prefix=f"{settings.prefix}-media-",  # a bucket's name is taken for the whole world
+            force_destroy=not settings.keep_data,
+            tags=tags(settings),
+            opts=pulumi.ResourceOptions(parent=self, protect=settings.keep_data),
+        )
+        self.bucket_arn = bucket.arn
+        blocked = aws.s3.BucketPublicAccessBlock(
+            f"{name}-private",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=own,
+        )
+        aws.s3.BucketOwnershipControls(
+            f"{name}-ownership", bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=own
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-encryption",
+            bucket=bucket.bucket,
+            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+            opts=own,
+        )
+        versioning = aws.s3.BucketVersioning(
+            f"{name}-versions", bucket=bucket.bucket, versioning_configuration={"status": "Enabled"}, opts=own
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            f"{name}-lifecycle",
+            bucket=bucket.bucket,
+            rules=[
+                {
+                    "id": "old-versions",
+                    "status": "Enabled",
+                    "filter": {"prefix": ""},
+                    "noncurrent_version_expiration": {"noncurrent_days": KEPT_DAYS},
+                    "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
+                }
+            ],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+        )
+        public = self._cloudfront(name, settings, bucket) if settings.media_access == "public" else None
+        policy = aws.s3.BucketPolicy(
+            f"{name}-policy",
+            bucket=bucket.bucket,
+            policy=pulumi.Output.json_dumps(_policy(bucket.arn, public.arn if public else None), sort_keys=True),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[blocked]),
+        )
+        self.dsn = pulumi.Output.secret(
+            pulumi.Output.all(bucket.bucket, public.domain_name if public else "", policy.id).apply(
+                lambda known: str(
+                    S3DSN(
+                        bucket=known[0],
+                        region=settings.cloud.region,
+                        signed=not known[1],
+                        options={"domain": known[1]} if known[1] else {},
+                    )
+                )
+            )
+        )
+
+    def _cloudfront(self, name: str, settings: Settings, bucket: aws.s3.Bucket) -> aws.cloudfront.Distribution:
+        """Everybody reads through this distribution; the bucket itself stays private."""
+        own = pulumi.ResourceOptions(parent=self)
+        control = aws.cloudfront.OriginAccessControl(
+            f"{name}-access",
+            name=f"{settings.prefix}-media",
+            origin_access_control_origin_type="s3",
+            signing_behavior="always",
+            signing_protocol="sigv4",
+            opts=own,
+        )
+        return aws.cloudfront.Distribution(
+            f"{name}-cloudfront",
+            enabled=True,
+            comment=f"{settings.prefix} media",
+            http_version="http2and3",
+            is_ipv6_enabled=True,
+            price_class="PriceClass_100",
+            origins=[
+                {
+                    "origin_id": "media",
+                    "domain_name": bucket.bucket_regional_domain_name,
+                    "origin_access_control_id": control.id,
+                }
+            ],
+            default_cache_behavior={
+                "target_origin_id": "media",
+                "viewer_protocol_policy": "redirect-to-https",
+                "allowed_methods": ["GET", "HEAD"],
+                "cached_methods": ["GET", "HEAD"],
+                "compress": True,
+                "cache_policy_id": CACHING_OPTIMIZED,
+            },
+            restrictions={"geo_restriction": {"restriction_type": "none"}},
+            viewer_certificate={"cloudfront_default_certificate": True},
+            tags=tags(settings),
+            opts=own,
+        )
+
+
+def _policy(bucket: pulumi.Output[str], distribution: pulumi.Output[str] | None) -> dict[str, object]:
+    """TLS only; and objects for the distribution, if there is one."""
+    objects = pulumi.Output.concat(bucket, "/*")
+    statements: list[dict[str, object]] = [
+        {
+            "Sid": "OnlyTLS",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [bucket, objects],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]
+    if distribution is not None:
+        statements.append(
+            {
+                "Sid": "ReadThroughCloudFront",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudfront.amazonaws.com"},
+                "Action": "s3:GetObject",
+                "Resource": objects,
+                "Condition": {"StringEquals": {"AWS:SourceArn": distribution}},
+            }
+        )
+    return {"Version": "2012-10-17", "Statement": statements}

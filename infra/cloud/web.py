@@ -1,0 +1,132 @@
+"""The site: tasks of the released definition behind the load balancer, and a roll-out that is watched to its end."""
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_command as command
+
+from infra.cloud.address import Address
+from infra.cloud.alarms import Alarms
+from infra.cloud.image import AppImage
+from infra.cloud.labels import tags
+from infra.cloud.network import Network
+from infra.cloud.release import Release
+from infra.cloud.task import CONTAINER, STREAM_PREFIX
+from infra.environment import PORT, AppEnvironment
+from infra.programs import program
+from infra.settings import Settings
+
+GRACE = 120  # seconds that a new task has before the load balancer's opinion counts
+CPU_TARGET = 60  # per cent
+
+
+class Web(pulumi.ComponentResource):
+    """A Fargate service of `tasks-min` to `tasks-max` tasks that moves to a new image only once `after` succeeded.
+
+    The provider doesn't wait for it, because it takes a roll-back for a success (pulumi-aws #4487): the roll-out check
+    waits, and fails the update unless the wanted definition runs and the site is ready.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        network: Network,
+        address: Address,
+        image: AppImage,
+        environment: AppEnvironment,
+        after: Release,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        del image  # in the task definition already
+        super().__init__("django-stack:cloud:Web", name, None, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        cloud = settings.cloud
+        task = after.task
+        service = aws.ecs.Service(
+            name,
+            name=f"{settings.prefix}-web",
+            cluster=network.cluster_arn,
+            task_definition=task.definition,
+            desired_count=cloud.tasks_min,
+            launch_type="FARGATE",
+            platform_version="1.4.0",
+            network_configuration={
+                "subnets": network.public,
+                "security_groups": [network.app_group],
+                "assign_public_ip": True,  # the way to AWS's services without a NAT gateway
+            },
+            load_balancers=[
+                {
+                    "target_group_arn": address.target_group_arn,
+                    "container_name": CONTAINER,
+                    "container_port": PORT,
+                }
+            ],
+            health_check_grace_period_seconds=GRACE,
+            deployment_minimum_healthy_percent=100,
+            deployment_maximum_percent=200,
+            deployment_circuit_breaker={"enable": True, "rollback": True},
+            enable_execute_command=cloud.execute_command,
+            enable_ecs_managed_tags=True,
+            propagate_tags="SERVICE",
+            wait_for_steady_state=False,
+            tags=tags(settings),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # A service can't be made before its target group has a listener.
+                depends_on=[after, address, network],
+                ignore_changes=["desiredCount"],  # autoscaling's
+            ),
+        )
+        command.local.Command(
+            f"{name}-rollout",
+            create=program("infra.cloud.run_rollout"),
+            update="exit 0",
+            stdin=pulumi.Output.json_dumps(
+                {
+                    "region": cloud.region,
+                    "profile": cloud.profile,
+                    "cluster": network.cluster,
+                    "service": service.name,
+                    "container": CONTAINER,
+                    "task_definition": task.definition,
+                    "domain": address.domain,
+                    "connect_to": address.connect_to,
+                    "log_group": task.log_group,
+                    "stream_prefix": STREAM_PREFIX,
+                    "timeout": cloud.rollout_timeout,
+                    "pause": 5,
+                    "secrets": [environment.secret[name] for name in sorted(environment.secret)],
+                }
+            ),
+            triggers=[service.id, task.definition],
+            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["stdout", "stderr"]),
+        )
+        target = aws.appautoscaling.Target(
+            f"{name}-scaling",
+            service_namespace="ecs",
+            scalable_dimension="ecs:service:DesiredCount",
+            resource_id=pulumi.Output.concat("service/", network.cluster, "/", service.name),
+            min_capacity=cloud.tasks_min,
+            max_capacity=cloud.tasks_max,
+            tags=tags(settings),
+            opts=own,
+        )
+        aws.appautoscaling.Policy(
+            f"{name}-scaling-by-cpu",
+            name=f"{settings.prefix}-cpu",
+            policy_type="TargetTrackingScaling",
+            service_namespace=target.service_namespace,
+            scalable_dimension=target.scalable_dimension,
+            resource_id=target.resource_id,
+            target_tracking_scaling_policy_configuration={
+                "predefined_metric_specification": {"predefined_metric_type": "ECSServiceAverageCPUUtilization"},
+                "target_value": CPU_TARGET,
+                "scale_in_cooldown": 300,
+                "scale_out_cooldown": 60,
+            },
+            opts=own,
+        )
+        Alarms("alarms", settings, address, environment, opts=own)
+        self.id: pulumi.Output[str] = service.id
+        self.register_outputs({"id": self.id})

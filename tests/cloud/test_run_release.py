@@ -1,0 +1,263 @@
+"""The release program tells the truth about a task: every end has its message and its exit status."""
+
+import signal
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from tests.cloud.conftest import ACCOUNT, NEW, Run, Start
+from tests.cloud.fake_aws import FakeAWS, RefusalError
+
+TASK = f"{ACCOUNT}:task/app/0123456789abcdef"
+ASKED: dict[str, Any] = {
+    "region": "us-east-1",
+    "profile": "",
+    "cluster": "app",
+    "task_definition": NEW,
+    "container": "web",
+    "commands": ["python manage.py migrate --noinput"],
+    "subnets": ["subnet-1", "subnet-2"],
+    "security_groups": ["sg-1"],
+    "started_by": "app-release",
+    "log_group": "/app",
+    "stream_prefix": "app",
+    "timeout": 60,
+    "secrets": ["postgres://app:TOP%40SECRET@database/app"],
+    "pause": 0.05,
+}
+
+
+def running(status: str = "RUNNING") -> dict[str, Any]:
+    return {"tasks": [{"taskArn": TASK, "lastStatus": status, "containers": [{"name": "web"}]}]}
+
+
+def stopped(code: int | None = 0, stop: str = "EssentialContainerExited", why: str = "", **more: Any) -> dict[str, Any]:
+    web = {"name": "web", **({} if code is None else {"exitCode": code}), **more.pop("web", {})}
+    others = more.pop("others", [{"name": "prepare", "exitCode": 0}])
+    return {
+        "tasks": [
+            {
+                "taskArn": TASK,
+                "lastStatus": "STOPPED",
+                "stopCode": stop,
+                "stoppedReason": why,
+                "containers": [web, *others],
+            }
+        ]
+    }
+
+
+def lines(*messages: str) -> list[dict[str, Any]]:
+    """The answers of GetLogEvents for a stream with these lines: all at once, then nothing new."""
+    return [
+        {"events": [{"timestamp": 1, "message": message} for message in messages], "nextForwardToken": "f/1"},
+        {"events": [], "nextForwardToken": "f/1"},
+    ]
+
+
+@pytest.fixture
+def ecs(aws: FakeAWS) -> FakeAWS:
+    """A cluster without leftovers in which a task starts, runs and ends well, printing two lines."""
+    aws.on("ListTasks", {"taskArns": []})
+    aws.on("RunTask", {"tasks": [{"taskArn": TASK}], "failures": []})
+    aws.on("DescribeTasks", running("PROVISIONING"), running(), stopped())
+    aws.on(
+        "GetLogEvents",
+        RefusalError("ResourceNotFoundException"),
+        *lines("Operations to perform:", "  Applying 0001... OK"),
+    )
+    aws.on("StopTask", {"task": {"taskArn": TASK}})
+    return aws
+
+
+def release(run: Run, **changes: Any) -> tuple[int, str, str]:
+    return run("infra.cloud.run_release", ASKED | changes)
+
+
+def failed(run: Run, **changes: Any) -> str:
+    """The reason of a release that fails; it says always that nothing was lost."""
+    code, _, error = release(run, **changes)
+    assert code == 1
+    assert "keeps serving; the next `pulumi up` runs the release again" in error
+    assert "Traceback" not in error
+    return error
+
+
+def test_success_streams_the_log_and_ends_with_0(ecs: FakeAWS, run: Run) -> None:
+    code, out, error = release(run)
+    assert (code, error) == (0, "")
+    assert "starts; on Fargate" in out
+    assert out.endswith("Operations to perform:\n  Applying 0001... OK\n")
+    (task,) = ecs.asked("RunTask")
+    assert task["taskDefinition"] == NEW
+    assert task["overrides"]["containerOverrides"] == [
+        {"name": "web", "command": ["python", "manage.py", "migrate", "--noinput"]}
+    ]
+    network = task["networkConfiguration"]["awsvpcConfiguration"]
+    assert (network["subnets"], network["securityGroups"]) == (["subnet-1", "subnet-2"], ["sg-1"])
+    assert task["startedBy"] == "app-release"
+    assert {read["logStreamName"] for read in ecs.asked("GetLogEvents")} == {"app/web/0123456789abcdef"}
+    assert not ecs.asked("StopTask")
+
+
+def test_a_task_that_ends_before_the_first_look_is_judged_by_its_end(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped())
+    assert release(run)[0] == 0
+
+
+def test_several_commands_run_in_order_and_a_failed_one_ends_the_release(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(), stopped(3))
+    error = failed(run, commands=["first", "second 'with a blank'", "third"])
+    commands = [task["overrides"]["containerOverrides"][0]["command"] for task in ecs.asked("RunTask")]
+    assert commands == [["first"], ["second", "with a blank"]]
+    assert "`second 'with a blank'` failed with exit status 3" in error
+
+
+def test_exit_code_1_fails_with_the_last_lines(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", running(), stopped(1, why="Essential container in task exited"))
+    ecs.on("GetLogEvents", *lines("Applying 0002...", "django.db.utils.ProgrammingError: no"))
+    error = failed(run)
+    assert "Release command `python manage.py migrate --noinput` failed with exit status 1." in error
+    assert "  | django.db.utils.ProgrammingError: no" in error
+
+
+def test_secrets_in_the_log_are_blotted_out(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(1))
+    ecs.on(
+        "GetLogEvents", *lines("can't reach postgres://app:TOP%40SECRET@database/app", "password TOP@SECRET is wrong")
+    )
+    code, out, error = release(run)
+    assert code == 1
+    assert "SECRET" not in out + error
+    assert "password [secret] is wrong" in error
+
+
+def test_an_image_that_can_not_be_pulled_means_never_started(ecs: FakeAWS, run: Run) -> None:
+    why = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref"
+    ecs.on("DescribeTasks", running("PENDING"), stopped(None, "TaskFailedToStart", why, others=[]))
+    ecs.on("GetLogEvents", RefusalError("ResourceNotFoundException"))
+    assert f"never started: {why}" in failed(run)
+
+
+def test_a_container_before_it_that_fails_means_never_started(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(None, others=[{"name": "prepare", "exitCode": 1}]))
+    assert "never started: the container prepare ended with exit status 1" in failed(run)
+
+
+def test_out_of_memory_is_said(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(137, web={"reason": "OutOfMemoryError: Container killed due to memory usage"}))
+    assert "failed with exit status 137 (killed: out of memory; set memory higher)" in failed(run)
+
+
+def test_a_time_out_stops_the_task_and_shows_its_last_lines(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", *[running()] * 12, stopped(143, "UserInitiated"))
+    ecs.on("GetLogEvents", *lines("waiting for a lock"))
+    error = failed(run, timeout=0.3)
+    assert "was ended: release-timeout is 0.3 seconds. Its last lines:\n  | waiting for a lock" in error
+    (stop,) = ecs.asked("StopTask")
+    assert stop["task"] == TASK
+
+
+def test_a_task_stopped_by_hand_is_no_success_whatever_its_exit_code(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", running(), stopped(0, "UserInitiated", "Task stopped by user"))
+    assert "was stopped by hand (Task stopped by user)" in failed(run)
+
+
+@pytest.mark.parametrize("stop", ["ServiceSchedulerInitiated", "SpotInterruption", "TerminationNotice"])
+def test_a_task_stopped_by_aws_is_no_success(ecs: FakeAWS, run: Run, stop: str) -> None:
+    ecs.on("DescribeTasks", stopped(0, stop, "Fargate needs the machine"))
+    assert "(Fargate needs the machine)" in failed(run)
+
+
+def test_throttling_is_waited_out(ecs: FakeAWS, run: Run) -> None:
+    throttled = RefusalError("ThrottlingException", "Rate exceeded")
+    ecs.on("RunTask", throttled, throttled, {"tasks": [{"taskArn": TASK}], "failures": []})
+    ecs.on("DescribeTasks", running(), throttled, stopped())
+    assert release(run)[0] == 0
+    assert len(ecs.asked("RunTask")) == 3
+
+
+def test_a_missing_permission_is_said_plainly(ecs: FakeAWS, run: Run) -> None:
+    words = "User: arn:aws:iam::123456789012:user/me is not authorized to perform: ecs:RunTask."
+    ecs.on("RunTask", RefusalError("AccessDeniedException", words))
+    error = failed(run)
+    assert f"AWS refuses RunTask, your credentials lack a permission: {words}" in error
+    assert "docs/cloud.md" in error
+
+
+def test_no_capacity_is_said_plainly(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("RunTask", {"tasks": [], "failures": [{"reason": "Capacity is unavailable at this time."}]})
+    error = failed(run)
+    assert "could not be started: Capacity is unavailable at this time. Fargate has no room in these zones" in error
+
+
+def test_no_capacity_that_shows_later_is_said_plainly(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(None, "TaskFailedToStart", "Capacity is unavailable at this time.", others=[]))
+    assert "Fargate has no room in these zones just now" in failed(run)
+
+
+def test_a_task_that_ecs_forgets_is_no_success(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", {"tasks": [], "failures": [{"reason": "MISSING"}]})
+    assert "ECS doesn't know the task" in failed(run)
+
+
+def test_credentials_that_are_missing_are_said_plainly(ecs: FakeAWS, run: Run) -> None:
+    nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "/dev/null"}
+    nothing |= {"AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    code, _, error = run("infra.cloud.run_release", ASKED, nothing)
+    assert code == 1
+    assert "AWS can't be asked: Unable to locate credentials" in error
+
+
+def test_what_a_killed_run_left_is_stopped_first(ecs: FakeAWS, run: Run) -> None:
+    leftover = f"{ACCOUNT}:task/app/fedcba9876543210"
+    ecs.on("ListTasks", {"taskArns": [leftover]})
+    assert release(run)[0] == 0
+    assert ecs.asked("ListTasks") == [{"cluster": "app", "startedBy": "app-release"}]
+    assert [stop["task"] for stop in ecs.asked("StopTask")] == [leftover]
+    order = [name for name, _ in ecs.calls if name in {"StopTask", "RunTask"}]
+    assert order == ["StopTask", "RunTask"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("wait", [0.0, 0.11, 0.37])
+def test_an_interrupt_stops_the_task(ecs: FakeAWS, start: Start, number: signal.Signals, wait: float) -> None:
+    def describe(request: dict[str, Any]) -> dict[str, Any]:
+        return stopped(143, "UserInitiated") if ecs.asked("StopTask") else running()
+
+    ecs.on("DescribeTasks", describe)
+    process: subprocess.Popen[str] = start("infra.cloud.run_release", ASKED)
+    assert process.stdout is not None
+    assert "starts" in process.stdout.readline()
+    time.sleep(wait)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"The release was interrupted ({number.name})." in error
+    (stop,) = ecs.asked("StopTask")
+    assert stop["task"] == TASK
+
+
+def test_the_program_runs_as_the_command_runs_it(ecs: FakeAWS, start: Start) -> None:
+    ecs.on("DescribeTasks", running(), stopped(7))
+    process = start("infra.cloud.run_release", ASKED)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "failed with exit status 7" in error
+
+
+def test_a_log_that_can_not_be_read_does_not_end_the_release(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("GetLogEvents", RefusalError("AccessDeniedException", "not authorized to perform: logs:GetLogEvents"))
+    code, out, _ = release(run)
+    assert code == 0
+    assert out.count("the log can't be read") == 1
+
+
+def test_tasks_that_can_not_be_stopped_are_named_and_the_reason_is_kept(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", running())
+    ecs.on("StopTask", RefusalError("AccessDeniedException", "not authorized to perform: ecs:StopTask"))
+    error = failed(run, timeout=0.1)
+    assert "could be running still" in error
+    assert "release-timeout is 0.1 seconds" in error

@@ -1,0 +1,178 @@
+"""The roll-out check: only the wanted version, steady and ready, is a success."""
+
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from tests.cloud.conftest import ACCOUNT, NEW, OLD, Run, Site, Start
+from tests.cloud.fake_aws import FakeAWS, RefusalError
+
+TASK = f"{ACCOUNT}:task/app/0123456789abcdef"
+FAILURE = "ECS deployment circuit breaker: tasks failed to start."
+
+
+def asked(site: Site, **changes: Any) -> dict[str, Any]:
+    return {
+        "region": "us-east-1",
+        "profile": "",
+        "cluster": "app",
+        "service": "app-web",
+        "container": "web",
+        "task_definition": NEW,
+        "domain": "localhost",
+        "connect_to": site.address,
+        "log_group": "/app",
+        "stream_prefix": "app",
+        "timeout": 20,
+        "secrets": ["TOPSECRET"],
+        "pause": 0.05,
+    } | changes
+
+
+def deployment(definition: str, status: str = "PRIMARY", state: str = "IN_PROGRESS", **more: Any) -> dict[str, Any]:
+    return {"id": definition[-1], "status": status, "taskDefinition": definition, "rolloutState": state} | more
+
+
+def service(*deployments: dict[str, Any], running: int = 1, events: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "services": [
+            {
+                "serviceName": "app-web",
+                "status": "ACTIVE",
+                "desiredCount": 1,
+                "runningCount": running,
+                "deployments": list(deployments),
+                "events": [{"id": event, "message": event} for event in events],
+            }
+        ]
+    }
+
+
+GOING = service(deployment(NEW), deployment(OLD, "ACTIVE", "COMPLETED"), events=("old news",))
+STEADY = service(
+    deployment(NEW, state="COMPLETED"), events=("(service app-web) has reached a steady state.", "old news")
+)
+ROLLED_BACK = service(
+    deployment(OLD, state="IN_PROGRESS"),
+    deployment(NEW, "INACTIVE", "FAILED", rolloutStateReason=FAILURE),
+    events=("(service app-web) rolling back to deployment 1.",),
+)
+
+
+@pytest.fixture
+def ecs(aws: FakeAWS) -> FakeAWS:
+    """A service whose new tasks died, with what they printed."""
+    aws.on("ListTasks", {"taskArns": [TASK]})
+    died = {
+        "taskArn": TASK,
+        "taskDefinitionArn": NEW,
+        "lastStatus": "STOPPED",
+        "stoppedReason": "Essential container in task exited",
+        "containers": [{"name": "prepare", "exitCode": 0}, {"name": "web", "exitCode": 1}],
+    }
+    older = {**died, "taskDefinitionArn": OLD, "taskArn": TASK.replace("0", "f")}
+    aws.on("DescribeTasks", {"tasks": [older, died]})
+    aws.on(
+        "GetLogEvents",
+        {"events": [{"message": "ImportError: no module"}, {"message": "key TOPSECRET"}], "nextForwardToken": "f/1"},
+        {"events": [], "nextForwardToken": "f/1"},
+    )
+    return aws
+
+
+def rollout(run: Run, site: Site, **changes: Any) -> tuple[int, str, str]:
+    return run("infra.cloud.run_rollout", asked(site, **changes), {"SSL_CERT_FILE": str(site.certificate)})
+
+
+def test_steady_and_ready_ends_with_0_and_shows_what_ecs_said(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", GOING, GOING, STEADY)
+    code, out, error = rollout(run, site)
+    assert (code, error) == (0, "")
+    assert out == "(service app-web) has reached a steady state.\napp:2 serves https://localhost\n"
+    assert site.asked == [("localhost", "/healthz/ready")]
+
+
+def test_rolled_back_fails_with_reason_log_and_the_way_on(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", GOING, ROLLED_BACK)
+    code, _, error = rollout(run, site)
+    assert code == 1
+    assert "The new version app:2 did not come up, ECS went back to app:1, which serves." in error
+    assert f"ECS: {FAILURE}" in error
+    assert "ECS: (service app-web) rolling back to deployment 1." in error
+    assert (
+        "Task 0123456789abcdef stopped: Essential container in task exited; container web ended with exit status 1"
+        in error
+    )
+    assert "  | ImportError: no module\n  | key [secret]" in error
+    assert "`pulumi up --refresh`" in error
+    assert error.count("Task ") == 1, "a task of the old version was shown"
+    assert not site.asked
+
+
+def test_a_steady_old_version_is_no_success(ecs: FakeAWS, run: Run, site: Site) -> None:
+    """What the provider's own wait takes for one: the service is steady, on the version before."""
+    ecs.on("DescribeServices", service(deployment(OLD, state="COMPLETED")))
+    assert rollout(run, site)[0] == 1
+
+
+def test_a_first_version_that_fails_has_nothing_to_go_back_to(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", service(deployment(NEW, state="FAILED", rolloutStateReason=FAILURE), running=0))
+    code, _, error = rollout(run, site)
+    assert code == 1
+    assert "there is none before it that could serve" in error
+    assert FAILURE in error
+
+
+def test_never_steady_fails_after_the_time_out(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", service(deployment(NEW, runningCount=0), running=0))
+    code, _, error = rollout(run, site, timeout=0.3)
+    assert code == 1
+    assert "is not steady after rollout-timeout, 0.3 seconds: 0 of 1 tasks run" in error
+    assert "the next `pulumi up` looks again" in error
+
+
+def test_steady_but_not_ready_fails_with_the_sites_words(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", STEADY)
+    site.status = 503
+    code, _, error = rollout(run, site, timeout=0.3)
+    assert code == 1
+    assert 'https://localhost/healthz/ready answers 503 {"migrations": "missing"}' in error
+
+
+def test_a_site_with_the_wrong_certificate_is_not_ready(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", STEADY)
+    code, _, error = rollout(run, site, timeout=0.3, domain="www.example.org")
+    assert code == 1
+    assert "certificate is not valid for 'www.example.org'" in error
+
+
+def test_a_service_that_is_gone_is_said(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", {"services": [], "failures": [{"reason": "MISSING"}]})
+    code, _, error = rollout(run, site)
+    assert code == 1
+    assert "ECS has no service app-web. Fix: pulumi up --refresh" in error
+
+
+def test_an_interrupt_is_no_traceback(ecs: FakeAWS, start: Start, site: Site) -> None:
+    ecs.on("DescribeServices", GOING)
+    process = start("infra.cloud.run_rollout", asked(site))
+    while len(ecs.asked("DescribeServices")) < 2:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert error == "The watch over the roll-out was interrupted. ECS goes on; the next `pulumi up` looks again.\n"
+
+
+def test_throttling_is_waited_out(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", RefusalError("ThrottlingException", "Rate exceeded"), STEADY)
+    assert rollout(run, site)[0] == 0
+
+
+def test_a_missing_permission_is_said_plainly(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", RefusalError("AccessDeniedException", "not authorized to perform: ecs:DescribeServices"))
+    code, _, error = rollout(run, site)
+    assert code == 1
+    assert "AWS refuses DescribeServices, your credentials lack a permission" in error

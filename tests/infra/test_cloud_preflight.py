@@ -1,0 +1,175 @@
+"""What stands in the cloud stack's way is said before anything is made: one line each, with the way to mend it."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import docker
+import pulumi
+import pytest
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from infra.cloud import preflight as module
+from infra.settings import Settings
+from tests.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
+
+BASE = "python:3.13-slim-trixie"
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """A machine with all that is needed: an own passphrase, the plugin, credentials that are good, an engine."""
+    for name in ("PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_DEBUG_PROVIDERS", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "my own")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    plugin = tmp_path / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
+    plugin.parent.mkdir(parents=True)
+    plugin.touch()
+    image = SimpleNamespace(labels={})
+    images = SimpleNamespace(get=lambda name: image, get_registry_data=lambda name: None)
+    engine = SimpleNamespace(images=images, ping=lambda: True)
+    monkeypatch.setattr(docker, "from_env", lambda **_: engine)
+    with fake_aws() as aws:
+        for name, value in aws.environment.items():
+            monkeypatch.setenv(name, value)
+        aws.on("GetCallerIdentity", {})
+        yield SimpleNamespace(aws=aws, plugin=plugin, image=image, images=images)
+
+
+@pytest.fixture
+def settings(as_stack: Any, set_config: Any) -> Settings:
+    as_stack("cloud")
+    set_config(platform="cloud")
+    return Settings.load()
+
+
+def refusal(settings: Settings) -> str:
+    with pytest.raises(pulumi.RunError) as refused:
+        module.preflight(settings)
+    message = str(refused.value)
+    assert "can't be made on AWS, nothing was changed" in message
+    assert "Fix: " in message
+    return message
+
+
+def test_a_machine_with_all_that_is_needed_passes(machine: Any, settings: Settings) -> None:
+    module.preflight(settings)
+
+
+def test_a_missing_plugin_is_named_with_the_command_that_gets_it(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.plugin.unlink()
+    monkeypatch.setattr(module, "_beside_pulumi", lambda: iter(()))
+    monkeypatch.setenv("PATH", "/nowhere")
+    message = refusal(settings)
+    assert "Pulumi's aws plugin is not on this machine. Fix: pulumi plugin install resource aws v7." in message
+    assert message.count("Fix:") == 1
+
+
+def test_a_plugin_beside_pulumi_is_good(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine.plugin.unlink()
+    (tmp_path / "pulumi-resource-aws").touch()
+    monkeypatch.setattr(module, "_beside_pulumi", lambda: iter([tmp_path]))
+    module.preflight(settings)
+
+
+def test_missing_credentials_are_named_with_the_way_to_get_some(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    message = refusal(settings)
+    assert "AWS credentials are missing or can't be tried: Unable to locate credentials" in message
+    assert "aws configure sso" in message
+
+
+def test_credentials_that_aws_refuses_are_named_with_its_words(machine: Any, settings: Settings) -> None:
+    aws: FakeAWS = machine.aws
+    aws.on("GetCallerIdentity", RefusalError("ExpiredToken", "The security token is expired", 403))
+    assert "AWS refuses your credentials: The security token is expired. Fix: log in anew" in refusal(settings)
+
+
+def test_a_profile_that_does_not_exist_is_named(machine: Any, as_stack: Any, set_config: Any) -> None:
+    as_stack("cloud")
+    set_config({"aws:profile": "nobodys"}, platform="cloud")
+    assert "profile (nobodys) could not be found" in refusal(Settings.load())
+
+
+@pytest.mark.parametrize("by", ["variable", "file"])
+def test_the_public_passphrase_is_refused(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by: str
+) -> None:
+    if by == "variable":
+        monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "django-stack-local")
+    else:
+        (tmp_path / "passphrase").write_text("django-stack-local\n")
+        monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE")
+        monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE_FILE", str(tmp_path / "passphrase"))
+    message = refusal(settings)
+    assert "the local stack's passphrase, which is public" in message
+    assert "pulumi stack change-secrets-provider -s cloud" in message
+
+
+def test_the_public_passphrase_in_the_shell_does_not_matter_to_a_stack_with_a_kms_key(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "django-stack-local")
+    (tmp_path / "Pulumi.cloud.yaml").write_text("secretsprovider: awskms://alias/pulumi\nencryptedkey: AQICAH\n")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    module.preflight(settings)
+
+
+def test_a_stand_in_for_the_base_image_is_refused(machine: Any, settings: Settings) -> None:
+    machine.image.labels["django-stack.stand-in"] = "true"
+    message = refusal(settings)
+    assert f"python-image is {BASE}, and this machine has a stand-in for it" in message
+    assert f"docker rmi {BASE}" in message
+
+
+def test_a_base_image_that_can_not_be_had_is_named(machine: Any, settings: Settings) -> None:
+    def nothing(name: str) -> None:
+        raise ImageNotFound(name)
+
+    def no_registry(name: str) -> None:
+        raise APIError("500", explanation="no such host")
+
+    machine.images.get, machine.images.get_registry_data = nothing, no_registry
+    assert f"python-image is {BASE}, which is neither on this machine nor to be had" in refusal(settings)
+
+
+def test_a_base_image_that_comes_from_its_registry_passes(machine: Any, settings: Settings) -> None:
+    def nothing(name: str) -> None:
+        raise ImageNotFound(name)
+
+    machine.images.get = nothing
+    module.preflight(settings)
+
+
+def test_all_obstacles_are_listed_together(machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(**_: Any) -> None:
+        raise DockerException("Connection refused")
+
+    machine.plugin.unlink()
+    monkeypatch.setattr(module, "_beside_pulumi", lambda: iter(()))
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "django-stack-local")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setattr(docker, "from_env", unreachable)
+    assert refusal(settings).count("Fix:") == 4
+
+
+def test_a_missing_package_is_one_line_that_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "infra.cloud.parts", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(pulumi.RunError, match=r"pip install -r requirements/cloud\.txt"):
+        importlib.import_module("infra.cloud.parts")

@@ -1,0 +1,154 @@
+"""Wrong settings of the cloud platform: each one clear error, before anything is registered."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from infra.cloud.certificates import certificates
+from infra.cloud.settings import DATABASE_CLASSES, FARGATE_SIZES, THREADS
+from infra.settings import ROOT, Settings
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+ZONE = "Z0123456789ABC"
+
+WRONG = [
+    # settings, what the error must say
+    ({"aws:region": "us-east-9"}, ['aws:region is "us-east-9"', "pulumi config set -s cloud aws:region us-east-"]),
+    ({"aws:region": None}, ['aws:region is ""', "a region that docs/cloud.md lists"]),
+    ({"aws:accessKey": "AKIA"}, ["aws:accessKey is set", "aws:region and aws:profile only", "config rm -s cloud"]),
+    ({"architecture": "x86"}, ['architecture is "x86"', "amd64 or arm64"]),
+    ({"cpu": 300}, ['cpu is "300"', "256, 512, 1024", "pulumi config set -s cloud cpu 256"]),
+    ({"cpu": 256, "memory": 4096}, ['memory is "4096"', "with cpu 256: 512, 1024, 2048 MiB", "memory 512"]),
+    ({"cpu": 1024, "memory": 2500}, ['memory is "2500"', "2048 to 8192, in steps of 1024"]),
+    ({"memory": "1GB"}, ['memory is "1GB"', "MiB"]),
+    ({"tasks-min": 0}, ['tasks-min is "0"', "1 to 100"]),
+    ({"tasks-min": 3, "tasks-max": 2}, ['tasks-max is "2"', "tasks-min, 3, or more", "tasks-max 3"]),
+    ({"tasks-max": 20}, ['tasks-max is "20"', "2 workers x 4 threads", "is 321, and it has 71", "tasks-max 4"]),
+    ({"env": {"WEB_CONCURRENCY": "8"}}, ["8 workers x 4 threads", "tasks-max 1"]),
+    ({"rollout-timeout": 5}, ['rollout-timeout is "5"', "seconds, 60 to 7200"]),
+    ({"execute-command": "yes"}, ['execute-command is "yes"', "true or false"]),
+    ({"zones": "us-east-1a"}, ['zones is "us-east-1a"', "at least two zones of us-east-1"]),
+    ({"zones": "eu-west-1a,eu-west-1b"}, ["zones is", "zones of us-east-1", "us-east-1a,us-east-1b"]),
+    ({"zones": "one,two"}, ["zones is", "names of zones"]),
+    (
+        {"domain": "www.example.com"},
+        ['hosted-zone is ""', "Route 53 zone that www.example.com is in"],
+    ),
+    ({"domain": "localhost", "hosted-zone": ZONE}, ['domain is "localhost"', "a full host name in the public DNS"]),
+    ({"domain": "10.0.0.1", "hosted-zone": ZONE}, ['domain is "10.0.0.1"', "a full host name"]),
+    ({"hosted-zone": "example.com", "domain": "www.example.com"}, ["hosted-zone is", "the id of a Route 53 zone"]),
+    ({"hosted-zone": ZONE}, ["hosted-zone is", "only together with domain", "domain www.example.com"]),
+    ({"domain-aliases": "example.com"}, ["domain-aliases is", "only together with domain"]),
+    ({"domain-redirects": "example.com"}, ["domain-redirects is", "only together with domain"]),
+    (
+        {"certificate": "my-certificate", "domain": "www.example.com"},
+        ["certificate is", "the ARN of an ACM certificate"],
+    ),
+    (
+        {"certificate": CERTIFICATE.replace("us-east-1", "eu-west-1"), "domain": "www.example.com"},
+        ["certificate is", "a certificate in us-east-1, where the load balancer is"],
+    ),
+    ({"database-class": "db.t4g.nano"}, ['database-class is "db.t4g.nano"', "db.t4g.micro"]),
+    ({"database-storage": 10}, ['database-storage is "10"', "GiB, 20 to 65536"]),
+    ({"database-storage": 100}, ['database-storage-max is "100"', "a tenth more than database-storage, 100"]),
+    ({"database-multi-az": "maybe"}, ['database-multi-az is "maybe"']),
+    ({"database-backup-days": 0}, ['database-backup-days is "0"', "days, 1 to 35"]),
+    ({"log-days": 31}, ['log-days is "31"', "30, 60"]),
+    ({"alarm-email": "ops"}, ['alarm-email is "ops"', "an e-mail address"]),
+    ({"debug": True}, ['debug is "true"', "false on the cloud platform"]),
+    ({"mount-source": True}, ['mount-source is "true"', "false on the cloud platform"]),
+    ({"media": "filesystem", "debug": True}, ['media is "filesystem"', "a task's disk is not kept"]),
+]
+
+
+@pytest.mark.parametrize(("settings", "said"), WRONG, ids=lambda value: str(value)[:60])
+def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
+    as_stack: Any, set_config: Any, settings: dict[str, Any], said: list[str]
+) -> None:
+    as_stack("cloud")
+    set_config(settings, platform="cloud")
+    with pytest.raises(pulumi.RunError) as refused:
+        Settings.load()
+    message = str(refused.value)
+    for part in said:
+        assert part in message
+    assert "Fix: pulumi config" in message
+    assert "nothing was changed" in message
+
+
+@pytest.mark.parametrize("stack", ["Cloud", "pr_12", "a-name-that-is-much-too-long-for-aws", "pr--12"])
+def test_a_stack_name_that_aws_could_not_bear_is_refused(as_stack: Any, set_config: Any, stack: str) -> None:
+    as_stack(stack)
+    set_config(platform="cloud")
+    with pytest.raises(pulumi.RunError, match=f"pulumi stack rename -s {stack} cloud"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"aws:region": "eu-central-1", "aws:profile": "work"},
+        {"cpu": 4096, "memory": 30720, "database-class": "db.m7g.large"},
+        {"domain": "www.example.com", "hosted-zone": ZONE, "domain-redirects": "example.com"},
+        {"domain": "www.example.com", "certificate": CERTIFICATE},
+        {"zones": "us-east-1b,us-east-1c,us-east-1d"},
+        {"database-storage-max": 0, "log-days": 365, "alarm-email": "ops@example.com", "architecture": "arm64"},
+    ],
+    ids=str,
+)
+def test_sensible_settings_pass(as_stack: Any, set_config: Any, settings: dict[str, Any]) -> None:
+    as_stack("cloud")
+    set_config(settings, platform="cloud")
+    assert Settings.load().cloud.region
+
+
+def test_settings_of_the_cloud_do_not_bother_a_local_stack(as_stack: Any, set_config: Any) -> None:
+    as_stack("local")
+    set_config({"domain": "localhost"})
+    assert Settings.load().cloud.region == ""
+
+
+def test_every_region_that_is_allowed_has_certificates_that_openssl_takes() -> None:
+    import ssl
+
+    for region, pem in certificates().items():
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=pem)
+        subjects = [
+            value for entry in context.get_ca_certs() for ((name, value),) in entry["subject"] if name == "commonName"
+        ]
+        assert sorted(subjects) == [
+            f"Amazon RDS {region} Root CA {kind} G1" for kind in ("ECC384", "RSA2048", "RSA4096")
+        ]
+        assert all(int(entry["notAfter"].split()[3]) >= 2060 for entry in context.get_ca_certs())
+    assert len(certificates()) > 20
+
+
+def test_the_connections_of_a_class_are_at_most_what_rds_gives() -> None:
+    """DBInstanceClassMemory / 9531392, of which RDS keeps a part for itself: 81 were seen on db.t4g.micro."""
+    from infra.cloud.settings import CloudSettings
+
+    for name, memory in DATABASE_CLASSES.items():
+        settings = CloudSettings(**{**dict.fromkeys(CloudSettings.__dataclass_fields__), "database_class": name})
+        assert settings.connections <= min(memory * 2**30 // 9531392, 5000)
+    micro = CloudSettings(**{**dict.fromkeys(CloudSettings.__dataclass_fields__), "database_class": "db.t4g.micro"})
+    assert 70 <= micro.connections <= 81
+
+
+def test_workers_and_threads_are_reckoned_as_gunicorn_has_them(as_stack: Any, set_config: Any) -> None:
+    from environment import gunicorn_config
+
+    assert gunicorn_config.threads == THREADS
+    as_stack("cloud")
+    for cpu, sizes in FARGATE_SIZES.items():
+        set_config({"cpu": cpu, "memory": sizes[0], "tasks-max": 1, "database-class": "db.m7g.large"}, platform="cloud")
+        settings = Settings.load()
+        assert settings.cloud.workers(settings) == gunicorn_config.worker_count(cpu / 1024)
+
+
+def test_the_docs_list_the_regions_that_are_allowed() -> None:
+    text = (ROOT / "docs" / "cloud.md").read_text()
+    listed = text.partition("Regions:")[2].partition(".")[0]
+    assert listed.replace("`", "").split() == sorted(certificates())

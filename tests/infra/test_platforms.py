@@ -1,0 +1,209 @@
+"""The agreement between the two platforms: the same app, the same environment, the same order, the same outputs."""
+
+import json
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.content import content_hash
+from tests.infra.conftest import ROOT, Run
+
+PARTS = ["AppImage", "Network", "Address", "Database", "MediaStorage", "Release", "Web"]
+# Both platforms with the same settings as far as they can be: how the local one serves like the cloud.
+SAME: dict[str, Any] = {"debug": False, "mount-source": False, "web-command": "", "architecture": "amd64"}
+ADDRESS = {"domain": "www.example.com", "domain-aliases": "example.com", "domain-redirects": "example.org"}
+EXTRA = {
+    "local": {},
+    "cloud": {"hosted-zone": "Z0123456789ABC"},
+}
+# Only the cloud has a proxy in front; and how many CPUs a task has is not seen from inside it.
+CLOUDS_OWN = {"SECURE_PROXY_SSL_HEADER", "WEB_CONCURRENCY"}
+SECRET = {"DATABASE_URL", "DEFAULT_STORAGE_DSN", "SECRET_KEY", "API_TOKEN"}
+
+# Names that are a host's, or stand inside of something that has the stack's name.
+OTHER_NAMES = {"aws:route53/record:Record", "aws:iam/rolePolicy:RolePolicy"}
+PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
+
+PLATFORMS = pytest.mark.parametrize("platform", ["local", "cloud"])
+
+
+def run_on(program: Any, platform: str, settings: dict[str, Any] | None = None) -> Run:
+    run: Run = program(
+        SAME | ADDRESS | EXTRA[platform] | {"env": {"API_TOKEN": "TOPSECRET"}} | (settings or {}),
+        secrets=("env",),
+        platform=platform,
+    )
+    return run
+
+
+def web_environment(run: Run) -> set[str]:
+    """The names of the variables that the site gets."""
+    if "task" not in run.resources:
+        return set(run.env("web"))
+    web = json.loads(run["task"].inputs["containerDefinitions"])[1]
+    return {entry["name"] for entry in web["environment"] + web["secrets"]}
+
+
+def triggers(run: Run) -> list[str]:
+    return list(run["release"].inputs["triggers"])
+
+
+def test_the_app_gets_the_same_variables_on_both_platforms(program: Any) -> None:
+    local, cloud = (web_environment(run_on(program, platform)) for platform in ("local", "cloud"))
+    assert local == cloud - CLOUDS_OWN
+    assert cloud >= CLOUDS_OWN
+
+
+def test_the_same_variables_are_secret_on_both_platforms(program: Any) -> None:
+    local = json.loads(run_on(program, "local")["release"].inputs["stdin"])["secrets"]
+    web = json.loads(run_on(program, "cloud")["task"].inputs["containerDefinitions"])[1]
+    assert set(local) == {entry["name"] for entry in web["secrets"]} == SECRET
+
+
+def test_both_platforms_export_the_same_and_keep_the_same_secret(program: Any) -> None:
+    local, cloud = (run_on(program, platform) for platform in ("local", "cloud"))
+    assert set(local.outputs) == set(cloud.outputs)
+    assert local.secret_outputs == cloud.secret_outputs
+    assert local.outputs["DOMAIN"] == cloud.outputs["DOMAIN"] == "www.example.com"
+
+
+@PLATFORMS
+def test_the_web_waits_for_the_release(program: Any, platform: str) -> None:
+    run = run_on(program, platform)
+    assert any(urn.endswith("::release") and "Command" in urn for urn in run["web"].request.dependencies)
+
+
+@PLATFORMS
+def test_the_roll_out_is_checked_after_the_web_was_made(program: Any, platform: str) -> None:
+    rollout = run_on(program, platform)["web-rollout"]
+    assert rollout.inputs["create"].endswith(f"-m infra.{platform}.run_rollout")
+    assert any(urn.endswith("::web") for urn in rollout.request.dependencies)
+
+
+@PLATFORMS
+def test_the_release_waits_for_the_database_and_the_media(program: Any, platform: str) -> None:
+    run = run_on(program, platform)
+    behind = {name for urn in _all_behind(run, "release") for name in [urn.rpartition("::")[2]]}
+    assert {"database", "media", "secret-key", "image"} <= behind
+
+
+def _all_behind(run: Run, name: str) -> set[str]:
+    """The URNs that a resource depends on, and those behind them."""
+    found: set[str] = set()
+    wanted = list(run[name].request.dependencies)
+    while wanted:
+        urn = wanted.pop()
+        if urn in found:
+            continue
+        found.add(urn)
+        last = urn.rpartition("::")[2]
+        for key in (last, f"{last} (component)"):
+            if key in run.resources:
+                wanted += run[key].request.dependencies
+    return found
+
+
+@PLATFORMS
+@pytest.mark.parametrize(
+    ("change", "runs_again"),
+    [
+        ({}, False),
+        ({"env": {"API_TOKEN": "another"}}, True),
+        ({"release-commands": ["python manage.py migrate", "python manage.py check"]}, True),
+        ({"domain": "example.net"}, True),
+        ({"python-image": "python:3.13-slim-bookworm"}, None),
+        ({"release-timeout": 60}, False),
+        ({"web-port": 8123}, False),
+        ({"log-days": 90, "memory": 2048, "tasks-max": 1}, False),
+    ],
+    ids=str,
+)
+def test_the_release_runs_again_for_the_same_reasons(
+    program: Any, platform: str, change: dict[str, Any], runs_again: bool | None
+) -> None:
+    before, after = run_on(program, platform), run_on(program, platform, change)
+    if runs_again is None:  # another image by its name; its id is the engine's or the registry's to say
+        assert before.outputs["image"] != after.outputs["image"]
+    else:
+        assert (triggers(before) != triggers(after)) is runs_again
+
+
+@PLATFORMS
+def test_a_failed_release_leaves_no_trace_that_would_keep_it_from_running_again(program: Any, platform: str) -> None:
+    release = run_on(program, platform)["release"]
+    assert release.inputs["create"].endswith(f"-m infra.{platform}.run_release")
+    assert release.inputs["update"] == "exit 0"
+    assert set(release.request.additionalSecretOutputs) == {"stdout", "stderr"}
+
+
+def test_both_platforms_build_the_same_image_from_the_very_same_context(program: Any) -> None:
+    local, cloud = (run_on(program, platform)["image"].inputs for platform in ("local", "cloud"))
+    for key in ("context", "dockerfile", "args"):
+        assert local["build"][key] == cloud["build"][key]
+    assert local["skipPush"] is cloud["skipPush"] is True
+    assert cloud["build"]["platform"] == "linux/amd64"
+    context, args = Path(cloud["build"]["context"]), cloud["build"]["args"]
+    assert cloud["imageName"] == f"django-stack/cloud:{content_hash(context, args, 'linux/amd64')[:12]}"
+
+
+@PLATFORMS
+def test_no_release_commands_means_no_release(program: Any, platform: str) -> None:
+    run = run_on(program, platform, {"release-commands": []})
+    assert "release" not in run.resources
+    assert run.outputs["release_log"] == ""
+    assert "web" in run.resources
+
+
+@PLATFORMS
+def test_a_storage_dsn_replaces_the_own_bucket(program: Any, platform: str) -> None:
+    dsn = "s3://KEY:SECRET@bucket.s3.eu-central-1.amazonaws.com/"
+    run: Run = program(
+        SAME | ADDRESS | EXTRA[platform] | {"storage-dsn": dsn}, secrets=("storage-dsn",), platform=platform
+    )
+    assert run.outputs["DEFAULT_STORAGE_DSN"] == dsn
+    assert "media" not in run.resources
+
+
+@PLATFORMS
+def test_physical_names_carry_the_stack_and_logical_names_do_not(program: Any, platform: str) -> None:
+    run = program(SAME | ADDRESS | EXTRA[platform], stack="pr-12", platform=platform)
+    named = 0
+    for resource in run.resources.values():
+        if not resource.request.custom or resource.type.startswith(("random:", "command:", "docker:index/remoteImage")):
+            continue
+        assert "pr-12" not in resource.name
+        for key in ("name", "identifier", "family", "namePrefix", "bucketPrefix", "imageName"):
+            value = resource.inputs.get(key, "pr-12")
+            if resource.type not in OTHER_NAMES and (resource.type, key) != (PARAMETERS, "family"):
+                assert "pr-12" in str(value), (resource.name, key, value)
+                named += key in resource.inputs
+    assert named > 4
+
+
+@PLATFORMS
+def test_every_resource_has_a_component_as_parent(program: Any, platform: str) -> None:
+    run = run_on(program, platform)
+    for resource in run.resources.values():
+        if resource.request.custom:
+            assert "django-stack:" in resource.request.parent, resource.name
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_component_is_made_with_the_same_arguments_on_both_platforms(part: str) -> None:
+    local, cloud = (getattr(import_module(f"infra.{platform}.parts"), part) for platform in ("local", "cloud"))
+    assert list(signature(local).parameters) == list(signature(cloud).parameters)
+
+
+def test_both_platforms_have_the_same_parts() -> None:
+    local, cloud = (import_module(f"infra.{platform}.parts").__all__ for platform in ("local", "cloud"))
+    assert local == cloud
+
+
+def test_the_cloud_is_a_mirror_image_file_by_file() -> None:
+    story = {"database", "image", "labels", "network", "parts", "preflight", "release", "storage", "web"}
+    story |= {"run_release", "run_rollout"}
+    for platform in ("local", "cloud"):
+        assert story <= {path.stem for path in (ROOT / "infra" / platform).glob("*.py")}
