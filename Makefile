@@ -1,31 +1,36 @@
 # One line a job; `make` alone lists them. STACK chooses the stack, as in `make local STACK=pr-12`.
 STACK ?= local
 SHELL := bash
-IN_VENV = . .venv/bin/activate &&
+IN_VENV = { [ -f .venv/bin/activate ] || { echo 'There is no .venv yet. Fix: make setup'; exit 1; }; } && . .venv/bin/activate &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local manage repair clean test test-unit test-setup check format lock
+.PHONY: help setup local manage logs repair clean test test-unit test-setup check format lock
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, images
-	@python3 tools/setup local --stack $(STACK)
+	@python3 tools/setup local --stack "$(STACK)"
 
 local: setup ## Brings the local stack up and says where the site is
-	@$(IN_VENV) pulumi up --stack $(STACK) --yes --skip-preview --refresh && python -m infra.local.ready $(STACK)
+	@$(IN_VENV) pulumi up --stack "$(STACK)" --yes --skip-preview --refresh \
+		|| { echo 'A lock that a killed pulumi left, or half-made things? make repair'; exit 1; }
+	@$(IN_VENV) python -m infra.local.ready "$(STACK)"
 
 manage: ## Runs a management command in the web container: make manage ARGS=createsuperuser
-	@$(IN_VENV) python -m infra.local.manage $(STACK) $(ARGS)
+	@$(IN_VENV) python -m infra.local.manage "$(STACK)" $(ARGS)
+
+logs: ## Shows what the web container prints, until Ctrl-C
+	@$(IN_VENV) python -m infra.local.logs "$(STACK)"
 
 repair: ## Mends what a killed `pulumi` left behind; then `make local`
-	@$(IN_VENV) python -m infra.local.repair $(STACK)
+	@$(IN_VENV) python -m infra.local.repair "$(STACK)"
 
 clean: ## Removes this project's images; containers and data stay
 	@$(IN_VENV) python -m infra.local.clean
 
 test-setup:
-	@python3 tools/setup test --stack $(STACK)
+	@python3 tools/setup test --stack "$(STACK)"
 
 test: test-setup check ## Runs every test, after setting up what they need
 	@$(IN_VENV) pytest --numprocesses 2 --dist loadgroup

@@ -24,6 +24,7 @@ from infra.environment import RESERVED
 ROOT = Path(__file__).resolve().parent.parent
 
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
 _IMAGE = re.compile(r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$")
 
 
@@ -100,7 +101,7 @@ class Settings:
         read.unknown_keys()
         if read.errors:
             raise pulumi.RunError(
-                f"Stack {pulumi.get_stack()}: {len(read.errors)} setting(s) can't be used, nothing was changed.\n"
+                f"Stack {pulumi.get_stack()}: {_count(len(read.errors))} can't be used, nothing was changed.\n"
                 + "\n".join(f"  - {error}" for error in read.errors)
             )
         return settings
@@ -215,7 +216,8 @@ class _Reader:
         hosts = tuple(part.strip() for part in value.split(",") if part.strip())
         if any(not _HOST.match(host) for host in hosts) or (most and len(hosts) > most):
             form = "one host name" if most == 1 else "host names separated by commas"
-            self.wrong(key, f"{form}, lower case, without scheme, port or path, or nothing", "www.example.com")
+            good = [name for host in hosts if _HOST.match(name := _host_in(host))]
+            self.wrong(key, f"{form}, lower case, without scheme, port or path, or nothing", ",".join(good[:most]))
         return hosts
 
     def image(self, key: str) -> str:
@@ -255,23 +257,30 @@ class _Reader:
     def env(self, key: str) -> dict[str, str]:
         value = self.json(key)
         if not isinstance(value, dict):
-            self.wrong(key, "an object of names and values", "value")
+            self.not_in_env(key, key, "only an object of names and values (pulumi config set --path env.NAME VALUE)")
             return {}
         result = {}
         for name, item in value.items():
-            shown = f"{name}=…"
+            path = f"env.{name}" if re.fullmatch(r"\w+", name) else f'env["{name}"]'
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                self.wrong(key, "names of letters, digits and _", "value", value=shown)
+                self.not_in_env(path, path, "names of letters, digits and _")
             elif name in RESERVED:
-                self.errors.append(
-                    f"env.{name} is set by the stack itself; allowed: {RESERVED[name]}. Fix: "
-                    f"pulumi config rm -s {pulumi.get_stack()} --path env.{name}"
-                )
+                self.not_in_env(f"{path}, which the stack sets itself,", path, RESERVED[name])
             elif not isinstance(item, str | int | float | bool):
-                self.wrong(key, f"text or a number for {name}, not a list or an object", "value", value=shown)
+                self.not_in_env(path, path, "text or a number, not a list or an object")
             else:
                 result[name] = item if isinstance(item, str) else json.dumps(item)
+                if _SECRET_NAME.search(name) and not self.is_secret(key):
+                    pulumi.log.warn(
+                        f"{path} looks like a secret, and stands in plain text in the stack's file. Encrypt it: "
+                        f"pulumi config set -s {pulumi.get_stack()} --secret --path {path}"
+                    )
         return result
+
+    def not_in_env(self, what: str, path: str, allowed: str) -> None:
+        """Notes what can't be in `env`. Its value isn't shown: it may be a secret that nobody marked as one."""
+        rm = f"pulumi config rm -s {pulumi.get_stack()} --path {shlex.quote(path)}"
+        self.errors.append(f"{what} can't be used; allowed: {allowed}. Fix: {rm}")
 
     def storage_dsn(self, key: str) -> str:
         value = self.raw(key)
@@ -292,6 +301,15 @@ class _Reader:
             return None
 
 
+def _count(errors: int) -> str:
+    return "one setting" if errors == 1 else f"{errors} settings"
+
+
+def _host_in(text: str) -> str:
+    """The host of something like https://www.example.com:8000/path."""
+    return text.lower().rpartition("://")[2].partition("/")[0].partition(":")[0]
+
+
 def _splits(command: str) -> bool:
     try:
         return bool(shlex.split(command))
@@ -301,8 +319,6 @@ def _splits(command: str) -> bool:
 
 def _quoted(key: str, fix: str) -> str:
     """The arguments of `pulumi config set` that give `key` the value `fix`."""
-    if key == "env":
-        return f"--path env.NAME {fix}"
     if key == "release-commands":
         return f"--path 'release-commands[0]' {shlex.quote(fix)}"
     if key == "storage-dsn":

@@ -6,7 +6,7 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from infra.dsn import DatabaseURL
-from infra.local.labels import label_args
+from infra.local.labels import data_label_args, label_args
 from infra.local.network import Network
 from infra.programs import program
 from infra.settings import Settings
@@ -39,7 +39,7 @@ class Database(pulumi.ComponentResource):
         volume = docker.Volume(
             f"{name}-data",
             name=f"{settings.prefix}-database",
-            labels=label_args(settings, **{VERSION_LABEL: str(settings.postgres_version)}),
+            labels=data_label_args(settings, **{VERSION_LABEL: str(settings.postgres_version)}),
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=settings.keep_data),
         )
         container = docker.Container(

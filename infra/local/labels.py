@@ -1,6 +1,11 @@
 """The labels that every Docker resource of a stack carries, by which `make repair` and `make clean` find them."""
 
+import hashlib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 if TYPE_CHECKING:  # the programs that look for labels start faster without Pulumi
     from pulumi_docker import ContainerLabelArgsDict
@@ -9,15 +14,36 @@ if TYPE_CHECKING:  # the programs that look for labels start faster without Pulu
 
 PROJECT = "django-stack.project"
 STACK = "django-stack.stack"
+STATE = "django-stack.state"
 RUN = "django-stack.release-run"
 STAND_IN = "django-stack.stand-in"
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def state() -> str:
+    """12 hex digits for where the state is: a stack of the same name of another user or backend isn't ours."""
+    backend = (
+        os.environ.get("PULUMI_BACKEND_URL") or yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["backend"]["url"]
+    )
+    user = str(os.getuid()) if backend.startswith("file:") else ""
+    return hashlib.sha256(f"{backend} {user}".encode()).hexdigest()[:12]
+
 
 def labels(settings: "Settings") -> dict[str, str]:
-    """The labels by name."""
-    return {PROJECT: settings.project, STACK: settings.stack}
+    """The labels of what comes and goes with the stack, by name."""
+    return {PROJECT: settings.project, STACK: settings.stack, STATE: state()}
 
 
-def label_args(settings: "Settings", **more: str) -> "list[ContainerLabelArgsDict]":
-    """The labels as pulumi-docker wants them, for containers, networks and volumes alike."""
-    return [{"label": label, "value": value} for label, value in sorted((labels(settings) | more).items())]
+def label_args(settings: "Settings") -> "list[ContainerLabelArgsDict]":
+    """The labels as pulumi-docker wants them, for containers and networks alike."""
+    return _args(labels(settings))
+
+
+def data_label_args(settings: "Settings", **more: str) -> "list[ContainerLabelArgsDict]":
+    """The same for volumes, which outlive the stack and may go over to another state."""
+    return _args({PROJECT: settings.project, STACK: settings.stack, **more})
+
+
+def _args(values: dict[str, str]) -> "list[ContainerLabelArgsDict]":
+    return [{"label": label, "value": value} for label, value in sorted(values.items())]

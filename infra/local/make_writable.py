@@ -1,4 +1,4 @@
-"""Lets any user write to a volume's top folder: over mounted source the web is the host's user. Run by local.Command.
+"""Lets any user write to a volume: over mounted source the web is this machine's user. Run by local.Command.
 
 Request: {volume: name, image: any image with chmod}
 """
@@ -13,7 +13,7 @@ def main() -> None:
     asked = request()
     docker.from_env().containers.run(
         asked["image"],
-        ["chmod", "1777", "/volume"],
+        ["chmod", "-R", "a+rwX", "/volume"],
         user="0",
         volumes={asked["volume"]: {"bind": "/volume", "mode": "rw"}},
         network_mode="none",

@@ -9,6 +9,9 @@ import sys
 
 from infra.local import stack as here
 
+CODE = "/app"
+WRITES_SOURCE = {"makemigrations", "makemessages", "compilemessages", "squashmigrations", "startapp"}
+
 
 def main() -> None:
     """Becomes `docker exec`, which hands on the terminal and the exit status."""
@@ -16,6 +19,11 @@ def main() -> None:
     if not arguments:
         sys.exit("Which command? For example: make manage ARGS=createsuperuser")
     web = here.web(here.engine(), stack)
+    if arguments[0] in WRITES_SOURCE and not any(mount["Destination"] == CODE for mount in web.attrs["Mounts"]):
+        sys.exit(
+            f"{arguments[0]} writes source files, and the source isn't mounted into the container. "
+            f"Fix: pulumi config set -s {stack} mount-source true, then pulumi up -s {stack}"
+        )
     options = ["--interactive", *(["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else [])]
     # By name alone: docker takes the values, a password among them, from our environment.
     options += [f"--env={name}" for name in os.environ if name.startswith("DJANGO_SUPERUSER_")]

@@ -17,12 +17,31 @@ from infra.settings import Settings
 def preflight(settings: Settings) -> None:
     """Asks the Docker engine once. Raises `pulumi.RunError` that lists all that stands in the stack's way."""
     engine = connect()
-    errors = [*_ports(engine, settings), *_images(engine, settings), *_data(engine, settings)]
+    errors = _strangers(engine, settings) or [
+        *_ports(engine, settings),
+        *(_data(engine, settings) or _images(engine, settings)),
+    ]
     if errors:
         raise pulumi.RunError(
             f"Stack {settings.stack} can't be made on this machine, nothing was changed.\n"
             + "\n".join(f"  - {error}" for error in errors)
         )
+
+
+def _strangers(engine: docker.DockerClient, settings: Settings) -> list[str]:
+    """A stack of this name whose state is elsewhere: its names are taken, and nothing of it is ours to change."""
+    ours = labels.labels(settings)
+    same_name: dict[str, str | list[str] | bool] = {
+        "label": [f"{label}={ours[label]}" for label in (labels.PROJECT, labels.STACK)]
+    }
+    for container in engine.containers.list(all=True, filters=same_name):
+        if container.labels.get(labels.STATE) != ours[labels.STATE]:
+            return [
+                f"the container {container.name} belongs to a stack of the same name whose state is elsewhere: another "
+                f"user's, or another PULUMI_BACKEND_URL's. Fix: use that one, or make a stack of another name "
+                f"(pulumi stack init NAME --copy-config-from {settings.stack}, with ports of its own)"
+            ]
+    return []
 
 
 def _ports(engine: docker.DockerClient, settings: Settings) -> list[str]:

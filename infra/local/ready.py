@@ -12,11 +12,14 @@ def main() -> None:
     port = next(bindings[0]["HostPort"] for bindings in web.ports.values() if bindings)
     environment = dict(entry.split("=", 1) for entry in web.attrs["Config"]["Env"])
     url = f"http://{environment['DOMAIN']}:{port}/"
+    mounted = any(mount["Destination"] == "/app" for mount in web.attrs["Mounts"])
+    follows = "Pages follow your edits; a migration, dependency or setting wants" if mounted else "After an edit:"
     chosen = "" if stack == "local" else f" STACK={stack}"
     print(
         f"\nThe site is up: {url}\n\n"
         f"  {url}admin/ wants a user: make manage{chosen} ARGS=createsuperuser\n"
-        f"  Edit the app: pages follow at once. New migration, dependency or setting: make local{chosen}\n"
+        f"  {follows} make local{chosen}\n"
+        f"  What it prints: make logs{chosen}\n"
         f"  The plain commands, too: source .venv/bin/activate && pulumi up -s {stack}\n"
     )
 

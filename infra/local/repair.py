@@ -50,11 +50,11 @@ def remove_orphans(client: docker.DockerClient, stack: str, resources: list[dict
     labelled = here.filters(stack)
     for container in client.containers.list(all=True, filters=labelled):
         if container.id not in known:
-            print(f"removing the container {container.name}, which the state doesn't know")
+            print(f"removing the container {container.name}, which the state doesn't know", flush=True)
             container.remove(force=True, v=True)
     for network in client.networks.list(filters=labelled):
         if network.id not in known:
-            print(f"removing the network {network.name}, which the state doesn't know")
+            print(f"removing the network {network.name}, which the state doesn't know", flush=True)
             try:
                 network.remove()
             except APIError as error:
@@ -69,7 +69,7 @@ def rebuild_images(client: docker.DockerClient, stack: str, resources: list[dict
         try:
             client.images.get(resource["outputs"]["repoDigest"])
         except ImageNotFound:
-            print(f"building {resource['outputs']['imageName']} again, which is gone from the engine")
+            print(f"building {resource['outputs']['imageName']} again, which is gone from the engine", flush=True)
             pulumi("up", "--yes", "--skip-preview", "--stack", stack, "--target-replace", resource["urn"])
 
 

@@ -35,6 +35,10 @@ class ReleaseError(Exception):
     """A release that failed; the message says which command, how, and what to do."""
 
 
+class Interrupted(BaseException):
+    """A signal to end. No Exception: the HTTP client might take one for a failed connection."""
+
+
 def main() -> None:
     """Exit status 0 when every command ended with 0, else 1 with the reason on standard error."""
     if sys.argv[1:2] == ["watchdog"]:
@@ -44,7 +48,7 @@ def main() -> None:
     asked = request()
     try:
         ReleaseRun(asked).run()
-    except ReleaseError as error:
+    except (ReleaseError, Interrupted) as error:
         sys.exit(
             f"{error}\nThe web version that was running keeps serving; the next `pulumi up` runs the release again."
         )
@@ -181,7 +185,7 @@ def _lives(process: psutil.Process) -> bool:
 
 def _end(number: int, frame: FrameType | None) -> None:
     del frame
-    raise ReleaseError(f"The release was interrupted ({signal.Signals(number).name}).")
+    raise Interrupted(f"The release was interrupted ({signal.Signals(number).name}).")
 
 
 if __name__ == "__main__":

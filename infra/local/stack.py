@@ -8,12 +8,10 @@ import docker
 import yaml
 from docker.errors import DockerException
 
-from infra.local.labels import PROJECT, STACK
+from infra.local.labels import PROJECT, ROOT, STACK, STATE, state
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def project_name() -> str:
@@ -35,13 +33,16 @@ def engine() -> docker.DockerClient:
 
 
 def filters(stack: str) -> dict[str, str | list[str] | bool]:
-    """Docker's filter for everything that belongs to the stack."""
-    return {"label": [f"{PROJECT}={project_name()}", f"{STACK}={stack}"]}
+    """Docker's filter for the containers and networks of the stack whose state is ours."""
+    return {"label": [f"{PROJECT}={project_name()}", f"{STACK}={stack}", f"{STATE}={state()}"]}
 
 
 def web(client: docker.DockerClient, stack: str) -> "Container":
     """The stack's running web container; ends the program with one line when there is none."""
     name = f"{project_name()}-{stack}-web"
+    chosen = "" if stack == "local" else f" STACK={stack}"
     for container in client.containers.list(filters={**filters(stack), "name": f"^/{name}$"}):
+        if container.status == "restarting":
+            sys.exit(f"The container {name} ends again and again; why, says: make logs{chosen}")
         return container
-    sys.exit(f"The container {name} is not running. Fix: make local" + ("" if stack == "local" else f" STACK={stack}"))
+    sys.exit(f"The container {name} is not running. Fix: make local{chosen}")

@@ -7,7 +7,7 @@ import pulumi_random as random
 from pulumi_docker import ContainerVolumeArgsDict
 
 from infra.dsn import S3DSN, FileDSN
-from infra.local.labels import label_args
+from infra.local.labels import data_label_args, label_args
 from infra.local.network import Network
 from infra.programs import program
 from infra.settings import Settings
@@ -118,7 +118,10 @@ class MediaStorage(pulumi.ComponentResource):
         writable = command.local.Command(
             f"{name}-writable",
             create=program("infra.local.make_writable"),
-            stdin=pulumi.Output.json_dumps({"volume": volume.name, "image": image.image_id}),
+            # Files that one user wrote are for the other, too, when mount-source changes who the web is.
+            stdin=pulumi.Output.json_dumps(
+                {"volume": volume.name, "image": image.image_id, "mounted": settings.mount_source}
+            ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.dsn = self.host_dsn = pulumi.Output.secret(writable.id.apply(lambda _: str(FileDSN(FOLDER, FOLDER_URL))))
@@ -127,7 +130,7 @@ class MediaStorage(pulumi.ComponentResource):
         return docker.Volume(
             f"{name}-data",
             name=_volume_name(settings),
-            labels=label_args(settings),
+            labels=data_label_args(settings),
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=settings.keep_data),
         )
 

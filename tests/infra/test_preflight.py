@@ -9,7 +9,7 @@ import pytest
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from infra.local import preflight as module
-from infra.local.labels import PROJECT, STACK
+from infra.local.labels import PROJECT, STACK, STATE, state
 from infra.settings import Settings
 
 
@@ -22,7 +22,7 @@ class Engine:
         have = (
             {"python:3.13-slim-trixie", "postgres:17-trixie", "versity/versitygw:v1.8.0"} if images is None else images
         )
-        self.containers = SimpleNamespace(list=lambda: containers or [])
+        self.containers = SimpleNamespace(list=lambda **asked: _fitting(containers or [], **asked))
         self.images = SimpleNamespace(get=lambda name: self._image(name, have), get_registry_data=self._no_registry)
         self.volumes = SimpleNamespace(get=lambda name: self._volume(name, volumes or {}))
 
@@ -44,6 +44,11 @@ class Engine:
         if name not in volumes:
             raise NotFound(name)
         return SimpleNamespace(attrs={"Labels": volumes[name]})
+
+
+def _fitting(containers: list[Any], filters: dict[str, list[str]] | None = None, **_: Any) -> list[Any]:
+    wanted = dict(label.split("=") for label in (filters or {}).get("label", []))
+    return [container for container in containers if wanted.items() <= container.labels.items()]
 
 
 @pytest.fixture
@@ -89,7 +94,9 @@ def test_a_machine_with_all_that_is_needed_passes(monkeypatch: pytest.MonkeyPatc
 
 
 def test_ports_of_the_stack_itself_are_no_obstacle(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    ours = container("django-stack-local-web", settings.web_port, **{PROJECT: "django-stack", STACK: "local"})
+    ours = container(
+        "django-stack-local-web", settings.web_port, **{PROJECT: "django-stack", STACK: "local", STATE: state()}
+    )
     monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine([ours]))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", settings.web_port))
@@ -147,3 +154,15 @@ def test_all_obstacles_are_listed_together(monkeypatch: pytest.MonkeyPatch, sett
     other = container("somebody-else", settings.web_port)
     said = refusal(monkeypatch, Engine([other], images=set()), settings)
     assert said.count("Fix:") == 4
+
+
+def test_a_stack_of_the_same_name_whose_state_is_elsewhere_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    theirs = container(
+        "django-stack-local-web", settings.web_port, **{PROJECT: "django-stack", STACK: "local", STATE: "another"}
+    )
+    said = refusal(monkeypatch, Engine([theirs]), settings)
+    assert "the container django-stack-local-web belongs to a stack of the same name whose state is elsewhere" in said
+    assert "pulumi stack init NAME --copy-config-from local" in said
+    assert said.count("Fix:") == 1

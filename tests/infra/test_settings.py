@@ -32,22 +32,30 @@ WRONG = [
     ({"media-access": "private"}, (), ['media-access is "private"', "signed or public"]),
     ({"app-path": "no/such/folder"}, (), ['app-path is "no/such/folder"', "a folder"]),
     ({"app-path": "infra"}, (), ['app-path is "infra"', "a folder with a Dockerfile in it"]),
-    ({"env": {"DATABASE_URL": "sqlite://"}}, (), ["env.DATABASE_URL is set by the stack itself"]),
+    (
+        {"env": {"DATABASE_URL": "sqlite://"}},
+        (),
+        ["env.DATABASE_URL, which the stack sets itself", "pulumi config rm -s local --path env.DATABASE_URL"],
+    ),
     (
         {"env": {"DEFAULT_STORAGE_DSN": "s3://K:TOPSECRET@bucket.s3.amazonaws.com/"}},
         (),
-        ["env.DEFAULT_STORAGE_DSN is set by the stack itself", "storage-dsn"],
+        ["env.DEFAULT_STORAGE_DSN, which the stack sets itself", "storage-dsn"],
     ),
     ({"env": {"DJANGO_DEBUG": "True"}}, (), ["env.DJANGO_DEBUG", "the setting debug"]),
-    ({"env": {"NOT A NAME": "1"}}, (), ["NOT A NAME", "letters, digits and _"]),
-    ({"env": {"LIST": [1, 2]}}, (), ["text or a number for LIST"]),
-    ({"env": ["A=1"]}, (), ["env is", "an object of names and values"]),
+    ({"env": {"NOT A NAME": "1"}}, (), ["NOT A NAME", "letters, digits and _", "config rm -s local --path 'env["]),
+    ({"env": {"LIST": [1, 2]}}, (), ["env.LIST", "text or a number"]),
+    ({"env": ["A=1"]}, (), ["env can't be used", "an object of names and values"]),
     ({"release-commands": [""]}, (), ["release-commands is", "none of them empty"]),
     ({"release-commands": ["python 'manage.py"]}, (), ["release-commands is", "a list of command lines"]),
     ({"release-commands": "python manage.py migrate"}, (), ["release-commands is", "a list of command lines"]),
     ({"release-timeout": -5}, (), ['release-timeout is "-5"', "seconds, 1 to 86400", "release-timeout 1800"]),
     ({"web-command": "python 'manage.py"}, (), ["web-command is", "balanced quotes"]),
-    ({"domain": "https://example.com"}, (), ['domain is "https://example.com"', "without scheme, port or path"]),
+    (
+        {"domain": "https://example.com"},
+        (),
+        ['domain is "https://example.com"', "without scheme, port or path", "set -s local domain example.com"],
+    ),
     ({"domain": "a.example.com,b.example.com"}, (), ["domain is", "one host name"]),
     ({"domain-aliases": "ok.example.com, not_ok"}, (), ["domain-aliases is", "host names separated by commas"]),
     ({"domain-redirects": "-bad.example.com"}, (), ["domain-redirects is"]),
@@ -99,7 +107,7 @@ def test_all_wrong_settings_are_listed_together(load: Any) -> None:
     with pytest.raises(pulumi.RunError) as refused:
         load({"web-port": 0, "media": "s4", "domian": "x", "release-timeout": "soon"})
     message = str(refused.value)
-    assert "4 setting(s) can't be used" in message
+    assert "4 settings can't be used" in message
     assert message.count("Fix:") == 4
 
 

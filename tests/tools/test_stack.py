@@ -13,9 +13,11 @@ LIST = "pulumi stack ls"
 
 def test_a_missing_stack_is_created(machine: FakeMachine) -> None:
     machine.stack = "pr-12"
+    (machine.root / "Pulumi.local.yaml").write_text("config: {}\n")
     machine.answers[LIST] = (0, '[{"name": "local"}]', "")
     stack.ensure(machine)
     assert machine.did == ["pulumi stack init pr-12 --non-interactive"]
+    assert (machine.root / "Pulumi.pr-12.yaml").read_text() == "config: {}\n"
 
 
 @pytest.mark.parametrize("name", ["local", "organization/django-stack/local"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 from tools.setup.machine import CommandError, Machine, SetupError
 
@@ -20,6 +21,10 @@ def ensure(machine: Machine) -> None:
     if machine.stack in names:
         machine.say(f"{machine.stack} exists")
         return
+    own = machine.root / f"Pulumi.{machine.stack}.yaml"
+    if not own.exists():
+        machine.say(f"{own.name} begins as a copy of Pulumi.local.yaml; ports of its own let both run side by side")
+        shutil.copyfile(machine.root / "Pulumi.local.yaml", own)
     try:
         command = ["pulumi", "stack", "init", machine.stack, "--non-interactive"]
         machine.run(f"creating {machine.stack}", command, environ=environ)

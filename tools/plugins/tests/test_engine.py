@@ -1,5 +1,6 @@
 """The real `pulumi` engine with these plugins: what a user sees and what the state keeps."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -217,12 +218,16 @@ def test_ending_pulumi_ends_the_command_and_the_plugins(
     command = wait_for_file(tmp_path / "pid")
     plugins = children(pulumi.pid)
     assert plugins
-    pulumi.send_signal(number)
-    output, _ = pulumi.communicate(timeout=30)
-    assert "Traceback" not in output
-    deadline = time.monotonic() + 15
-    while any(map(running, [command, *plugins])):
-        assert time.monotonic() < deadline, [pid for pid in (command, *plugins) if running(pid)]
-        time.sleep(0.1)
+    try:
+        pulumi.send_signal(number)
+        output, _ = pulumi.communicate(timeout=30)
+        assert "Traceback" not in output
+        deadline = time.monotonic() + 15
+        while any(map(running, [command, *plugins])):
+            assert time.monotonic() < deadline, [pid for pid in (command, *plugins) if running(pid)]
+            time.sleep(0.1)
+    finally:
+        for pid in filter(running, [command, *plugins]):
+            os.kill(pid, signal.SIGKILL)
     project.run("cancel", "--yes")
     project.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates")

@@ -1,0 +1,17 @@
+"""Shows what the stack's web container prints, and goes on showing it: logs.py STACK"""
+
+import os
+import sys
+
+from infra.local import stack as here
+
+
+def main() -> None:
+    """Becomes `docker logs`; Ctrl-C ends it."""
+    (stack,) = sys.argv[1:]
+    name = f"{here.project_name()}-{stack}-web"
+    os.execvp("docker", ["docker", "logs", "--follow", "--tail", "200", name])
+
+
+if __name__ == "__main__":
+    main()
