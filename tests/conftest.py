@@ -7,6 +7,7 @@ import pytest
 TOGETHER = ("e2e", "image", "cloud")  # folders whose tests share what they bring up
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `pytest --dist loadgroup`, as `make test` has it."""
     here = Path(__file__).parent

@@ -59,13 +59,11 @@ class Database(pulumi.ComponentResource):
             healthcheck={
                 # Over TCP: at first boot the image's own set-up server listens on the socket only.
                 "tests": ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", USER, "-d", NAME],
-                "interval": "1s",
+                "interval": "10s",
                 "timeout": "3s",
-                "retries": 60,
+                "retries": 3,
                 "start_period": "1m0s",
             },
-            wait=True,
-            wait_timeout=120,
             restart="unless-stopped",
             destroy_grace_seconds=30,
             opts=pulumi.ResourceOptions(
@@ -75,7 +73,8 @@ class Database(pulumi.ComponentResource):
                 replace_on_changes=["*"],
             ),
         )
-        # A kept volume has the password of its own first boot; the server's local socket trusts us to set ours.
+        # Waits for the server, quicker than by its health check. A kept volume has the password of its own first boot;
+        # the server's local socket trusts us to set ours.
         takes_password = command.local.Command(
             f"{name}-takes-password",
             create=program("infra.local.set_password"),

@@ -1,22 +1,29 @@
-"""Makes the media bucket on the local S3 server and says who may read it. Run by local.Command; can be repeated.
+"""Waits for the local S3 server, makes the media bucket and says who may read it. Run by local.Command, repeatable.
 
-Request: {endpoint_url, region, access_key, secret_key, bucket, public: bool}
+Request: {container: id, endpoint_url, region, access_key, secret_key, bucket, public: bool}
 """
 
 import json
 import sys
 
 import boto3
+import docker
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.local.containers import wait
+from infra.local.run_rollout import lacking
 from infra.programs import request
+
+PATIENCE = 60  # seconds
 
 
 def main() -> None:
     """Exits non-zero with the server's own words when the bucket can't be made."""
     asked = request()
     bucket = asked["bucket"]
+    container = docker.from_env().containers.get(asked["container"])
+    wait(container, "The S3 server", lambda: lacking(f"{asked['endpoint_url']}/health"), PATIENCE)
     s3 = boto3.client(
         "s3",
         endpoint_url=asked["endpoint_url"],

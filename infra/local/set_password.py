@@ -1,4 +1,4 @@
-"""Sets the database role's password through the container's trusted local socket. Run by local.Command.
+"""Waits for PostgreSQL and sets the role's password through the container's trusted local socket. Run by local.Command.
 
 Request: {container: id, user, database, password: letters and digits}
 """
@@ -6,14 +6,20 @@ Request: {container: id, user, database, password: letters and digits}
 import sys
 
 import docker
+from docker.errors import APIError
+from docker.models.containers import Container
 
+from infra.local.containers import wait
 from infra.programs import request
+
+PATIENCE = 120  # seconds; the first boot makes the cluster
 
 
 def main() -> None:
-    """Exits non-zero with PostgreSQL's own words when the role can't be altered."""
+    """Exits non-zero with PostgreSQL's own words when it doesn't come up or the role can't be altered."""
     asked = request()
     container = docker.from_env().containers.get(asked["container"])
+    wait(container, "The database", lambda: lacking(container), PATIENCE, [asked["password"]])
     # By way of the environment and standard input: the command line would show it to everybody on the machine.
     status, output = container.exec_run(
         ["sh", "-c", "echo \"ALTER ROLE $PGUSER PASSWORD '$NEW_PASSWORD'\" | psql -q -v ON_ERROR_STOP=1"],
@@ -21,6 +27,18 @@ def main() -> None:
     )
     if status != 0:
         sys.exit(f"PostgreSQL did not take the stack's password:\n{output!r}")
+
+
+def lacking(container: Container) -> str:
+    """What keeps the server from answering; nothing when it does.
+
+    Over TCP: at first boot the image's own set-up server listens on the socket only.
+    """
+    try:
+        status, _ = container.exec_run(["pg_isready", "-h", "127.0.0.1"])
+    except APIError as error:
+        return str(error.explanation)
+    return "" if status == 0 else "PostgreSQL does not take connections"
 
 
 if __name__ == "__main__":

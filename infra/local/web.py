@@ -59,9 +59,9 @@ class Web(pulumi.ComponentResource):
             labels=label_args(settings),
             healthcheck={
                 "tests": ["CMD", "python", "-c", _alive(PORT)],
-                "interval": "2s",
+                "interval": "10s",
                 "timeout": "5s",
-                "retries": 15,
+                "retries": 3,
                 "start_period": "30s",
             },
             restart="unless-stopped",

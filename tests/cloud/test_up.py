@@ -205,6 +205,14 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.wait()
 
 
+def remove_tags(engine: docker.DockerClient, name: str) -> None:
+    """Removes the image's names, not the image: the same content may be another's, too."""
+    for image in engine.images.list(name=name):
+        for tag in image.tags:
+            if tag.startswith(name):
+                engine.images.remove(tag)
+
+
 @pytest.fixture(scope="module")
 def base() -> Iterator[None]:
     """A base image that isn't labelled as a stand-in, whatever this machine's own is."""
@@ -212,8 +220,7 @@ def base() -> Iterator[None]:
     dockerfile = "FROM python:3.13-slim-trixie\nLABEL django-stack.stand-in=no\n"
     subprocess.run(["docker", "build", "-q", "-t", BASE, "-"], input=dockerfile, text=True, check=True)
     yield
-    for image in engine.images.list(name=BASE):
-        engine.images.remove(image.id, force=True)
+    remove_tags(engine, BASE)
 
 
 @pytest.fixture(scope="module")
@@ -253,8 +260,7 @@ def stack(
         yield made
     engine = docker.from_env()
     for name in (f"django-stack/{made.name}", f"{registry}/django-stack/{made.name}"):
-        for image in engine.images.list(name=name):
-            engine.images.remove(image.id, force=True)
+        remove_tags(engine, name)
 
 
 @pytest.fixture(scope="module")

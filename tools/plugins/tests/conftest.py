@@ -93,7 +93,9 @@ def unique(docker_engine: docker.DockerClient) -> Iterator[str]:
     for volume in docker_engine.volumes.list(filters={"name": name}):
         volume.remove(force=True)
     for image in docker_engine.images.list(filters={"reference": f"{name}*"}):
-        docker_engine.images.remove(image.id, force=True)
+        for tag in image.tags:  # by name: the same content may have others' names, too
+            if tag.startswith(name):
+                docker_engine.images.remove(tag)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,37 @@
+"""Waiting for a container to do its work, and its own words when it doesn't; for the programs of this folder."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+from docker.models.containers import Container
+
+from infra.programs import blot_out, quoted
+
+TAIL = 20
+# How often a container may end and be started again before its end is taken for good.
+CHANCES = 2
+
+
+def wait(
+    container: Container, what: str, lacks: Callable[[], str], seconds: float, secrets: Iterable[str] = ()
+) -> None:
+    """Returns when `lacks` says nothing is lacking any more.
+
+    Ends the program with exit status 1 and the container's last lines when the time is over, or when the container ends
+    again and again. `what` names it in the message.
+    """
+    deadline = time.monotonic() + seconds
+    while lacking := lacks():
+        container.reload()
+        if container.attrs["RestartCount"] > CHANCES:
+            sys.exit(f"{what} ends again and again.{last_lines(container, secrets)}")
+        if time.monotonic() > deadline:
+            sys.exit(f"{what} is not ready after {seconds:g} seconds: {lacking}.{last_lines(container, secrets)}")
+        time.sleep(0.2)
+
+
+def last_lines(container: Container, secrets: Iterable[str]) -> str:
+    """The end of what the container printed, secrets blotted out."""
+    text = bytes(container.logs(tail=TAIL)).decode(errors="replace").strip()
+    return quoted(blot_out(line, secrets) for line in text.splitlines())
