@@ -4,7 +4,7 @@ SHELL := bash
 IN_VENV = { [ -f .venv/bin/activate ] || { echo 'There is no .venv yet. Fix: make setup'; exit 1; }; } && . .venv/bin/activate &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local manage logs repair clean test test-unit test-setup check format lock
+.PHONY: help setup local cloud manage logs repair clean test test-unit test-setup check format lock
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,10 @@ local: setup ## Brings the local stack up and says where the site is
 	@$(IN_VENV) pulumi up --stack "$(STACK)" --yes --skip-preview --refresh \
 		|| { echo 'A lock that a killed pulumi left, or half-made things? make repair'; exit 1; }
 	@$(IN_VENV) python -m infra.local.ready "$(STACK)"
+
+cloud: ## Deploys the stack `cloud` to AWS; docs/cloud.md says what it needs first
+	@python3 tools/setup cloud
+	@$(IN_VENV) pulumi up --stack cloud
 
 manage: ## Runs a management command in the web container: make manage ARGS=createsuperuser
 	@$(IN_VENV) python -m infra.local.manage "$(STACK)" $(ARGS)

@@ -7,7 +7,7 @@ import pulumi
 if find_spec("pulumi_aws") is None:
     raise pulumi.RunError(
         "The cloud platform needs the package pulumi-aws, which isn't installed, nothing was changed. "
-        "Fix: pip install -r requirements/cloud.txt in the activated .venv (docs/cloud.md)"
+        "Fix: python3 tools/setup cloud (docs/cloud.md)"
     )
 
 from infra.cloud.address import Address

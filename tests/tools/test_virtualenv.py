@@ -15,6 +15,7 @@ from tools.setup.machine import PASSPHRASE, SetupError
 @pytest.fixture(autouse=True)
 def bare(machine: FakeMachine) -> None:
     """No .venv yet; making one brings its activate scripts and a Python that starts."""
+    (machine.root / "requirements/cloud.txt").write_text("pulumi-aws==7.51.1\n")
     (machine.root / "requirements/dev.txt").write_text("pytest==9.2.0\n")
     (machine.venv / "bin").rmdir()
     machine.venv.rmdir()

@@ -1,4 +1,4 @@
-"""Prepares this machine: `python3 tools/setup local` for `pulumi up`, `test` for every test, `unit` for the fast ones.
+"""Prepares this machine: `python3 tools/setup local` or `cloud` for `pulumi up`, `test` or `unit` for the tests.
 
 Standard library only, run by the system's own Python. What is there is used; what is missing is installed once, from
 the official source or, on a network that reaches package mirrors only, built from them. On a prepared machine it takes
@@ -41,6 +41,7 @@ from tools.setup.machine import CommandError, Machine, SetupError  # noqa: E402
 STEPS = {
     "engine": engine.ensure,
     "python": virtualenv.ensure_infra,
+    "python-cloud": virtualenv.ensure_cloud,
     "python-dev": virtualenv.ensure_dev,
     "pulumi": pulumi_cli.ensure,
     "plugins": plugins.ensure,
@@ -51,6 +52,7 @@ STEPS = {
 # The engine comes first: what only a person can mend is said before minutes are spent.
 TARGETS = {
     "local": ["engine", "python", "pulumi", "plugins", "images", "stack"],
+    "cloud": ["engine", "python-cloud", "pulumi", "plugins"],
     "test": ["engine", "testkit", "python-dev", "pulumi", "plugins", "images"],
     "unit": ["python-dev"],
 }

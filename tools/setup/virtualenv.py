@@ -11,6 +11,8 @@ from tools.setup import apt
 from tools.setup.machine import PASSPHRASE, CommandError, Machine, SetupError
 
 STAMP = ".setup.json"
+# Each holds all of those before it.
+PURPOSES = ("infra", "cloud", "dev")
 MARK = "# django-stack: the local stack's public passphrase"
 # One line an activate script: the passphrase is a default, never an override.
 ACTIVATE = {
@@ -34,8 +36,13 @@ def ensure_infra(machine: Machine) -> None:
     ensure(machine, "infra")
 
 
+def ensure_cloud(machine: Machine) -> None:
+    """The same with AWS's SDK, for the cloud platform."""
+    ensure(machine, "cloud")
+
+
 def ensure_dev(machine: Machine) -> None:
-    """What the tests need; it includes infra's."""
+    """What the tests need; it includes the cloud's and infra's."""
     ensure(machine, "dev")
 
 
@@ -63,8 +70,8 @@ def install(machine: Machine, purpose: str) -> None:
         raise SetupError(str(error), "Is the package index reached? Then try again.") from error
     for script, line in ACTIVATE.items():
         mark_activate(machine, script, line)
-    # dev holds all of infra: going to and fro between `make local` and `make test` installs nothing.
-    held = ("infra", "dev") if purpose == "dev" else (purpose,)
+    # The larger ones hold the smaller: going to and fro between `make local` and `make test` installs nothing.
+    held = PURPOSES[: PURPOSES.index(purpose) + 1]
     stamp = {**read_stamp(machine), "place": str(machine.venv), **{name: digest(machine, name) for name in held}}
     (machine.venv / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
 
