@@ -55,16 +55,21 @@ def test_nothing_is_left_and_repair_brings_the_stack_back(releasing: Stack, how:
 def test_repair_removes_what_the_state_does_not_know_and_brings_back_an_image_that_is_gone(releasing: Stack) -> None:
     before = releasing.ids()
     web = releasing.container("web")
-    labels = {"django-stack.project": "django-stack", "django-stack.stack": releasing.name}
+    labels = {name: value for name, value in web.labels.items() if name.startswith("django-stack.")}
     volumes = {volume.name for volume in releasing.volumes()}
     name = releasing.outputs()["image"]
     web.remove(force=True)
     releasing.engine.images.remove(name)
     any_image = releasing.container("database").attrs["Image"]
     releasing.engine.containers.create(any_image, name=f"{releasing.prefix}-orphan", labels=labels)
+    elsewhere = labels | {"django-stack.state": "another"}
+    stranger = releasing.engine.containers.create(any_image, name=f"{releasing.prefix}-stranger", labels=elsewhere)
 
-    said = releasing.make_target("repair").stdout
+    said = releasing.make_target("repair", check=False).stdout
     assert f"removing the container {releasing.prefix}-orphan" in said
+    stranger.reload()  # raises when it's gone: a stack of the same name whose state is elsewhere isn't ours
+    stranger.remove()
+    releasing.make_target("repair")
     releasing.up()
     assert releasing.engine.images.get(name).id == releasing.container("web").attrs["Image"]
     releasing.wait_until_ready()

@@ -47,7 +47,7 @@ def errors(stack: Stack, **settings: Any) -> list[str]:
         ({"platform": "lokal"}, 'platform is "lokal"; allowed: local or cloud'),
         (
             {"env": {"DEFAULT_STORAGE_DSN": "s3://k:s@b.s3.eu-west-1.amazonaws.com/"}},
-            "env.DEFAULT_STORAGE_DSN is set by",
+            "env.DEFAULT_STORAGE_DSN, which the stack sets itself, can't be used",
         ),
         ({"postgres-image": "example.invalid/nope:1"}, "postgres-image is example.invalid/nope:1, which is neither"),
     ],

@@ -41,7 +41,7 @@ def test_every_container_is_set_up_for_this_machine_alone(stack: Stack) -> None:
                 "django-stack.stack": stack.name,
             }.items()
         )
-        wait_until(lambda it=container: it.reload() or it.health == "healthy", f"{container.name}'s health")
+        wait_until(lambda it=container: it.reload() or it.health == "healthy", f"{container.name}'s health", 30)
         assert set(container.attrs["NetworkSettings"]["Networks"]) == {stack.prefix}
         assert not container.attrs["HostConfig"]["Privileged"]
 
