@@ -42,7 +42,8 @@ class Address(pulumi.ComponentResource):
             drop_invalid_header_fields=True,
             idle_timeout=60,
             tags=tags(settings),
-            opts=own,
+            # An internet-facing one is refused in a network that has no internet gateway yet.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[network]),
         )
         target_group = aws.lb.TargetGroup(
             f"{name}-tasks",
