@@ -3,6 +3,9 @@ STACK ?= local
 SHELL := bash
 IN_VENV = { [ -f .venv/bin/activate ] || { echo 'There is no .venv yet. Fix: make setup'; exit 1; }; } && . .venv/bin/activate &&
 
+# The tests that bring up nothing run in two processes; those that do, share what they bring up, one after the other.
+UNIT = not docker and not engine and not browser
+
 .DEFAULT_GOAL := help
 .PHONY: help setup local cloud manage logs repair clean test test-unit test-setup check format lock
 
@@ -37,11 +40,11 @@ test-setup:
 	@python3 tools/setup test --stack "$(STACK)"
 
 test: test-setup check ## Runs every test, after setting up what they need
-	@$(IN_VENV) pytest --numprocesses 2 --dist loadgroup
+	@$(IN_VENV) pytest --numprocesses 2 -m "$(UNIT)" && pytest -m "not ($(UNIT))"
 
 test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine
 	@python3 tools/setup unit
-	@$(IN_VENV) pytest --numprocesses 2 --dist loadgroup -m "not docker and not engine and not browser"
+	@$(IN_VENV) pytest --numprocesses 2 -m "$(UNIT)"
 
 check: ## Lints, checks formatting and types
 	@$(IN_VENV) ruff check . && ruff format --check . && mypy
