@@ -11,9 +11,13 @@ import os
 import sys
 from pathlib import Path
 
+import gunicorn
+
 from environment import logs
 from environment.refusal import leave
 from environment.variables import InvalidEnvironmentError, read
+
+TRIED_WITH = 27  # gunicorn's major version
 
 
 def cpu_limit(root: Path = Path("/sys/fs/cgroup")) -> float:
@@ -44,8 +48,10 @@ except InvalidEnvironmentError as error:
 
 bind = [f"0.0.0.0:{environment.port}"]
 workers = environment.workers or worker_count(cpu_limit())
-worker_class = "gthread"
-threads = 4
+# gunicorn's gthread, of which nobody who is slow to send holds a thread. It builds on gthread's inner parts, so another
+# gunicorn than the one it was tried with keeps its own.
+worker_class = "environment.worker.Worker" if gunicorn.version_info[0] == TRIED_WITH else "gthread"
+threads = 4  # as many connections to the database may a process have
 # The master loads the project: it refuses a half-configured environment itself, and memory is shared.
 preload_app = True
 # The heartbeat must not wait for a disk, and the root file system may be read-only.

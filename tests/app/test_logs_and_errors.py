@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def test_errors_go_to_stderr_and_the_rest_to_stdout(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.usefixtures("local")
-@pytest.mark.parametrize("status", [400, 403, 404, 413, 500, 503])
+@pytest.mark.parametrize("status", [400, 403, 404, 408, 413, 500, 503])
 def test_error_pages_are_styled_and_need_no_database(status: int) -> None:
     """No `db` fixture: a query would fail this test."""
     response = errors.page(status)
@@ -114,8 +115,13 @@ def test_an_s3_error_is_an_outage_only_if_the_server_is_at_fault() -> None:
     assert not errors.is_outage(ValueError())
 
 
+def test_another_gunicorn_than_the_one_tried_keeps_its_own_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gunicorn.version_info", (28, 0, 0))
+    assert runpy.run_path(gunicorn_config.__file__)["worker_class"] == "gthread"
+
+
 def test_gunicorn_recycles_drains_and_keeps_its_heartbeat_off_the_disk() -> None:
-    assert (gunicorn_config.worker_class, gunicorn_config.threads) == ("gthread", 4)
+    assert (gunicorn_config.worker_class, gunicorn_config.threads) == ("environment.worker.Worker", 4)
     assert gunicorn_config.max_requests > gunicorn_config.max_requests_jitter > 0
     assert gunicorn_config.graceful_timeout < 30, "ECS and Docker kill after 30 s"
     assert gunicorn_config.keepalive > 60, "longer than a load balancer's"
