@@ -59,11 +59,11 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# Guessing passwords is slow: ten wrong ones for a name lock it for ten minutes, for visitors of the same address.
-# Counted in the database, so that it holds for all workers and tasks together. Behind a load balancer the address is
-# the load balancer's (nobody's word is taken for another), so there the name alone counts.
+# Guessing passwords is slow: ten wrong ones for a name lock it for ten minutes, for visitors of the same address, so
+# that nobody can lock somebody else out. Counted in the database: it holds for all workers and tasks together.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "environment.visitors.address"  # the visitor's, not the load balancer's
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_RESET_ON_SUCCESS = True

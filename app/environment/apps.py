@@ -18,6 +18,7 @@ class EnvironmentConfig(AppConfig):
 
     def ready(self) -> None:
         """Called once by `django.setup()`, in every kind of process."""
-        refusal.refuse_command(sys.argv)
-        if "DATABASE_URL" in "".join(settings.ENVIRONMENT_MISSING):
+        if refusal.is_server(refusal.command_of(sys.argv)):
+            refusal.refuse_server()
+        if settings.ENVIRONMENT_MISSING:
             connection_created.connect(refusal.refuse_stand_in)

@@ -8,12 +8,33 @@ from __future__ import annotations
 import sys
 from http import HTTPStatus
 
-from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    TokenRetrievalError,
+)
 from botocore.exceptions import ConnectionError as EndpointError
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist, loader
+from s3transfer.exceptions import RetriesExceededError
+
+# No answer, half an answer, or (a task role's endpoint that is down) no credentials to ask with.
+STORAGE_DOWN = (
+    EndpointError,
+    HTTPClientError,
+    IncompleteReadError,
+    RetriesExceededError,
+    NoCredentialsError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    TokenRetrievalError,
+)
 
 
 def page(status: int) -> HttpResponse:
@@ -45,4 +66,4 @@ def is_outage(error: BaseException | None) -> bool:
         return True
     if isinstance(error, ClientError):
         return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)) >= 500
-    return isinstance(error, EndpointError | HTTPClientError | NoCredentialsError)
+    return isinstance(error, STORAGE_DOWN)

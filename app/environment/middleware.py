@@ -80,7 +80,10 @@ class BodyLimit:
     """Refuses a body above REQUEST_MAX_BYTES with 413: Django itself would write it all to /tmp first.
 
     A browser shows an answer only once its upload has been taken, so up to four times the limit is read and thrown
-    away. Beyond that the connection is closed unread.
+    away. What is beyond that stays unread, and gunicorn closes the connection. (An answer may not ask for that itself:
+    headers of the connection are the server's, PEP 3333, and runserver refuses them.)
+
+    A body that stops coming (`environment.worker`) is 408, whatever the view made of the half that it got.
     """
 
     def __init__(self, get_response: View) -> None:
@@ -89,15 +92,14 @@ class BodyLimit:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal() or int(length) <= settings.REQUEST_MAX_BYTES:
-            return self.get_response(request)
-        response = errors.page(413)
-        if int(length) > 4 * settings.REQUEST_MAX_BYTES:
-            response["Connection"] = "close"
-            return response
-        with suppress(OSError):  # gone meanwhile
-            while request.read(64 * 1024):
-                pass
-        return response
+            response = self.get_response(request)
+            broken_off = getattr(request.META.get("wsgi.input"), "failed", False)
+            return errors.page(408) if broken_off else response
+        if int(length) <= 4 * settings.REQUEST_MAX_BYTES:
+            with suppress(OSError):  # gone meanwhile
+                while request.read(64 * 1024):
+                    pass
+        return errors.page(413)
 
 
 class NullBytes:

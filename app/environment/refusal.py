@@ -1,18 +1,23 @@
-"""Refuses to run half-configured: a server or a command that would guess a database or a key ends with a list instead.
+"""Refuses to run half-configured: a program that would guess a database or a key ends with a list instead.
 
 Without DATABASE_URL and SECRET_KEY an image is built and tests run, on a database in memory and a key of the moment.
-Nothing else may run so, or a site would start empty, or log everybody out at each restart. Four doors are watched:
+Nothing else may run so, or a site would start empty, or log everybody out at each restart. Three doors are watched:
 
-- a management command that is not one of BUILD_COMMANDS (`AppConfig.ready`),
-- a task worker, known by its program's name (`AppConfig.ready`),
-- any server, whatever its name: they all build the chain of middleware (`Guard`),
-- any other program, at its first use of the stand-in database (`connection_created`).
+- whoever reads the settings, and is neither a command of BUILD_COMMANDS nor a test runner (`refuse_program`),
+- any server, whatever its name: they all build the chain of middleware (`Guard`, and for runserver `AppConfig.ready`),
+- any use of the database in memory (`connection_created`).
+
+A tool that reads code and serves nobody (a type checker, Sphinx, an editor) passes the first with DJANGO_BUILD=True;
+the other two are closed to it.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,12 +25,13 @@ from django.conf import settings
 from django.core import mail
 from django.core.exceptions import MiddlewareNotUsed
 
+from environment.variables import Environment, in_memory
+
 # Commands that only read code or write files. `shell` is not among them: it would show a database that is not there.
 BUILD_COMMANDS = {
     "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help", "makemessages", "makemigrations",
-    "startapp", "startproject", "test", "version", "--help", "-h", "--version",
+    "optimizemigration", "squashmigrations", "startapp", "startproject", "test", "version", "--help", "-h", "--version",
 }  # fmt: skip
-MANAGE_PROGRAMS = {"manage.py", "django-admin", "django-admin.py", "__main__.py"}
 WORKERS = {"celery", "dramatiq", "huey_consumer", "huey_consumer.py", "rq", "rqworker", "procrastinate", "arq"}
 
 
@@ -33,9 +39,12 @@ def leave(headline: str, lines: Iterable[str]) -> NoReturn:
     """Ends the process with one line for each reason on stderr, without a traceback.
 
     Status 3 is what a gunicorn worker ends with when it cannot boot; at any other its master would start it again and
-    again.
+    again. In another thread than the first SystemExit would end the thread alone, as in runserver's reloader, which
+    takes 3 for a wish to be started again.
     """
     print("\n".join([headline, *(f"  - {line}" for line in lines)]), file=sys.stderr, flush=True)
+    if threading.current_thread() is not threading.main_thread():
+        os._exit(1)
     raise SystemExit(3)
 
 
@@ -44,42 +53,70 @@ def under_test() -> bool:
     return hasattr(mail, "outbox")
 
 
-def refuse_command(argv: list[str]) -> None:
-    """Ends the process if it is a management command or a worker that needs what is missing."""
-    if not settings.ENVIRONMENT_MISSING:
+def program_of(argv: Sequence[str]) -> str:
+    """What runs: "celery" for /venv/bin/celery, and for `python -m celery` too."""
+    path = Path(argv[0] if argv else "")
+    return path.parent.name if path.name == "__main__.py" else path.name
+
+
+def command_of(argv: Sequence[str]) -> str | None:
+    """The management command, called by manage.py, django-admin or `python -m django`; None in any other program."""
+    if program_of(argv) not in {"manage.py", "django-admin", "django"}:
+        return None
+    return argv[1] if len(argv) > 1 else "help"
+
+
+def is_server(command: str | None) -> bool:
+    """True for runserver and its kin; other servers are not management commands."""
+    return bool(re.fullmatch(r"run\w*server\w*|testserver", command or ""))
+
+
+def builds_or_tests(argv: Sequence[str], build_commands: Iterable[str]) -> bool:
+    """True for the commands that need nothing, and for pytest."""
+    command = command_of(argv)
+    return command in {*BUILD_COMMANDS, *build_commands} if command else "pytest" in sys.modules
+
+
+def refuse_program(argv: Sequence[str], environment: Environment, build_commands: Iterable[str] = ()) -> None:
+    """Ends the process if it needs what is missing."""
+    if not environment.missing or environment.build or builds_or_tests(argv, build_commands):
         return
-    program = Path(argv[0]).name
-    command = argv[1] if len(argv) > 1 else "help"
-    if program in WORKERS:
-        leave(f"{program} needs a complete environment:", settings.ENVIRONMENT_MISSING)
-    if is_django(argv[0]) and command not in BUILD_COMMANDS | set(settings.ENVIRONMENT_BUILD_COMMANDS):
-        missing = settings.ENVIRONMENT_MISSING_FOR_SERVERS if command == "runserver" else settings.ENVIRONMENT_MISSING
-        leave(f"`{command}` needs a complete environment:", missing)
-
-
-def is_django(program: str) -> bool:
-    """True for manage.py, django-admin and `python -m django`."""
-    path = Path(program)
-    return path.name in MANAGE_PROGRAMS and (path.name != "__main__.py" or path.parent.name == "django")
+    command, program = command_of(argv), program_of(argv)
+    name, hint, missing = f"`{command}`", "", environment.missing
+    if is_server(command):
+        missing = environment.missing_for_servers
+    elif program in WORKERS:
+        name = program
+    elif not command:  # a server, perhaps
+        name, missing = program or "This program", environment.missing_for_servers
+        hint = " (DJANGO_BUILD=True for a tool that only reads code)"
+    leave(f"{name} needs a complete environment{hint}:", missing)
 
 
 def refuse_stand_in(connection: Any, **_: Any) -> None:
-    """Receiver of `connection_created`: nobody but build commands and tests may use the stand-in database."""
-    if connection.settings_dict.get("NAME") != ":memory:" or under_test():
+    """Receiver of `connection_created`: nobody but build commands and tests may use a database in memory."""
+    if not in_memory(connection.settings_dict) or under_test():
         return
-    if not (is_django(sys.argv[0]) and sys.argv[1:2] and sys.argv[1] in BUILD_COMMANDS):
+    if not builds_or_tests(sys.argv, settings.ENVIRONMENT_BUILD_COMMANDS):
         leave("A database is needed here:", settings.ENVIRONMENT_MISSING)
+
+
+def refuse_server() -> None:
+    """Ends a server that would answer every request with an error."""
+    lines = list(settings.ENVIRONMENT_MISSING_FOR_SERVERS)
+    if not settings.DEBUG and not (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
+        lines.append(
+            f"There are no static files: {settings.STATIC_ROOT} holds none; "
+            "the image's build collects them with `manage.py collectstatic`."
+        )
+    if lines:
+        leave("The server needs a complete environment:", lines)
 
 
 class Guard:
     """A middleware that is only ever built, never called: building it is how every server begins."""
 
     def __init__(self, _: Any) -> None:
-        if settings.ENVIRONMENT_MISSING_FOR_SERVERS and not under_test():
-            leave("The server needs a complete environment:", settings.ENVIRONMENT_MISSING_FOR_SERVERS)
-        if not settings.DEBUG and not under_test() and not (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
-            leave(
-                "The server needs its static files:",
-                [f"{settings.STATIC_ROOT} holds none; the image's build collects them with `manage.py collectstatic`."],
-            )
+        if not under_test():
+            refuse_server()
         raise MiddlewareNotUsed

@@ -7,18 +7,27 @@ that the contract governs is overwritten on purpose: a leftover literal in a set
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.management.utils import get_random_secret_key
 
-from environment import logs, storage_dsn
-from environment.refusal import leave
+from environment import logs, refusal, storage_dsn
 from environment.variables import Environment, InvalidEnvironmentError, read
 
 STATIC_ROOT = "/srv/static"  # outside /app: a source folder mounted there must not hide what the image collected
 REQUEST_MAX_BYTES = 100 * 1024 * 1024
+
+# Settings about which the environment says nothing: safe ones, where the project has none of its own.
+DEFAULTS = {
+    "SECURE_REFERRER_POLICY": "same-origin",
+    "X_FRAME_OPTIONS": "DENY",
+    "DEFAULT_EXCEPTION_REPORTER_FILTER": "environment.logs.ReporterFilter",
+    "EMAIL_TIMEOUT": 10,
+}
+DATABASE_MANNERS = {"ATOMIC_REQUESTS", "AUTOCOMMIT", "DISABLE_SERVER_SIDE_CURSORS", "TEST", "TIME_ZONE"}
 
 BEFORE = [
     "environment.health.Health",
@@ -34,7 +43,9 @@ GUARD = "environment.refusal.Guard"
 
 
 def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None:
-    """Overwrites a settings file's namespace with what the environment says; ends the process if a value is malformed.
+    """Overwrites a settings file's namespace with what the environment says.
+
+    Ends the process if a value is malformed, or if one is missing that this program must have.
 
     Args:
         namespace: `globals()` of the settings file, with INSTALLED_APPS and MIDDLEWARE already in it.
@@ -43,7 +54,8 @@ def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None
     try:
         environment = read(os.environ)
     except InvalidEnvironmentError as error:
-        leave("The environment has values that cannot be used:", error.problems)
+        refusal.leave("The environment has values that cannot be used:", error.problems)
+    refusal.refuse_program(sys.argv, environment, build_commands)
     namespace.update(settings(environment, namespace))
     namespace["ENVIRONMENT_BUILD_COMMANDS"] = tuple(build_commands)
     if environment.sentry_dsn:
@@ -63,22 +75,29 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         "SECRET_KEY_FALLBACKS": list(environment.secret_key_fallbacks),
         "ENVIRONMENT_MISSING": environment.missing,
         "ENVIRONMENT_MISSING_FOR_SERVERS": environment.missing_for_servers,
-        "INSTALLED_APPS": ["environment", *project.get("INSTALLED_APPS", ())],
+        "INSTALLED_APPS": ["environment", *(app for app in project.get("INSTALLED_APPS", ()) if app != "environment")],
         "MIDDLEWARE": middleware(environment, project.get("MIDDLEWARE", ())),
-        "DATABASES": {**project.get("DATABASES", {}), "default": environment.database or stand_in_database()},
+        "DATABASES": databases(environment, project),
         **uploads(project),
         "LOGGING": logs.configuration(environment.debug),
-        "DEFAULT_EXCEPTION_REPORTER_FILTER": "environment.logs.ReporterFilter",
         **hosts(environment),
         **transport_security(environment),
         **files(environment, project),
-        **services(environment),
+        **services(environment, project),
+        "SILENCED_SYSTEM_CHECKS": sorted({*project.get("SILENCED_SYSTEM_CHECKS", ()), "security.W021"}),
+        **{name: project.get(name, default) for name, default in DEFAULTS.items()},
     }
 
 
-def stand_in_database() -> dict[str, Any]:
-    """What the image's build and the tests have: a database in memory. `refusal.py` keeps all else away from it."""
-    return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+def databases(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the default database is says the environment; how the project uses it, and other databases, the project.
+
+    The image's build and the tests have one in memory. `refusal.py` keeps all else away from it.
+    """
+    own = project.get("DATABASES", {})
+    place = environment.database or {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    manners = {name: value for name, value in own.get("default", {}).items() if name in DATABASE_MANNERS}
+    return {**own, "default": {**place, **manners}}
 
 
 def uploads(project: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,9 +150,6 @@ def transport_security(environment: Environment) -> dict[str, Any]:
         "SECURE_HSTS_SECONDS": environment.hsts_seconds if secure else 0,
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": secure and environment.hsts_subdomains,
         "SECURE_CONTENT_TYPE_NOSNIFF": True,
-        "SECURE_REFERRER_POLICY": "same-origin",
-        "X_FRAME_OPTIONS": "DENY",
-        "SILENCED_SYSTEM_CHECKS": ["security.W021"],
     }
 
 
@@ -160,12 +176,12 @@ def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def services(environment: Environment) -> dict[str, Any]:
+def services(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
     """Cache and mail."""
+    cache = environment.cache or {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     found: dict[str, Any] = {
-        "CACHES": {"default": environment.cache or {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
+        "CACHES": {**project.get("CACHES", {}), "default": cache},
         **(environment.email or {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}),
-        "EMAIL_TIMEOUT": 10,
     }
     if environment.from_email:
         found |= {"DEFAULT_FROM_EMAIL": environment.from_email, "SERVER_EMAIL": environment.from_email}

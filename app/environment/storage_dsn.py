@@ -7,7 +7,8 @@
 
 Key, secret and prefix are URL-encoded. Arguments: `domain` (files are read from https://DOMAIN/), `url` (the same as a
 full address, path included), `qs_auth` (sign the addresses: true or false), `acl` (none unless given),
-`addressing_style` (path, virtual, auto), `region_name`, `auth` (the signature, s3v4), `endpoint_url`.
+`addressing_style` (path, virtual, auto), `region_name`, `auth` (the signature: s3v4, or s3 for a server that knows only
+version 2), `endpoint_url`.
 
 It is a superset of the grammar of django-storage-url (Divio), with safer defaults: no ACL; signed addresses, unless
 files are read from a `domain` or `url` of one's own, which S3's signature does not cover.
@@ -17,9 +18,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+
+from environment.values import MalformedError, attempt, known_only
 
 ARGUMENTS = {"acl", "addressing_style", "auth", "domain", "endpoint_url", "qs_auth", "region_name", "url"}
+ACLS = {
+    *("private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read"),
+    *("bucket-owner-read", "bucket-owner-full-control"),
+}
 STYLES = {"path", "virtual", "auto"}
 SIGNATURES = {"s3v4", "s3"}
 ON, OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
@@ -71,17 +78,22 @@ class S3:
         """Checks the parts, all of them text, and fills in the defaults.
 
         Raises:
-            ValueError: what is wrong, as the end of a sentence that begins with the variable's name.
+            MalformedError: what is wrong, as the end of a sentence that begins with the variable's name.
         """
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", bucket):
-            raise ValueError("names no bucket: expected s3://KEY:SECRET@BUCKET.HOST/ with key and secret URL-encoded.")
+            raise MalformedError(
+                "names no bucket: expected s3://KEY:SECRET@BUCKET.HOST/ with key and secret URL-encoded."
+            )
         if bool(key) != bool(secret):
-            raise ValueError("has a key without a secret, or a secret without a key.")
+            raise MalformedError("has a key without a secret, or a secret without a key.")
         check("qs_auth", qs_auth.lower(), ON | OFF)
         check("addressing_style", addressing_style, STYLES)
         check("auth", signature, SIGNATURES)
+        check("acl", acl, ACLS)
+        if not re.fullmatch(r"[A-Za-z0-9-]{0,40}", region):
+            raise MalformedError("has a region that is not one, like eu-central-1.")
         if domain and not HOST.fullmatch(domain):
-            raise ValueError("has an argument domain that is not a host name (without scheme and path).")
+            raise MalformedError("has an argument domain that is not a host name (without scheme and path).")
         if url:
             url = web_address("url", url if "://" in url else f"https://{url.lstrip('/')}")
         if endpoint:
@@ -139,24 +151,20 @@ def parse(dsn: str) -> S3 | Files:
     """Reads a DSN.
 
     Raises:
-        ValueError: what is wrong, as the end of a sentence that begins with the variable's name; never a part of the
-            DSN that could be a secret.
+        MalformedError: what is wrong, as the end of a sentence that begins with the variable's name; never a part of
+            the DSN that could be a secret.
     """
-    try:
-        parts = urlsplit(dsn)
-    except ValueError:  # a bracket in a secret that was not URL-encoded
-        raise ValueError("is not a URL: key, secret and prefix must be URL-encoded.") from None
+    parts = attempt(lambda: urlsplit(dsn))
+    if parts is None or "@" in parts.query:  # a bracket or a question mark in a secret
+        raise MalformedError("is not a URL: key, secret and prefix must be URL-encoded.")
     if parts.fragment or re.search(r"\s", dsn):
-        raise ValueError("has a # or a blank in it: key, secret and prefix must be URL-encoded.")
-    arguments = {}
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        # `?auth&domain` (names without values) mean the defaults
-        arguments[name] = value
+        raise MalformedError("has a # or a blank in it: key, secret and prefix must be URL-encoded.")
+    arguments = dict(parse_qsl(parts.query, keep_blank_values=True))  # a name without a value means the default
     if parts.scheme == "s3":
         return parse_s3(parts.netloc, parts.path, arguments)
     if parts.scheme == "file":
         return parse_file(parts.netloc, parts.path, arguments)
-    raise ValueError("must begin with s3:// or file:/// (a bare folder is written file:///data/media/).")
+    raise MalformedError("must begin with s3:// or file:/// (a bare folder is written file:///data/media/).")
 
 
 def parse_s3(netloc: str, path: str, arguments: dict[str, str]) -> S3:
@@ -180,7 +188,7 @@ def parse_s3(netloc: str, path: str, arguments: dict[str, str]) -> S3:
         bucket, endpoint = ".".join(labels[:-3]), "https://" + ".".join(labels[-3:])
         region = region or labels[-3].partition("-")[2]
     else:
-        raise ValueError(
+        raise MalformedError(
             "names no bucket: expected s3://KEY:SECRET@BUCKET.HOST/ with key and secret URL-encoded, or endpoint_url=."
         )
     return S3.of(
@@ -204,12 +212,12 @@ def parse_file(netloc: str, path: str, arguments: dict[str, str]) -> Files:
     known_only(arguments, {"url"})
     folder = unquote(path)
     if netloc not in ("", "localhost") or not folder.startswith("/") or "\0" in folder:
-        raise ValueError("needs an absolute folder after three slashes, like file:///data/media/.")
+        raise MalformedError("needs an absolute folder after three slashes, like file:///data/media/.")
     url = arguments.get("url") or "/media/"
     if not url.startswith("/"):
         url = web_address("url", url)
     if url.startswith("//") or not url.rstrip("/"):
-        raise ValueError("has an argument url that is neither a path like /media/ nor a full address.")
+        raise MalformedError("has an argument url that is neither a path like /media/ nor a full address.")
     return Files(folder.rstrip("/") + "/", url.rstrip("/") + "/")
 
 
@@ -232,29 +240,23 @@ def build(location: S3 | Files) -> str:
     return f"s3://{login}{location.bucket}/{quote(location.prefix)}?{query}"
 
 
-def known_only(arguments: dict[str, str], known: set[str]) -> None:
-    """Refuses an argument that has no meaning here: a typo would silently change who may read the files."""
-    if unknown := sorted(set(arguments) - known):
-        # names only, and only what looks like one: the rest could be a piece of a secret
-        names = ", ".join(name for name in unknown if re.fullmatch(r"[a-z_]{1,20}", name)) or "one that is not a name"
-        raise ValueError(f"has unknown arguments ({names}); known are {', '.join(sorted(known))}.")
-
-
 def check(name: str, value: str, allowed: set[str]) -> None:
     """Refuses a value outside a list; empty means the default."""
     if value and value not in allowed:
-        raise ValueError(f"has an argument {name} that is none of {', '.join(sorted(allowed))}.")
+        raise MalformedError(f"has an argument {name} that is none of {', '.join(sorted(allowed))}.")
 
 
 def web_address(name: str, text: str) -> str:
     """An http or https address without a login, query or fragment."""
-    try:
+
+    def read() -> SplitResult | None:
         parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and HOST.fullmatch(parts.netloc) and (parts.port or 1) > 0
-    except ValueError:
-        good = False
-    if not good or parts.query or parts.fragment:
-        raise ValueError(f"has an argument {name} that is not an http or https address.")
+        good = parts.scheme in ("http", "https") and HOST.fullmatch(parts.netloc) and parts.port != 0
+        return parts if good and not parts.query and not parts.fragment else None
+
+    parts = attempt(read)
+    if parts is None:
+        raise MalformedError(f"has an argument {name} that is not an http or https address.")
     if name == "endpoint_url" and parts.path.strip("/"):
-        raise ValueError("has an argument endpoint_url with a path; expected scheme, host and port only.")
+        raise MalformedError("has an argument endpoint_url with a path; expected scheme, host and port only.")
     return text

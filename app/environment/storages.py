@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import mimetypes
 import time
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
+from boto3.s3.transfer import TransferConfig
+from botocore.auth import SIGV4_TIMESTAMP, HmacV1QueryAuth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.exceptions import ClientError, NoCredentialsError
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 from storages.backends.s3 import S3Storage
+from storages.utils import is_seekable
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 from environment.storage_dsn import S3
@@ -27,10 +32,21 @@ WINDOW = 1800  # seconds for which an object keeps the same address; LIFE - WIND
 # uploaded would run its scripts.
 INLINE = ("image/", "audio/", "video/", "text/plain", "application/pdf")
 
+ATTEMPTS = 5  # at a name that nobody else takes at the same moment
+creating: ContextVar[bool] = ContextVar("creating", default=False)
+
+
+class NoKeyError(NoCredentialsError):
+    """As unlucky as any other outage: a machine's credentials come from a server, too."""
+
+    fmt = "DEFAULT_STORAGE_DSN has no key, and this machine has no AWS credentials either."
+
 
 @deconstructible(path="environment.storages.S3Media")
 class S3Media(S3Storage):
     """The bucket of DEFAULT_STORAGE_DSN. Never overwrites a file, and sends no ACL unless the DSN has one."""
+
+    conditional = True  # until the server says that it knows no `If-None-Match`
 
     def __init__(self, location: S3) -> None:
         self.at = location
@@ -52,6 +68,8 @@ class S3Media(S3Storage):
                 "CacheControl": f"private, max-age={LIFE - WINDOW}" if location.signed else "public, max-age=86400"
             },
             max_memory_size=10 * 1024 * 1024,
+            # In the caller's own thread, so that `creating` holds for it; a web process needs no ten threads more.
+            transfer_config=TransferConfig(use_threads=False, preferred_transfer_client="classic"),
             client_config=Config(
                 s3={"addressing_style": location.addressing_style},
                 signature_version=location.signature,
@@ -74,10 +92,35 @@ class S3Media(S3Storage):
     @cached_property
     def session(self) -> Any:
         """One boto3 session, so that a task role's credentials are fetched once and refreshed in one place."""
-        return super()._create_session()
+        session = super()._create_session()
+        for operation in ("PutObject", "CompleteMultipartUpload"):
+            session.events.register(f"before-parameter-build.s3.{operation}", only_if_new)
+        return session
 
     def _create_session(self) -> Any:
         return self.session
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """Saves under a name that is free. To look first would not do: of two that look at once, both find it free.
+
+        So the server itself refuses to overwrite, and who comes second looks for another name. S3 does it since August
+        2024 (docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), versitygw 1.8 under a lock.
+        """
+        for _ in range(ATTEMPTS):
+            token = creating.set(self.conditional)
+            try:
+                return str(super().save(name, content, max_length))
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code")
+                if code not in ("PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"):
+                    raise
+                if not is_seekable(content):
+                    raise
+                self.conditional = self.conditional and code != "NotImplemented"
+                failed = error
+            finally:
+                creating.reset(token)
+        raise failed
 
     def url(
         self,
@@ -86,7 +129,11 @@ class S3Media(S3Storage):
         expire: int | None = None,
         http_method: str | None = None,
     ) -> str:
-        """The address of a file; a signed one stays the same for WINDOW seconds, so that browsers can cache it."""
+        """The address of a file; a signed one stays the same for WINDOW seconds, so that browsers can cache it.
+
+        It is the same from every process with the same key. Signed with a task role it dies with the role's token,
+        which botocore renews a quarter of an hour before its end, and each task has a token of its own.
+        """
         key = self._normalize_name(name.replace("\\", "/"))
         if self.at.base_url:
             address = self.at.base_url + filepath_to_uri(key)
@@ -96,14 +143,27 @@ class S3Media(S3Storage):
             return address
         credentials = self.session.get_credentials()
         if credentials is None:
-            raise ImproperlyConfigured(
-                "DEFAULT_STORAGE_DSN has no key, and this machine has no AWS credentials either."
-            )
-        region = self.at.region or self.connection.meta.client.meta.region_name
+            raise NoKeyError
+        frozen = credentials.get_frozen_credentials()
         life, moment = (LIFE, time.time() // WINDOW * WINDOW) if expire is None else (expire, time.time())
-        request = AWSRequest(http_method or "GET", address, params=parameters or {})
-        QueryAuth(credentials.get_frozen_credentials(), region, life, moment).add_auth(request)
+        method = http_method or "GET"
+        if self.at.signature == "s3":
+            # whatever the address looks like, this version signs bucket and key; encoded as they are in the address
+            encoded = filepath_to_uri(key) if self.at.base_url else quote(key, safe="/~")
+            query = "?" + urlencode(parameters, quote_via=quote) if parameters else ""
+            request = AWSRequest(method, address + query, auth_path=f"/{self.at.bucket}/{encoded}")
+            OldQueryAuth(frozen, int(moment + life)).add_auth(request)
+        else:
+            region = self.at.region or self.connection.meta.client.meta.region_name
+            request = AWSRequest(method, address, params=parameters or {})
+            QueryAuth(frozen, region, life, moment).add_auth(request)
         return str(request.url)
+
+
+def only_if_new(params: dict[str, Any], **_: Any) -> None:
+    """Receiver of botocore's `before-parameter-build`: what `save` writes must not be there yet."""
+    if creating.get():
+        params["IfNoneMatch"] = "*"
 
 
 class QueryAuth(S3SigV4QueryAuth):
@@ -117,6 +177,13 @@ class QueryAuth(S3SigV4QueryAuth):
         """Called once the request has botocore's timestamp, and before anything is made of it."""
         request.context["timestamp"] = self.moment.strftime(SIGV4_TIMESTAMP)
         super()._modify_request_before_signing(request)
+
+
+class OldQueryAuth(HmacV1QueryAuth):
+    """botocore's signer of addresses in version 2 (`auth=s3`), with their end (seconds since 1970) given."""
+
+    def _get_date(self) -> str:
+        return str(self._expires)
 
 
 @deconstructible(path="environment.storages.RefusingStorage")

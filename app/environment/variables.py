@@ -6,20 +6,32 @@ No message ever repeats the value of a variable that may hold a secret.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
-
-import dj_database_url
-from environ import Env
 
 from environment import storage_dsn
+from environment.values import (
+    MalformedError,
+    cache,
+    database,
+    domain,
+    email,
+    folder,
+    header_name,
+    host_names,
+    mail_address,
+    port,
+    processes,
+    seconds,
+    secret_key,
+    secret_keys,
+    sentry,
+)
 
 # A variable of the contract, and the names under which other platforms know it.
 OTHER_NAMES = {"DATABASE_URL": "DEFAULT_DATABASE_DSN", "DJANGO_DEBUG": "DEBUG"}
+STORAGE_PARTS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION", "CUSTOM_DOMAIN", "ENDPOINT_URL")
 
 T = TypeVar("T")
 YEAR = 365 * 24 * 3600  # seconds
@@ -38,12 +50,14 @@ class Environment:
     """The contract, typed. `None`, "" and empty tuples mean that a variable is absent."""
 
     debug: bool
+    build: bool
     stage: str
     git_branch: str
     site_name: str
     secret_key: str = field(repr=False)
     secret_key_fallbacks: tuple[str, ...] = field(repr=False)
     database: dict[str, Any] | None = field(repr=False)
+    database_variable: str
     storage: storage_dsn.S3 | storage_dsn.Files | None
     cache: dict[str, Any] | None = field(repr=False)
     email: dict[str, Any] | None = field(repr=False)
@@ -69,6 +83,11 @@ class Environment:
                 "DATABASE_URL is not set (postgres://USER:PASSWORD@HOST:5432/NAME). "
                 "`pulumi up` hands it over from the stack's database; "
                 "its value: `pulumi stack output DATABASE_URL --show-secrets`."
+            )
+        elif in_memory(self.database):
+            lines.append(
+                f"{self.database_variable} asks for a database in memory, which ends with its process, and which no "
+                "other one sees. Take it away, and `pulumi up` hands over the address of the stack's database."
             )
         if not self.secret_key:
             lines.append(
@@ -102,8 +121,12 @@ def read(environ: Mapping[str, str]) -> Environment:
     """
     problems: list[str] = []
 
+    def named(name: str) -> str:
+        other = OTHER_NAMES.get(name, "")
+        return other if environ.get(other, "").strip() and not environ.get(name, "").strip() else name
+
     def value(name: str) -> str:
-        return (environ.get(name, "").strip() or environ.get(OTHER_NAMES.get(name, ""), "")).strip()
+        return environ.get(named(name), "").strip()
 
     def parsed(name: str, parse: Callable[[str], T], default: T) -> T:
         text = value(name)
@@ -111,23 +134,27 @@ def read(environ: Mapping[str, str]) -> Environment:
             return default
         try:
             return parse(text)
-        except ValueError as error:
-            problems.append(f"{name} {error}")
-            return default
+        except MalformedError as error:
+            problems.append(f"{named(name)} {error}")
+        except Exception:  # one that nobody thought of: its words may repeat the value
+            problems.append(f"{named(name)} cannot be read.")
+        return default
 
     environment = Environment(
         debug=value("DJANGO_DEBUG") == "True",
+        build=value("DJANGO_BUILD") == "True",
         stage=value("STAGE"),
         git_branch=value("GIT_BRANCH"),
         site_name=value("SITE_NAME"),
         secret_key=parsed("SECRET_KEY", secret_key, ""),
-        secret_key_fallbacks=parsed("SECRET_KEY_FALLBACKS", words, ()),
+        secret_key_fallbacks=parsed("SECRET_KEY_FALLBACKS", secret_keys, ()),
         database=parsed("DATABASE_URL", database, None),
+        database_variable=named("DATABASE_URL"),
         storage=parsed("DEFAULT_STORAGE_DSN", storage_dsn.parse, None) or storage_of_parts(environ, problems),
         cache=parsed("CACHE_URL", cache, None),
         email=parsed("EMAIL_URL", email, None),
-        from_email=value("DEFAULT_FROM_EMAIL"),
-        domain=parsed("DOMAIN", host_name, ""),
+        from_email=parsed("DEFAULT_FROM_EMAIL", mail_address, ""),
+        domain=parsed("DOMAIN", domain, ""),
         domain_aliases=parsed("DOMAIN_ALIASES", host_names, ()),
         domain_redirects=parsed("DOMAIN_REDIRECTS", host_names, ()),
         ssl_redirect=value("SECURE_SSL_REDIRECT") != "False",
@@ -135,7 +162,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         hsts_subdomains=value("SECURE_HSTS_INCLUDE_SUBDOMAINS") != "False",
         proxy_ssl_header=parsed("SECURE_PROXY_SSL_HEADER", header_name, ""),
         sentry_dsn=parsed("SENTRY_DSN", sentry, ""),
-        static_root=value("STATIC_ROOT"),
+        static_root=parsed("STATIC_ROOT", folder, ""),
         port=parsed("PORT", port, 8000),
         workers=parsed("WEB_CONCURRENCY", processes, None),
     )
@@ -146,107 +173,10 @@ def read(environ: Mapping[str, str]) -> Environment:
     return environment
 
 
-def words(text: str) -> tuple[str, ...]:
-    """A comma list without blanks."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def secret_key(text: str) -> str:
-    """Django's own measure of a good key (security.W009), applied before a server starts."""
-    if len(text) < 50 or len(set(text)) < 5 or text.startswith("django-insecure-"):
-        raise ValueError("is too weak: it needs 50 random characters or more, and not the ones of `startproject`.")
-    return text
-
-
-HOST = re.compile(r"\.?[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.IGNORECASE)
-
-
-def host_name(text: str) -> str:
-    """A host name or address; a leading dot stands for all its subdomains, as in ALLOWED_HOSTS."""
-    if len(text) > 253 or ".." in text or not HOST.fullmatch(text):
-        raise ValueError(f"has {text[:100]!r}, which is not a host name (without scheme, port, path or *).")
-    return text.lower()
-
-
-def host_names(text: str) -> tuple[str, ...]:
-    """A comma list of host names."""
-    return tuple(host_name(word) for word in words(text))
-
-
-def header_name(text: str) -> str:
-    """The name of an HTTP header, as the key of `request.META`."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", text):
-        raise ValueError(f"has {text[:100]!r}, which is not the name of a header, like X-Forwarded-Proto.")
-    return "HTTP_" + text.upper().replace("-", "_")
-
-
-def seconds(text: str) -> int:
-    """A number of seconds, 0 or more."""
-    if not re.fullmatch(r"[0-9]{1,10}", text):
-        raise ValueError(f"has {text[:100]!r}, which is not a number of seconds.")
-    return int(text)
-
-
-def port(text: str) -> int:
-    """A port to listen on."""
-    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 65536:
-        raise ValueError(f"has {text[:100]!r}, which is not a port, 1 to 65535.")
-    return int(text)
-
-
-def processes(text: str) -> int:
-    """A number of worker processes."""
-    if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) < 1:
-        raise ValueError(f"has {text[:100]!r}, which is not a number of worker processes, 1 to 999.")
-    return int(text)
-
-
-def database(text: str) -> dict[str, Any]:
-    """An entry of DATABASES: persistent connections that are checked before use and given up on after seconds."""
-    try:
-        config: dict[str, Any] = dict(dj_database_url.parse(text, conn_max_age=60, conn_health_checks=True))
-    except (ValueError, KeyError):  # the library's own words may repeat a part of the password
-        raise ValueError(
-            "is not a database URL (postgres://USER:PASSWORD@HOST:5432/NAME, each part URL-encoded)."
-        ) from None
-    if config["ENGINE"].endswith("postgresql"):
-        if not config["NAME"]:
-            raise ValueError("names no database (postgres://USER:PASSWORD@HOST:5432/NAME).")
-        config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
-    return config
-
-
-def cache(text: str) -> dict[str, Any]:
-    """An entry of CACHES, in the spelling of django-environ; `db://TABLE` is accepted too."""
-    text = re.sub(r"^db://", "dbcache://", text)
-    scheme = urlsplit(text).scheme
-    if scheme not in Env.CACHE_SCHEMES:
-        raise ValueError(
-            "is not a cache URL (redis://HOST:6379/0, memcache://HOST:11211, dbcache://TABLE, locmemcache://)."
-        )
-    if scheme.startswith("redis") and not find_spec("redis"):
-        raise ValueError("asks for Redis, but the package `redis` is not installed.")
-    return dict(Env.cache_url_config(text))
-
-
-def email(text: str) -> dict[str, Any]:
-    """Settings EMAIL_*, in the spelling of django-environ."""
-    try:
-        scheme = urlsplit(text).scheme
-        if scheme in Env.EMAIL_SCHEMES:
-            return {name: setting for name, setting in Env.email_url_config(text).items() if setting not in (None, "")}
-    except ValueError:
-        pass
-    raise ValueError("is not an e-mail URL (smtp+tls://USER:PASSWORD@HOST:587, smtp+ssl://…:465, consolemail://).")
-
-
-def sentry(text: str) -> str:
-    """The address of a Sentry project."""
-    if not find_spec("sentry_sdk"):
-        raise ValueError("is set, but the package `sentry-sdk` is not installed.")
-    if not re.fullmatch(r"https?://[^@/]+@[^@/]+/.*\d+", text):
-        raise ValueError("is not a Sentry DSN (https://KEY@HOST/PROJECT).")
-    return text
+def in_memory(database: Mapping[str, Any]) -> bool:
+    """True for SQLite without a file, by Django's own measure (`DatabaseCreation.is_in_memory_db`)."""
+    name = str(database["NAME"])
+    return "sqlite" in database["ENGINE"] and (":memory:" in name or "mode=memory" in name)
 
 
 def storage_of_parts(environ: Mapping[str, str], problems: list[str]) -> storage_dsn.S3 | None:
@@ -255,7 +185,12 @@ def storage_of_parts(environ: Mapping[str, str], problems: list[str]) -> storage
     def part(name: str) -> str:
         return environ.get(f"DEFAULT_STORAGE_{name}", "").strip()
 
-    if not part("BUCKET") or part("DSN"):
+    if part("DSN"):
+        return None
+    if not part("BUCKET"):
+        problems.extend(
+            f"DEFAULT_STORAGE_{name} is set without DEFAULT_STORAGE_BUCKET." for name in STORAGE_PARTS if part(name)
+        )
         return None
     try:
         return storage_dsn.S3.of(
@@ -266,6 +201,6 @@ def storage_of_parts(environ: Mapping[str, str], problems: list[str]) -> storage
             domain=part("CUSTOM_DOMAIN"),
             endpoint=part("ENDPOINT_URL"),
         )
-    except ValueError as error:
+    except MalformedError as error:
         problems.append(f"DEFAULT_STORAGE_BUCKET with its companions {error}")
         return None

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import re
+import traceback
+from collections.abc import Callable
 from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import pytest
 from environment import settings as environment_settings
+from environment import storage_dsn, values
 from environment.variables import InvalidEnvironmentError, read
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.app.conftest import CLOUD, LOCAL, SECRET_KEY
+from tests.app.conftest import APP, CLOUD, LOCAL, SECRET_KEY
 
 POSTGRES = "postgres://user:p%40ss%2F@host:5433/name"
+OLD_KEY = SECRET_KEY[::-1]
 
 
 def settings_of(environ: dict[str, str]) -> dict[str, Any]:
     """The settings that an environment means, for a project with nothing but Django's security middleware."""
-    return environment_settings.settings(
-        read(environ), {"MIDDLEWARE": ["django.middleware.security.SecurityMiddleware"]}
-    )
+    found = read(environ)
+    middleware = ["django.middleware.security.SecurityMiddleware"]
+    return {"ENVIRONMENT": found, **environment_settings.settings(found, {"MIDDLEWARE": middleware})}
 
 
 def at(settings: dict[str, Any], path: str) -> Any:
@@ -31,168 +38,388 @@ def at(settings: dict[str, Any], path: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    ("environ", "path", "expected"),
-    [
-        # absent
-        ({}, "DEBUG", False),
-        ({}, "DATABASES.default.NAME", ":memory:"),
-        ({}, "STORAGES.default.BACKEND", "environment.storages.RefusingStorage"),
-        ({}, "ALLOWED_HOSTS", []),
-        ({}, "CSRF_TRUSTED_ORIGINS", []),
-        ({}, "SECURE_SSL_REDIRECT", True),
-        ({}, "SESSION_COOKIE_SECURE", True),
-        ({}, "CSRF_COOKIE_SECURE", True),
-        ({}, "SECURE_HSTS_SECONDS", 365 * 24 * 3600),
-        ({}, "SECURE_PROXY_SSL_HEADER", None),
-        ({}, "SECRET_KEY_FALLBACKS", []),
-        ({}, "STAGE", ""),
-        ({}, "CACHES.default.BACKEND", "django.core.cache.backends.locmem.LocMemCache"),
-        ({}, "EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend"),
-        ({}, "DEFAULT_FROM_EMAIL", None),
-        ({}, "STATIC_ROOT", "/srv/static"),
-        # valid
-        ({"DJANGO_DEBUG": "True"}, "DEBUG", True),
-        ({"DEBUG": "True"}, "DEBUG", True),
-        ({"DJANGO_DEBUG": "False", "DEBUG": "True"}, "DEBUG", False),
-        ({"DATABASE_URL": POSTGRES}, "DATABASES.default.PASSWORD", "p@ss/"),
-        ({"DATABASE_URL": POSTGRES}, "DATABASES.default.HOST", "host"),
-        ({"DATABASE_URL": POSTGRES}, "DATABASES.default.PORT", 5433),
-        ({"DATABASE_URL": POSTGRES}, "DATABASES.default.NAME", "name"),
-        ({"DATABASE_URL": POSTGRES}, "DATABASES.default.CONN_MAX_AGE", 60),
-        ({"DATABASE_URL": POSTGRES}, "DATABASES.default.CONN_HEALTH_CHECKS", True),
-        ({"DATABASE_URL": POSTGRES}, "DATABASES.default.OPTIONS.connect_timeout", 5),
-        ({"DATABASE_URL": POSTGRES + "?connect_timeout=9"}, "DATABASES.default.OPTIONS.connect_timeout", 9),
-        ({"DATABASE_URL": POSTGRES + "?sslmode=require"}, "DATABASES.default.OPTIONS.sslmode", "require"),
-        ({"DEFAULT_DATABASE_DSN": POSTGRES}, "DATABASES.default.HOST", "host"),
-        ({"DATABASE_URL": POSTGRES, "DEFAULT_DATABASE_DSN": "postgres://b/c"}, "DATABASES.default.HOST", "host"),
-        ({"SECRET_KEY": SECRET_KEY}, "SECRET_KEY", SECRET_KEY),
-        ({"SECRET_KEY_FALLBACKS": " one, two ,,"}, "SECRET_KEY_FALLBACKS", ["one", "two"]),
-        ({"DOMAIN": "WWW.Example.com"}, "ALLOWED_HOSTS", ["www.example.com"]),
-        ({"DOMAIN_ALIASES": "localhost, 127.0.0.1"}, "ALLOWED_HOSTS", ["localhost", "127.0.0.1"]),
-        (
-            {"DOMAIN": "a.b", "DOMAIN_ALIASES": "a.b,.c.d", "DOMAIN_REDIRECTS": "e.f"},
-            "ALLOWED_HOSTS",
-            ["a.b", ".c.d", "e.f"],
-        ),
-        ({"DOMAIN": "a.b", "DOMAIN_ALIASES": ".c.d"}, "CSRF_TRUSTED_ORIGINS", ["https://a.b", "https://*.c.d"]),
-        ({"DOMAIN": "a.b", "SECURE_SSL_REDIRECT": "False"}, "CSRF_TRUSTED_ORIGINS", ["http://a.b"]),
-        ({"DOMAIN": "a.b", "DOMAIN_REDIRECTS": "e.f,a.b"}, "REDIRECTED_HOSTS", ["e.f"]),
-        ({"SECURE_SSL_REDIRECT": "False"}, "SECURE_SSL_REDIRECT", False),
-        ({"SECURE_SSL_REDIRECT": "False"}, "SESSION_COOKIE_SECURE", False),
-        ({"SECURE_SSL_REDIRECT": "False"}, "CSRF_COOKIE_SECURE", False),
-        ({"SECURE_SSL_REDIRECT": "False"}, "SECURE_HSTS_SECONDS", 0),
-        ({"SECURE_HSTS_SECONDS": "60"}, "SECURE_HSTS_SECONDS", 60),
-        ({"SECURE_HSTS_INCLUDE_SUBDOMAINS": "False"}, "SECURE_HSTS_INCLUDE_SUBDOMAINS", False),
-        (
-            {"SECURE_PROXY_SSL_HEADER": "X-Forwarded-Proto"},
-            "SECURE_PROXY_SSL_HEADER",
-            ("HTTP_X_FORWARDED_PROTO", "https"),
-        ),
-        (
-            {"SECURE_PROXY_SSL_HEADER": "CloudFront-Forwarded-Proto"},
-            "SECURE_PROXY_SSL_HEADER",
-            ("HTTP_CLOUDFRONT_FORWARDED_PROTO", "https"),
-        ),
-        ({"STAGE": "live"}, "STAGE", "live"),
-        ({"GIT_BRANCH": "main"}, "GIT_BRANCH", "main"),
-        ({"SITE_NAME": "My site"}, "SITE_NAME", "My site"),
-        (
-            {"CACHE_URL": "redis://:pass@cache:6379/1"},
-            "CACHES.default.BACKEND",
-            "django.core.cache.backends.redis.RedisCache",
-        ),
-        ({"CACHE_URL": "redis://:pass@cache:6379/1"}, "CACHES.default.LOCATION", "redis://:pass@cache:6379/1"),
-        ({"CACHE_URL": "db://django_dbcache"}, "CACHES.default.BACKEND", "django.core.cache.backends.db.DatabaseCache"),
-        ({"CACHE_URL": "db://django_dbcache"}, "CACHES.default.LOCATION", "django_dbcache"),
-        ({"EMAIL_URL": "smtp+tls://me%40x.org:p%2Fw@mail.x.org:587"}, "EMAIL_HOST_USER", "me@x.org"),
-        ({"EMAIL_URL": "smtp+tls://me%40x.org:p%2Fw@mail.x.org:587"}, "EMAIL_HOST_PASSWORD", "p/w"),
-        ({"EMAIL_URL": "smtp+tls://me%40x.org:p%2Fw@mail.x.org:587"}, "EMAIL_USE_TLS", True),
-        ({"DEFAULT_FROM_EMAIL": "me@x.org"}, "DEFAULT_FROM_EMAIL", "me@x.org"),
-        ({"STATIC_ROOT": "/somewhere"}, "STATIC_ROOT", "/somewhere"),
-        ({"DEFAULT_STORAGE_DSN": "file:///data/media/?url=%2Fmedia%2F"}, "MEDIA_ROOT", "/data/media/"),
-        ({"DEFAULT_STORAGE_DSN": "file:///data/media/?url=%2Fmedia%2F"}, "MEDIA_URL", "/media/"),
-        (LOCAL, "STORAGES.default.OPTIONS.location.bucket", "media"),
-        (LOCAL, "MEDIA_ORIGIN", "http://media.localhost:9000"),
-        (CLOUD, "MEDIA_ORIGIN", "https://a-bucket.s3.eu-central-1.amazonaws.com"),
-        (
-            {
-                "DEFAULT_STORAGE_BUCKET": "b-1",
-                "DEFAULT_STORAGE_REGION": "eu-west-1",
-                "DEFAULT_STORAGE_CUSTOM_DOMAIN": "m.x.org",
-            },
-            "MEDIA_ORIGIN",
-            "https://m.x.org",
-        ),
-        # not the one spelling that counts: the safe side
-        ({"DJANGO_DEBUG": "true"}, "DEBUG", False),
-        ({"DJANGO_DEBUG": "1"}, "DEBUG", False),
-        ({"DEBUG": "app:*"}, "DEBUG", False),
-        ({"SECURE_SSL_REDIRECT": "false"}, "SECURE_SSL_REDIRECT", True),
-        ({"SECURE_SSL_REDIRECT": "0"}, "SECURE_SSL_REDIRECT", True),
-        # empty is absent
-        ({"DATABASE_URL": "", "DOMAIN": " ", "SECRET_KEY": ""}, "DATABASES.default.NAME", ":memory:"),
-    ],
-)
+# What comes of nothing at all: one row for each variable.
+ABSENT = {
+    "DATABASE_URL": ("DATABASES.default.NAME", ":memory:"),
+    "SECRET_KEY": ("ENVIRONMENT.secret_key", ""),
+    "SECRET_KEY_FALLBACKS": ("SECRET_KEY_FALLBACKS", []),
+    "DOMAIN": ("ALLOWED_HOSTS", []),
+    "DOMAIN_ALIASES": ("CSRF_TRUSTED_ORIGINS", []),
+    "DOMAIN_REDIRECTS": ("REDIRECTED_HOSTS", []),
+    "DEFAULT_STORAGE_DSN": ("STORAGES.default.BACKEND", "environment.storages.RefusingStorage"),
+    "DJANGO_DEBUG": ("DEBUG", False),
+    "DJANGO_BUILD": ("ENVIRONMENT.build", False),
+    "SECURE_SSL_REDIRECT": ("SECURE_SSL_REDIRECT", True),
+    "SECURE_HSTS_SECONDS": ("SECURE_HSTS_SECONDS", 365 * 24 * 3600),
+    "SECURE_HSTS_INCLUDE_SUBDOMAINS": ("SECURE_HSTS_INCLUDE_SUBDOMAINS", True),
+    "SECURE_PROXY_SSL_HEADER": ("SECURE_PROXY_SSL_HEADER", None),
+    "CACHE_URL": ("CACHES.default.BACKEND", "django.core.cache.backends.locmem.LocMemCache"),
+    "EMAIL_URL": ("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend"),
+    "DEFAULT_FROM_EMAIL": ("DEFAULT_FROM_EMAIL", None),
+    "SENTRY_DSN": ("ENVIRONMENT.sentry_dsn", ""),
+    "STATIC_ROOT": ("STATIC_ROOT", "/srv/static"),
+    "STAGE": ("STAGE", ""),
+    "GIT_BRANCH": ("GIT_BRANCH", ""),
+    "SITE_NAME": ("SITE_NAME", ""),
+    "PORT": ("ENVIRONMENT.port", 8000),
+    "WEB_CONCURRENCY": ("ENVIRONMENT.workers", None),
+}
+ANY_TEXT = {"STAGE", "GIT_BRANCH", "SITE_NAME"}  # no text is malformed
+
+VALID: list[tuple[dict[str, str], str, object]] = [
+    ({"DJANGO_DEBUG": "True"}, "DEBUG", True),
+    ({"DEBUG": "True"}, "DEBUG", True),
+    ({"DJANGO_DEBUG": "False", "DEBUG": "True"}, "DEBUG", False),
+    ({"DJANGO_BUILD": "True"}, "ENVIRONMENT.build", True),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.PASSWORD", "p@ss/"),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.HOST", "host"),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.PORT", 5433),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.NAME", "name"),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.CONN_MAX_AGE", 60),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.CONN_HEALTH_CHECKS", True),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.OPTIONS.connect_timeout", 5),
+    ({"DATABASE_URL": POSTGRES + "?connect_timeout=9"}, "DATABASES.default.OPTIONS.connect_timeout", 9),
+    ({"DATABASE_URL": POSTGRES + "?sslmode=require"}, "DATABASES.default.OPTIONS.sslmode", "require"),
+    ({"DEFAULT_DATABASE_DSN": POSTGRES}, "DATABASES.default.HOST", "host"),
+    ({"DATABASE_URL": POSTGRES, "DEFAULT_DATABASE_DSN": "postgres://b/c"}, "DATABASES.default.HOST", "host"),
+    ({"SECRET_KEY": SECRET_KEY}, "SECRET_KEY", SECRET_KEY),
+    ({"SECRET_KEY_FALLBACKS": f" {OLD_KEY}, {SECRET_KEY} ,,"}, "SECRET_KEY_FALLBACKS", [OLD_KEY, SECRET_KEY]),
+    ({"DOMAIN": "WWW.Example.com"}, "ALLOWED_HOSTS", ["www.example.com"]),
+    ({"DOMAIN_ALIASES": "localhost, 127.0.0.1"}, "ALLOWED_HOSTS", ["localhost", "127.0.0.1"]),
+    (
+        {"DOMAIN": "a.b", "DOMAIN_ALIASES": "a.b,.c.d", "DOMAIN_REDIRECTS": "e.f"},
+        "ALLOWED_HOSTS",
+        ["a.b", ".c.d", "e.f"],
+    ),
+    ({"DOMAIN": "a.b", "DOMAIN_ALIASES": ".c.d"}, "CSRF_TRUSTED_ORIGINS", ["https://a.b", "https://*.c.d"]),
+    ({"DOMAIN": "a.b", "SECURE_SSL_REDIRECT": "False"}, "CSRF_TRUSTED_ORIGINS", ["http://a.b"]),
+    ({"DOMAIN": "a.b", "DOMAIN_REDIRECTS": "e.f,a.b"}, "REDIRECTED_HOSTS", ["e.f"]),
+    ({"SECURE_SSL_REDIRECT": "False"}, "SECURE_SSL_REDIRECT", False),
+    ({"SECURE_SSL_REDIRECT": "False"}, "SESSION_COOKIE_SECURE", False),
+    ({"SECURE_SSL_REDIRECT": "False"}, "CSRF_COOKIE_SECURE", False),
+    ({"SECURE_SSL_REDIRECT": "False"}, "SECURE_HSTS_SECONDS", 0),
+    ({"SECURE_HSTS_SECONDS": "60"}, "SECURE_HSTS_SECONDS", 60),
+    ({"SECURE_HSTS_INCLUDE_SUBDOMAINS": "False"}, "SECURE_HSTS_INCLUDE_SUBDOMAINS", False),
+    (
+        {"SECURE_PROXY_SSL_HEADER": "X-Forwarded-Proto"},
+        "SECURE_PROXY_SSL_HEADER",
+        ("HTTP_X_FORWARDED_PROTO", "https"),
+    ),
+    (
+        {"SECURE_PROXY_SSL_HEADER": "CloudFront-Forwarded-Proto"},
+        "SECURE_PROXY_SSL_HEADER",
+        ("HTTP_CLOUDFRONT_FORWARDED_PROTO", "https"),
+    ),
+    ({"STAGE": "live"}, "STAGE", "live"),
+    ({"GIT_BRANCH": "main"}, "GIT_BRANCH", "main"),
+    ({"SITE_NAME": "My site"}, "SITE_NAME", "My site"),
+    (
+        {"CACHE_URL": "redis://:pass@cache:6379/1"},
+        "CACHES.default.BACKEND",
+        "django.core.cache.backends.redis.RedisCache",
+    ),
+    ({"CACHE_URL": "redis://:pass@cache:6379/1"}, "CACHES.default.LOCATION", "redis://:pass@cache:6379/1"),
+    ({"CACHE_URL": "db://django_dbcache"}, "CACHES.default.BACKEND", "django.core.cache.backends.db.DatabaseCache"),
+    ({"CACHE_URL": "db://django_dbcache"}, "CACHES.default.LOCATION", "django_dbcache"),
+    ({"EMAIL_URL": "smtp+tls://me%40x.org:p%2Fw@mail.x.org:587"}, "EMAIL_HOST_USER", "me@x.org"),
+    ({"EMAIL_URL": "smtp+tls://me%40x.org:p%2Fw@mail.x.org:587"}, "EMAIL_HOST_PASSWORD", "p/w"),
+    ({"EMAIL_URL": "smtp+tls://me%40x.org:p%2Fw@mail.x.org:587"}, "EMAIL_USE_TLS", True),
+    ({"DEFAULT_FROM_EMAIL": "me@x.org"}, "DEFAULT_FROM_EMAIL", "me@x.org"),
+    ({"STATIC_ROOT": "/somewhere"}, "STATIC_ROOT", "/somewhere"),
+    ({"DEFAULT_STORAGE_DSN": "file:///data/media/?url=%2Fmedia%2F"}, "MEDIA_ROOT", "/data/media/"),
+    ({"DEFAULT_STORAGE_DSN": "file:///data/media/?url=%2Fmedia%2F"}, "MEDIA_URL", "/media/"),
+    (LOCAL, "STORAGES.default.OPTIONS.location.bucket", "media"),
+    (LOCAL, "MEDIA_ORIGIN", "http://media.localhost:9000"),
+    (CLOUD, "MEDIA_ORIGIN", "https://a-bucket.s3.eu-central-1.amazonaws.com"),
+    (
+        {
+            "DEFAULT_STORAGE_BUCKET": "b-1",
+            "DEFAULT_STORAGE_REGION": "eu-west-1",
+            "DEFAULT_STORAGE_CUSTOM_DOMAIN": "m.x.org",
+        },
+        "MEDIA_ORIGIN",
+        "https://m.x.org",
+    ),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.OPTIONS.keepalives", 1),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.OPTIONS.keepalives_idle", 10),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.OPTIONS.keepalives_interval", 5),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.OPTIONS.keepalives_count", 2),
+    ({"DATABASE_URL": POSTGRES}, "DATABASES.default.OPTIONS.tcp_user_timeout", 20_000),
+    ({"DATABASE_URL": POSTGRES + "?tcp_user_timeout=900"}, "DATABASES.default.OPTIONS.tcp_user_timeout", 900),
+    ({"DATABASE_URL": POSTGRES + "?keepalives=0&sslrootcert=/a.pem"}, "DATABASES.default.OPTIONS.keepalives", 0),
+    ({"DATABASE_URL": POSTGRES.replace("postgres", "postgis")}, "DATABASES.default.OPTIONS.keepalives", 1),
+    ({"DATABASE_URL": POSTGRES + "?currentSchema=a"}, "DATABASES.default.OPTIONS.options", "-c search_path=a"),
+    ({"CACHE_URL": "rediss://cache/?timeout=60&key_prefix=a"}, "CACHES.default.KEY_PREFIX", "a"),
+    ({"CACHE_URL": "redis://cache:6379?timeout=none"}, "CACHES.default.TIMEOUT", None),
+    ({"CACHE_URL": "redis://cache:6379/0?socket_timeout=3"}, "CACHES.default.OPTIONS", {"socket_timeout": 3}),
+    ({"CACHE_URL": "redis://a:1,b:2/0"}, "CACHES.default.LOCATION", ["redis://a:1/0", "redis://b:2/0"]),
+    ({"CACHE_URL": "redis:///run/redis.sock"}, "CACHES.default.LOCATION", "unix:///run/redis.sock"),
+    ({"CACHE_URL": "filecache:///var/cache"}, "CACHES.default.LOCATION", "/var/cache"),
+    ({"CACHE_URL": "locmemcache://?timeout=5"}, "CACHES.default.TIMEOUT", 5),
+    ({"EMAIL_URL": "consolemail://"}, "EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend"),
+    ({"EMAIL_URL": "filemail:///var/mail"}, "EMAIL_FILE_PATH", "/var/mail"),
+    ({"DEFAULT_FROM_EMAIL": "The site <me@x.org>"}, "SERVER_EMAIL", "The site <me@x.org>"),
+    (
+        {"SENTRY_DSN": "https://key@sentry.example.com/42"},
+        "ENVIRONMENT.sentry_dsn",
+        "https://key@sentry.example.com/42",
+    ),
+    ({"PORT": "80"}, "ENVIRONMENT.port", 80),
+    ({"WEB_CONCURRENCY": " 3 "}, "ENVIRONMENT.workers", 3),
+]
+
+# Not the one spelling that counts: the safe side.
+SAFE_SIDE: list[tuple[dict[str, str], str, object]] = [
+    ({"DJANGO_DEBUG": "true"}, "DEBUG", False),
+    ({"DJANGO_DEBUG": "1"}, "DEBUG", False),
+    ({"DEBUG": "app:*"}, "DEBUG", False),
+    ({"DJANGO_BUILD": "yes"}, "ENVIRONMENT.build", False),
+    ({"SECURE_SSL_REDIRECT": "false"}, "SECURE_SSL_REDIRECT", True),
+    ({"SECURE_SSL_REDIRECT": "0"}, "SECURE_SSL_REDIRECT", True),
+    ({"SECURE_HSTS_INCLUDE_SUBDOMAINS": "no"}, "SECURE_HSTS_INCLUDE_SUBDOMAINS", True),
+    ({}, "SESSION_COOKIE_SECURE", True),
+    ({}, "CSRF_COOKIE_SECURE", True),
+    # empty is absent
+    ({"DATABASE_URL": "", "DOMAIN": " ", "SECRET_KEY": ""}, "DATABASES.default.NAME", ":memory:"),
+]
+
+MALFORMED: list[tuple[dict[str, str], str]] = [
+    ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is not a database URL"),
+    ({"DATABASE_URL": "postgres://app:hun/ter2@host/db"}, "DATABASE_URL is not a database URL"),
+    ({"DATABASE_URL": "postgres://app:hunter2@[host/db"}, "DATABASE_URL is not a database URL"),
+    ({"DATABASE_URL": "carrierpigeon://app:hunter2@host/db"}, "DATABASE_URL is not a database URL"),
+    ({"DATABASE_URL": "postgres://app:hunter2@host/"}, "DATABASE_URL names no database"),
+    ({"DEFAULT_STORAGE_DSN": "/data/media/"}, "DEFAULT_STORAGE_DSN must begin with s3:// or file:///"),
+    ({"DEFAULT_STORAGE_DSN": "s3://KEY:hun/ter2@bucket.s3.amazonaws.com/"}, "DEFAULT_STORAGE_DSN names no bucket"),
+    (
+        {"DEFAULT_STORAGE_DSN": "s3://KEY:hunter2#@bucket.s3.amazonaws.com/"},
+        "DEFAULT_STORAGE_DSN has a # or a blank",
+    ),
+    (
+        {"DEFAULT_STORAGE_BUCKET": "b-1", "DEFAULT_STORAGE_SECRET_ACCESS_KEY": "hunter2"},
+        "has a key without a secret",
+    ),
+    ({"SECRET_KEY": "hunter2"}, "SECRET_KEY is too weak"),
+    ({"SECRET_KEY": "django-insecure-" + SECRET_KEY}, "SECRET_KEY is too weak"),
+    ({"SECRET_KEY": "hunter2" * 3}, "SECRET_KEY is too weak"),
+    ({"DOMAIN": "http://x.org"}, "DOMAIN has 'http://x.org', which is not a host name"),
+    ({"DOMAIN": "localhost:8000"}, "DOMAIN has 'localhost:8000', which is not a host name"),
+    ({"DOMAIN": "*"}, "DOMAIN has '*', which is not a host name"),
+    ({"DOMAIN_ALIASES": "good.org, bad/one"}, "DOMAIN_ALIASES has 'bad/one', which is not a host name"),
+    ({"DOMAIN": "a.b", "DOMAIN_REDIRECTS": "a..b"}, "DOMAIN_REDIRECTS has 'a..b'"),
+    ({"DOMAIN_REDIRECTS": "old.org"}, "DOMAIN_REDIRECTS is set without DOMAIN"),
+    ({"SECURE_PROXY_SSL_HEADER": "HTTP_X_FORWARDED_PROTO,https"}, "is not the name of a header"),
+    ({"SECURE_HSTS_SECONDS": "a year"}, "SECURE_HSTS_SECONDS has 'a year', which is not a number of seconds"),
+    ({"SECURE_HSTS_SECONDS": "-1"}, "which is not a number of seconds"),
+    ({"CACHE_URL": "carrierpigeon://:hunter2@host"}, "CACHE_URL is not a cache URL"),
+    ({"EMAIL_URL": "carrierpigeon://a:hunter2@host"}, "EMAIL_URL is not an e-mail URL"),
+    ({"EMAIL_URL": "smtp://a:hun/ter2@host"}, "EMAIL_URL is not an e-mail URL"),
+    ({"PORT": "http"}, "PORT has 'http', which is not a port"),
+    ({"PORT": "65536"}, "PORT has '65536', which is not a port"),
+    ({"WEB_CONCURRENCY": "many"}, "WEB_CONCURRENCY has 'many', which is not a number of worker processes"),
+    ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY has '0'"),
+    ({"SENTRY_DSN": "hunter2"}, "SENTRY_DSN is not a Sentry DSN"),
+    ({"DEFAULT_DATABASE_DSN": "postgres://app:hun/ter2@host/db"}, "DEFAULT_DATABASE_DSN is not a database URL"),
+    ({"DATABASE_URL": " ", "DEFAULT_DATABASE_DSN": "hunter2"}, "DEFAULT_DATABASE_DSN is not a database URL"),
+    ({"DATABASE_URL": "postgres://app:5/hunter2@host/db"}, "DATABASE_URL is not a database URL"),
+    ({"DATABASE_URL": "postgres://app:5?hunter2@host/db"}, "DATABASE_URL is not a database URL"),
+    ({"DATABASE_URL": "postgres://app:5#hunter2@host/db"}, "DATABASE_URL is not a database URL"),
+    ({"DATABASE_URL": "postgres://app:hunter2@host:70000/db"}, "DATABASE_URL is not a database URL"),
+    ({"DATABASE_URL": "postgres://a:hunter2@host/db?sslmode=bogus"}, "DATABASE_URL has an sslmode that is none of"),
+    (
+        {"DATABASE_URL": "postgres://a:b@host/db?sslmode=require&sslmode=disable"},
+        "has an sslmode that is none of",
+    ),
+    (
+        {"DATABASE_URL": "postgres://a:b@host/db?ssl_mode=require"},
+        "has unknown options of libpq (did you mean sslmode?).",
+    ),
+    ({"DATABASE_URL": "postgres://a:b@host/db?hunter2=x"}, "has unknown options of libpq."),
+    ({"DATABASE_URL": "postgis://a:b@host/db?connect_timeout=soon"}, "an option connect_timeout that is not a number"),
+    ({"DATABASE_URL": "postgres://a:b@host/db?keepalives=true"}, "an option keepalives that is not a number"),
+    ({"SECRET_KEY_FALLBACKS": f"{SECRET_KEY},hunter2"}, "SECRET_KEY_FALLBACKS is too weak"),
+    ({"SECRET_KEY_FALLBACKS": "django-insecure-" + SECRET_KEY}, "SECRET_KEY_FALLBACKS is too weak"),
+    ({"DOMAIN": ".example.com"}, "DOMAIN has '.example.com', which is not one host name"),
+    ({"DOMAIN": "a.b,c.d"}, "DOMAIN has 'a.b,c.d', which is not a host name"),
+    ({"CACHE_URL": "redis://:hun[ter2@host"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "redis://:hun/ter2@host:6379/1"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "redis://:hun?ter2@host:6379/1"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "redis://:hun#ter2@host:6379/1"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "redis://:hunter2@host:port/1"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "redis://host:6379/one"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "redis://host:6379/0/1"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "redis://"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "redis://host?timeout=soon"}, "CACHE_URL has an argument timeout that is not a whole number"),
+    ({"CACHE_URL": "redis://host?timeouts=5"}, "has unknown arguments (did you mean timeout?); known are"),
+    ({"CACHE_URL": "redis://host?socket_timeout=-1"}, "an argument socket_timeout that is not a whole number"),
+    ({"CACHE_URL": "dbcache://"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "dbcache://a;b"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "filecache://relative/folder"}, "CACHE_URL is not a cache URL"),
+    ({"CACHE_URL": "locmemcache:///hunter2"}, "CACHE_URL is not a cache URL"),
+    (
+        {"CACHE_URL": "memcache://host"},
+        "CACHE_URL asks for pymemcache://, but the package `pymemcache` is",
+    ),
+    ({"EMAIL_URL": "smtp://"}, "EMAIL_URL is not an e-mail URL"),
+    ({"EMAIL_URL": "smtp+tls://me:hunter2@"}, "EMAIL_URL is not an e-mail URL"),
+    ({"EMAIL_URL": "smtp://a/hunter2@host"}, "EMAIL_URL is not an e-mail URL"),
+    ({"EMAIL_URL": "smtp://a:hunter2@host:port"}, "EMAIL_URL is not an e-mail URL"),
+    ({"EMAIL_URL": "smtp://a:hunter2@host?ssl=True"}, "EMAIL_URL is not an e-mail URL"),
+    ({"EMAIL_URL": "filemail://"}, "EMAIL_URL is not an e-mail URL"),
+    ({"DEFAULT_FROM_EMAIL": "nobody"}, "DEFAULT_FROM_EMAIL is not an e-mail address"),
+    ({"DEFAULT_FROM_EMAIL": "me@x.org, you@x.org"}, "DEFAULT_FROM_EMAIL is not an e-mail address"),
+    ({"DEFAULT_FROM_EMAIL": "me@x.org\nBcc: all@x.org"}, "DEFAULT_FROM_EMAIL is not an e-mail address"),
+    ({"STATIC_ROOT": "static"}, "STATIC_ROOT is not an absolute folder"),
+    ({"STATIC_ROOT": "/"}, "STATIC_ROOT is not an absolute folder"),
+    ({"SENTRY_DSN": "https://hunter2@host"}, "SENTRY_DSN is not a Sentry DSN"),
+    ({"SENTRY_DSN": "https://hunter2@host/name"}, "SENTRY_DSN is not a Sentry DSN"),
+    ({"SENTRY_DSN": "https://hunter2@host:port/1"}, "SENTRY_DSN is not a Sentry DSN"),
+    ({"SENTRY_DSN": "https://host/1"}, "SENTRY_DSN is not a Sentry DSN"),
+    ({"DEFAULT_STORAGE_REGION": "eu-west-1"}, "DEFAULT_STORAGE_REGION is set without DEFAULT_STORAGE_BUCKET"),
+]
+
+
+@pytest.mark.parametrize("variable", ABSENT)
+def test_absent_variable_means_the_safe_default(variable: str) -> None:
+    path, expected = ABSENT[variable]
+    assert at(settings_of({}), path) == expected
+
+
+@pytest.mark.parametrize(("environ", "path", "expected"), VALID)
 def test_variable_becomes_setting(environ: dict[str, str], path: str, expected: object) -> None:
     assert at(settings_of(environ), path) == expected
 
 
-@pytest.mark.parametrize(
-    ("environ", "message"),
-    [
-        ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is not a database URL"),
-        ({"DATABASE_URL": "postgres://app:hun/ter2@host/db"}, "DATABASE_URL is not a database URL"),
-        ({"DATABASE_URL": "postgres://app:hunter2@[host/db"}, "DATABASE_URL is not a database URL"),
-        ({"DATABASE_URL": "carrierpigeon://app:hunter2@host/db"}, "DATABASE_URL is not a database URL"),
-        ({"DATABASE_URL": "postgres://app:hunter2@host/"}, "DATABASE_URL names no database"),
-        ({"DEFAULT_STORAGE_DSN": "/data/media/"}, "DEFAULT_STORAGE_DSN must begin with s3:// or file:///"),
-        ({"DEFAULT_STORAGE_DSN": "s3://KEY:hun/ter2@bucket.s3.amazonaws.com/"}, "DEFAULT_STORAGE_DSN names no bucket"),
-        (
-            {"DEFAULT_STORAGE_DSN": "s3://KEY:hunter2#@bucket.s3.amazonaws.com/"},
-            "DEFAULT_STORAGE_DSN has a # or a blank",
-        ),
-        (
-            {"DEFAULT_STORAGE_BUCKET": "b-1", "DEFAULT_STORAGE_SECRET_ACCESS_KEY": "hunter2"},
-            "has a key without a secret",
-        ),
-        ({"SECRET_KEY": "hunter2"}, "SECRET_KEY is too weak"),
-        ({"SECRET_KEY": "django-insecure-" + SECRET_KEY}, "SECRET_KEY is too weak"),
-        ({"SECRET_KEY": "hunter2" * 3}, "SECRET_KEY is too weak"),
-        ({"DOMAIN": "http://x.org"}, "DOMAIN has 'http://x.org', which is not a host name"),
-        ({"DOMAIN": "localhost:8000"}, "DOMAIN has 'localhost:8000', which is not a host name"),
-        ({"DOMAIN": "*"}, "DOMAIN has '*', which is not a host name"),
-        ({"DOMAIN_ALIASES": "good.org, bad/one"}, "DOMAIN_ALIASES has 'bad/one', which is not a host name"),
-        ({"DOMAIN": "a.b", "DOMAIN_REDIRECTS": "a..b"}, "DOMAIN_REDIRECTS has 'a..b'"),
-        ({"DOMAIN_REDIRECTS": "old.org"}, "DOMAIN_REDIRECTS is set without DOMAIN"),
-        ({"SECURE_PROXY_SSL_HEADER": "HTTP_X_FORWARDED_PROTO,https"}, "is not the name of a header"),
-        ({"SECURE_HSTS_SECONDS": "a year"}, "SECURE_HSTS_SECONDS has 'a year', which is not a number of seconds"),
-        ({"SECURE_HSTS_SECONDS": "-1"}, "which is not a number of seconds"),
-        ({"CACHE_URL": "carrierpigeon://:hunter2@host"}, "CACHE_URL is not a cache URL"),
-        ({"EMAIL_URL": "carrierpigeon://a:hunter2@host"}, "EMAIL_URL is not an e-mail URL"),
-        ({"EMAIL_URL": "smtp://a:hun/ter2@host"}, "EMAIL_URL is not an e-mail URL"),
-        ({"PORT": "http"}, "PORT has 'http', which is not a port"),
-        ({"PORT": "65536"}, "PORT has '65536', which is not a port"),
-        ({"WEB_CONCURRENCY": "many"}, "WEB_CONCURRENCY has 'many', which is not a number of worker processes"),
-        ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY has '0'"),
-        ({"SENTRY_DSN": "hunter2"}, "SENTRY_DSN is not a Sentry DSN"),
-    ],
-)
+@pytest.mark.parametrize(("environ", "path", "expected"), SAFE_SIDE)
+def test_what_is_not_the_exact_word_is_on_the_safe_side(environ: dict[str, str], path: str, expected: object) -> None:
+    assert at(settings_of(environ), path) == expected
+
+
+@pytest.mark.parametrize(("environ", "message"), MALFORMED)
 def test_malformed_value_is_named_without_its_secret(environ: dict[str, str], message: str) -> None:
     with pytest.raises(InvalidEnvironmentError) as caught:
         read(environ)
     assert message in str(caught.value)
     assert len(caught.value.problems) == 1
-    assert "hunter2" not in str(caught.value)
-    assert "hun" not in str(caught.value), "nor a part of it"
+    assert "hun" not in everything_said(caught.value), "nor a part of it"
+
+
+def everything_said(error: BaseException) -> str:
+    """Message and arguments of an error and of all errors behind it, hidden ones included."""
+    behind = [each for each in (error.__cause__, error.__context__) if each]
+    own = traceback.format_exception_only(error)
+    return "".join([*own, repr(error.args), *(everything_said(each) for each in behind)])
+
+
+LOOSE = [
+    "{}://a:hunter2@[host/1",
+    "{}://a:hunter2@host:hunter2/1",
+    "{}://a:hun/ter2@host/1",
+    "{}://a:hun#ter2@host/1",
+    "{}://a:5?hunter2=hunter2@host/1",
+    "{}://a:hunter2@host:99999999/1?hunter2=hunter2&hunter&endpoint_url=http://[hunter2",
+    "hunter2",
+]
 
 
 @pytest.mark.parametrize(
-    ("environ", "port", "workers"), [({}, 8000, None), ({"PORT": "80", "WEB_CONCURRENCY": " 3 "}, 80, 3)]
+    "parse",
+    [storage_dsn.parse, values.database, values.cache, values.email, values.sentry, values.mail_address, values.folder],
 )
-def test_server_variables(environ: dict[str, str], port: int, workers: int | None) -> None:
-    environment = read(environ)
-    assert (environment.port, environment.workers) == (port, workers)
+def test_no_error_has_another_one_behind_it_that_repeats_the_secret(parse: Callable[[str], Any]) -> None:
+    """A library's ValueError does, and would stay in `__context__` behind `from None`, for error reporters to see."""
+    said = []
+    for scheme, text in product(["s3", "file", "postgres", "redis", "smtp+tls", "https", "hunter2"], LOOSE):
+        try:
+            parse(text.format(scheme))
+        except values.MalformedError as error:
+            said.append(everything_said(error))
+    assert said
+    assert not [line for line in said if "hun" in line]
+
+
+def test_an_error_that_nobody_thought_of_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(text: str) -> None:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr("environment.variables.cache", careless)
+    with pytest.raises(InvalidEnvironmentError, match=r"^CACHE_URL cannot be read\.$") as caught:
+        read({"CACHE_URL": "hunter2"})
+    assert "hunter2" not in everything_said(caught.value)
+
+
+def test_every_documented_variable_has_its_three_rows() -> None:
+    """The table of docs/bring-your-own.md: absent, valid, malformed."""
+    page = (APP.parent / "docs" / "bring-your-own.md").read_text()
+    table = re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE)
+    documented = {name for cell in table for name in re.findall(r"`([A-Z_]+)`", cell)}
+    assert documented == set(ABSENT)
+    assert {name for environ, *_ in VALID for name in environ} >= documented
+    third = {name for rows in (MALFORMED, SAFE_SIDE) for environ, *_ in rows for name in environ}
+    assert third | ANY_TEXT >= documented
+
+
+@given(st.dictionaries(st.sampled_from(sorted(ANY_TEXT)), st.text(max_size=60)))
+def test_free_text_is_taken_as_it_is(environ: dict[str, str]) -> None:
+    found = settings_of(environ)
+    assert all(found[name] == text.strip() for name, text in environ.items())
+
+
+# What a project had defined before
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("SILENCED_SYSTEM_CHECKS", ["mine.W001"], ["mine.W001", "security.W021"]),
+        ("X_FRAME_OPTIONS", "SAMEORIGIN", "SAMEORIGIN"),
+        ("SECURE_REFERRER_POLICY", "strict-origin", "strict-origin"),
+        ("EMAIL_TIMEOUT", 3, 3),
+        ("DEFAULT_EXCEPTION_REPORTER_FILTER", "mine.Filter", "mine.Filter"),
+        ("REQUEST_MAX_BYTES", 5, 5),
+        ("STATIC_URL", "/s/", "/s/"),
+        ("INSTALLED_APPS", ["environment", "mine"], ["environment", "mine"]),
+    ],
+)
+def test_a_projects_own_setting_is_kept(name: str, before: object, after: object) -> None:
+    assert environment_settings.settings(read(CLOUD), {name: before})[name] == after
+
+
+@pytest.mark.parametrize("name", ["CACHES", "DATABASES", "STORAGES"])
+def test_a_projects_other_aliases_are_kept(name: str) -> None:
+    mine = {"BACKEND": "mine"}
+    found = environment_settings.settings(read(CLOUD), {name: {"other": mine, "default": mine}})[name]
+    assert found["other"] == mine
+    assert found["default"] != mine, "where the default one is, the stack says"
+
+
+def test_how_a_project_uses_its_database_is_kept_and_where_it_was_is_not() -> None:
+    mine = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": "db.sqlite3",
+        "ATOMIC_REQUESTS": True,
+        "TEST": {"NAME": "t"},
+    }
+    found = environment_settings.settings(read(CLOUD), {"DATABASES": {"default": mine}})["DATABASES"]["default"]
+    assert (found["ATOMIC_REQUESTS"], found["TEST"]) == (True, {"NAME": "t"})
+    assert (found["NAME"], found["HOST"]) == ("app", "db.example.com")
+
+
+@pytest.mark.parametrize("environ", [CLOUD, LOCAL], ids=["cloud", "local"])
+def test_a_database_that_is_gone_without_a_word_is_given_up_on_after_seconds(environ: dict[str, str]) -> None:
+    """libpq's own default is to wait for ever, and with it a thread; tests/image/test_outages.py cuts the cable."""
+    options = settings_of(environ)["DATABASES"]["default"]["OPTIONS"]
+    silence = options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"]
+    assert options["keepalives"] == 1
+    assert silence == options["tcp_user_timeout"] / 1000 == 20
+    assert options["connect_timeout"] == 5
+    assert conninfo_to_dict(make_conninfo(**options)) == {name: str(value) for name, value in options.items()}
+
+
+@pytest.mark.parametrize("name", values.PATIENCE)
+def test_the_urls_own_query_wins_over_the_defaults(name: str) -> None:
+    options = settings_of({"DATABASE_URL": f"{POSTGRES}?{name}=7"})["DATABASES"]["default"]["OPTIONS"]
+    assert options == {**values.PATIENCE, name: 7}
 
 
 def test_large_uploads_find_a_place_in_a_read_only_container(monkeypatch: pytest.MonkeyPatch) -> None:

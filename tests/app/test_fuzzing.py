@@ -7,15 +7,13 @@ from urllib.parse import quote
 
 import pytest
 from django.test import Client
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.app.conftest import picture
+from tests.fuzz.given import fuzz
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("local")]
-
-# The fixtures are the same for every example on purpose: one database, one logged-in visitor.
-fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 
 NASTY = [
     "\0",

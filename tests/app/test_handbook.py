@@ -10,13 +10,10 @@ import re
 from typing import Any
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
-from django.core.files.base import ContentFile
 from environment import settings as environment_settings
-from environment.storages import RefusingStorage
 from environment.variables import read
 
-from tests.app.conftest import APP, CLOUD, LOCAL, manage
+from tests.app.conftest import APP, CLOUD, LOCAL
 
 TESTS = APP.parent / "tests"
 
@@ -25,71 +22,148 @@ def settings_of(environ: dict[str, str]) -> dict[str, Any]:
     return environment_settings.settings(read(environ), {})
 
 
-PROVED_ELSEWHERE = {
-    # the page, sentence by sentence
-    "the same image and exactly the same codebase in both environments": [
+CLOUD_COLUMN, LOCAL_COLUMN, BUILD_COLUMN = "in the cloud", "on the local stack", "while the image is built"
+
+# Row and column of the page (and of docs/handbook.md), and the tests that prove what it says there.
+PAGE = {
+    ("Application container", CLOUD_COLUMN): [
         "infra/test_platforms.py::test_both_platforms_build_the_same_image_from_the_very_same_context",
     ],
-    "cloud: the CMD starts the production application gateway server": [
+    ("Application container", LOCAL_COLUMN): [
+        "infra/test_platforms.py::test_both_platforms_build_the_same_image_from_the_very_same_context",
+    ],
+    ("Django server", CLOUD_COLUMN): [
         "image/test_contents.py::test_it_runs_as_nobody_in_particular_with_a_health_check_and_a_command_to_replace",
         "e2e/test_serving.py::test_gunicorn_runs_without_debug_and_not_as_root",
     ],
-    "local: a command line starts runserver instead": [
+    ("Django server", LOCAL_COLUMN): [
         "infra/test_local_program.py::test_runserver_over_the_mounted_source_is_what_the_local_stack_asks_for",
         "e2e/test_gallery.py::test_an_edited_template_shows_without_another_up",
-    ],
-    "local: without that line the gateway server is used": [
         "infra/test_local_program.py::test_without_web_command_and_mount_the_image_serves_as_in_the_cloud",
     ],
-    "local: a container running the same database": [
+    ("Database", CLOUD_COLUMN): [
+        "app/test_handbook.py::test_database_is_postgresql_in_both_environments",
+        "app/test_environment_matrix.py::test_variable_becomes_setting",
+    ],
+    ("Database", LOCAL_COLUMN): [
+        "app/test_handbook.py::test_database_is_postgresql_in_both_environments",
         "infra/test_cloud_program.py::test_the_database_is_the_same_major_version_as_the_local_one",
     ],
-    "cloud: a random secret key is always provided": [
+    ("Database", BUILD_COLUMN): [
+        "app/test_handbook.py::test_build_the_database_is_sqlite_in_memory",
+        "app/test_refusal.py::test_the_projects_own_tests_run_with_nothing_set",
+        "app/test_refusal.py::test_migrate_refuses_with_nothing_set",
+    ],
+    ("Debug mode", CLOUD_COLUMN): ["app/test_handbook.py::test_debug_mode_cloud_safely_falls_back_to_false"],
+    ("Debug mode", LOCAL_COLUMN): [
+        "app/test_handbook.py::test_debug_mode_local_the_environment_turns_it_on",
+        "infra/test_local_program.py::test_the_web_gets_the_contract_of_the_local_column",
+    ],
+    ("Debug mode", BUILD_COLUMN): ["app/test_handbook.py::test_debug_mode_cloud_safely_falls_back_to_false"],
+    ("Secret key", CLOUD_COLUMN): [
+        "app/test_handbook.py::test_secret_key_the_one_provided_is_used",
         "infra/test_platforms.py::test_the_same_variables_are_secret_on_both_platforms",
     ],
-    "cloud: static files by the gateway server and WhiteNoise": [
+    ("Secret key", LOCAL_COLUMN): [
+        "infra/test_platforms.py::test_the_same_variables_are_secret_on_both_platforms",
+        "app/test_handbook.py::test_secret_key_departure_there_is_no_hard_coded_one",
+    ],
+    ("Secret key", BUILD_COLUMN): [
+        "app/test_handbook.py::test_secret_key_departure_there_is_no_hard_coded_one",
+        "app/test_refusal.py::test_a_program_that_reads_the_settings_refuses_whatever_its_name",
+    ],
+    ("Allowed hosts", CLOUD_COLUMN): ["app/test_handbook.py::test_allowed_hosts_cloud_domain_and_aliases_are_used"],
+    ("Allowed hosts", LOCAL_COLUMN): ["app/test_handbook.py::test_allowed_hosts_local_come_from_domain_aliases"],
+    ("Allowed hosts", BUILD_COLUMN): ["app/test_environment_matrix.py::test_absent_variable_means_the_safe_default"],
+    ("Static files", CLOUD_COLUMN): [
+        "app/test_handbook.py::test_static_files_whitenoise_stands_behind_the_security_middleware",
         "image/test_serving.py::test_static_files_are_hashed_compressed_and_kept_for_ever",
     ],
-    "local: the gateway server with debug off and WhiteNoise can be tested": [
+    ("Static files", LOCAL_COLUMN): [
+        "e2e/test_gallery.py::test_the_admin_has_its_styles_and_lets_the_administrator_in",
         "e2e/test_serving.py::test_static_files_are_hashed_and_may_be_kept_for_ever",
     ],
-    "local: the file system is used for media, and runserver serves them": [
-        "e2e/test_media.py::test_in_a_folder_uploads_are_files_that_runserver_serves",
+    ("Static files", BUILD_COLUMN): [
+        "app/test_refusal.py::test_collectstatic_and_the_pages_that_need_it_work_with_nothing_set",
     ],
-    "local: with a cloud environment's storage DSN the local server uses that S3": [
+    ("Media files", CLOUD_COLUMN): [
+        "app/test_handbook.py::test_media_files_are_in_s3",
+        "infra/test_cloud_program.py::test_the_app_reads_the_dsns_that_the_cloud_hands_it",
+    ],
+    ("Media files", LOCAL_COLUMN): [
+        "app/test_handbook.py::test_media_files_are_in_s3",
+        "app/test_handbook.py::test_media_files_local_file_system_by_the_handbooks_own_line",
+        "e2e/test_media.py::test_in_a_folder_uploads_are_files_that_runserver_serves",
         "e2e/test_media.py::test_a_secret_storage_dsn_makes_the_local_server_use_that_bucket",
     ],
-    "migrations run as a release command": [
-        "e2e/test_release.py::test_a_new_migration_is_applied_once_by_the_next_up",
+    ("Media files", BUILD_COLUMN): [
+        "app/test_media_storage.py::test_without_a_storage_saving_is_refused_with_one_clear_line",
     ],
-    # divio.md 1.7
-    "1.7.1 static files collected in the image survive a mounted source": [
+    ("Database migrations", CLOUD_COLUMN): ["infra/test_platforms.py::test_the_web_waits_for_the_release"],
+    ("Database migrations", LOCAL_COLUMN): [
+        "e2e/test_release.py::test_a_new_migration_is_applied_once_by_the_next_up",
+        "e2e/test_release.py::test_a_migration_that_raises_leaves_the_old_version_and_is_tried_again",
+    ],
+}
+
+# What the reference promises and breaks, number by number (divio.md, 1.7).
+BROKEN_THERE = {
+    "1 static files collected in the image survive a mounted source": [
+        "e2e/test_serving.py::test_gunicorn_over_a_mounted_and_edited_source_serves_its_static_files",
         "e2e/test_gallery.py::test_the_admin_has_its_styles_and_lets_the_administrator_in",
     ],
-    "1.7.2 the same database: glibc, not alpine's collation": [
+    "1 static files that are missing are said before the first request": [
+        "app/test_refusal.py::test_missing_static_files_are_refused_before_the_first_request",
+    ],
+    "2 the same database: glibc, not alpine's collation": [
         "infra/test_settings.py::test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix",
     ],
-    "1.7.3 a server without its variables does not start": [
-        "image/test_start.py::test_with_no_environment_it_ends_within_seconds_with_the_list",
+    "3 no public key": ["app/test_handbook.py::test_secret_key_departure_there_is_no_hard_coded_one"],
+    "3 migrate without a database does not succeed on a throw-away one": [
+        "app/test_refusal.py::test_migrate_refuses_with_nothing_set",
+        "app/test_refusal.py::test_a_database_in_memory_spelled_out_is_none_for_servers_and_migrate",
+        "image/test_start.py::test_migrate_refuses_with_no_environment",
     ],
-    "1.7.4 gunicorn behind a proxy does not redirect for ever": [
+    "3 a server without its variables does not start": [
+        "image/test_start.py::test_with_no_environment_it_ends_within_seconds_with_the_list",
+        "app/test_refusal.py::test_runserver_ends_within_seconds_whatever_is_missing",
+    ],
+    "3 a missing storage is said in a clear line": [
+        "app/test_media_storage.py::test_without_a_storage_saving_is_refused_with_one_clear_line",
+    ],
+    "4 gunicorn behind a proxy does not redirect for ever": [
+        "app/test_handbook.py::test_divio_1_7_4_no_header_is_believed_unless_the_stack_names_it",
         "image/test_serving.py::test_the_proxys_word_for_https_is_taken_so_there_is_no_loop",
     ],
-    "1.7.5 a probe by address is answered with 200": [
+    "5 a probe by address is answered with 200": [
         "image/test_serving.py::test_health_answers_by_address_over_http_without_a_redirect",
     ],
-    "1.7.5 a login on a custom domain is not refused": ["app/test_health_and_hosts.py::test_login_with_csrf_works"],
-    "1.7.6 a 500 prints its traceback with debug off": [
+    "5 a login on a custom domain is not refused": ["app/test_health_and_hosts.py::test_login_with_csrf_works"],
+    "6 a 500 prints its traceback with debug off": [
+        "app/test_logs_and_errors.py::test_a_500_leaves_its_traceback_in_the_log",
         "image/test_serving.py::test_a_500_leaves_its_traceback_on_stderr",
     ],
 }
 
 
-@pytest.mark.parametrize("sentence", PROVED_ELSEWHERE)
-def test_proved_elsewhere(sentence: str) -> None:
-    for place in PROVED_ELSEWHERE[sentence]:
+@pytest.mark.parametrize("sentence", [*PAGE, *BROKEN_THERE], ids=str)
+def test_is_proved_by_tests_that_exist(sentence: Any) -> None:
+    for place in PAGE.get(sentence) or BROKEN_THERE[sentence]:
         path, _, name = place.partition("::")
         assert re.search(rf"^def {name}\(", (TESTS / path).read_text(), re.MULTILINE), place
+
+
+def test_every_cell_of_the_page_is_proved() -> None:
+    """docs/handbook.md has the page's rows; a dash is a cell about which it says nothing."""
+    lines = (APP.parent / "docs" / "handbook.md").read_text().splitlines()
+    head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    cells = {(row[0], column): cell for row in rows for column, cell in zip(head[1:], row[1:], strict=True)}
+    assert len(rows) == 9
+    assert {place for place, cell in cells.items() if cell != "\N{EN DASH}"} == set(PAGE)
+
+
+def test_every_number_of_what_breaks_there_is_proved_here() -> None:
+    assert {sentence.split()[0] for sentence in BROKEN_THERE} == set("123456")
 
 
 def test_twelve_factor_all_that_depends_on_the_place_comes_from_the_environment() -> None:
@@ -156,17 +230,6 @@ def test_media_files_local_file_system_by_the_handbooks_own_line() -> None:
     found = settings_of({**LOCAL, "DEFAULT_STORAGE_DSN": "file:///data/media/?url=%2Fmedia%2F"})
     assert found["STORAGES"]["default"]["BACKEND"] == "django.core.files.storage.FileSystemStorage"
     assert (found["MEDIA_ROOT"], found["MEDIA_URL"]) == ("/data/media/", "/media/")
-
-
-def test_divio_1_7_3_migrate_without_a_database_url_does_not_succeed_on_a_throw_away_sqlite() -> None:
-    result = manage("migrate", "--noinput")
-    assert result.returncode == 3
-    assert "DATABASE_URL is not set" in result.stderr
-
-
-def test_divio_1_7_3_a_missing_storage_is_said_in_a_clear_line() -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"^DEFAULT_STORAGE_DSN is not set"):
-        RefusingStorage().save("a", ContentFile(b""))
 
 
 def test_divio_1_7_4_no_header_is_believed_unless_the_stack_names_it() -> None:

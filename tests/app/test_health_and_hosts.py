@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connections
-from django.test import Client
+from django.test import Client, RequestFactory
+from environment import visitors
 
 from tests.app.conftest import CLOUD, LOCAL
 
@@ -136,3 +137,49 @@ def test_sessions_outlive_a_rotated_key(client: Client, member: Any, settings: A
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another" * 10
     assert b"Log out" in client.get("/").content
+
+
+@pytest.mark.parametrize(
+    ("header", "proxies", "forwarded", "expected"),
+    [
+        ("", None, "198.51.100.7", "10.0.0.1"),  # no proxy: the header is the visitor's own invention
+        ("X-Forwarded-Proto", None, "198.51.100.7", "198.51.100.7"),
+        ("X-Forwarded-Proto", None, "6.6.6.6, 198.51.100.7", "198.51.100.7"),
+        ("X-Forwarded-Proto", None, "6.6.6.6,2001:DB8::1", "2001:db8::1"),
+        ("X-Forwarded-Proto", None, "", "10.0.0.1"),
+        ("X-Forwarded-Proto", None, "198.51.100.7, nonsense", "10.0.0.1"),
+        ("X-Forwarded-Proto", None, "198.51.100.7, ", "10.0.0.1"),
+        ("CloudFront-Forwarded-Proto", None, "6.6.6.6, 198.51.100.7, 64.252.64.1", "198.51.100.7"),
+        ("CloudFront-Forwarded-Proto", None, "64.252.64.1", "10.0.0.1"),
+        ("X-Forwarded-Proto", 3, "6.6.6.6, 198.51.100.7, 172.16.0.1, 64.252.64.1", "198.51.100.7"),
+        ("X-Forwarded-Proto", 0, "198.51.100.7", "10.0.0.1"),
+    ],
+)
+def test_a_visitors_address_is_what_our_own_proxies_say(
+    handed: Callable[..., None],
+    settings: Any,
+    rf: RequestFactory,
+    header: str,
+    proxies: int | None,
+    forwarded: str,
+    expected: str,
+) -> None:
+    handed({**CLOUD, "SECURE_PROXY_SSL_HEADER": header})
+    settings.TRUSTED_PROXIES = proxies
+    request = rf.get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=forwarded)
+    assert visitors.address(request) == expected
+
+
+@pytest.mark.usefixtures("cloud", "db")
+def test_whoever_guesses_passwords_locks_nobody_else_out_behind_a_load_balancer(client: Client, member: Any) -> None:
+    """And an invented X-Forwarded-For in front of the load balancer's own entry does not help them."""
+
+    def log_in(password: str, forwarded: str) -> int:
+        form = {"username": member.username, "password": password}
+        more = {"HTTP_HOST": "www.example.com", "HTTP_X_FORWARDED_PROTO": "https", "REMOTE_ADDR": "10.0.0.1"}
+        return client.post("/login/", form, HTTP_X_FORWARDED_FOR=forwarded, **more).status_code
+
+    statuses = [log_in("wrong", f"203.0.113.{n}, 198.51.100.66") for n in range(12)]
+    assert statuses == [200] * 9 + [429] * 3
+    assert log_in("a-good-password", "198.51.100.66") == 429
+    assert log_in("a-good-password", "198.51.100.7") == 302

@@ -1,23 +1,44 @@
-"""Half-configured, the build's commands work and everything else refuses, with a line for each missing variable."""
+"""Half-configured, the build's commands and tests work and everything else refuses, with a line for each variable."""
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core import checks
 from environment import refusal
+from environment.variables import read
 
-from tests.app.conftest import CLOUD, LOCAL, manage, run
+from tests.app.conftest import CLOUD, LOCAL, SECRET_KEY, manage, run
 
 GUNICORN = ("gunicorn", "--config", "python:environment.gunicorn_config", "config.wsgi")
 COMPLETE = {**CLOUD, "DATABASE_URL": "sqlite:////dev/shm/never-made.sqlite3"}
+FOLDER = "file:///data/media/?url=%2Fmedia%2F"
+NOTHING = read({})
+IN_MEMORY = ["sqlite://:memory:", "sqlite://", "sqlite:///:memory:", "sqlite:///file::memory:?cache=shared"]
 
 
 def gunicorn(**environ: str) -> tuple[int, str]:
     """Exit status and output of a server that is expected to end by itself."""
     result = run(str(Path(sys.executable).with_name("gunicorn")), *GUNICORN[1:], **environ)
     return result.returncode, result.stdout + result.stderr
+
+
+def named(output: str) -> list[str]:
+    """The variables in a refusal's list."""
+    return [line.split()[1] for line in output.splitlines() if line.startswith("  - ")]
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if these were not tests: a program that has pytest in it may do without an environment."""
+    monkeypatch.delitem(sys.modules, "pytest")
+
+
+# With nothing set
 
 
 @pytest.mark.parametrize("command", [("check",), ("makemigrations", "--check", "--dry-run")])
@@ -33,13 +54,26 @@ def test_collectstatic_and_the_pages_that_need_it_work_with_nothing_set(tmp_path
     assert list(tmp_path.glob("gallery/style.*.css.gz")), "compressed, with the content's hash in the name"
 
 
+def test_the_projects_own_tests_run_with_nothing_set(tmp_path: Path) -> None:
+    (tmp_path / "test_a_project.py").write_text(
+        "from django.contrib.auth.models import User\n"
+        "from django.test import TestCase\n\n\n"
+        "class A(TestCase):\n"
+        "    def test_it(self):\n"
+        "        User.objects.create_user('ada')\n"
+        "        self.assertEqual(self.client.get('/healthz/ready').json()['migrations'], 'applied')\n"
+    )
+    result = manage("test", str(tmp_path))
+    assert (result.returncode, "Ran 1 test" in result.stderr) == (0, True), result.stderr
+
+
 def test_migrate_refuses_with_nothing_set() -> None:
     """divio.md 1.7, 3: there it succeeds on a throw-away SQLite, and the site starts empty."""
     result = manage("migrate", "--noinput")
     assert result.returncode == 3
     lines = result.stderr.strip().splitlines()
     assert lines[0] == "`migrate` needs a complete environment:"
-    assert [line.split()[1] for line in lines[1:]] == ["DATABASE_URL", "SECRET_KEY"]
+    assert named(result.stderr) == ["DATABASE_URL", "SECRET_KEY"]
     assert all("pulumi up" in line for line in lines[1:])
 
 
@@ -47,32 +81,95 @@ def test_migrate_refuses_with_nothing_set() -> None:
 @pytest.mark.parametrize("program", ["manage.py", "/opt/venv/bin/django-admin", "/lib/django/__main__.py"])
 def test_every_other_command_refuses_too(program: str, command: str) -> None:
     with pytest.raises(SystemExit):
-        refusal.refuse_command([program, command])
+        refusal.refuse_program([program, command], NOTHING)
 
 
 @pytest.mark.parametrize("command", sorted(refusal.BUILD_COMMANDS))
+@pytest.mark.usefixtures("outside")
 def test_build_commands_are_let_through(command: str) -> None:
-    refusal.refuse_command(["manage.py", command])
+    refusal.refuse_program(["manage.py", command], NOTHING)
 
 
-def test_runserver_refuses_with_nothing_set() -> None:
-    result = manage("runserver", "127.0.0.1:0")
-    assert result.returncode == 3
-    assert [line.split()[1] for line in result.stderr.strip().splitlines()[1:]] == [
-        "DATABASE_URL",
-        "SECRET_KEY",
-        "DOMAIN",
-    ]
+@pytest.mark.usefixtures("outside")
+def test_a_project_can_name_build_commands_of_its_own() -> None:
+    refusal.refuse_program(["manage.py", "compress"], NOTHING, ["compress"])
+    with pytest.raises(SystemExit):
+        refusal.refuse_program(["manage.py", "compress"], NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("program", "names"),
+    [
+        # workers, which answer no requests
+        ("/opt/venv/bin/celery", ["DATABASE_URL", "SECRET_KEY"]),
+        ("/opt/venv/lib/python3.13/site-packages/celery/__main__.py", ["DATABASE_URL", "SECRET_KEY"]),
+        ("rqworker", ["DATABASE_URL", "SECRET_KEY"]),
+        # anything else: it could be a server
+        ("/opt/venv/bin/uvicorn", ["DATABASE_URL", "SECRET_KEY", "DOMAIN"]),
+        ("/opt/venv/lib/python3.13/site-packages/daphne/__main__.py", ["DATABASE_URL", "SECRET_KEY", "DOMAIN"]),
+        ("nightly.py", ["DATABASE_URL", "SECRET_KEY", "DOMAIN"]),
+        ("-c", ["DATABASE_URL", "SECRET_KEY", "DOMAIN"]),
+        ("", ["DATABASE_URL", "SECRET_KEY", "DOMAIN"]),
+    ],
+)
+@pytest.mark.usefixtures("outside")
+def test_a_program_that_reads_the_settings_refuses_whatever_its_name(
+    program: str, names: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        refusal.refuse_program([program, "-A", "config", "worker"], NOTHING)
+    assert named(capsys.readouterr().err) == names
+
+
+@pytest.mark.usefixtures("outside")
+def test_a_server_inside_another_program_may_have_no_arguments_at_all() -> None:
+    with pytest.raises(SystemExit):
+        refusal.refuse_program([], NOTHING)
+
+
+def test_a_worker_by_python_m_refuses_to_run_with_a_random_key(tmp_path: Path) -> None:
+    """As `python -m celery worker` does: it reads the settings, and django.setup() comes late or never."""
+    (tmp_path / "celery").mkdir()
+    (tmp_path / "celery" / "__main__.py").write_text("from django.conf import settings; print(settings.SECRET_KEY)")
+    environ = {"DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": str(tmp_path)}
+    result = run(sys.executable, "-m", "celery", "worker", **environ, DATABASE_URL=COMPLETE["DATABASE_URL"])
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.startswith("celery needs a complete environment:\n  - SECRET_KEY is not set")
+
+
+TOOL = """
+import contextlib, django
+from django.conf import settings
+print(len(settings.SECRET_KEY))
+django.setup()
+from django.contrib.auth.models import User
+with contextlib.suppress(SystemExit):
+    User.objects.count()
+    print("a database")
+with contextlib.suppress(SystemExit):
+    import config.wsgi
+    print("a server")
+"""
+
+
+def test_a_tool_that_only_reads_code_says_so_and_still_gets_no_database_and_no_server() -> None:
+    result = run(sys.executable, "-c", TOOL, DJANGO_SETTINGS_MODULE="config.settings", DJANGO_BUILD="True")
+    assert result.stdout == "50\n", result.stderr
+    assert "A database is needed here:\n  - DATABASE_URL is not set" in result.stderr
+    assert "The server needs a complete environment:\n  - DATABASE_URL is not set" in result.stderr
+
+
+@pytest.mark.usefixtures("outside")
+def test_only_the_exact_word_makes_a_program_such_a_tool() -> None:
+    refusal.refuse_program(["mypy"], read({"DJANGO_BUILD": "True"}))
+    for word in ("true", "1", "yes", ""):
+        with pytest.raises(SystemExit):
+            refusal.refuse_program(["mypy"], read({"DJANGO_BUILD": word}))
 
 
 def test_gunicorn_refuses_in_its_master_with_nothing_set() -> None:
     status, output = gunicorn()
-    assert status == 3
-    assert [name for name in ("DATABASE_URL", "SECRET_KEY", "DOMAIN") if f"- {name} is not set" in output] == [
-        "DATABASE_URL",
-        "SECRET_KEY",
-        "DOMAIN",
-    ]
+    assert (status, named(output)) == (3, ["DATABASE_URL", "SECRET_KEY", "DOMAIN"])
     assert "Traceback" not in output
     assert "Booting worker" not in output
 
@@ -83,31 +180,67 @@ def test_gunicorn_without_our_configuration_refuses_too() -> None:
     assert "DATABASE_URL is not set" in result.stderr
 
 
-def test_any_other_program_is_kept_from_the_stand_in_database() -> None:
-    code = "import django; django.setup(); from django.contrib.auth.models import User; print(User.objects.count())"
-    result = run(sys.executable, "-c", code, DJANGO_SETTINGS_MODULE="config.settings")
-    assert result.returncode == 3
-    assert result.stderr.startswith("A database is needed here:\n  - DATABASE_URL is not set")
+# With a part of it set
 
 
-@pytest.mark.parametrize("program", ["/opt/venv/bin/celery", "rqworker"])
-def test_a_task_worker_refuses(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({}, ["DATABASE_URL", "SECRET_KEY", "DOMAIN"]),
+        (
+            {**COMPLETE, "DOMAIN": "", "DOMAIN_ALIASES": "", "DOMAIN_REDIRECTS": "", "DEFAULT_STORAGE_DSN": FOLDER},
+            ["DOMAIN", "DEFAULT_STORAGE_DSN", "There"],
+        ),
+        (COMPLETE, ["There"]),
+    ],
+    ids=["nothing set", "what only servers need", "static files"],
+)
+def test_runserver_ends_within_seconds_whatever_is_missing(
+    environ: dict[str, str], names: list[str], tmp_path: Path
+) -> None:
+    """Also what only a server misses: said in the reloader's thread, it would end the thread and leave the process."""
+    started = time.monotonic()
+    result = manage("runserver", "127.0.0.1:0", **environ, STATIC_ROOT=str(tmp_path))
+    assert (result.returncode, named(result.stderr)) == (3, names), result.stderr
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("command", "server"),
+    [("runserver", True), ("runserver_plus", True), ("runsslserver", True), ("testserver", True), ("migrate", False)],
+)
+def test_servers_among_the_commands_are_told_by_their_names(command: str, server: bool) -> None:
+    assert refusal.is_server(command) is server
+
+
+def test_a_refusal_in_another_thread_ends_the_process_too() -> None:
+    code = (
+        "import threading, time; from environment.refusal import leave\n"
+        "threading.Thread(target=leave, args=('No.', ['x'])).start(); time.sleep(20)"
+    )
+    result = run(sys.executable, "-c", code, timeout=10)
+    assert (result.returncode, result.stderr) == (1, "No.\n  - x\n")
+
+
+@pytest.mark.parametrize("url", IN_MEMORY)
+def test_a_database_in_memory_spelled_out_is_none_for_servers_and_migrate(url: str) -> None:
+    environment = read({**LOCAL, "DATABASE_URL": url})
+    (line,) = environment.missing
+    assert line.startswith("DATABASE_URL asks for a database in memory")
+    assert line in environment.missing_for_servers
     with pytest.raises(SystemExit):
-        refusal.refuse_command([program, "-A", "config", "worker"])
-    assert "SECRET_KEY is not set" in capsys.readouterr().err
+        refusal.refuse_program(["manage.py", "migrate"], environment)
+    refusal.refuse_program(["manage.py", "check"], environment)
 
 
-def test_a_project_can_name_build_commands_of_its_own(settings: object) -> None:
-    with pytest.raises(SystemExit):
-        refusal.refuse_command(["manage.py", "compress"])
-    settings.ENVIRONMENT_BUILD_COMMANDS = ("compress",)  # type: ignore[attr-defined]
-    refusal.refuse_command(["manage.py", "compress"])
+def test_a_database_in_memory_under_divios_name_is_named_by_it() -> None:
+    (line,) = read({"SECRET_KEY": SECRET_KEY, "DEFAULT_DATABASE_DSN": "sqlite://:memory:"}).missing
+    assert line.startswith("DEFAULT_DATABASE_DSN asks for a database in memory")
 
 
 def test_file_media_with_debug_off_are_refused_with_the_reason() -> None:
-    status, output = gunicorn(**{**COMPLETE, "DEFAULT_STORAGE_DSN": "file:///data/media/?url=%2Fmedia%2F"})
-    assert status == 3
-    assert "DEFAULT_STORAGE_DSN is a file: folder, which only runserver with DJANGO_DEBUG=True serves" in output
+    (line,) = read({**CLOUD, "DEFAULT_STORAGE_DSN": FOLDER}).missing_for_servers
+    assert line.startswith("DEFAULT_STORAGE_DSN is a file: folder, which only runserver with DJANGO_DEBUG=True serves")
 
 
 def test_missing_static_files_are_refused_before_the_first_request(tmp_path: Path) -> None:
@@ -115,15 +248,18 @@ def test_missing_static_files_are_refused_before_the_first_request(tmp_path: Pat
     status, output = gunicorn(**COMPLETE, STATIC_ROOT=str(tmp_path))
     assert status == 3
     assert f"{tmp_path} holds none; the image's build collects them" in output
+    assert "Booting worker" not in output
 
 
 def test_a_malformed_value_ends_every_command_with_its_name_and_no_traceback() -> None:
     result = manage("check", DATABASE_URL="postgres://app:hun/ter2@host/db", DOMAIN="http://x")
     assert result.returncode == 3
-    lines = result.stderr.strip().splitlines()
-    assert lines[0] == "The environment has values that cannot be used:"
-    assert [line.split()[1] for line in lines[1:]] == ["DATABASE_URL", "DOMAIN"]
+    assert result.stderr.startswith("The environment has values that cannot be used:\n")
+    assert named(result.stderr) == ["DATABASE_URL", "DOMAIN"]
     assert "hun" not in result.stderr
+
+
+# With all of it
 
 
 def test_deploy_check_is_clean_in_the_cloud_environment() -> None:
@@ -131,12 +267,19 @@ def test_deploy_check_is_clean_in_the_cloud_environment() -> None:
     assert (result.returncode, result.stdout) == (0, "System check identified no issues (1 silenced).\n"), result.stderr
 
 
-def test_deploy_check_lists_what_a_server_would_miss() -> None:
-    result = manage("check", "--deploy")
-    assert result.returncode == 1
-    assert result.stderr.count("(environment.E001)") == 3
+def test_deploy_check_lists_what_a_server_would_miss(settings: Any) -> None:
+    settings.ENVIRONMENT_MISSING_FOR_SERVERS = NOTHING.missing_for_servers
+    found = checks.run_checks(tags=["security"], include_deployment_checks=True)
+    assert [check.msg.split()[0] for check in found if check.id == "environment.E001"] == [
+        "DATABASE_URL",
+        "SECRET_KEY",
+        "DOMAIN",
+    ]
 
 
-def test_complete_environment_runs_every_command() -> None:
-    result = manage("shell", "-c", "from django.conf import settings; print(settings.STAGE)", **LOCAL)
-    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "local"), result.stderr
+@pytest.mark.parametrize("argv", [["manage.py", "migrate"], ["manage.py", "runserver"], ["celery"], ["gunicorn"]])
+@pytest.mark.parametrize("environ", [CLOUD, LOCAL], ids=["cloud", "local"])
+@pytest.mark.usefixtures("outside")
+def test_complete_environment_runs_everything(argv: list[str], environ: dict[str, str]) -> None:
+    refusal.refuse_program(argv, read(environ))
+    assert read(environ).missing_for_servers == []
