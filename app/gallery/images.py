@@ -8,6 +8,7 @@ for nothing. Vector formats are not among those accepted: an SVG is a program.
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 from pathlib import PurePath
 
@@ -17,6 +18,9 @@ from django.core.files.base import ContentFile, File
 from PIL import ExifTags, Image
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}  # Pillow's name: extension
+
+# A decoded picture may take 160 MB, so a process decodes one at a time, whatever the number of its threads.
+TURN = threading.Lock()
 
 
 def clean(upload: File) -> ContentFile:
@@ -28,9 +32,11 @@ def clean(upload: File) -> ContentFile:
     if upload.size > settings.PICTURE_MAX_BYTES:
         raise ValidationError(f"This file is larger than {settings.PICTURE_MAX_BYTES // 1024**2} MB.", code="too_large")
     try:
-        with warnings.catch_warnings():
+        with TURN, warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(upload, formats=list(FORMATS)) as image:
+                if image.format == "MPO":  # a JPEG with further pictures behind the first, as phones write them
+                    image.format, image.n_frames = "JPEG", 1  # type: ignore[attr-defined]
                 refuse_too_many_pixels(image)
                 content = encode(image)
                 extension = FORMATS[str(image.format)]

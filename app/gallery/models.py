@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils.text import slugify
+
+FOLDER = "pictures"  # in the media storage
 
 
 def stored_name(picture: Picture, filename: str) -> str:
@@ -16,7 +20,7 @@ def stored_name(picture: Picture, filename: str) -> str:
     `filename` is trusted for its extension alone, which `gallery.images` has set from the content.
     """
     extension = filename.rpartition(".")[2]
-    return f"pictures/{slugify(picture.title)[:60] or 'picture'}-{secrets.token_hex(4)}.{extension}"
+    return f"{FOLDER}/{slugify(picture.title)[:60] or 'picture'}-{secrets.token_hex(4)}.{extension}"
 
 
 class Picture(models.Model):
@@ -34,6 +38,17 @@ class Picture(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def save(self, *arguments: Any, **options: Any) -> None:
+        """Saves file and row. A row that cannot be written leaves no file behind."""
+        fresh = bool(self.image) and not self.image._committed
+        try:
+            super().save(*arguments, **options)
+        except Exception:
+            if fresh and self.image._committed:
+                with suppress(Exception):  # the first error is the one to report
+                    self.image.delete(save=False)
+            raise
 
     def get_absolute_url(self) -> str:
         return reverse("gallery:picture", args=[self.pk])

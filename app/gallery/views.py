@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
@@ -45,11 +44,7 @@ class Upload(LoginRequiredMixin, CreateView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         form.instance.owner = self.request.user
-        try:
-            response = super().form_valid(form)
-        except Exception:
-            forget(form.instance)
-            raise
+        response = super().form_valid(form)
         messages.success(self.request, f"“{self.object}” is in the gallery.")
         return JsonResponse({"url": self.object.get_absolute_url()}) if wants_json(self.request) else response
 
@@ -79,13 +74,6 @@ class Delete(LoginRequiredMixin, DeleteView):
         response = super().form_valid(form)
         messages.success(self.request, f"“{self.object}” is deleted.")
         return response
-
-
-def forget(picture: Picture) -> None:
-    """Removes the file of a picture whose row could not be written; if the storage is what fails, there is none."""
-    if picture.image and picture.image._committed:
-        with suppress(Exception):  # the first error is the one to report
-            picture.image.delete(save=False)
 
 
 def wants_json(request: HttpRequest) -> bool:

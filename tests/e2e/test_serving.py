@@ -1,6 +1,7 @@
 """Without `web-command` and with `debug` false, gunicorn of the image serves as it does in the cloud."""
 
 import re
+import socket
 
 import pytest
 
@@ -40,3 +41,40 @@ def test_a_missing_page_says_nothing_about_the_code(serving: Stack, development:
 def test_other_host_names_are_refused(serving: Stack) -> None:
     assert serving.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
     assert serving.get("/healthz/live", headers={"Host": "elsewhere.example"}).status_code == 200
+
+
+def test_gunicorn_over_a_mounted_and_edited_source_serves_its_static_files(development: Stack) -> None:
+    """divio.md 1.7, 1: there the mounted source hides what the image collected, and pages are a 500 with debug off."""
+    edit = "/* edited over the mount */"
+    try:
+        with (
+            development.edited("gallery/static/gallery/style.css", lambda text: text + edit),
+            development.configured(web_command=None, debug=False),
+        ):
+            development.up()
+            development.wait_until_ready()
+            web = development.container("web")
+            assert {mount["Destination"] for mount in web.attrs["Mounts"]} >= {"/app"}
+            assert any("gunicorn" in " ".join(row) for row in web.top()["Processes"])
+            assert not [entry for entry in web.attrs["Config"]["Env"] if entry.startswith("DJANGO_DEBUG")]
+            for path, name in (("/", "gallery/style"), ("/admin/login/", "admin/css/base")):
+                page = development.get(path)
+                assert page.status_code == 200
+                hashed = re.search(rf'href="(/static/{name}\.[0-9a-f]{{12}}\.css)"', page.text)
+                assert hashed
+                answer = development.get(hashed[1])
+                assert (answer.status_code, "immutable" in answer.headers["Cache-Control"]) == (200, True)
+                assert (edit in answer.text) is (path == "/")
+    finally:
+        development.up()
+        development.wait_until_ready()
+
+
+def test_too_large_a_body_is_413_and_a_clear_page(stack: Stack) -> None:
+    """Over a real socket: runserver makes a 500 of an answer that has headers of the connection."""
+    head = b"POST /upload/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+    for length in (20 * 1024**2, 10**12):
+        with socket.create_connection(("127.0.0.1", stack.ports["web-port"]), timeout=20) as connection:
+            connection.sendall(head % length + (bytes(length) if length < 10**9 else b""))
+            assert connection.recv(12) == b"HTTP/1.1 413"
+    assert stack.get().status_code == 200

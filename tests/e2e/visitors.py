@@ -56,9 +56,11 @@ def log_in(page: Page, stack: Stack) -> None:
 
 
 def screenshot(page: Page, name: str) -> None:
-    """Keeps what the browser shows, for people to look at."""
+    """Keeps what the browser shows, for people to look at; pictures further down the page are loaded first."""
     folder: Path = ROOT / "artifacts"
     folder.mkdir(exist_ok=True)
+    load = "image => { image.loading = 'eager'; return image.decode().catch(() => 0) }"
+    page.evaluate(f"Promise.all([...document.images].map({load}))")
     page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 

@@ -44,6 +44,8 @@ form.addEventListener("submit", (event) => {
       fail(Object.values(errors).flat().join(" "));
     } else if (request.status === 413) {
       fail("This file is too large.");
+    } else if (request.status === 408) {
+      fail("The upload stopped on its way. Please try again, if need be on a better line.");
     } else if (request.status === 403 || request.status < 300) {
       fail("You are not logged in any more. Log in, then try again.");
     } else {
