@@ -3,11 +3,11 @@ STACK ?= local
 SHELL := bash
 IN_VENV = { [ -f .venv/bin/activate ] || { echo 'There is no .venv yet. Fix: make setup'; exit 1; }; } && . .venv/bin/activate &&
 
-# The tests that bring up nothing run in two processes; those that do, share what they bring up, one after the other.
+# What needs neither Docker nor Pulumi's engine.
 UNIT = not docker and not engine and not browser
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local cloud manage logs repair clean test test-unit test-setup check format lock
+.PHONY: help setup local cloud manage logs repair clean test test-unit test-setup test-faults fuzz bench check format lock
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -40,11 +40,23 @@ test-setup:
 	@python3 tools/setup test --stack "$(STACK)"
 
 test: test-setup check ## Runs every test, after setting up what they need
-	@$(IN_VENV) pytest --numprocesses 2 -m "$(UNIT)" && pytest -m "not ($(UNIT))"
+	@echo 'The slow ones of tests/faults are left out here: make test-faults'
+	@$(IN_VENV) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m "not faults"
 
 test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine
 	@python3 tools/setup unit
-	@$(IN_VENV) pytest --numprocesses 2 -m "$(UNIT)"
+	@$(IN_VENV) pytest --numprocesses 4 -m "$(UNIT)"
+
+test-faults: test-setup ## Breaks what can break, one after the other; `make test` has the quick ones (half an hour)
+	@$(IN_VENV) pytest tests/faults
+
+fuzz: ## Fuzzes what parses outside input for longer than the tests do: make fuzz FUZZ_EXAMPLES=20000
+	@python3 tools/setup unit
+	@$(IN_VENV) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} pytest --numprocesses 2 tests/fuzz tests/app/test_fuzzing.py
+
+bench: test-setup ## Measures speed against docker-compose, with neighbours and under load (a quarter of an hour)
+	@python3 -m benchmarks.prepare
+	@$(IN_VENV) python -m benchmarks $(ARGS)
 
 check: ## Lints, checks formatting and types
 	@$(IN_VENV) ruff check . && ruff format --check . && mypy

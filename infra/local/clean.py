@@ -1,6 +1,7 @@
 """Removes the images that this project built, and the stand-ins for official ones. Containers and data stay.
 
-Run by `make clean`. An image that a container still uses stays, too, and is named.
+Run by `make clean`. An image that a container still uses stays, too, and is named. So does what others built on a
+stand-in: it has inherited the label, which holds another image's name.
 """
 
 from docker.errors import APIError
@@ -13,15 +14,16 @@ def main() -> None:
     """Prints what was removed and what stayed."""
     client = here.engine()
     own = client.images.list(filters={"reference": f"{here.project_name()}/*"})
-    stand_ins = client.images.list(filters={"label": f"{STAND_IN}=true"})
-    for image in {image.id: image for image in [*own, *stand_ins]}.values():
-        for name in image.tags or [image.id or ""]:
-            try:
-                client.images.remove(name)
-            except APIError as error:
-                print(f"kept    {name}: {error.explanation}")
-            else:
-                print(f"removed {name}")
+    stand_ins = client.images.list(filters={"label": STAND_IN})
+    names = {name for image in own for name in image.tags}
+    names |= {name for image in stand_ins for name in image.tags if image.labels[STAND_IN] == name}
+    for name in sorted(names):
+        try:
+            client.images.remove(name)
+        except APIError as error:
+            print(f"kept    {name}: {error.explanation}")
+        else:
+            print(f"removed {name}")
 
 
 if __name__ == "__main__":

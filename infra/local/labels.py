@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def state() -> str:
     """12 hex digits for where the state is: a stack of the same name of another user or backend isn't ours."""
-    backend = (
-        os.environ.get("PULUMI_BACKEND_URL") or yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["backend"]["url"]
-    )
+    backend = os.environ.get("PULUMI_BACKEND_URL") or _backend_of_the_project()
     user = str(os.getuid()) if backend.startswith("file:") else ""
     return hashlib.sha256(f"{backend} {user}".encode()).hexdigest()[:12]
+
+
+@cache
+def _backend_of_the_project() -> str:
+    return str(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["backend"]["url"])
 
 
 def labels(settings: "Settings") -> dict[str, str]:

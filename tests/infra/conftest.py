@@ -14,6 +14,7 @@ import pytest
 import yaml
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
+from pulumi.runtime.proto import source_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
 from tests.cloud.made_up import answer, identity
@@ -44,11 +45,12 @@ class Registered:
 
 @dataclass
 class Run:
-    """What one run of the program registered and exported."""
+    """What one run of the program registered and exported; `story` has the names of infra/__main__.py."""
 
     resources: dict[str, Registered] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     secret_outputs: set[str] = field(default_factory=set)
+    story: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Registered:
         return self.resources[name]
@@ -83,6 +85,7 @@ class _Mocks(Mocks):
             "docker:index/remoteImage:RemoteImage": {"imageId": f"sha256:{args.name}"},
             "docker:index/image:Image": {"repoDigest": f"sha256:{args.name}"},
             "command:local:Command": {"stdout": _printed(args.name), "stderr": ""},
+            "pulumi:index:Stash": {"output": args.inputs.get("input")},
         }
         return f"{args.name}-id", args.inputs | computed.get(args.typ, {})
 
@@ -154,6 +157,7 @@ def as_stack(pulumi_loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[], No
 
 
 Program = Callable[..., Run]
+_runs: dict[str, Run] = {}
 
 
 @pytest.fixture
@@ -178,7 +182,10 @@ def set_config() -> Callable[..., None]:
 def program(
     pulumi_loop: asyncio.AbstractEventLoop, set_config: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Program:
-    """Runs infra/__main__.py with settings over a platform's own, and gives what it registered and exported."""
+    """Runs infra/__main__.py with settings over a platform's own, and gives what it registered and exported.
+
+    A fresh program on a fresh loop for each set of arguments; tests that ask for the same one share it, to read.
+    """
 
     def run(
         settings: dict[str, Any] | None = None,
@@ -188,14 +195,20 @@ def program(
         platform: str = "local",
         preview: bool = False,
     ) -> Run:
+        asked = json.dumps([settings, secrets, stack, platform, preview], sort_keys=True)
+        if asked in _runs:
+            return _runs[asked]
         monkeypatch.setattr(f"infra.{platform}.parts.preflight", lambda settings: None)  # asks around; tested by itself
+        # Where in the program a resource was made is not asked for here, and takes a quarter of the time to find out.
+        monkeypatch.setattr("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace)
         result = Run()
         mocks = _Mocks(preview)
         pulumi.runtime.set_mocks(
             mocks, project="django-stack", stack=stack or platform, preview=preview, monitor=_Monitor(mocks, result)
         )
         set_config(settings, secrets=secrets, platform=platform)
-        pulumi_loop.run_until_complete(run_pulumi_func(lambda: runpy.run_path(str(ROOT / "infra" / "__main__.py"))))
+        main = str(ROOT / "infra" / "__main__.py")
+        pulumi_loop.run_until_complete(run_pulumi_func(lambda: result.story.update(runpy.run_path(main))))
         root = pulumi.runtime.settings.get_root_resource()
         assert root is not None
         for name, value in root.outputs.items():  # type: ignore[attr-defined]
@@ -203,6 +216,7 @@ def program(
             result.outputs[name] = pulumi_loop.run_until_complete(output.future())
             if pulumi_loop.run_until_complete(output.is_secret()):
                 result.secret_outputs.add(name)
+        _runs[asked] = result
         return result
 
     return run

@@ -4,14 +4,25 @@ import json
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
+from infra import parts
 from infra.content import content_hash
 from tests.infra.conftest import ROOT, Run
 
-PARTS = ["AppImage", "Network", "Address", "Database", "MediaStorage", "Release", "Web"]
+# The names of the story in infra/__main__.py, and the parts that they are.
+STORY = {
+    "image": "AppImage",
+    "network": "Network",
+    "address": "Address",
+    "database": "Database",
+    "media": "MediaStorage",
+    "release": "Release",
+    "web": "Web",
+}
+PARTS = list(STORY.values())
 # Both platforms with the same settings as far as they can be: how the local one serves like the cloud.
 SAME: dict[str, Any] = {"debug": False, "mount-source": False, "web-command": "", "architecture": "amd64"}
 ADDRESS = {"domain": "www.example.com", "domain-aliases": "example.com", "domain-redirects": "example.org"}
@@ -110,7 +121,6 @@ def _all_behind(run: Run, name: str) -> set[str]:
 @pytest.mark.parametrize(
     ("change", "runs_again"),
     [
-        ({}, False),
         ({"env": {"API_TOKEN": "another"}}, True),
         ({"release-commands": ["python manage.py migrate", "python manage.py check"]}, True),
         ({"domain": "example.net"}, True),
@@ -191,6 +201,46 @@ def test_every_resource_has_a_component_as_parent(program: Any, platform: str) -
             assert "django-stack:" in resource.request.parent, resource.name
 
 
+@PLATFORMS
+@pytest.mark.parametrize(("name", "part"), STORY.items())
+def test_a_component_exposes_what_the_story_reads(program: Any, platform: str, name: str, part: str) -> None:
+    """As declared in infra/parts.py, where mypy checks the types; here the values, as they run."""
+    protocol, component = getattr(parts, part), run_on(program, platform).story[name]
+    types = get_type_hints(protocol)
+    types |= {
+        key: get_type_hints(value.fget)["return"]
+        for key, value in vars(protocol).items()
+        if isinstance(value, property)
+    }
+    assert types or part == "Network"
+    for attribute, type_ in types.items():
+        assert isinstance(getattr(component, attribute), _runtime_types(type_)), attribute
+
+
+def _runtime_types(type_: Any) -> tuple[type, ...]:
+    """The classes of an annotation: of `Input[str]` for instance str, Awaitable and Output."""
+    if get_origin(type_) is Union:
+        return tuple(kind for one in get_args(type_) for kind in _runtime_types(one))
+    return (get_origin(type_) or type_,)
+
+
+@PLATFORMS
+def test_no_program_is_handed_what_it_printed_before(program: Any, platform: str) -> None:
+    """It would be in the environment, where Linux takes 128 KiB; a release's log may be longer."""
+    commands = run_on(program, platform).of_type("command:local:Command")
+    assert len(commands) >= 3
+    assert [command.inputs["addPreviousOutputInEnv"] for command in commands] == [False] * len(commands)
+
+
+@PLATFORMS
+def test_the_release_log_is_kept_until_the_release_runs_again(program: Any, platform: str) -> None:
+    run = run_on(program, platform)
+    kept = run["release-log"]
+    assert (kept.type, kept.inputs["input"]) == ("pulumi:index:Stash", "release printed")
+    assert kept.request.replacement_trigger.string_value == "release-id"
+    assert run.outputs["release_log"] == "release printed"
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_a_component_is_made_with_the_same_arguments_on_both_platforms(part: str) -> None:
     local, cloud = (getattr(import_module(f"infra.{platform}.parts"), part) for platform in ("local", "cloud"))
@@ -203,7 +253,7 @@ def test_both_platforms_have_the_same_parts() -> None:
 
 
 def test_the_cloud_is_a_mirror_image_file_by_file() -> None:
-    story = {"database", "image", "labels", "network", "parts", "preflight", "release", "storage", "web"}
+    story = {"address", "database", "image", "labels", "network", "parts", "preflight", "release", "storage", "web"}
     story |= {"run_release", "run_rollout"}
     for platform in ("local", "cloud"):
         assert story <= {path.stem for path in (ROOT / "infra" / platform).glob("*.py")}

@@ -62,9 +62,11 @@ def test_missing_ones_are_pulled(machine: FakeMachine) -> None:
 def test_where_no_registry_is_reached_stand_ins_are_built_on_one_base(debian: FakeMachine) -> None:
     images.ensure(debian)
     assert len(commands(debian, "debootstrap --variant=minbase")) == 1
-    assert f"LABEL {images.LABEL}" in commands(debian, "docker import")[0]
+    assert f"LABEL {images.LABEL}={images.BASE}" in commands(debian, "docker import")[0]
     built = [re.search(r"--tag (\S+)", command) for command in commands(debian, "docker build")]
     assert [match[1] for match in built if match] == list(images.IMAGES)
+    labelled = [re.search(rf"--label {images.LABEL}=(\S+)", command) for command in commands(debian, "docker build")]
+    assert [match[1] for match in labelled if match] == list(images.IMAGES)
     assert f"it cannot be pulled: {NO_SUCH_HOST[0]}" in debian.said
 
 

@@ -1,6 +1,7 @@
 """The three images of the local stack: there → pulled → built from Debian's packages (where no registry is reached).
 
-A built one stands in for the official image of the same name and carries the label `django-stack.stand-in=true`.
+A built one stands in for the official image of the same name and carries the label `django-stack.stand-in`, its value
+being that name: what is built on a stand-in has the label, too, but another name.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ IMAGES = (PYTHON, POSTGRES, S3)
 # Their recipes' folders in tools/images.
 RECIPES = {PYTHON: "python", POSTGRES: "postgres", S3: "versitygw"}
 BASE = "django-stack/debian:trixie"
-LABEL = "django-stack.stand-in=true"
+LABEL = "django-stack.stand-in"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 VERSITYGW = go.Tool(
     name="versitygw",
@@ -78,7 +79,8 @@ def build(machine: Machine, image: str, reason: str) -> None:
     if machine.ask(["docker", "image", "inspect", BASE]).returncode != 0:
         make_base(machine)
     folder = RECIPES[image]
-    command = ["docker", "build", "--network", "host", "--build-arg", f"BASE={BASE}", "--tag", image]
+    command = ["docker", "build", "--network", "host", "--build-arg", f"BASE={BASE}"]
+    command += ["--label", f"{LABEL}={image}", "--tag", image]
     for name in ("http_proxy", "https_proxy", "no_proxy"):
         command += ["--build-arg", name] if name in machine.environ else []
     with tempfile.TemporaryDirectory() as temporary:
@@ -117,7 +119,7 @@ def make_base(machine: Machine) -> None:
         shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
         content = ["--exclude=./dev/*", "--exclude=./proc/*", "--exclude=./sys/*", "."]
         machine.run("packing it", ["tar", "--create", "--file", str(archive), "--directory", str(root), *content])
-        changes = ["--change", f"LABEL {LABEL}", "--change", 'CMD ["bash"]']
+        changes = ["--change", f"LABEL {LABEL}={BASE}", "--change", 'CMD ["bash"]']
         machine.run("importing it", ["docker", "import", *changes, str(archive), BASE])
     except CommandError as error:
         raise SetupError(str(error), "Is a Debian mirror reached? DEBIAN_MIRROR names another one.") from error

@@ -3,7 +3,6 @@
 The `docker` package is imported when first needed: an update without a change never asks the engine for anything.
 """
 
-import http.client
 import os
 import re
 import socket
@@ -81,6 +80,8 @@ def _ping(host: str) -> None:
             if not connection.recv(16).startswith(b"HTTP/1"):
                 raise OSError("no answer")
     elif address.scheme in ("tcp", "http") and not os.environ.get("DOCKER_TLS_VERIFY"):
+        import http.client  # here, because most engines listen on a socket
+
         connection_ = http.client.HTTPConnection(address.hostname or "localhost", address.port or 2375, timeout=10)
         connection_.request("GET", "/_ping")
         connection_.getresponse().read()
