@@ -1,13 +1,12 @@
 """The story: settings, then what the app needs, then the release step, then the web. The same on every platform."""
 
-from importlib import import_module
-
 from infra.environment import AppEnvironment, SecretKey
 from infra.outputs import export_outputs
+from infra.parts import platform as platform_of
 from infra.settings import Settings
 
 settings = Settings.load()  # every setting checked, or one error that lists all that is wrong
-platform = import_module(f"infra.{settings.platform}.parts")
+platform = platform_of(settings.platform)
 platform.preflight(settings)  # the machine or account checked, before anything is made
 
 image = platform.AppImage("image", settings)

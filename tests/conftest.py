@@ -19,6 +19,7 @@ def folder(nodeid: str) -> str:
     return nodeid.partition("::")[0].rpartition("/")[0]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder | None:
     return ByFolder(config, log) if config.getvalue("dist") == "loadscope" else None
 

@@ -1,6 +1,6 @@
 """Alarms on what visitors notice first: errors, tasks that don't answer, and a database that runs out of something."""
 
-from typing import cast
+from typing import Literal, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -12,10 +12,14 @@ from infra.environment import AppEnvironment
 from infra.settings import Settings
 
 GIB = 2**30
+BALANCER, DATABASE = "AWS/ApplicationELB", "AWS/RDS"
 
 
 class Alarms(pulumi.ComponentResource):
-    """CloudWatch alarms that tell an SNS topic, and `alarm-email` when it's set. Five are within AWS's free tier."""
+    """CloudWatch alarms that tell an SNS topic, and `alarm-email` when it's set.
+
+    Seven; with two of the autoscaling's own they are within the ten of AWS's free tier.
+    """
 
     def __init__(
         self,
@@ -34,35 +38,51 @@ class Alarms(pulumi.ComponentResource):
             aws.sns.TopicSubscription(
                 f"{name}-email", topic=topic.arn, protocol="email", endpoint=settings.cloud.alarm_email, opts=own
             )
+        self._of_the_site(address)
+        self._of_the_database(cast("Database", environment.database))
+        self.register_outputs({})
+
+    def _of_the_site(self, address: Address) -> None:
         balancer = {"LoadBalancer": address.load_balancer}
         tasks = {**balancer, "TargetGroup": address.target_group}
-        database = {"DBInstanceIdentifier": cast("Database", environment.database).name}
-        cloud = settings.cloud
         self._alarm(
-            "errors",
-            "the site answers with errors",
-            "AWS/ApplicationELB",
-            "HTTPCode_Target_5XX_Count",
-            tasks,
+            "errors", "the site answers with errors", BALANCER, "HTTPCode_Target_5XX_Count", tasks, "Sum", ">", 5
+        )
+        self._alarm(
+            "errors-of-the-balancer",
+            "the load balancer answers with errors, because no task answers it",
+            BALANCER,
+            "HTTPCode_ELB_5XX_Count",
+            balancer,
             "Sum",
             ">",
             5,
         )
         self._alarm(
-            "unhealthy-tasks",
-            "a task doesn't answer",
-            "AWS/ApplicationELB",
-            "UnHealthyHostCount",
+            "unhealthy-tasks", "a task doesn't answer", BALANCER, "UnHealthyHostCount", tasks, "Maximum", ">", 0
+        )
+        # When no task is registered at all, there is no such metric either, nor one of unhealthy tasks.
+        self._alarm(
+            "no-task",
+            "no task is there to answer, the site is down",
+            BALANCER,
+            "HealthyHostCount",
             tasks,
             "Maximum",
-            ">",
-            0,
+            "<",
+            1,
+            spell=60,
+            missing="breaching",
         )
-        self._alarm("database-cpu", "the database is busy", "AWS/RDS", "CPUUtilization", database, "Average", ">", 80)
+
+    def _of_the_database(self, instance: Database) -> None:
+        cloud = self._settings.cloud
+        database = {"DBInstanceIdentifier": instance.name}
+        self._alarm("database-cpu", "the database is busy", DATABASE, "CPUUtilization", database, "Average", ">", 80)
         self._alarm(
             "database-storage",
             "the database's storage is almost full",
-            "AWS/RDS",
+            DATABASE,
             "FreeStorageSpace",
             database,
             "Minimum",
@@ -72,14 +92,13 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "database-connections",
             "the database is out of connections soon",
-            "AWS/RDS",
+            DATABASE,
             "DatabaseConnections",
             database,
             "Maximum",
             ">",
             cloud.connections * 8 // 10,
         )
-        self.register_outputs({})
 
     def _alarm(
         self,
@@ -89,10 +108,13 @@ class Alarms(pulumi.ComponentResource):
         metric: str,
         dimensions: dict[str, pulumi.Output[str]],
         statistic: str,
-        comparison: str,
+        comparison: Literal["<", ">"],
         threshold: float,
+        *,
+        spell: int = 300,
+        missing: Literal["breaching", "notBreaching"] = "notBreaching",
     ) -> None:
-        """An alarm when the statistic of each of the last three five-minute spells is beyond the threshold."""
+        """An alarm when the statistic of each of the last three spells (seconds) is beyond the threshold."""
         settings = self._settings
         aws.cloudwatch.MetricAlarm(
             f"alarm-{name}",
@@ -104,9 +126,9 @@ class Alarms(pulumi.ComponentResource):
             statistic=statistic,
             comparison_operator={">": "GreaterThanThreshold", "<": "LessThanThreshold"}[comparison],
             threshold=threshold,
-            period=300,
+            period=spell,
             evaluation_periods=3,
-            treat_missing_data="notBreaching",
+            treat_missing_data=missing,
             alarm_actions=[self._topic],
             ok_actions=[self._topic],
             tags=tags(settings),

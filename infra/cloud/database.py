@@ -10,6 +10,7 @@ from infra.cloud.network import DATABASE_PORT, Network
 from infra.dsn import DatabaseURL
 from infra.settings import Settings
 
+ENGINE = "postgres"
 USER = NAME = "app"
 
 
@@ -26,26 +27,38 @@ class Database(pulumi.ComponentResource):
         super().__init__("django-stack:cloud:Database", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=own)
-        # Two databases one after the other must not want one snapshot's name.
-        snapshot = random.RandomId(f"{name}-last-snapshot", byte_length=4, opts=own)
+        # Two databases one after the other must not want one snapshot's name: another one whenever what changes would
+        # have AWS make the database anew.
+        made_of: dict[str, pulumi.Input[str]] = {
+            "identifier": settings.prefix,
+            "engine": ENGINE,
+            "name": NAME,
+            "user": USER,
+            "network": network.id,
+        }
+        snapshot = random.RandomId(f"{name}-last-snapshot", byte_length=4, keepers=made_of, opts=own)
         subnets = aws.rds.SubnetGroup(
             f"{name}-subnets", name=settings.prefix, subnet_ids=network.private, tags=tags(settings), opts=own
         )
+        family = f"{ENGINE}{settings.postgres_version}"
         parameters = aws.rds.ParameterGroup(
             f"{name}-parameters",
-            name=f"{settings.prefix}-{settings.postgres_version}",
-            family=f"postgres{settings.postgres_version}",
+            # A major upgrade makes the new group before the database leaves the old one; each has a name of its own, so
+            # that an upgrade which AWS refuses can be taken back.
+            name_prefix=f"{settings.prefix}-{family}-",
+            family=family,
             parameters=[{"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"}],
             tags=tags(settings),
-            opts=own,
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         cloud = settings.cloud
         instance = aws.rds.Instance(
             name,
             identifier=settings.prefix,
-            engine="postgres",
+            engine=ENGINE,
             engine_version=str(settings.postgres_version),  # the major only: minor upgrades come by themselves
             auto_minor_version_upgrade=True,
+            allow_major_version_upgrade=cloud.database_upgrade,  # else AWS refuses another major: there's no way back
             engine_lifecycle_support="open-source-rds-extended-support-disabled",  # on, it's billed by the vCPU
             instance_class=cloud.database_class,
             allocated_storage=cloud.database_storage,

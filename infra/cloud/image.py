@@ -58,6 +58,7 @@ class AppImage(pulumi.ComponentResource):
         push = command.local.Command(
             f"{name}-push",
             create=program("infra.cloud.push_image"),
+            add_previous_output_in_env=False,
             stdin=pulumi.Output.json_dumps(
                 {
                     "image": image.repo_digest,  # with skip_push the id on this machine's engine

@@ -1,9 +1,10 @@
-"""The stack's own network over two zones, without NAT gateways, and the cluster in it."""
+"""The stack's own network over two zones or more, without NAT gateways, and the cluster in it."""
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.labels import tags
+from infra.cloud.settings import ZONES
 from infra.environment import PORT
 from infra.settings import Settings
 
@@ -13,6 +14,8 @@ DATABASE_PORT = 5432
 class Network(pulumi.ComponentResource):
     """A VPC: public subnets for the load balancer and the tasks, private ones for the database; and the ECS cluster.
 
+    A subnet's name and addresses come from its zone's letter, so that zones can be added, or taken away when the
+    database isn't in them (preflight), while the stack runs: the subnets of the others stay what they are.
     Tasks have public addresses to reach AWS's services without a NAT gateway, but admit the load balancer only.
     Exposes `id`, `account`, `public` and `private` (subnet ids), `load_balancer_group`, `app_group`, `database_group`
     (security group ids), `cluster` (name) and `cluster_arn`.
@@ -53,14 +56,8 @@ class Network(pulumi.ComponentResource):
             opts=own,
         )
         zones = _zones(settings, self)
-        self.public = [
-            self._subnet(f"{name}-public-{number}", f"10.0.{16 * number}.0/20", zone, routes)
-            for number, zone in enumerate(zones)
-        ]
-        self.private = [
-            self._subnet(f"{name}-private-{number}", f"10.0.{128 + 16 * number}.0/20", zone, private_routes)
-            for number, zone in enumerate(zones)
-        ]
+        self.public = [self._subnet(f"{name}-public", zone, 0, routes) for zone in zones]
+        self.private = [self._subnet(f"{name}-private", zone, 128, private_routes) for zone in zones]
         self.load_balancer_group = self._group(name, "load-balancer", "What may reach the load balancer")
         self.app_group = self._group(name, "app", "The tasks: only the load balancer may reach them")
         self.database_group = self._group(name, "database", "The database: only the tasks may reach it")
@@ -86,19 +83,17 @@ class Network(pulumi.ComponentResource):
         self.cluster_arn: pulumi.Output[str] = cluster.arn
         self.register_outputs({"id": self.id})
 
-    def _subnet(self, name: str, cidr: str, zone: pulumi.Input[str], routes: aws.ec2.RouteTable) -> pulumi.Output[str]:
+    def _subnet(self, kind: str, zone: str, first: int, routes: aws.ec2.RouteTable) -> pulumi.Output[str]:
+        """The subnet of one kind in one zone: 4096 addresses, those of the kind beginning at 10.0.`first`."""
+        name = f"{kind}-{zone[-1]}"
         subnet = aws.ec2.Subnet(
             name,
             vpc_id=self.id,
-            cidr_block=cidr,
+            cidr_block=f"10.0.{first + 16 * ZONES.index(zone[-1])}.0/20",
             availability_zone=zone,
             map_public_ip_on_launch=False,  # tasks ask for theirs
             tags=tags(self._settings, name.removeprefix("network-")),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                # A region that gets a new zone must not move what stands in the first two.
-                ignore_changes=[] if self._settings.cloud.zones else ["availabilityZone"],
-            ),
+            opts=self._own,
         )
         aws.ec2.RouteTableAssociation(f"{name}-routes", subnet_id=subnet.id, route_table_id=routes.id, opts=self._own)
         return subnet.id
@@ -138,13 +133,13 @@ class Network(pulumi.ComponentResource):
         )
 
 
-def _zones(settings: Settings, parent: pulumi.Resource) -> list[pulumi.Input[str]]:
-    """The zones that the settings name, or else the region's first two."""
+def _zones(settings: Settings, parent: pulumi.Resource) -> list[str]:
+    """The zones that the settings name, or else the region's first two, sorted; known already in a preview."""
     if settings.cloud.zones:
-        return list(settings.cloud.zones)
-    names = aws.get_availability_zones_output(
-        state="available",
-        filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
-        opts=pulumi.InvokeOutputOptions(parent=parent),
-    ).names.apply(sorted)
-    return [names[0], names[1]]
+        return sorted(set(settings.cloud.zones))
+    region = aws.get_availability_zones(
+        # In whatever state: a zone that is impaired for an hour must not move what stands in it.
+        filters=[{"name": "zone-type", "values": ["availability-zone"]}],
+        opts=pulumi.InvokeOptions(parent=parent),
+    )
+    return sorted(region.names)[:2]

@@ -23,7 +23,7 @@ PUBLIC_PASSPHRASE = "django-stack-local"  # noqa: S105  # everybody knows it: do
 
 def preflight(settings: Settings) -> None:
     """Asks this machine, the Docker engine and AWS once. Raises `pulumi.RunError` that lists what stands in the way."""
-    errors = [*_passphrase(settings), *_plugin(), *_credentials(settings)]
+    errors = [*_passphrase(settings), *_plugin(), *(_credentials(settings) or _database(settings))]
     try:
         errors += _base_image(connect(), settings)
     except pulumi.RunError as error:
@@ -103,6 +103,38 @@ def _credentials(settings: Settings) -> list[str]:
     return []
 
 
+def _database(settings: Settings) -> list[str]:
+    """What a database that runs can't do: move to other zones, go back to an older version, or upgrade unasked.
+
+    AWS would refuse each of them in the middle of the update.
+    """
+    cloud = settings.cloud
+    try:
+        rds = client("rds", {"region": cloud.region, "profile": cloud.profile})
+        (database,) = rds.describe_db_instances(DBInstanceIdentifier=settings.prefix)["DBInstances"]
+    except (BotoCoreError, ClientError):
+        return []  # there is none yet
+    fix = f"Fix: pulumi config set -s {settings.stack}"
+    errors = []
+    stands = {database.get("AvailabilityZone"), database.get("SecondaryAvailabilityZone")} - {None}
+    missing = sorted(stands - set(cloud.zones)) if cloud.zones else []
+    if missing:
+        errors.append(
+            f"zones is {','.join(cloud.zones)}, without {' and '.join(missing)}, where the database stands. It can't "
+            f"move. {fix} zones {','.join(sorted({*cloud.zones, *missing}))}"
+        )
+    version, wanted = int(database.get("EngineVersion", "0").partition(".")[0]), settings.postgres_version
+    what = f"postgres-version is {wanted}, and the database runs PostgreSQL {version}"
+    if 0 < version < wanted and not cloud.database_upgrade:
+        errors.append(
+            f"{what}. {fix} database-upgrade true to upgrade it, from which there is no way back (docs/cloud.md), or "
+            f"postgres-version {version}"
+        )
+    if version > wanted:
+        errors.append(f"{what}, from which there is no way back. {fix} postgres-version {version}")
+    return errors
+
+
 def _base_image(engine: docker.DockerClient, settings: Settings) -> list[str]:
     name = settings.python_image
     errors = image_errors(engine, "python-image", name)
@@ -112,7 +144,7 @@ def _base_image(engine: docker.DockerClient, settings: Settings) -> list[str]:
         labels = engine.images.get(name).labels or {}
     except ImageNotFound:
         return []  # comes from its registry
-    if labels.get(STAND_IN) != "true":
+    if not labels.get(STAND_IN):
         return []
     return [
         f"python-image is {name}, and this machine has a stand-in for it that `make setup` built, which gets no "

@@ -9,6 +9,7 @@ from infra.cloud.task import CONTAINER, STREAM_PREFIX, Task
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
 from infra.programs import program
+from infra.release_log import release_log
 from infra.settings import Settings
 
 
@@ -42,6 +43,7 @@ class Release(pulumi.ComponentResource):
                 name,
                 create=program("infra.cloud.run_release"),
                 update="exit 0",  # what isn't a trigger (the time-out, say) is no reason to run again
+                add_previous_output_in_env=False,  # a long log would be more than an environment takes
                 stdin=pulumi.Output.json_dumps(
                     {
                         "region": settings.cloud.region,
@@ -68,5 +70,5 @@ class Release(pulumi.ComponentResource):
                     additional_secret_outputs=["stdout", "stderr"],
                 ),
             )
-            self.log = release.stdout
+            self.log = release_log(release, self)
         self.register_outputs({"log": self.log})

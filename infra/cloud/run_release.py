@@ -24,6 +24,7 @@ from infra.programs import quoted, request
 
 TAIL = 20
 STOPPING = 60.0  # seconds that a task has to end once it was told so
+SPREADING = 60.0  # seconds that news of a task may take to reach all of ECS
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Why ECS or somebody else stopped a task that had started; anything else is the container's own end.
@@ -66,6 +67,7 @@ class ReleaseRun:
         self.ecs = client("ecs", asked)
         self.logs = client("logs", asked)
         self.running = ""
+        self.seen: dict[str, float] = {}
 
     def run(self) -> None:
         """Runs all commands in order; raises ReleaseError at the first that fails."""
@@ -102,38 +104,48 @@ class ReleaseRun:
     def start(self, command: str) -> str:
         """Starts the task; its ARN."""
         asked = self.asked
-        answer = self.ecs.run_task(
-            cluster=asked["cluster"],
-            taskDefinition=asked["task_definition"],
-            count=1,
-            launchType="FARGATE",
-            platformVersion="1.4.0",
-            networkConfiguration={
-                "awsvpcConfiguration": {
-                    "subnets": asked["subnets"],
-                    "securityGroups": asked["security_groups"],
-                    "assignPublicIp": "ENABLED",
-                }
-            },
-            startedBy=asked["started_by"],
-            propagateTags="TASK_DEFINITION",
-            overrides={"containerOverrides": [{"name": asked["container"], "command": shlex.split(command)}]},
-        )
+        try:
+            answer = self.ecs.run_task(
+                cluster=asked["cluster"],
+                taskDefinition=asked["task_definition"],
+                count=1,
+                launchType="FARGATE",
+                platformVersion="1.4.0",
+                networkConfiguration={
+                    "awsvpcConfiguration": {
+                        "subnets": asked["subnets"],
+                        "securityGroups": asked["security_groups"],
+                        "assignPublicIp": "ENABLED",
+                    }
+                },
+                startedBy=asked["started_by"],
+                propagateTags="TASK_DEFINITION",
+                overrides={"containerOverrides": [{"name": asked["container"], "command": shlex.split(command)}]},
+            )
+        except ClientError as error:
+            why = error.response["Error"].get("Message", "")
+            if not _no_room(why):
+                raise
+            raise ReleaseError(f"Release command `{command}` could not be started: {why}{_no_room(why)}") from None
         if not answer["tasks"]:
             why = "; ".join(failure.get("reason", "") for failure in answer["failures"]) or "ECS doesn't say why"
-            raise ReleaseError(f"Release command `{command}` could not be started: {_no_capacity(why)}")
+            raise ReleaseError(f"Release command `{command}` could not be started: {why}{_no_room(why)}")
         arn: str = answer["tasks"][0]["taskArn"]
         self.running = arn
         print(f"Task {arn.rpartition('/')[2]} for `{command}` starts; on Fargate that takes a minute.", flush=True)
         return arn
 
     def look(self, task: str) -> dict[str, Any]:
-        """The task as ECS sees it."""
+        """The task as ECS sees it; one that is new may not be known everywhere yet, and has no status then."""
         tasks = self.ecs.describe_tasks(cluster=self.asked["cluster"], tasks=[task])["tasks"]
-        if not tasks:
+        now = time.monotonic()
+        if tasks:
+            self.seen[task] = now
+            state: dict[str, Any] = tasks[0]
+            return state
+        if now - self.seen.setdefault(task, now) > SPREADING:
             raise ReleaseError(f"ECS doesn't know the task {task} any more.")
-        state: dict[str, Any] = tasks[0]
-        return state
+        return {"lastStatus": ""}
 
     def judge(self, task: Mapping[str, Any]) -> str:
         """How the stopped task failed, or nothing when its command ended with 0."""
@@ -150,7 +162,8 @@ class ReleaseRun:
                 if container.get("exitCode")
             ]
             reasons = list(dict.fromkeys(filter(None, (why, said, *others))))
-            return f"never started: {_no_capacity('; '.join(reasons) or stop)}"
+            why = "; ".join(reasons) or stop
+            return f"never started: {why}{_no_room(why)}"
         if code != 0:
             killed = " (killed: out of memory; set memory higher)" if "OutOfMemory" in f"{said}{why}" else ""
             return f"failed with exit status {code}{killed}"
@@ -161,9 +174,18 @@ class ReleaseRun:
         tasks = self.ecs.list_tasks(cluster=self.asked["cluster"], startedBy=self.asked["started_by"])["taskArns"]
         until = time.monotonic() + STOPPING
         for task in {*tasks, *filter(None, [self.running])}:
-            self.ecs.stop_task(cluster=self.asked["cluster"], task=task, reason=reason)
+            while not self.stop(task, reason) and time.monotonic() < until:
+                time.sleep(self.asked["pause"])
             while time.monotonic() < until and self.look(task)["lastStatus"] != "STOPPED":
                 time.sleep(self.asked["pause"])
+
+    def stop(self, task: str, reason: str) -> bool:
+        """Whether ECS takes the order to stop the task; it doesn't as long as it hasn't heard of a new one."""
+        try:
+            self.ecs.stop_task(cluster=self.asked["cluster"], task=task, reason=reason)
+        except self.ecs.exceptions.InvalidParameterException:
+            return False
+        return True
 
     def pass_on(self, log: Log, tail: deque[str]) -> None:
         for line in log.read():
@@ -174,11 +196,13 @@ class ReleaseRun:
         raise ReleaseError(f"Release command `{command}` {how}.{quoted(tail)}")
 
 
-def _no_capacity(why: str) -> str:
-    """What ECS says, and what to do when it says that there's no room."""
+def _no_room(why: str) -> str:
+    """What to do when ECS says that there's no room for the task; nothing when it says something else."""
     if "capacity" in why.lower():
-        return f"{why} Fargate has no room in these zones just now: run `pulumi up` again later, or set zones to others"
-    return why
+        return " Fargate has no room in these zones just now: run `pulumi up` again later, or add a zone to `zones`."
+    if "vcpu" in why.lower():
+        return " Your account's share of Fargate is used up: end other tasks, or have it raised in Service Quotas."
+    return ""
 
 
 def _end(number: int, frame: FrameType | None) -> None:

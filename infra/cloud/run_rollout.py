@@ -1,8 +1,8 @@
 """Waits until the wanted definition is rolled out and the site ready, or says what went wrong. Run by local.Command.
 
-Request: {region, profile, cluster: name, service: name, container: name, task_definition: ARN, domain: host name,
-connect_to: the host (and port) that answers for it, log_group: name, stream_prefix, timeout: seconds,
-secrets: [values], pause: seconds between two looks}
+Request: {region, profile, cluster: name, service: name, container: name, task_definition: ARN, tasks: number that must
+run at least, domain: host name, connect_to: the host (and port) that answers for it, log_group: name, stream_prefix,
+timeout: seconds, secrets: [values], pause: seconds between two looks}
 
 The provider's own wait takes a roll-back by the circuit breaker for a success: it sees a steady service, and doesn't
 look which version is steady (pulumi-aws #4487, terraform-provider-aws #20858).
@@ -62,10 +62,12 @@ class Rollout:
         print(f"{_short(self.asked['task_definition'])} serves https://{self.asked['domain']}", flush=True)
 
     def wait_until_steady(self) -> None:
-        """Returns when ECS calls the wanted definition's deployment complete."""
+        """Returns when ECS calls the wanted definition's deployment complete, and as many tasks run as shall."""
         wanted = self.asked["task_definition"]
         while True:
             service = self.look()
+            # Autoscaling takes a moment to ask for a raised `tasks-min`.
+            needed = max(service["desiredCount"], self.asked["tasks"])
             self.show_events(service)
             primary: dict[str, Any] = next((d for d in service["deployments"] if d["status"] == "PRIMARY"), {})
             running = primary.get("taskDefinition", "")
@@ -79,12 +81,12 @@ class Rollout:
                     f"The version {_short(wanted)} did not come up, and there is none before it that could serve."
                     f"{self.reasons(service)}\n{WAY_ON}"
                 )
-            if primary.get("rolloutState") == "COMPLETED" and service["runningCount"] >= service["desiredCount"]:
+            if primary.get("rolloutState") == "COMPLETED" and service["runningCount"] >= needed:
                 return
             if time.monotonic() > self.deadline:
                 raise RolloutError(
                     f"The new version {_short(wanted)} is not steady after rollout-timeout, "
-                    f"{self.asked['timeout']} seconds: {primary.get('runningCount', 0)} of {service['desiredCount']} "
+                    f"{self.asked['timeout']} seconds: {primary.get('runningCount', 0)} of {needed} "
                     f"tasks run.{self.reasons(service)}\n"
                     f"ECS goes on trying; the next `pulumi up` looks again."
                 )
@@ -120,14 +122,16 @@ class Rollout:
         return "".join(f"\n  ECS: {line}" for line in dict.fromkeys(said)) + "".join(self.stopped_tasks(wanted))
 
     def stopped_tasks(self, definition: str) -> Iterable[str]:
-        """A paragraph for each of the last tasks of the definition that stopped."""
+        """A paragraph for each of the last tasks of the definition that stopped, the very last one first."""
         arns = self.ecs.list_tasks(
             cluster=self.asked["cluster"], serviceName=self.asked["service"], desiredStatus="STOPPED"
         )["taskArns"]
         if not arns:
             return
-        tasks = self.ecs.describe_tasks(cluster=self.asked["cluster"], tasks=arns[:50])["tasks"]
-        for task in [task for task in tasks if task["taskDefinitionArn"] == definition][:STOPPED_TASKS]:
+        tasks = self.ecs.describe_tasks(cluster=self.asked["cluster"], tasks=arns)["tasks"]  # both know 100 at most
+        ours = [task for task in tasks if task["taskDefinitionArn"] == definition]
+        ours.sort(key=lambda task: task["stoppedAt"].timestamp() if "stoppedAt" in task else 0.0, reverse=True)
+        for task in ours[:STOPPED_TASKS]:
             ends = [
                 f"container {container['name']} "
                 + (f"ended with exit status {container['exitCode']}" if "exitCode" in container else "never started")

@@ -48,6 +48,9 @@ THREADS = 4  # of a web worker, as the app's gunicorn configuration has it
 _NAME = re.compile(r"^[a-z](?:-?[a-z0-9])*$")
 _NAME_LENGTH = 30
 
+# The letters of zones: as many as blocks of 4096 addresses fit twice into a network of 65536.
+ZONES = "abcdefgh"
+
 # What an error proposes in the place of one's own.
 _ZONE = "Z0123456789ABCDEFGHIJ"
 _CERTIFICATE = "arn:aws:acm:REGION:ACCOUNT:certificate/ID"
@@ -76,6 +79,7 @@ class CloudSettings:
     database_storage: int
     database_storage_max: int
     database_multi_az: bool
+    database_upgrade: bool
     database_backup_days: int
     log_days: int
     alarm_email: str
@@ -93,7 +97,7 @@ class CloudSettings:
             tasks_max=read.integer("tasks-max", 1, 100, "a number of tasks"),
             rollout_timeout=read.integer("rollout-timeout", 60, 7200, "seconds"),
             execute_command=read.boolean("execute-command"),
-            zones=read.words("zones", r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "names of zones", "us-east-1a,us-east-1b"),
+            zones=read.words("zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]", "names of zones", "us-east-1a,us-east-1b"),
             hosted_zone=read.text("hosted-zone", r"Z[A-Z0-9]{5,31}", "the id of a Route 53 zone", _ZONE),
             certificate=read.text(
                 "certificate",
@@ -105,6 +109,7 @@ class CloudSettings:
             database_storage=read.integer("database-storage", 20, 65536, "GiB"),
             database_storage_max=read.integer("database-storage-max", 0, 65536, "GiB, 0 for no growth"),
             database_multi_az=read.boolean("database-multi-az"),
+            database_upgrade=read.boolean("database-upgrade"),
             database_backup_days=read.integer("database-backup-days", 1, 35, "days"),
             log_days=read.one_of("log-days", LOG_DAYS, "days that CloudWatch can keep logs"),
             alarm_email=read.text("alarm-email", r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address", "me@example.com"),

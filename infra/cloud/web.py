@@ -3,6 +3,7 @@
 import pulumi
 import pulumi_aws as aws
 import pulumi_command as command
+from pulumi_aws.ecs import ServiceLoadBalancerArgsDict, ServiceNetworkConfigurationArgsDict
 
 from infra.cloud.address import Address
 from infra.cloud.alarms import Alarms
@@ -15,6 +16,7 @@ from infra.environment import PORT, AppEnvironment
 from infra.programs import program
 from infra.settings import Settings
 
+FARGATE = "1.4.0"  # the platform's version
 GRACE = 120  # seconds that a new task has before the load balancer's opinion counts
 CPU_TARGET = 60  # per cent
 
@@ -42,6 +44,14 @@ class Web(pulumi.ComponentResource):
         own = pulumi.ResourceOptions(parent=self)
         cloud = settings.cloud
         task = after.task
+        network_configuration: ServiceNetworkConfigurationArgsDict = {
+            "subnets": network.public,
+            "security_groups": [network.app_group],
+            "assign_public_ip": True,  # the way to AWS's services without a NAT gateway
+        }
+        load_balancers: list[ServiceLoadBalancerArgsDict] = [
+            {"target_group_arn": address.target_group_arn, "container_name": CONTAINER, "container_port": PORT}
+        ]
         service = aws.ecs.Service(
             name,
             name=f"{settings.prefix}-web",
@@ -49,19 +59,9 @@ class Web(pulumi.ComponentResource):
             task_definition=task.definition,
             desired_count=cloud.tasks_min,
             launch_type="FARGATE",
-            platform_version="1.4.0",
-            network_configuration={
-                "subnets": network.public,
-                "security_groups": [network.app_group],
-                "assign_public_ip": True,  # the way to AWS's services without a NAT gateway
-            },
-            load_balancers=[
-                {
-                    "target_group_arn": address.target_group_arn,
-                    "container_name": CONTAINER,
-                    "container_port": PORT,
-                }
-            ],
+            platform_version=FARGATE,
+            network_configuration=network_configuration,
+            load_balancers=load_balancers,
             health_check_grace_period_seconds=GRACE,
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
@@ -78,30 +78,6 @@ class Web(pulumi.ComponentResource):
                 ignore_changes=["desiredCount"],  # autoscaling's
             ),
         )
-        command.local.Command(
-            f"{name}-rollout",
-            create=program("infra.cloud.run_rollout"),
-            update="exit 0",
-            stdin=pulumi.Output.json_dumps(
-                {
-                    "region": cloud.region,
-                    "profile": cloud.profile,
-                    "cluster": network.cluster,
-                    "service": service.name,
-                    "container": CONTAINER,
-                    "task_definition": task.definition,
-                    "domain": address.domain,
-                    "connect_to": address.connect_to,
-                    "log_group": task.log_group,
-                    "stream_prefix": STREAM_PREFIX,
-                    "timeout": cloud.rollout_timeout,
-                    "pause": 5,
-                    "secrets": [environment.secret[name] for name in sorted(environment.secret)],
-                }
-            ),
-            triggers=[service.id, task.definition],
-            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["stdout", "stderr"]),
-        )
         target = aws.appautoscaling.Target(
             f"{name}-scaling",
             service_namespace="ecs",
@@ -111,6 +87,50 @@ class Web(pulumi.ComponentResource):
             max_capacity=cloud.tasks_max,
             tags=tags(settings),
             opts=own,
+        )
+        command.local.Command(
+            f"{name}-rollout",
+            create=program("infra.cloud.run_rollout"),
+            update="exit 0",  # what isn't a trigger moves no task
+            add_previous_output_in_env=False,
+            stdin=pulumi.Output.json_dumps(
+                {
+                    "region": cloud.region,
+                    "profile": cloud.profile,
+                    "cluster": network.cluster,
+                    "service": service.name,
+                    "container": CONTAINER,
+                    "task_definition": task.definition,
+                    "tasks": cloud.tasks_min,
+                    "domain": address.domain,
+                    "connect_to": address.connect_to,
+                    "log_group": task.log_group,
+                    "stream_prefix": STREAM_PREFIX,
+                    "timeout": cloud.rollout_timeout,
+                    "pause": 5,
+                    "secrets": [environment.secret[name] for name in sorted(environment.secret)],
+                }
+            ),
+            triggers=[
+                service.id,
+                task.definition,
+                # What else has ECS start tasks, and where the site is asked.
+                pulumi.Output.json_dumps(
+                    {
+                        "network": network_configuration,
+                        "load balancers": load_balancers,
+                        "platform": FARGATE,
+                        "tasks": cloud.tasks_min,
+                        "site": [address.domain, address.connect_to],
+                    },
+                    sort_keys=True,
+                ),
+            ],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[target],  # which raises the number of tasks
+                additional_secret_outputs=["stdout", "stderr"],
+            ),
         )
         aws.appautoscaling.Policy(
             f"{name}-scaling-by-cpu",

@@ -78,6 +78,7 @@ class Database(pulumi.ComponentResource):
         takes_password = command.local.Command(
             f"{name}-takes-password",
             create=program("infra.local.set_password"),
+            add_previous_output_in_env=False,
             stdin=pulumi.Output.json_dumps(
                 {"container": container.id, "user": USER, "database": NAME, "password": password.result}
             ),

@@ -1,4 +1,4 @@
-"""The stack's own Docker network, and where the site answers on this machine."""
+"""The stack's own Docker network."""
 
 import pulumi
 import pulumi_docker as docker
@@ -17,20 +17,3 @@ class Network(pulumi.ComponentResource):
         )
         self.name: pulumi.Output[str] = network.name
         self.register_outputs({"name": self.name})
-
-
-class Address(pulumi.ComponentResource):
-    """The published port, plain http. `domain` is localhost unless set; the loopback's names are always aliases."""
-
-    https = False
-    proxy_ssl_header = ""
-
-    def __init__(
-        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        del network  # the cloud's load balancer stands in its network; a published port in none
-        super().__init__("django-stack:local:Address", name, None, opts)
-        self.domain = settings.domain or "localhost"
-        self.domain_aliases = tuple(dict.fromkeys((*settings.domain_aliases, "localhost", "127.0.0.1")))
-        self.url = f"http://{self.domain}:{settings.web_port}"
-        self.register_outputs({"domain": self.domain, "url": self.url})

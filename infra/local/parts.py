@@ -1,8 +1,9 @@
 """The parts of the local platform, under the names that the story in infra/__main__.py uses."""
 
+from infra.local.address import Address
 from infra.local.database import Database
 from infra.local.image import AppImage
-from infra.local.network import Address, Network
+from infra.local.network import Network
 from infra.local.preflight import preflight
 from infra.local.release import Release
 from infra.local.storage import MediaStorage

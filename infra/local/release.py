@@ -10,6 +10,7 @@ from infra.local.labels import labels
 from infra.local.network import Network
 from infra.local.storage import media_volumes
 from infra.programs import program
+from infra.release_log import release_log
 from infra.settings import Settings
 
 
@@ -41,6 +42,7 @@ class Release(pulumi.ComponentResource):
                 name,
                 create=program("infra.local.run_release"),
                 update="exit 0",  # what isn't a trigger (the time-out, say) is no reason to run again
+                add_previous_output_in_env=False,  # a long log would be more than an environment takes
                 stdin=pulumi.Output.json_dumps(
                     {
                         **asked,
@@ -61,5 +63,5 @@ class Release(pulumi.ComponentResource):
                     additional_secret_outputs=["stdout", "stderr"],
                 ),
             )
-            self.log = release.stdout
+            self.log = release_log(release, self)
         self.register_outputs({"log": self.log})

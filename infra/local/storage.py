@@ -72,6 +72,7 @@ class MediaStorage(pulumi.ComponentResource):
         bucket = command.local.Command(
             f"{name}-bucket",
             create=program("infra.local.make_bucket"),
+            add_previous_output_in_env=False,
             stdin=pulumi.Output.json_dumps(
                 {
                     "container": container.id,  # a new server is asked for its bucket again
@@ -116,6 +117,7 @@ class MediaStorage(pulumi.ComponentResource):
         writable = command.local.Command(
             f"{name}-writable",
             create=program("infra.local.make_writable"),
+            add_previous_output_in_env=False,
             # Files that one user wrote are for the other, too, when mount-source changes who the web is.
             stdin=pulumi.Output.json_dumps(
                 {"volume": volume.name, "image": image.image_id, "mounted": settings.mount_source}

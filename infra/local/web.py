@@ -8,9 +8,10 @@ import pulumi_docker as docker
 from pulumi_docker import ContainerVolumeArgsDict
 
 from infra.environment import PORT, AppEnvironment
+from infra.local.address import Address
 from infra.local.image import AppImage
 from infra.local.labels import label_args
-from infra.local.network import Address, Network
+from infra.local.network import Network
 from infra.local.storage import media_volumes
 from infra.programs import program
 from infra.settings import Settings
@@ -76,6 +77,7 @@ class Web(pulumi.ComponentResource):
         command.local.Command(
             f"{name}-rollout",
             create=program("infra.local.run_rollout"),
+            add_previous_output_in_env=False,
             stdin=pulumi.Output.json_dumps(
                 {
                     "container": container.id,

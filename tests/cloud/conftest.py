@@ -100,14 +100,14 @@ class Site:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and its own certificate, for localhost and www.example.com, in one file."""
+    """A key and its own certificate, for localhost, www.example.com and CloudFront, in one file."""
     folder = tmp_path_factory.mktemp("tls")
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
     subprocess.run(
         [
             *command.split(),
             "-addext",
-            "subjectAltName=DNS:localhost,DNS:www.example.com",
+            "subjectAltName=DNS:localhost,DNS:www.example.com,DNS:*.cloudfront.net",
             "-keyout",
             "key.pem",
             "-out",
@@ -149,7 +149,7 @@ def tls_site(certificate: Path) -> Iterator[Site]:
     context.load_cert_chain(certificate)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     running = Site(server.server_port, certificate)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield running
     server.shutdown()
     server.server_close()

@@ -1,4 +1,4 @@
-"""A server that answers ECS, CloudWatch Logs, ECR and STS as a test scripts it, and keeps what it was asked.
+"""A server that answers ECS, CloudWatch Logs, ECR, RDS and STS as a test scripts it, and keeps what it was asked.
 
 moto doesn't do here: its tasks always end with exit code 0, and it knows neither stopCode nor circuit breaker.
 """
@@ -7,12 +7,19 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+import pytest
+from botocore.loaders import JSONFileLoader
+from botocore.retries.standard import ExponentialBackoff
 
 Answer = dict[str, Any]
 Reply = Callable[[dict[str, Any]], Answer]
-SERVICES = ("ECS", "CLOUDWATCH_LOGS", "ECR", "STS")
+SERVICES = ("ECS", "CLOUDWATCH_LOGS", "ECR", "RDS", "STS")
 
 
 class RefusalError(Exception):
@@ -61,9 +68,15 @@ class FakeAWS:
         }
 
 
+_read = cache(JSONFileLoader()._load_file)
+
+
 @contextmanager
 def fake_aws() -> Iterator[FakeAWS]:
-    """The server, listening on a free port of the loopback."""
+    """The server, listening on a free port of the loopback.
+
+    Clients in this process are quick: AWS's models are read once for all, a throttled call is tried again in no time.
+    """
     fake = FakeAWS()
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,9 +84,11 @@ def fake_aws() -> Iterator[FakeAWS]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             target = self.headers.get("X-Amz-Target")
             try:
-                if target is None:  # STS speaks the older query protocol
-                    fake.answer("GetCallerIdentity", {})
-                    status, kind, text = 200, "text/xml", _IDENTITY
+                if target is None:  # RDS and STS speak the older query protocol
+                    asked = dict(parse_qsl(body.decode()))
+                    action = asked["Action"]
+                    answer = {f"{action}Response": {f"{action}Result": fake.answer(action, asked)}}
+                    status, kind, text = 200, "text/xml", _xml(answer)
                 else:
                     answer = fake.answer(target.rpartition(".")[2], json.loads(body))
                     status, kind, text = 200, "application/x-amz-json-1.1", json.dumps(answer)
@@ -96,17 +111,25 @@ def fake_aws() -> Iterator[FakeAWS]:
             """Says nothing: a test prints what it needs."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     fake.url = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield fake
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(JSONFileLoader, "_load_file", lambda self, *arguments: _read(*arguments))
+            patch.setattr(ExponentialBackoff, "delay_amount", lambda self, context: 0.01)
+            yield fake
     finally:
         server.shutdown()
         server.server_close()
 
 
-_IDENTITY = (
-    '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
-    "<Arn>arn:aws:iam::123456789012:user/test</Arn><UserId>AIDA</UserId><Account>123456789012</Account>"
-    "</GetCallerIdentityResult></GetCallerIdentityResponse>"
-)
+def _xml(value: Any) -> str:
+    """The value as the query protocol has it: an entry of the list `Things` is a `Thing`."""
+    if not isinstance(value, dict):
+        return escape(str(value))
+    return "".join(
+        f"<{key}>{''.join(_xml({key.removesuffix('s'): item}) for item in entry)}</{key}>"
+        if isinstance(entry, list)
+        else f"<{key}>{_xml(entry)}</{key}>"
+        for key, entry in value.items()
+    )

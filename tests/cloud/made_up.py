@@ -4,6 +4,7 @@ from typing import Any
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+CLOUDFRONT = "d111111abcdef8.cloudfront.net"
 
 
 def identity(token: str, name: str, inputs: dict[str, Any], end: str = "") -> str:
@@ -35,6 +36,8 @@ def computed(token: str, name: str, inputs: dict[str, Any], end: str = "") -> di
             outputs["arn"] = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{inputs['namePrefix']}1a2b3c{end}"
         case "SecretVersion":
             outputs["versionId"] = f"version-of-{name}{end}"
+        case "ParameterGroup":
+            outputs["name"] = f"{inputs['namePrefix']}1a2b3c{end}"
         case "TaskDefinition":
             outputs["arn"] = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{inputs['family']}:1{end}"
         case "Service":
@@ -64,7 +67,7 @@ def computed(token: str, name: str, inputs: dict[str, Any], end: str = "") -> di
             outputs["certificateArn"] = inputs["certificateArn"]
         case "Distribution":
             outputs["arn"] = f"arn:aws:cloudfront::{ACCOUNT}:distribution/E{name.upper()}"
-            outputs["domainName"] = "d111111abcdef8.cloudfront.net"
+            outputs["domainName"] = CLOUDFRONT
         case "Bucket":
             bucket = f"{inputs['bucketPrefix']}20260101000000"
             outputs |= {
@@ -93,5 +96,5 @@ def answer(token: str) -> dict[str, Any]:
 # The names of all outputs besides the inputs, which a first preview doesn't know yet.
 OUTPUTS = (
     "address arn arnSuffix bucket bucketRegionalDomainName certificateArn dnsName domainName domainValidationOptions",
-    "fqdn ownerId repositoryUrl resourceId versionId zoneId",
+    "fqdn name ownerId repositoryUrl resourceId versionId zoneId",
 )

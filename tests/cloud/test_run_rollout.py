@@ -21,13 +21,14 @@ def asked(site: Site, **changes: Any) -> dict[str, Any]:
         "service": "app-web",
         "container": "web",
         "task_definition": NEW,
+        "tasks": 1,
         "domain": "localhost",
         "connect_to": site.address,
         "log_group": "/app",
         "stream_prefix": "app",
         "timeout": 20,
         "secrets": ["TOPSECRET"],
-        "pause": 0.05,
+        "pause": 0.01,
     } | changes
 
 
@@ -109,6 +110,30 @@ def test_rolled_back_fails_with_reason_log_and_the_way_on(ecs: FakeAWS, run: Run
     assert "`pulumi up --refresh`" in error
     assert error.count("Task ") == 1, "a task of the old version was shown"
     assert not site.asked
+
+
+def test_the_last_tasks_that_stopped_are_shown_in_whatever_order_ecs_names_them(
+    ecs: FakeAWS, run: Run, site: Site
+) -> None:
+    def died(name: str, **when: float) -> dict[str, Any]:
+        return {"taskArn": TASK.replace("0123456789abcdef", name), "taskDefinitionArn": NEW, "containers": [], **when}
+
+    ecs.on("DescribeTasks", {"tasks": [died("b", stoppedAt=20.0), died("a"), died("c", stoppedAt=30.0), died("d")]})
+    ecs.on("GetLogEvents", RefusalError("ResourceNotFoundException"))
+    ecs.on("DescribeServices", ROLLED_BACK)
+    _, _, error = rollout(run, site)
+    shown = [line.split()[1] for line in error.splitlines() if line.startswith("  Task ")]
+    assert shown == ["c", "b"]
+
+
+def test_a_raised_number_of_tasks_is_waited_for_though_autoscaling_has_not_asked_for_it_yet(
+    ecs: FakeAWS, run: Run, site: Site
+) -> None:
+    ecs.on("DescribeServices", STEADY, STEADY, service(deployment(NEW, state="COMPLETED"), running=2))
+    assert rollout(run, site, tasks=2)[0] == 0
+    assert len(ecs.asked("DescribeServices")) == 3
+    ecs.on("DescribeServices", STEADY)
+    assert "0 of 2 tasks run" in rollout(run, site, tasks=2, timeout=0.2)[2]
 
 
 def test_a_steady_old_version_is_no_success(ecs: FakeAWS, run: Run, site: Site) -> None:

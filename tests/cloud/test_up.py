@@ -19,12 +19,14 @@ import docker
 import pytest
 import yaml
 
+from tests.cloud import made_up
 from tests.cloud.conftest import ROOT, Site, tls_site
 from tests.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
 
 pytestmark = [pytest.mark.docker, pytest.mark.engine]
 
 DOMAIN = "www.example.com"
+CLOUDFRONT = made_up.CLOUDFRONT
 BASE = "django-stack-test/base"
 TASK = "arn:aws:ecs:us-east-1:123456789012:task/app/0123456789abcdef"
 
@@ -39,12 +41,13 @@ class Cloud:
         self.exit_code = 0
         self.rolls_back_to = ""
         fake.on("GetCallerIdentity", {})
+        fake.on("DescribeDBInstances", {"DBInstances": [{"AvailabilityZone": "us-east-1b", "EngineVersion": "17.6"}]})
         fake.on("GetAuthorizationToken", self._login)
         fake.on("DescribeImages", self._image)
         fake.on("ListTasks", {"taskArns": []})
         fake.on("RunTask", {"tasks": [{"taskArn": TASK}], "failures": []})
         fake.on("DescribeTasks", self._task)
-        fake.on("GetLogEvents", lambda _: {"events": [{"message": "migrated"}], "nextForwardToken": "f/1"})
+        fake.on("GetLogEvents", self._log)
         fake.on("DescribeServices", self._service)
 
     @property
@@ -72,6 +75,12 @@ class Cloud:
         ended = {"lastStatus": "STOPPED", "stopCode": "EssentialContainerExited", "containers": containers}
         return {"tasks": [{"taskArn": TASK, "taskDefinitionArn": self.runs, **ended}]}
 
+    def _log(self, request: dict[str, Any]) -> dict[str, Any]:
+        number = len(self.fake.asked("RunTask"))
+        # The first release prints more than an environment takes, so that nothing may hand it on in one.
+        messages = [f"migrated {number}", *(["x" * 50_000] * 3 if number == 1 else [])]
+        return {"events": [{"message": message} for message in messages], "nextForwardToken": "f/1"}
+
     def _service(self, request: dict[str, Any]) -> dict[str, Any]:
         failed = self.runs
         if self.rolls_back_to:
@@ -85,7 +94,10 @@ class Cloud:
 
 
 class Stack:
-    """A cloud stack in a sandbox: its own folder, backend and name, a tiny app, and the made-up AWS around it."""
+    """A cloud stack in a sandbox: its own folder, backend and name, a tiny app, and the made-up AWS around it.
+
+    Its settings are the shipped ones.
+    """
 
     def __init__(self, folder: Path, cloud: Cloud, environment: dict[str, str]) -> None:
         self.folder, self.cloud, self.environment = folder, cloud, environment
@@ -105,9 +117,6 @@ class Stack:
             "django-stack:platform": "cloud",
             "django-stack:app-path": str(self.app),
             "django-stack:python-image": BASE,
-            "django-stack:domain": DOMAIN,
-            "django-stack:hosted-zone": "Z0123456789ABC",
-            "django-stack:media-access": "public",
             "django-stack:rollout-timeout": 60,
         }
         self.configure()
@@ -148,6 +157,13 @@ class Stack:
         """The resources in the state, secrets encrypted."""
         found: list[dict[str, Any]] = json.loads(self.pulumi("stack", "export"))["deployment"].get("resources") or []
         return found
+
+    def of_type(self, token: str) -> list[dict[str, Any]]:
+        return [resource for resource in self.resources() if resource["type"] == token]
+
+    def log(self) -> str:
+        """What the last release printed, as the output says."""
+        return str(json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))["release_log"])
 
     def releases(self) -> int:
         return len(self.cloud.fake.asked("RunTask"))
@@ -217,7 +233,7 @@ def remove_tags(engine: docker.DockerClient, name: str) -> None:
 def base() -> Iterator[None]:
     """A base image that isn't labelled as a stand-in, whatever this machine's own is."""
     engine = docker.from_env()
-    dockerfile = "FROM python:3.13-slim-trixie\nLABEL django-stack.stand-in=no\n"
+    dockerfile = "FROM python:3.13-slim-trixie\nLABEL django-stack.stand-in=\n"
     subprocess.run(["docker", "build", "-q", "-t", BASE, "-"], input=dockerfile, text=True, check=True)
     yield
     remove_tags(engine, BASE)
@@ -245,7 +261,7 @@ def stack(
         environment = kept | {
             **fake.environment,
             "PATH": f"{plugin.parent}:{os.environ['PATH']}:{ROOT / '.venv' / 'bin'}",
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'tools' / 'plugins' / 'src'}",
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'tools' / 'plugins' / 'src'}:{ROOT / 'tests' / 'cloud' / 'dns'}",
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
             "PULUMI_HOME": os.environ.get("PULUMI_HOME", str(Path.home() / ".pulumi")),
             "PULUMI_CONFIG_PASSPHRASE": "test",
@@ -282,11 +298,24 @@ def test_without_plugin_or_credentials_nothing_is_begun(stack: Stack) -> None:
     assert not [resource for resource in stack.resources() if resource["custom"]]
 
 
+def test_wrong_settings_end_the_program_with_a_line_each(stack: Stack) -> None:
+    stack.configure(cpu=300, log_days=31)
+    try:
+        out = stack.up(good=False)
+    finally:
+        stack.configure(cpu=256, log_days=30)
+    assert "2 settings can't be used, nothing was changed." in out
+    assert f"Fix: pulumi config set -s {stack.name} cpu 256" in out
+    assert 'log-days is "31"; allowed: days that CloudWatch can keep logs' in out
+    assert "Traceback" not in out
+    assert not [resource for resource in stack.resources() if resource["custom"]]
+
+
 def test_a_preview_of_the_empty_stack_knows_what_will_be_made(stack: Stack) -> None:
     if any(resource["custom"] for resource in stack.resources()):
         pytest.fail("the stack is up already; this test comes before the others")
     out = stack.pulumi("preview")
-    for kind in ("aws:ecs:Service", "aws:rds:Instance", "aws:ecs:TaskDefinition", "aws:route53:Record"):
+    for kind in ("aws:ecs:Service", "aws:rds:Instance", "aws:ecs:TaskDefinition", "aws:cloudfront:Distribution"):
         assert kind in out
 
 
@@ -296,10 +325,10 @@ def test_the_first_up_pushes_releases_and_rolls_out(running: Stack, site: Site) 
     assert running.cloud.runs
     (task,) = {task["taskDefinition"] for task in running.cloud.fake.asked("RunTask")[:1]}
     assert task.startswith("arn:aws:ecs:")
-    assert (DOMAIN, "/healthz/ready") in site.asked
+    assert (CLOUDFRONT, "/healthz/ready") in site.asked
     outputs = json.loads(running.pulumi("stack", "output", "--json"))
-    assert outputs["url"] == f"https://{DOMAIN}"
-    assert outputs["DATABASE_URL"] == "[secret]"
+    assert outputs["url"] == f"https://{CLOUDFRONT}"
+    assert outputs["DATABASE_URL"] == outputs["release_log"] == "[secret]"
 
 
 def test_a_second_up_changes_nothing(running: Stack) -> None:
@@ -317,11 +346,23 @@ def test_no_secret_stands_in_the_state_in_clear(running: Stack) -> None:
         assert secret not in state
 
 
+def test_another_time_out_is_no_release_and_keeps_the_log_of_the_last_one(running: Stack) -> None:
+    releases, log = running.releases(), running.log()
+    assert "migrated 1" in log
+    assert len(log) > 150_000
+    running.configure(release_timeout=900)
+    running.up()
+    assert running.releases() == releases
+    assert running.log() == log
+    assert "migrated" not in json.dumps(running.resources()), "the log is a secret"
+
+
 def test_a_code_change_releases_first_and_then_rolls(running: Stack) -> None:
     before, releases, tags = running.cloud.runs, running.releases(), running.tags()
     running.version("2")
     running.up()
     assert running.releases() == releases + 1
+    assert f"migrated {releases + 1}" in running.log()
     assert running.cloud.runs != before
     assert running.cloud.fake.asked("RunTask")[-1]["taskDefinition"] == running.cloud.runs
     assert len(running.tags() - tags) == 1
@@ -330,12 +371,11 @@ def test_a_code_change_releases_first_and_then_rolls(running: Stack) -> None:
 
 
 def test_going_back_takes_the_image_that_is_in_the_registry(running: Stack) -> None:
-    running.version("going")
-    running.up()
+    before = (running.app / "version.txt").read_text()
     tags, logins = running.tags(), len(running.cloud.fake.asked("GetAuthorizationToken"))
     running.version("going on")
     running.up()
-    running.version("going")
+    running.version(before)
     running.up()
     assert len(running.tags() - tags) == 1
     assert len(running.cloud.fake.asked("GetAuthorizationToken")) == logins + 1
@@ -374,14 +414,21 @@ def test_a_rolled_back_deployment_fails_until_the_way_on_is_taken(running: Stack
     running.up("--expect-no-changes")
 
 
-def test_taking_the_domain_away_puts_cloudfront_in_front(running: Stack) -> None:
-    own = {"domain": DOMAIN, "hosted_zone": "Z0123456789ABC"}
-    running.configure(**dict.fromkeys(own, ""))
-    out = running.pulumi("preview", "--diff")
-    running.configure(**own)
-    assert "aws:lb/listenerRule:ListenerRule: (create)" in out
-    assert "aws:cloudfront/distribution:Distribution: (create)" in out
-    assert "aws:acm/certificate:Certificate: (delete)" in out
+def test_a_domain_and_another_zone_are_added_while_the_stack_runs(running: Stack, site: Site) -> None:
+    """TLS moves to the load balancer, tasks get another zone, and what stands in the first two stays what it is."""
+    before = {subnet["urn"]: subnet["id"] for subnet in running.of_type("aws:ec2/subnet:Subnet")}
+    running.configure(domain=DOMAIN, hosted_zone="Z0123456789ABC", media_access="public")
+    running.configure(zones="us-east-1a,us-east-1c")
+    assert "without us-east-1b, where the database stands" in running.up(good=False)
+    running.configure(zones="us-east-1a,us-east-1b,us-east-1c")
+    running.up()
+    assert (DOMAIN, "/healthz/ready") in site.asked
+    assert json.loads(running.pulumi("stack", "output", "--json"))["url"] == f"https://{DOMAIN}"
+    assert len(running.of_type("aws:cloudfront/distribution:Distribution")) == 1, "the media's"
+    after = {subnet["urn"]: subnet["id"] for subnet in running.of_type("aws:ec2/subnet:Subnet")}
+    assert len(after) == len(before) + 2
+    assert {urn: after[urn] for urn in before} == before
+    running.up("--expect-no-changes")
 
 
 def test_a_changed_secret_is_a_new_roll_out(running: Stack) -> None:

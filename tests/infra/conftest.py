@@ -195,7 +195,7 @@ def program(
         platform: str = "local",
         preview: bool = False,
     ) -> Run:
-        asked = json.dumps([settings, secrets, stack, platform, preview], sort_keys=True)
+        asked = json.dumps([settings or {}, secrets, stack, platform, preview], sort_keys=True)
         if asked in _runs:
             return _runs[asked]
         monkeypatch.setattr(f"infra.{platform}.parts.preflight", lambda settings: None)  # asks around; tested by itself

@@ -39,6 +39,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         for name, value in aws.environment.items():
             monkeypatch.setenv(name, value)
         aws.on("GetCallerIdentity", {})
+        aws.on("DescribeDBInstances", RefusalError("DBInstanceNotFound", "no such instance", 404))
         yield SimpleNamespace(aws=aws, plugin=plugin, image=image, images=images)
 
 
@@ -128,8 +129,57 @@ def test_the_public_passphrase_in_the_shell_does_not_matter_to_a_stack_with_a_km
     module.preflight(settings)
 
 
+def with_zones(as_stack: Any, set_config: Any, zones: str) -> Settings:
+    as_stack("cloud")
+    set_config({"zones": zones}, platform="cloud")
+    return Settings.load()
+
+
+def test_the_zone_of_the_database_can_not_be_taken_away(machine: Any, as_stack: Any, set_config: Any) -> None:
+    stands = {"AvailabilityZone": "us-east-1a", "SecondaryAvailabilityZone": "us-east-1d"}
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [stands]})
+    message = refusal(with_zones(as_stack, set_config, "us-east-1b,us-east-1c,us-east-1d"))
+    assert "zones is us-east-1b,us-east-1c,us-east-1d, without us-east-1a, where the database stands" in message
+    assert "zones us-east-1a,us-east-1b,us-east-1c,us-east-1d" in message
+    (asked,) = machine.aws.asked("DescribeDBInstances")
+    assert asked["DBInstanceIdentifier"] == "django-stack-cloud"
+
+
+def test_a_zone_without_the_database_can_be_taken_away(machine: Any, as_stack: Any, set_config: Any) -> None:
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [{"AvailabilityZone": "us-east-1c"}]})
+    module.preflight(with_zones(as_stack, set_config, "us-east-1b,us-east-1c"))
+
+
+def test_zones_can_be_chosen_before_there_is_a_database(machine: Any, as_stack: Any, set_config: Any) -> None:
+    module.preflight(with_zones(as_stack, set_config, "us-east-1b,us-east-1c"))
+
+
+@pytest.mark.parametrize(
+    ("runs", "wanted", "upgrade", "said"),
+    [
+        ("16.4", 17, False, "the database runs PostgreSQL 16. Fix: pulumi config set -s cloud database-upgrade true"),
+        ("17.2", 16, True, "the database runs PostgreSQL 17, from which there is no way back"),
+        ("16.4", 17, True, ""),
+        ("17.6", 17, False, ""),
+    ],
+)
+def test_the_database_is_upgraded_when_that_is_asked_for_and_never_the_other_way(
+    machine: Any, as_stack: Any, set_config: Any, runs: str, wanted: int, upgrade: bool, said: str
+) -> None:
+    as_stack("cloud")
+    set_config({"postgres-version": wanted, "database-upgrade": upgrade}, platform="cloud")
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [{"EngineVersion": runs}]})
+    settings = Settings.load()
+    if said:
+        message = refusal(settings)
+        assert f"postgres-version is {wanted}, and {said}" in message
+        assert f"postgres-version {runs[:2]}" in message
+    else:
+        module.preflight(settings)
+
+
 def test_a_stand_in_for_the_base_image_is_refused(machine: Any, settings: Settings) -> None:
-    machine.image.labels["django-stack.stand-in"] = "true"
+    machine.image.labels["django-stack.stand-in"] = BASE
     message = refusal(settings)
     assert f"python-image is {BASE}, and this machine has a stand-in for it" in message
     assert f"docker rmi {BASE}" in message

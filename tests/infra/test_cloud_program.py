@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra.cloud.settings import ZONES
 from infra.dsn import S3DSN, DatabaseURL
 from tests.infra.conftest import Run
 
@@ -15,7 +16,19 @@ OWN_DOMAIN = {
     "domain-redirects": "example.org",
     "hosted-zone": ZONE,
 }
-VARIANTS: list[dict[str, Any]] = [{}, OWN_DOMAIN, {"media-access": "public"}, {"execute-command": True}]
+# One run of the program with as much as possible that isn't as shipped, for all tests of a single setting.
+OTHER: dict[str, Any] = {
+    **OWN_DOMAIN,
+    "alarm-email": "ops@example.com",
+    "architecture": "arm64",
+    "aws:region": "eu-west-1",
+    "execute-command": True,
+    "keep-data": False,
+    "media-access": "public",
+    "postgres-version": 16,
+    "tasks-max": 3,
+    "tasks-min": 2,
+}
 
 
 @pytest.fixture
@@ -40,7 +53,7 @@ def plain(run: Run) -> dict[str, str]:
     return {entry["name"]: entry["value"] for entry in containers(run)["web"]["environment"]}
 
 
-@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+@pytest.mark.parametrize("settings", [{}, OTHER], ids=["shipped", "other"])
 def test_a_preview_that_knows_nothing_yet_registers_everything(cloud: Any, settings: dict[str, Any]) -> None:
     preview = cloud(settings, preview=True)
     assert set(inputs(preview)) == set(inputs(cloud(settings)))
@@ -48,7 +61,8 @@ def test_a_preview_that_knows_nothing_yet_registers_everything(cloud: Any, setti
 
 
 def test_the_same_settings_give_the_same_inputs_each_time(cloud: Any) -> None:
-    assert inputs(cloud(OWN_DOMAIN)) == inputs(cloud(OWN_DOMAIN))
+    again = {**OTHER, "platform": "cloud"}  # the default, said: another run of the program
+    assert inputs(cloud(again)) == inputs(cloud(OTHER))
 
 
 def test_the_app_gets_the_contract_of_the_cloud_column(cloud: Any) -> None:
@@ -88,14 +102,14 @@ def test_the_version_before_outlives_a_changed_secret_for_a_roll_back(cloud: Any
 
 
 def test_the_database_is_the_same_major_version_as_the_local_one(cloud: Any, program: Any) -> None:
-    database = cloud({"postgres-version": 16})["database"].inputs
+    database = cloud(OTHER)["database"].inputs
     assert database["engineVersion"] == "16"
     assert database["engineLifecycleSupport"] == "open-source-rds-extended-support-disabled"
     assert program({"postgres-version": 16})["database-image"].inputs["name"] == "postgres:16-trixie"
 
 
 def test_certificates_of_the_region_are_laid_out_before_the_app_starts(cloud: Any) -> None:
-    both = containers(cloud({"aws:region": "eu-west-1"}))
+    both = containers(cloud(OTHER))
     (given,) = both["prepare"]["environment"]
     assert given["value"].count("BEGIN CERTIFICATE") == 3
     assert both["web"]["dependsOn"] == [{"containerName": "prepare", "condition": "SUCCESS"}]
@@ -121,7 +135,7 @@ def test_what_prepares_a_task_does_what_it_should(cloud: Any, tmp_path: Any) -> 
 
 
 def test_container_definitions_are_canonical(cloud: Any) -> None:
-    text = cloud(OWN_DOMAIN)["task"].inputs["containerDefinitions"]
+    text = cloud(OTHER)["task"].inputs["containerDefinitions"]
     document = json.loads(text)
     assert text == json.dumps(document, sort_keys=True)
     assert "null" not in text
@@ -135,7 +149,7 @@ def test_container_definitions_are_canonical(cloud: Any) -> None:
 
 
 def test_execute_command_opens_its_folders_and_nothing_else(cloud: Any) -> None:
-    run = cloud({"execute-command": True})
+    run = cloud(OTHER)
     paths = {mount["containerPath"]: mount["readOnly"] for mount in containers(run)["web"]["mountPoints"]}
     assert paths == {"/certificates": True, "/tmp": False, "/var/lib/amazon": False, "/var/log/amazon": False}
     assert run["web"].inputs["enableExecuteCommand"] is True
@@ -221,7 +235,7 @@ def test_the_release_runs_the_very_definition_of_the_web_in_its_network(cloud: A
 
 
 def test_public_media_go_through_cloudfront_and_the_bucket_stays_private(cloud: Any) -> None:
-    run = cloud({"media-access": "public"})
+    run = cloud(OTHER)
     dsn = S3DSN.parse(run.outputs["DEFAULT_STORAGE_DSN"])
     assert (dsn.signed, dsn.options) == (False, {"domain": "d111111abcdef8.cloudfront.net"})
     read = json.loads(run["media-policy"].inputs["policy"])["Statement"][1]
@@ -233,70 +247,158 @@ def test_the_app_reads_the_dsns_that_the_cloud_hands_it(cloud: Any) -> None:
     from environment import storage_dsn
     from environment.variables import database
 
-    for settings, domain in (({}, ""), ({"media-access": "public"}, "d111111abcdef8.cloudfront.net")):
+    for settings, domain, region in (({}, "", "us-east-1"), (OTHER, "d111111abcdef8.cloudfront.net", "eu-west-1")):
         run = cloud(settings)
         location = storage_dsn.parse(run.outputs["DEFAULT_STORAGE_DSN"])
         assert isinstance(location, storage_dsn.S3)
-        assert (location.bucket, location.region) == ("django-stack-cloud-media-20260101000000", "us-east-1")
+        assert (location.bucket, location.region) == ("django-stack-cloud-media-20260101000000", region)
         assert (location.domain, location.signed) == (domain, not domain)
         options = database(run.outputs["DATABASE_URL"])["OPTIONS"]
         assert (options["sslmode"], options["sslrootcert"]) == ("verify-full", "/certificates/rds.pem")
 
 
 def test_the_processor_is_chosen_for_image_and_tasks_together(cloud: Any) -> None:
-    run = cloud({"architecture": "arm64"})
+    run = cloud(OTHER)
     assert run["image"].inputs["build"]["platform"] == "linux/arm64"
     assert run["task"].inputs["runtimePlatform"]["cpuArchitecture"] == "ARM64"
     assert run.outputs["image"] != cloud().outputs["image"]
 
 
 def test_data_that_need_not_be_kept_can_be_destroyed_but_for_a_last_snapshot(cloud: Any) -> None:
-    run = cloud({"keep-data": False})
+    run = cloud(OTHER)
     assert not run["database"].request.protect
     assert run["database"].inputs["deletionProtection"] is False
     assert run["database"].inputs["skipFinalSnapshot"] is False
     assert run["media"].inputs["forceDestroy"] is True
 
 
+def test_each_role_reaches_this_stacks_own_and_nothing_else(cloud: Any) -> None:
+    """The app its bucket; ECS itself this image, this secret and this log, besides a login that AWS gives for all."""
+
+    def reached(name: str) -> set[str]:
+        statements = json.loads(run[name].inputs["policy"])["Statement"]
+        return {statement["Resource"] for statement in statements}
+
+    run = cloud()
+    bucket = "arn:aws:s3:::django-stack-cloud-media-20260101000000"
+    assert reached("task-app-rights") == {bucket, f"{bucket}/*"}
+    assert reached("task-execution-rights") == {
+        "*",
+        "arn:aws:ecr:us-east-1:123456789012:repository/django-stack/cloud",
+        "arn:aws:logs:us-east-1:123456789012:log-group:/django-stack/cloud:*",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:django-stack-cloud-environment-1a2b3c",
+    }
+
+
 def test_autoscaling_owns_the_number_of_tasks(cloud: Any) -> None:
-    run = cloud({"tasks-min": 2, "tasks-max": 3})
+    run = cloud(OTHER)
     assert list(run["web"].request.ignoreChanges) == ["desiredCount"]
     assert (run["web-scaling"].inputs["minCapacity"], run["web-scaling"].inputs["maxCapacity"]) == (2, 3)
 
 
 def test_alarms_go_to_the_email_address_when_there_is_one(cloud: Any) -> None:
     assert "alarms-email" not in cloud().resources
-    run = cloud({"alarm-email": "ops@example.com"})
+    run = cloud(OTHER)
     assert run["alarms-email"].inputs["endpoint"] == "ops@example.com"
     alarms = run.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")
-    assert {alarm.inputs["metricName"] for alarm in alarms} == {
-        "HTTPCode_Target_5XX_Count",
-        "UnHealthyHostCount",
-        "CPUUtilization",
-        "FreeStorageSpace",
-        "DatabaseConnections",
+    assert len(alarms) == 7
+    for alarm in alarms:
+        assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [run["alarms-email"].inputs["topic"]]
+
+
+def test_an_alarm_fires_within_minutes_when_no_task_is_left(cloud: Any) -> None:
+    alarm = cloud()["alarm-no-task"].inputs
+    assert (alarm["metricName"], alarm["comparisonOperator"], alarm["threshold"]) == (
+        "HealthyHostCount",
+        "LessThanThreshold",
+        1,
+    )
+    assert alarm["treatMissingData"] == "breaching"
+    assert alarm["period"] * alarm["evaluationPeriods"] <= 300
+    assert set(alarm["dimensions"]) == {"LoadBalancer", "TargetGroup"}
+
+
+def subnets(run: Run) -> dict[str, Any]:
+    return {subnet.name: subnet.inputs for subnet in run.of_type("aws:ec2/subnet:Subnet")}
+
+
+def test_without_a_choice_the_regions_first_two_zones_are_taken(cloud: Any) -> None:
+    found = subnets(cloud())
+    assert {name: (inputs["availabilityZone"], inputs["cidrBlock"]) for name, inputs in found.items()} == {
+        "network-public-a": ("us-east-1a", "10.0.0.0/20"),
+        "network-public-b": ("us-east-1b", "10.0.16.0/20"),
+        "network-private-a": ("us-east-1a", "10.0.128.0/20"),
+        "network-private-b": ("us-east-1b", "10.0.144.0/20"),
     }
-    assert all(alarm.inputs["alarmActions"] for alarm in alarms)
 
 
-def test_the_first_two_zones_are_taken_once_and_stay(cloud: Any) -> None:
-    run = cloud()
-    subnets = run.of_type("aws:ec2/subnet:Subnet")
-    assert sorted({subnet.inputs["availabilityZone"] for subnet in subnets}) == ["us-east-1a", "us-east-1b"]
-    assert all(list(subnet.request.ignoreChanges) == ["availabilityZone"] for subnet in subnets)
-    chosen = cloud({"zones": "us-east-1c,us-east-1d,us-east-1f"}).of_type("aws:ec2/subnet:Subnet")
-    assert len(chosen) == 6
-    assert not any(subnet.request.ignoreChanges for subnet in chosen)
+@pytest.mark.parametrize("zones", ["us-east-1a,us-east-1b,us-east-1c", "us-east-1c,us-east-1a"])
+def test_zones_that_stay_keep_their_subnets_when_others_come_or_go(cloud: Any, zones: str) -> None:
+    before, after = subnets(cloud()), subnets(cloud({"zones": zones}))
+    letters = {zone[-1] for zone in zones.split(",")}
+    assert after.keys() == {f"network-{kind}-{letter}" for kind in ("public", "private") for letter in letters}
+    both = before.keys() & after.keys()
+    assert both
+    assert {name: before[name] for name in both} == {name: after[name] for name in both}
 
 
-def test_no_two_subnets_overlap_with_as_many_zones_as_a_region_has(cloud: Any) -> None:
+def test_naming_the_zones_that_are_in_use_changes_nothing(cloud: Any) -> None:
+    assert inputs(cloud({"zones": "us-east-1b, us-east-1a"})) == inputs(cloud())
+
+
+def test_no_two_subnets_overlap_with_as_many_zones_as_can_be_named(cloud: Any) -> None:
     from ipaddress import ip_network
     from itertools import combinations
 
-    zones = ",".join(f"us-east-1{letter}" for letter in "abcdef")
-    blocks = [ip_network(s.inputs["cidrBlock"]) for s in cloud({"zones": zones}).of_type("aws:ec2/subnet:Subnet")]
-    assert len(blocks) == 12
+    zones = ",".join(f"us-east-1{letter}" for letter in ZONES)
+    found = subnets(cloud({"zones": zones})).values()
+    blocks = [ip_network(subnet["cidrBlock"]) for subnet in found]
+    assert len(blocks) == 16
+    assert all(block.subnet_of(ip_network("10.0.0.0/16")) for block in blocks)
     assert not any(one.overlaps(other) for one, other in combinations(blocks, 2))
+
+
+def test_a_major_upgrade_makes_the_new_parameters_before_it_leaves_the_old(cloud: Any) -> None:
+    before, after = cloud(OTHER), cloud({"database-upgrade": True})
+    for run, family in ((before, "postgres16"), (after, "postgres17")):
+        group = run["database-parameters"]
+        assert (group.inputs["namePrefix"], group.inputs["family"]) == (f"django-stack-cloud-{family}-", family)
+        assert run["database"].inputs["parameterGroupName"].startswith(group.inputs["namePrefix"])
+        assert group.request.deleteBeforeReplaceDefined
+        assert not group.request.deleteBeforeReplace
+    assert before["database"].inputs["allowMajorVersionUpgrade"] is False
+    assert after["database"].inputs["allowMajorVersionUpgrade"] is True
+
+
+def test_a_database_that_is_made_anew_leaves_a_snapshot_of_another_name(cloud: Any) -> None:
+    run = cloud()
+    keepers, database = run["database-last-snapshot"].inputs["keepers"], run["database"].inputs
+    for what_replaces in ("identifier", "engine", "dbName", "username"):
+        assert database[what_replaces] in keepers.values()
+    assert database["finalSnapshotIdentifier"] == "django-stack-cloud-last-0a1b2c3d"
+    assert cloud(stack="pr-12")["database-last-snapshot"].inputs["keepers"] != keepers
+
+
+@pytest.mark.parametrize(
+    ("change", "watched"),
+    [
+        ({"zones": "us-east-1c,us-east-1a"}, True),
+        ({"tasks-min": 2}, True),
+        (OWN_DOMAIN, True),
+        ({"rollout-timeout": 600, "tasks-max": 2, "alarm-email": "ops@example.com"}, False),
+    ],
+    ids=str,
+)
+def test_the_roll_out_is_watched_whenever_ecs_starts_tasks(cloud: Any, change: dict[str, Any], watched: bool) -> None:
+    """A new definition is seen in its ARN; here the definition stays, and what else moves tasks changes."""
+    before, after = cloud()["web-rollout"].inputs, cloud(change)["web-rollout"].inputs
+    assert (before["triggers"] != after["triggers"]) is watched
+
+
+def test_the_watch_begins_once_autoscaling_knows_how_many_tasks_there_are_at_least(cloud: Any) -> None:
+    rollout = cloud(OTHER)["web-rollout"]
+    assert json.loads(rollout.inputs["stdin"])["tasks"] == 2
+    assert any(urn.endswith("::web-scaling") for urn in rollout.request.dependencies)
 
 
 def test_no_secret_is_shown_by_a_program_that_runs_while_deploying(cloud: Any) -> None:

@@ -1,5 +1,6 @@
 """Wrong settings of the cloud platform: each one clear error, before anything is registered."""
 
+import runpy
 from typing import Any
 
 import pulumi
@@ -31,6 +32,8 @@ WRONG = [
     ({"zones": "us-east-1a"}, ['zones is "us-east-1a"', "at least two zones of us-east-1"]),
     ({"zones": "eu-west-1a,eu-west-1b"}, ["zones is", "zones of us-east-1", "us-east-1a,us-east-1b"]),
     ({"zones": "one,two"}, ["zones is", "names of zones"]),
+    ({"zones": "us-east-1a,us-east-1z"}, ["zones is", "names of zones"]),
+    ({"zones": "us-east-1a,us-east-1a"}, ["zones is", "at least two zones of us-east-1"]),
     (
         {"domain": "www.example.com"},
         ['hosted-zone is ""', "Route 53 zone that www.example.com is in"],
@@ -53,6 +56,7 @@ WRONG = [
     ({"database-storage": 10}, ['database-storage is "10"', "GiB, 20 to 65536"]),
     ({"database-storage": 100}, ['database-storage-max is "100"', "a tenth more than database-storage, 100"]),
     ({"database-multi-az": "maybe"}, ['database-multi-az is "maybe"']),
+    ({"database-upgrade": "16"}, ['database-upgrade is "16"', "true or false"]),
     ({"database-backup-days": 0}, ['database-backup-days is "0"', "days, 1 to 35"]),
     ({"log-days": 31}, ['log-days is "31"', "30, 60"]),
     ({"alarm-email": "ops"}, ['alarm-email is "ops"', "an e-mail address"]),
@@ -75,6 +79,16 @@ def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
         assert part in message
     assert "Fix: pulumi config" in message
     assert "nothing was changed" in message
+
+
+@pytest.mark.parametrize("settings", [{"cpu": 300}, {"zones": "us-east-1a"}, {"nonsense": 1}, {"debug": True}], ids=str)
+def test_the_whole_program_ends_with_that_error_before_anything_is_asked_or_registered(
+    as_stack: Any, set_config: Any, settings: dict[str, Any]
+) -> None:
+    as_stack("cloud")  # where registering anything, or asking AWS through Pulumi, fails the test
+    set_config(settings, platform="cloud")
+    with pytest.raises(pulumi.RunError, match=f"(?s)nothing was changed.*{next(iter(settings))} is"):
+        runpy.run_path(str(ROOT / "infra" / "__main__.py"))
 
 
 @pytest.mark.parametrize("stack", ["Cloud", "pr_12", "a-name-that-is-much-too-long-for-aws", "pr--12"])

@@ -1,0 +1,23 @@
+"""Where the site answers on this machine: a published port, plain http."""
+
+import pulumi
+
+from infra.local.network import Network
+from infra.settings import Settings
+
+
+class Address(pulumi.ComponentResource):
+    """The published port, plain http. `domain` is localhost unless set; the loopback's names are always aliases."""
+
+    https = False
+    proxy_ssl_header = ""
+
+    def __init__(
+        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        del network  # the cloud's load balancer stands in its network; a published port in none
+        super().__init__("django-stack:local:Address", name, None, opts)
+        self.domain = settings.domain or "localhost"
+        self.domain_aliases = tuple(dict.fromkeys((*settings.domain_aliases, "localhost", "127.0.0.1")))
+        self.url = f"http://{self.domain}:{settings.web_port}"
+        self.register_outputs({"domain": self.domain, "url": self.url})
