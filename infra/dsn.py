@@ -175,7 +175,7 @@ def _port(netloc: str) -> int | None:
     _, colon, port = netloc.rpartition("@")[2].rpartition(":")
     if not colon:
         return None
-    if not port.isdigit() or not 0 < int(port) < 65536:
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise DSNError("the port is not a number from 1 to 65535")
     return int(port)
 

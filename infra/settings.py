@@ -5,6 +5,7 @@ command that mends it. It asks neither Docker nor AWS; that is `preflight` of th
 """
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -230,7 +231,7 @@ class _Reader:
 
     def app_path(self, key: str) -> Path:
         path = ROOT / self.raw(key)
-        if not self.raw(key) or not path.is_dir():
+        if not self.raw(key) or not os.path.isdir(path):  # noqa: PTH112  # pathlib's raises for a name that is too long
             self.wrong(key, f"a folder, absolute or relative to {ROOT}", "app")
         elif not (path / "Dockerfile").is_file():
             self.wrong(key, "a folder with a Dockerfile in it (docs/bring-your-own.md shows one)", "app")
@@ -297,7 +298,7 @@ class _Reader:
     def json(self, key: str) -> Any:
         try:
             return json.loads(self.raw(key))
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             return None
 
 

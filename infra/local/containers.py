@@ -2,15 +2,36 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
+from docker.errors import APIError, DockerException
 from docker.models.containers import Container
+from urllib3.exceptions import HTTPError
 
 from infra.programs import blot_out, quoted
 
 TAIL = 20
 # How often a container may end and be started again before its end is taken for good.
 CHANCES = 2
+# What a call of the engine raises: its own refusals, and what comes of it when it is gone (requests' are OSErrors).
+ENGINE_ERRORS = (DockerException, HTTPError, OSError)
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Ends the program with one line when the engine refuses something or is gone."""
+    try:
+        yield
+    except ENGINE_ERRORS as error:
+        sys.exit(engine_words(error))
+
+
+def engine_words(error: Exception) -> str:
+    """One of `ENGINE_ERRORS` as a sentence for the user, and what to do."""
+    if isinstance(error, APIError) and error.explanation:
+        return f"The Docker engine refused: {error.explanation}."
+    return "The Docker engine does not answer any more. When it runs again: pulumi up --refresh"
 
 
 def wait(

@@ -11,7 +11,7 @@ import docker
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local.containers import wait
+from infra.local.containers import engine_errors, wait
 from infra.local.run_rollout import lacking
 from infra.programs import request
 
@@ -66,4 +66,5 @@ def public_read_policy(bucket: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    main()
+    with engine_errors():
+        main()

@@ -5,6 +5,7 @@ Request: {volume: name, image: any image with chmod}
 
 import docker
 
+from infra.local.containers import engine_errors
 from infra.programs import request
 
 
@@ -22,4 +23,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with engine_errors():
+        main()

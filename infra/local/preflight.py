@@ -46,17 +46,12 @@ def _strangers(engine: docker.DockerClient, settings: Settings) -> list[str]:
 
 def _ports(engine: docker.DockerClient, settings: Settings) -> list[str]:
     ours = labels.labels(settings)
-    holders: dict[int, Any] = {}
-    for container in engine.containers.list():
-        for bindings in container.ports.values():
-            for binding in bindings or []:
-                holders[int(binding["HostPort"])] = container
     wanted = {"web-port": settings.web_port, "database-port": settings.database_port}
     if settings.media == "s3" and not settings.storage_dsn:
         wanted["media-port"] = settings.media_port
     errors = []
     for key, port in wanted.items():
-        holder = holders.get(port)
+        holder = _holder(engine, port)
         if holder is not None:
             if ours.items() <= holder.labels.items():
                 continue
@@ -70,6 +65,15 @@ def _ports(engine: docker.DockerClient, settings: Settings) -> list[str]:
             f"pulumi config set -s {settings.stack} {key} {port + 1}"
         )
     return errors
+
+
+def _holder(engine: docker.DockerClient, port: int) -> Any:
+    """The container that has this port of the machine, or None. Docker looks for it: many containers cost nothing."""
+    for container in engine.containers.list(filters={"publish": str(port)}):
+        for bindings in container.ports.values():
+            if any(int(binding["HostPort"]) == port for binding in bindings or []):
+                return container
+    return None
 
 
 def _is_free(port: int) -> bool:

@@ -7,12 +7,18 @@ takes half-made resources off the books, and builds an image again that is gone.
 import json
 import subprocess
 import sys
+import time
 from typing import Any
 
 import docker
 from docker.errors import APIError, ImageNotFound
+from docker.models.containers import Container
 
+from infra.local import set_password
 from infra.local import stack as here
+
+# Seconds that a database has for its first boot: ended in it, it would leave half a cluster in its volume for ever.
+PATIENCE = 60
 
 
 def main() -> None:
@@ -51,6 +57,8 @@ def remove_orphans(client: docker.DockerClient, stack: str, resources: list[dict
     for container in client.containers.list(all=True, filters=labelled):
         if container.id not in known:
             print(f"removing the container {container.name}, which the state doesn't know", flush=True)
+            let_it_boot(container)
+            container.stop(timeout=30)
             container.remove(force=True, v=True)
     for network in client.networks.list(filters=labelled):
         if network.id not in known:
@@ -59,6 +67,19 @@ def remove_orphans(client: docker.DockerClient, stack: str, resources: list[dict
                 network.remove()
             except APIError as error:
                 sys.exit(f"The network {network.name} can't be removed: {error.explanation}")
+
+
+def let_it_boot(container: Container) -> None:
+    """Waits until a database that runs takes connections."""
+    end = time.monotonic() + PATIENCE
+    while (
+        (container.name or "").endswith("-database")
+        and container.status == "running"
+        and set_password.lacking(container)
+        and time.monotonic() < end
+    ):
+        time.sleep(0.5)
+        container.reload()
 
 
 def rebuild_images(client: docker.DockerClient, stack: str, resources: list[dict[str, Any]]) -> None:

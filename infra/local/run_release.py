@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from contextlib import suppress
 from types import FrameType
 from typing import IO, Any
 
@@ -25,6 +26,7 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig
 
+from infra.local.containers import ENGINE_ERRORS, engine_words
 from infra.local.labels import RUN
 from infra.programs import blot_out, quoted, request
 
@@ -52,6 +54,8 @@ def main() -> None:
         sys.exit(
             f"{error}\nThe web version that was running keeps serving; the next `pulumi up` runs the release again."
         )
+    except ENGINE_ERRORS as error:
+        sys.exit(f"The release was ended. {engine_words(error)}")
     return None
 
 
@@ -115,10 +119,11 @@ class ReleaseRun:
     def pass_on(self, container: Container, tail: deque[str]) -> None:
         """Prints the container's output as it comes, secrets blotted out."""
         rest = ""
-        for chunk in container.logs(stream=True, follow=True):
-            *lines, rest = (rest + chunk.decode(errors="replace")).split("\n")
-            for line in lines:
-                self.print_line(line, tail)
+        with suppress(*ENGINE_ERRORS):  # with the engine gone, the call after this one says so
+            for chunk in container.logs(stream=True, follow=True):
+                *lines, rest = (rest + chunk.decode(errors="replace")).split("\n")
+                for line in lines:
+                    self.print_line(line, tail)
         if rest:
             self.print_line(rest, tail)
 
@@ -146,11 +151,16 @@ def start_watchdog(run_id: str) -> IO[bytes]:
 
 
 def watch(run_id: str) -> None:
-    """The watchdog's life: waits for the pipe's end, then removes the run's container, also one that comes late."""
+    """The watchdog's life: waits for the pipe's end, then removes the run's container, also one that comes late.
+
+    An engine that is gone, as in its restart, is given a minute to come back.
+    """
     sys.stdin.read()
-    engine = docker.from_env()
-    for _ in range(5):
-        remove(engine, {"label": f"{RUN}={run_id}"})
+    patience, looks = time.monotonic() + 60, 5
+    while looks and time.monotonic() < patience:
+        with suppress(*ENGINE_ERRORS):
+            remove(docker.from_env(), {"label": f"{RUN}={run_id}"})
+            looks -= 1
         time.sleep(1)
 
 

@@ -10,7 +10,7 @@ import urllib.request
 
 import docker
 
-from infra.local.containers import wait
+from infra.local.containers import engine_errors, wait
 from infra.programs import request
 
 
@@ -33,4 +33,5 @@ def lacking(url: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with engine_errors():
+        main()

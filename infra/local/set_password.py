@@ -1,6 +1,9 @@
 """Waits for PostgreSQL and sets the role's password through the container's trusted local socket. Run by local.Command.
 
-Request: {container: id, user, database, password: letters and digits}
+It makes the database, too, when there is none: a first boot that was cut short leaves a cluster without it, and the
+image doesn't try again.
+
+Request: {container: id, user, database, password: letters and digits alone in all three}
 """
 
 import sys
@@ -9,7 +12,7 @@ import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from infra.local.containers import wait
+from infra.local.containers import engine_errors, wait
 from infra.programs import request
 
 PATIENCE = 120  # seconds; the first boot makes the cluster
@@ -20,10 +23,16 @@ def main() -> None:
     asked = request()
     container = docker.from_env().containers.get(asked["container"])
     wait(container, "The database", lambda: lacking(container), PATIENCE, [asked["password"]])
+    user, database = asked["user"], asked["database"]
+    sql = (
+        f"ALTER ROLE {user} PASSWORD '{asked['password']}';\n"
+        f"SELECT 'CREATE DATABASE {database}' "  # names of ours
+        f"WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n"
+    )
     # By way of the environment and standard input: the command line would show it to everybody on the machine.
     status, output = container.exec_run(
-        ["sh", "-c", "echo \"ALTER ROLE $PGUSER PASSWORD '$NEW_PASSWORD'\" | psql -q -v ON_ERROR_STOP=1"],
-        environment={"PGUSER": asked["user"], "PGDATABASE": asked["database"], "NEW_PASSWORD": asked["password"]},
+        ["sh", "-c", 'printf %s "$SQL" | psql -q -v ON_ERROR_STOP=1'],
+        environment={"PGUSER": user, "PGDATABASE": "postgres", "SQL": sql},
     )
     if status != 0:
         sys.exit(f"PostgreSQL did not take the stack's password:\n{output!r}")
@@ -42,4 +51,5 @@ def lacking(container: Container) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with engine_errors():
+        main()

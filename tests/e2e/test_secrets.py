@@ -1,10 +1,21 @@
-"""No secret of any stack is left in plain text: not in the state, not in what was printed, not in an image."""
+"""No secret of any stack is left in plain text, but in the environment of its containers: not in the state, not in what
+was printed, not in an image, not in Docker's books, not on a command line.
+"""
 
 import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from tests.e2e.stacks import Stack
+from tests.e2e.visitors import Visitor
 
 pytestmark = [pytest.mark.docker, pytest.mark.engine]
 
@@ -43,3 +54,81 @@ def test_no_secret_is_in_an_image(stacks: list[Stack], known: dict[str, set[str]
             text = json.dumps([image.history(), image.attrs])
             assert "gunicorn" in text
             assert not [secret for secret in known[stack.name] if secret in text], image.tags
+
+
+def test_no_secret_is_in_the_sandbox_nor_in_pulumis_own_folder(stacks: list[Stack], known: dict[str, set[str]]) -> None:
+    every = set().union(*known.values())
+    home = Path.home() / ".pulumi"
+    folders = [*(stack.folder for stack in stacks), *(home / name for name in ("logs", "workspaces", "history"))]
+    for path in (path for folder in folders for path in files(folder)):
+        text = path.read_bytes().decode(errors="replace")
+        assert not [secret for secret in every if secret in text], path
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """The files below a folder, what links lead to aside."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            continue
+        yield from files(path) if path.is_dir() else (path,)
+
+
+def test_docker_knows_secrets_as_the_containers_environment_alone(
+    stacks: list[Stack], serving: Stack, known: dict[str, set[str]]
+) -> None:
+    for stack in stacks:
+        for container in stack.containers():
+            attrs = dict(container.attrs, Config=dict(container.attrs["Config"], Env=[]))
+            assert shown(known[stack.name], attrs) == [], container.name
+            assert shown(known[stack.name], container.logs().decode(errors="replace")) == [], container.name
+        for thing in (*stack.networks(), *stack.volumes()):
+            assert shown(known[stack.name], thing.attrs) == [], thing.name
+    environment = serving.container("web").attrs["Config"]["Env"]
+    assert shown(known[serving.name], environment), "where they must be"
+
+
+def test_no_command_line_and_no_event_of_docker_shows_a_secret_while_an_update_runs(serving: Stack) -> None:
+    before = serving.outputs()
+    begin = int(time.time())
+    with command_lines() as lines:
+        serving.container("web").remove(force=True)
+        serving.container("database").remove(force=True)
+        with serving.configured(release_commands=["python manage.py migrate --noinput", "python manage.py check"]):
+            serving.up("--refresh")
+        Visitor(serving).upload("While somebody looks")
+    serving.up()
+    secrets = serving.secrets | {serving.admin_password}
+    assert before["SECRET_KEY"] in secrets
+    for what in ("infra.local.set_password", "infra.local.run_release", "infra.local.run_rollout", "manage.py migrate"):
+        assert any(what in line for line in lines), f"{what} was not seen at work"
+    assert shown(secrets, sorted(lines)) == []
+    events = list(serving.engine.events(since=begin, until=int(time.time()) + 1, decode=True))
+    assert any(event["Type"] == "container" for event in events)
+    assert shown(secrets, events) == []
+
+
+@contextmanager
+def command_lines() -> Iterator[set[str]]:
+    """The command lines of all processes that were seen on this machine, those in containers included."""
+    seen: set[str] = set()
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.wait(0.01):
+            for pid in psutil.pids():
+                with suppress(OSError):
+                    seen.add(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+def shown(secrets: set[str], what: Any) -> list[str]:
+    """The secrets that can be read in something, as it is or in JSON."""
+    text = what if isinstance(what, str) else json.dumps(what, default=str)
+    return [re.sub(r"(?<=...).", "*", secret) for secret in secrets if secret in text]

@@ -1,0 +1,31 @@
+"""`python -m benchmarks [PART …]`: runs the parts, prints their tables, and keeps them with a plot in results/."""
+
+import sys
+from collections.abc import Callable
+
+from benchmarks import against_compose, neighbours, redeploy, throughput
+from benchmarks.report import Section
+from benchmarks.sandbox import sandbox
+
+PARTS: dict[str, Callable[..., list[Section]]] = {
+    "compose": against_compose.measure,
+    "neighbours": neighbours.measure,
+    "redeploy": redeploy.measure,
+    "throughput": throughput.measure,
+}
+
+
+def main() -> None:
+    """Exit status 2 for a part that there isn't."""
+    wanted = sys.argv[1:] or list(PARTS)
+    if unknown := [name for name in wanted if name not in PARTS]:
+        print(f"There is no part {', '.join(unknown)}; there are {', '.join(PARTS)}.", file=sys.stderr)
+        sys.exit(2)
+    for name in wanted:
+        with sandbox() as place:
+            for section in PARTS[name](place):
+                section.keep()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The two ways to the same site: `pulumi up` of this project, and docker-compose with compose.yaml."""
+
+import secrets
+import shutil
+import subprocess
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from benchmarks import prepare
+from benchmarks.sandbox import Command, Sandbox, quiet_environment, run
+from tests.e2e.stacks import ROOT, Stack, free_ports
+
+TEMPLATE = "gallery/templates/base.html"
+
+
+class Way(ABC):
+    """A tool and a project of its own; `app` is the copy of the app that it deploys."""
+
+    name: str
+    app: Path
+    port: int
+
+    @abstractmethod
+    def up(self, look: bool = True) -> Command:
+        """Brings everything up; with `look` code that has changed is noticed."""
+
+    @abstractmethod
+    def down(self) -> Command:
+        """Takes everything down, data aside."""
+
+    @abstractmethod
+    def forget_data(self) -> None:
+        """Removes the volumes."""
+
+    def change(self) -> str:
+        """Changes one line of the app; gives what its pages then have in them."""
+        mark = f"bench {secrets.token_hex(4)}"
+        path = self.app / TEMPLATE
+        lines = path.read_text().splitlines()
+        if lines[-1].startswith("<!-- bench "):
+            lines.pop()
+        path.write_text("\n".join([*lines, f"<!-- {mark} -->"]) + "\n")
+        return mark
+
+
+class Pulumi(Way):
+    """This project, with its defaults: gunicorn of the image, as in the cloud."""
+
+    name = "django-stack"
+
+    def __init__(self, place: Sandbox) -> None:
+        self.stack: Stack = place.stack("ours")
+        self.app, self.port = self.stack.app, self.stack.ports["web-port"]
+
+    def up(self, look: bool = True) -> Command:
+        del look  # it always does
+        return Command(self.stack.up_command, self.stack.folder, self.stack.env)
+
+    def down(self) -> Command:
+        line = ["pulumi", "destroy", "--yes", "--skip-preview", "--stack", self.stack.name, "--non-interactive"]
+        return Command(line, self.stack.folder, self.stack.env)
+
+    def forget_data(self) -> None:
+        for volume in self.stack.volumes():
+            volume.remove()
+
+
+@dataclass
+class Compose(Way):
+    """One docker-compose."""
+
+    place: Sandbox
+    tool: list[str]
+    name: str
+    app: Path = field(init=False)
+    port: int = field(init=False)
+    project: str = field(init=False)
+    env: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.project = f"bench{secrets.token_hex(3)}"
+        folder = self.place.folder / self.project
+        folder.mkdir()
+        self.app = folder / "app"
+        shutil.copytree(ROOT / "app", self.app, ignore=shutil.ignore_patterns("__pycache__"))
+        settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+        version = str(settings["postgres-version"]["default"])
+        ports = dict(zip(("WEB_PORT", "DATABASE_PORT", "MEDIA_PORT"), map(str, free_ports(3)), strict=True))
+        self.port = int(ports["WEB_PORT"])
+        self.env = {
+            **quiet_environment(),
+            **ports,
+            "PASSWORD": secrets.token_hex(16),
+            "SECRET_KEY": secrets.token_hex(32),
+            "APP": str(self.app),
+            "APP_IMAGE": f"{self.project}/app",
+            "PYTHON_IMAGE": settings["python-image"]["default"],
+            "POSTGRES_IMAGE": settings["postgres-image"]["default"].replace("{postgres-version}", version),
+            "S3_IMAGE": settings["s3-image"]["default"],
+            "DOCKER_BUILDKIT": "0",  # the builder that the other way has, too, and the same cache
+        }
+        self.place.end.callback(self._remove)
+
+    def up(self, look: bool = True) -> Command:
+        return self._command("up", "-d", *(["--build"] if look else []))
+
+    def down(self) -> Command:
+        return self._command("down", "--timeout", "30")
+
+    def forget_data(self) -> None:
+        run(self._command("down", "--volumes"))
+
+    def _command(self, *arguments: str) -> Command:
+        file = str(Path(__file__).with_name("compose.yaml"))
+        return Command([*self.tool, "-p", self.project, "-f", file, *arguments], self.app.parent, self.env)
+
+    def _remove(self) -> None:
+        run(self._command("down", "--volumes", "--rmi", "local", "--timeout", "2"))
+        for image in self.place.engine.images.list(filters={"reference": f"{self.project}/app"}):
+            self.place.engine.images.remove(image.tags[0])
+
+
+def composes(place: Sandbox) -> list[Way]:
+    """Every docker-compose that this machine has: the `docker compose` plugin, one built here, the classic one."""
+    candidates = [["docker", "compose"], [str(prepare.built())], ["docker-compose"]]
+    found: dict[str, Way] = {}
+    for tool in candidates:
+        if not shutil.which(tool[0]):
+            continue
+        asked = subprocess.run([*tool, "version", "--short"], capture_output=True, text=True, check=False)
+        version = asked.stdout.strip().removeprefix("v")
+        if asked.returncode == 0 and version and version not in found:
+            found[version] = Compose(place, tool, f"compose {version}")
+    if not found:
+        raise RuntimeError("There is no docker-compose to compare with. Fix: apt-get install docker-compose")
+    return list(found.values())
