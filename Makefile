@@ -17,7 +17,7 @@ setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, i
 
 local: setup ## Brings the local stack up and says where the site is
 	@$(IN_VENV) pulumi up --stack "$(STACK)" --yes --skip-preview --refresh \
-		|| { echo 'A lock that a killed pulumi left, or half-made things? make repair'; exit 1; }
+		|| { echo 'What to do stands above (first: source .venv/bin/activate). After a killed pulumi: make repair'; exit 1; }
 	@$(IN_VENV) python -m infra.local.ready "$(STACK)"
 
 cloud: ## Deploys the stack `cloud` to AWS; docs/cloud.md says what it needs first

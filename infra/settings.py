@@ -246,14 +246,17 @@ class _Reader:
 
     def commands(self, key: str) -> tuple[str, ...]:
         value = self.json(key)
-        if not isinstance(value, list) or not all(isinstance(item, str) and _splits(item) for item in value):
+        items = value if isinstance(value, list) else [None]
+        bad = [index for index, item in enumerate(items) if not isinstance(item, str) or not _splits(item)]
+        if bad:
             self.wrong(
                 key,
                 "a list of command lines, none of them empty; [] for no release step",
                 "python manage.py migrate --noinput",
+                fix_key=f"{key}[{bad[0]}]",
             )
             return ()
-        return tuple(value)
+        return tuple(items)
 
     def env(self, key: str) -> dict[str, str]:
         value = self.json(key)
@@ -320,8 +323,8 @@ def _splits(command: str) -> bool:
 
 def _quoted(key: str, fix: str) -> str:
     """The arguments of `pulumi config set` that give `key` the value `fix`."""
-    if key == "release-commands":
-        return f"--path 'release-commands[0]' {shlex.quote(fix)}"
+    if key.endswith("]"):
+        return f"--path {shlex.quote(key)} {shlex.quote(fix)}"
     if key == "storage-dsn":
         return f"--secret {key}"
     return f"{key} {shlex.quote(fix)}"

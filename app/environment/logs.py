@@ -46,6 +46,11 @@ def as_remark(record: logging.LogRecord) -> bool:
     return True
 
 
+def but_requests(record: logging.LogRecord) -> bool:
+    """A filter for runserver's own log: its line for a request holds the query; `environment.request` has said it."""
+    return not record.args
+
+
 def configuration(debug: bool) -> dict[str, Any]:
     """The value of LOGGING, and of gunicorn's `logconfig_dict`."""
     formatter = "text" if debug else "json"
@@ -53,7 +58,11 @@ def configuration(debug: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"below_error": {"()": lambda: below_error}, "as_remark": {"()": lambda: as_remark}},
+        "filters": {
+            "below_error": {"()": lambda: below_error},
+            "as_remark": {"()": lambda: as_remark},
+            "but_requests": {"()": lambda: but_requests},
+        },
         "formatters": {
             "json": {"()": "environment.logs.JsonFormatter"},
             "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{", "datefmt": "%H:%M:%S"},
@@ -72,8 +81,7 @@ def configuration(debug: bool) -> dict[str, Any]:
             # Django's own handlers (mail to admins, a console that is silent without DEBUG) give way to the root's.
             "django": {"level": "INFO", "handlers": [], "propagate": True},
             "django.security.DisallowedHost": {"filters": ["as_remark"]},
-            # runserver's line for each request would repeat `environment.request`, query included.
-            "django.server": {"level": "WARNING", "handlers": [], "propagate": True},
+            "django.server": {"level": "WARNING", "handlers": [], "propagate": True, "filters": ["but_requests"]},
             "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
             "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
         },

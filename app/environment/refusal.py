@@ -21,9 +21,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from django.apps import apps
 from django.conf import settings
 from django.core import mail
 from django.core.exceptions import MiddlewareNotUsed
+from django.core.files.storage import storages
 
 from environment.variables import Environment, in_memory
 
@@ -101,10 +103,18 @@ def refuse_stand_in(connection: Any, **_: Any) -> None:
         leave("A database is needed here:", settings.ENVIRONMENT_MISSING)
 
 
+def static_files_are_missing() -> bool:
+    """True if the project has static files and they were not collected. The storage's manifest tells, if it has one."""
+    if not apps.is_installed("django.contrib.staticfiles"):
+        return False
+    manifest = getattr(storages["staticfiles"], "manifest_name", "")
+    return not (Path(settings.STATIC_ROOT) / manifest).exists()
+
+
 def refuse_server() -> None:
     """Ends a server that would answer every request with an error."""
     lines = list(settings.ENVIRONMENT_MISSING_FOR_SERVERS)
-    if not settings.DEBUG and not (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
+    if not settings.DEBUG and static_files_are_missing():
         lines.append(
             f"There are no static files: {settings.STATIC_ROOT} holds none; "
             "the image's build collects them with `manage.py collectstatic`."

@@ -105,7 +105,10 @@ def uploads(project: Mapping[str, Any]) -> dict[str, Any]:
     memory with a read-only root and no such folder (/dev/shm is left, but Docker gives it no more than 64 MB)."""
     limit = project.get("REQUEST_MAX_BYTES", REQUEST_MAX_BYTES)
     try:
-        return {"REQUEST_MAX_BYTES": limit, "FILE_UPLOAD_TEMP_DIR": tempfile.gettempdir()}
+        return {
+            "REQUEST_MAX_BYTES": limit,
+            "FILE_UPLOAD_TEMP_DIR": project.get("FILE_UPLOAD_TEMP_DIR") or tempfile.gettempdir(),
+        }
     except FileNotFoundError:
         return {
             "REQUEST_MAX_BYTES": limit,

@@ -10,6 +10,8 @@ def main() -> None:
     """Becomes `docker logs`; Ctrl-C ends it."""
     (stack,) = sys.argv[1:]
     name = f"{here.project_name()}-{stack}-web"
+    if not here.engine().containers.list(all=True, filters={**here.filters(stack), "name": f"^/{name}$"}):
+        sys.exit(f"There is no container {name}. Fix: make local" + ("" if stack == "local" else f" STACK={stack}"))
     os.execvp("docker", ["docker", "logs", "--follow", "--tail", "200", name])
 
 

@@ -25,8 +25,9 @@ def main() -> None:
     """Exit status of the first step that fails."""
     (stack,) = sys.argv[1:]
     client = here.engine()
+    resources = state(stack)
     pulumi("cancel", "--yes", "--stack", stack, check=False)
-    remove_orphans(client, stack, state(stack))
+    remove_orphans(client, stack, resources)
     pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack)
     rebuild_images(client, stack, state(stack))
     print("Repaired. Now: make local" + ("" if stack == "local" else f" STACK={stack}"))
@@ -45,7 +46,10 @@ def state(stack: str) -> list[dict[str, Any]]:
         ["pulumi", "stack", "export", "--stack", stack], check=False, stdout=subprocess.PIPE, text=True
     )
     if done.returncode != 0:
-        sys.exit(done.returncode)
+        sys.exit(
+            f"The state of the stack {stack} can't be read. The stacks there are: pulumi stack ls; "
+            "a damaged state: docs/state.md"
+        )
     resources: list[dict[str, Any]] = json.loads(done.stdout)["deployment"].get("resources") or []
     return resources
 

@@ -14,12 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import hypothesis
 import pytest
-from botocore.loaders import JSONFileLoader
 from PIL import Image
 
-APP = Path(__file__).resolve().parents[2] / "app"
+from tests.app import programs
+
+APP = programs.APP
 SECRET_KEY = "made-up-for-the-tests-" + "Wq8sYb2KpZ4nTf7GhJ1mXc5VrD9aLe3U"
 
 CLOUD = {
@@ -50,9 +52,8 @@ LOCAL = {
 }
 
 
-# A client of S3 parses a megabyte of JSON; these tests make a hundred clients.
-read_json = cache(JSONFileLoader().load_file)
-JSONFileLoader.load_file = lambda _, path: read_json(path)
+# A client of S3 lists the folders of 400 services and parses a megabyte of JSON; these tests make a hundred clients.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
 hypothesis.settings.load_profile("quick")
@@ -106,12 +107,10 @@ def member(django_user_model: Any) -> Any:
     return django_user_model.objects.create_user("ada", password="a-good-password")
 
 
-def run(*command: str, timeout: float = 30, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program in app/ with nothing in its environment but what is given."""
+def run(*command: str, timeout: int = 30, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program on Python in app/ with nothing in its environment but what is given."""
     base = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
-    return subprocess.run(
-        command, cwd=APP, env={**base, **environ}, capture_output=True, text=True, timeout=timeout, check=False
-    )
+    return programs.run([*command], {**base, **environ}, timeout)
 
 
 def manage(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from fnmatch import fnmatchcase as fnmatch
 from itertools import product
 from typing import Any
 
@@ -21,6 +22,14 @@ from tests.app.conftest import APP, CLOUD, LOCAL, SECRET_KEY
 
 POSTGRES = "postgres://user:p%40ss%2F@host:5433/name"
 OLD_KEY = SECRET_KEY[::-1]
+PARTS = {  # the split form of DEFAULT_STORAGE_DSN, as Divio's newer template reads it
+    "DEFAULT_STORAGE_BUCKET": "b-1",
+    "DEFAULT_STORAGE_ACCESS_KEY_ID": "KEY",
+    "DEFAULT_STORAGE_SECRET_ACCESS_KEY": "se/cr+et",
+    "DEFAULT_STORAGE_REGION": "eu-west-1",
+    "DEFAULT_STORAGE_CUSTOM_DOMAIN": "m.x.org",
+    "DEFAULT_STORAGE_ENDPOINT_URL": "http://media:9000",
+}
 
 
 def settings_of(environ: dict[str, str]) -> dict[str, Any]:
@@ -140,6 +149,19 @@ VALID: list[tuple[dict[str, str], str, object]] = [
         "MEDIA_ORIGIN",
         "https://m.x.org",
     ),
+    *(
+        ({**PARTS}, f"STORAGES.default.OPTIONS.location.{attribute}", expected)
+        for attribute, expected in {
+            "bucket": "b-1",
+            "key": "KEY",
+            "secret": "se/cr+et",
+            "region": "eu-west-1",
+            "domain": "m.x.org",
+            "endpoint": "http://media:9000",
+            "signed": False,
+        }.items()
+    ),
+    ({**PARTS, "DEFAULT_STORAGE_DSN": "file:///data/"}, "MEDIA_ROOT", "/data/"),
     ({"DATABASE_URL": POSTGRES}, "DATABASES.default.OPTIONS.keepalives", 1),
     ({"DATABASE_URL": POSTGRES}, "DATABASES.default.OPTIONS.keepalives_idle", 10),
     ({"DATABASE_URL": POSTGRES}, "DATABASES.default.OPTIONS.keepalives_interval", 5),
@@ -275,7 +297,21 @@ MALFORMED: list[tuple[dict[str, str], str]] = [
     ({"SENTRY_DSN": "https://hunter2@host/name"}, "SENTRY_DSN is not a Sentry DSN"),
     ({"SENTRY_DSN": "https://hunter2@host:port/1"}, "SENTRY_DSN is not a Sentry DSN"),
     ({"SENTRY_DSN": "https://host/1"}, "SENTRY_DSN is not a Sentry DSN"),
-    ({"DEFAULT_STORAGE_REGION": "eu-west-1"}, "DEFAULT_STORAGE_REGION is set without DEFAULT_STORAGE_BUCKET"),
+    *(
+        ({name: "hunter2"}, f"{name} is set without DEFAULT_STORAGE_BUCKET.")
+        for name in PARTS
+        if name != "DEFAULT_STORAGE_BUCKET"
+    ),
+    *(
+        ({**PARTS, name: value}, f"DEFAULT_STORAGE_BUCKET with its companions {message}")
+        for name, value, message in (
+            ("DEFAULT_STORAGE_BUCKET", "hunter 2", "names no bucket"),
+            ("DEFAULT_STORAGE_ACCESS_KEY_ID", "", "has a key without a secret, or a secret without a key"),
+            ("DEFAULT_STORAGE_REGION", "hunter 2", "has a region that is not one"),
+            ("DEFAULT_STORAGE_CUSTOM_DOMAIN", "https://hunter2", "has an argument domain that is not a host name"),
+            ("DEFAULT_STORAGE_ENDPOINT_URL", "hunter2:9000", "has an argument endpoint_url that is not an http"),
+        )
+    ),
 ]
 
 
@@ -377,12 +413,32 @@ def test_free_text_is_taken_as_it_is(environ: dict[str, str]) -> None:
         ("EMAIL_TIMEOUT", 3, 3),
         ("DEFAULT_EXCEPTION_REPORTER_FILTER", "mine.Filter", "mine.Filter"),
         ("REQUEST_MAX_BYTES", 5, 5),
+        ("FILE_UPLOAD_TEMP_DIR", "/scratch", "/scratch"),
+        ("STATIC_ROOT", "/mine", "/mine"),
         ("STATIC_URL", "/s/", "/s/"),
         ("INSTALLED_APPS", ["environment", "mine"], ["environment", "mine"]),
     ],
 )
 def test_a_projects_own_setting_is_kept(name: str, before: object, after: object) -> None:
     assert environment_settings.settings(read(CLOUD), {name: before})[name] == after
+
+
+def test_the_docs_name_the_settings_of_a_project_that_are_overwritten_and_no_others() -> None:
+    """docs/bring-your-own.md, 2."""
+    email = {"EMAIL_URL": "smtp+tls://me:pass@mail.example.com:587", "DEFAULT_FROM_EMAIL": "me@example.com"}
+    found = read({**LOCAL, **email, "DEFAULT_STORAGE_DSN": "file:///data/media/"})
+
+    def overwritten(name: str, value: Any) -> bool:
+        mine: Any = {"mine": {}} if isinstance(value, dict) else ["mine"] if isinstance(value, list | tuple) else "mine"
+        got = environment_settings.settings(found, {name: mine})[name]
+        return not (got == mine or (isinstance(got, dict | list) and "mine" in got))
+
+    lost = {name for name, value in environment_settings.settings(found, {}).items() if overwritten(name, value)}
+    page = (APP.parent / "docs" / "bring-your-own.md").read_text()
+    (sentence,) = re.findall(r"^These win over .*?\n\n", page, re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`([A-Z_]+\*?)`", sentence)
+    assert [name for name in lost if not any(fnmatch(name, each) for each in named)] == []
+    assert [each for each in named if not any(fnmatch(name, each) for name in lost)] == []
 
 
 @pytest.mark.parametrize("name", ["CACHES", "DATABASES", "STORAGES"])

@@ -6,7 +6,10 @@ What needs a container or a stack is proved where those are; here stands by whic
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
+from importlib.metadata import packages_distributions
 from typing import Any
 
 import pytest
@@ -84,7 +87,7 @@ PAGE = {
         "e2e/test_serving.py::test_static_files_are_hashed_and_may_be_kept_for_ever",
     ],
     ("Static files", BUILD_COLUMN): [
-        "app/test_refusal.py::test_collectstatic_and_the_pages_that_need_it_work_with_nothing_set",
+        "app/test_refusal.py::test_collectstatic_works_with_nothing_set",
     ],
     ("Media files", CLOUD_COLUMN): [
         "app/test_handbook.py::test_media_files_are_in_s3",
@@ -174,6 +177,21 @@ def test_twelve_factor_all_that_depends_on_the_place_comes_from_the_environment(
         if re.search(r"os\.environ[\[.)](?!setdefault)", path.read_text())
     }
     assert readers == {"environment/settings.py", "environment/gunicorn_config.py", "environment/healthcheck.py"}
+
+
+def test_the_folder_that_other_projects_copy_imports_nothing_but_what_its_own_requirements_bring() -> None:
+    """Nothing of the gallery or `config`. django-storages[s3] brings Amazon's packages; Sentry's may be missing."""
+    folder = APP / "environment"
+    imported = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            imported |= {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
+    named = set(re.findall(r"^[a-z-]+", (folder / "requirements.in").read_text(), re.MULTILINE))
+    distributions = packages_distributions()
+    brought = {"environment", "boto3", "botocore", "s3transfer", "sentry_sdk"}
+    assert {distributions[name][0].lower() for name in imported - brought} == named
 
 
 def test_build_the_database_is_sqlite_in_memory() -> None:

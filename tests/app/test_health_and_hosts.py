@@ -171,15 +171,18 @@ def test_a_visitors_address_is_what_our_own_proxies_say(
 
 
 @pytest.mark.usefixtures("cloud", "db")
-def test_whoever_guesses_passwords_locks_nobody_else_out_behind_a_load_balancer(client: Client, member: Any) -> None:
+@pytest.mark.parametrize("path", ["/login/", "/admin/login/"])
+def test_whoever_guesses_passwords_locks_nobody_else_out_behind_a_load_balancer(
+    client: Client, admin_user: Any, path: str
+) -> None:
     """And an invented X-Forwarded-For in front of the load balancer's own entry does not help them."""
 
     def log_in(password: str, forwarded: str) -> int:
-        form = {"username": member.username, "password": password}
+        form = {"username": admin_user.username, "password": password}
         more = {"HTTP_HOST": "www.example.com", "HTTP_X_FORWARDED_PROTO": "https", "REMOTE_ADDR": "10.0.0.1"}
-        return client.post("/login/", form, HTTP_X_FORWARDED_FOR=forwarded, **more).status_code
+        return client.post(path, form, HTTP_X_FORWARDED_FOR=forwarded, **more).status_code
 
     statuses = [log_in("wrong", f"203.0.113.{n}, 198.51.100.66") for n in range(12)]
     assert statuses == [200] * 9 + [429] * 3
-    assert log_in("a-good-password", "198.51.100.66") == 429
-    assert log_in("a-good-password", "198.51.100.7") == 302
+    assert log_in("password", "198.51.100.66") == 429
+    assert log_in("password", "198.51.100.7") == 302

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-import logging
+import logging.config
 import runpy
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.exception import convert_exception_to_response
+from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
-from environment import errors, gunicorn_config, logs
+from environment import errors, gunicorn_config, healthcheck, logs
 
 
 @pytest.fixture
@@ -68,19 +73,51 @@ def test_a_500_leaves_its_traceback_in_the_log(
     assert line["request_id"] == response["X-Request-ID"]
 
 
-def test_errors_go_to_stderr_and_the_rest_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    import logging.config
-
-    before = logging.getLogger().handlers[:]
-    configuration = logs.configuration(debug=False)
+@contextmanager
+def configured(debug: bool) -> Iterator[None]:
+    """With the logging of a server."""
+    filtered = [logging.getLogger(name) for name in ("django.server", "django.security.DisallowedHost")]
+    before = [(logger, logger.handlers[:], logger.filters[:]) for logger in [logging.getLogger(), *filtered]]
     try:
-        logging.config.dictConfig(configuration)
+        logging.config.dictConfig(logs.configuration(debug))
+        yield
+    finally:
+        for logger, handlers, filters in before:
+            logger.handlers[:], logger.filters[:] = handlers, filters
+
+
+def test_errors_go_to_stderr_and_the_rest_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    with configured(debug=False):
         logging.getLogger("django.request").error("bad")
         logging.getLogger("environment.request").info("good")
         captured = capsys.readouterr()
-    finally:
-        logging.getLogger().handlers[:] = before
     assert (json.loads(captured.err)["message"], json.loads(captured.out)["message"]) == ("bad", "good")
+
+
+@pytest.mark.usefixtures("local")
+def test_a_wrong_host_is_a_remark_and_no_error(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scanners send them all day."""
+    with configured(debug=False):
+        assert client.get("/", HTTP_HOST="wrong.example.com").status_code == 400
+        captured = capsys.readouterr()
+    said = [json.loads(line) for line in captured.out.splitlines()]
+    (line,) = [line for line in said if line["logger"] == "django.security.DisallowedHost"]
+    assert (line["level"], "traceback" in line, captured.err) == ("WARNING", False, "")
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("status", ["200", "404", "500"])
+def test_runservers_own_line_for_a_request_with_its_query_is_left_out(
+    capsys: pytest.CaptureFixture[str], status: str, debug: bool
+) -> None:
+    handler = WSGIRequestHandler.__new__(WSGIRequestHandler)
+    handler.request = None
+    with configured(debug):
+        handler.log_message('"%s" %s %s', "GET /?token=hunter2 HTTP/1.1", status, "10")
+        handler.log_message('"%s" %s %s', "\x16\x03hunter2", "400", "10")
+        captured = capsys.readouterr()
+    assert "hunter2" not in captured.out + captured.err
+    assert "over HTTPS, but it only supports HTTP" in captured.err, "its other words are not"
 
 
 @pytest.mark.usefixtures("local")
@@ -101,6 +138,15 @@ def test_an_outage_is_a_503(error: Exception) -> None:
 
     response = convert_exception_to_response(broken)(RequestFactory().get("/"))
     assert (response.status_code, response["Retry-After"]) == (503, "10")
+
+
+@pytest.mark.usefixtures("local")
+def test_a_form_that_is_too_big_is_a_413() -> None:
+    def broken(_: HttpRequest) -> HttpResponse:
+        raise RequestDataTooBig
+
+    response = convert_exception_to_response(broken)(RequestFactory().get("/"))
+    assert (response.status_code, b"Too large" in response.content) == (413, True)
 
 
 def test_an_s3_error_is_an_outage_only_if_the_server_is_at_fault() -> None:
@@ -132,6 +178,41 @@ def test_gunicorn_recycles_drains_and_keeps_its_heartbeat_off_the_disk() -> None
 @pytest.mark.parametrize(("cpus", "workers"), [(0.25, 2), (1, 2), (1.5, 3), (2, 4), (64, 8)])
 def test_workers_follow_the_cpus(cpus: float, workers: int) -> None:
     assert gunicorn_config.worker_count(cpus) == workers
+
+
+@pytest.mark.parametrize(
+    ("environ", "workers", "bind"), [({}, None, 8000), ({"WEB_CONCURRENCY": "5", "PORT": "80"}, 5, 80)]
+)
+def test_workers_and_port_are_those_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], workers: int | None, bind: int
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    found = runpy.run_path(gunicorn_config.__file__)
+    assert found["workers"] == (workers or gunicorn_config.worker_count(gunicorn_config.cpu_limit()))
+    assert found["bind"] == [f"0.0.0.0:{bind}"]
+
+
+@pytest.mark.parametrize(("answer", "status"), [(200, 0), (503, 1), (301, 1), (None, 1)])
+def test_the_containers_health_check_wants_a_200_of_ready(
+    monkeypatch: pytest.MonkeyPatch, answer: int | None, status: int
+) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert answer
+            self.send_response(answer if self.path == "/healthz/ready" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        monkeypatch.setenv("PORT", str(server.server_port))
+        if answer:
+            threading.Thread(target=server.handle_request).start()
+        else:
+            server.socket.close()
+        assert healthcheck.main() == status
 
 
 def test_cpus_are_those_of_the_control_group(tmp_path: Path) -> None:

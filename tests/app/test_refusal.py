@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.core import checks
+from django.core.management import call_command
+from django.test import modify_settings
 from environment import refusal
 from environment.variables import read
 
@@ -47,7 +49,7 @@ def test_build_commands_work_with_nothing_set(command: tuple[str, ...]) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_collectstatic_and_the_pages_that_need_it_work_with_nothing_set(tmp_path: Path) -> None:
+def test_collectstatic_works_with_nothing_set(tmp_path: Path) -> None:
     result = manage("collectstatic", "--noinput", STATIC_ROOT=str(tmp_path))
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "staticfiles.json").exists()
@@ -251,6 +253,46 @@ def test_missing_static_files_are_refused_before_the_first_request(tmp_path: Pat
     assert "Booting worker" not in output
 
 
+@pytest.mark.parametrize(
+    ("backend", "collected", "refused"),
+    [
+        ("environment.storages.StaticFiles", [], True),
+        ("environment.storages.StaticFiles", ["style.css"], True),
+        ("environment.storages.StaticFiles", ["style.css", "staticfiles.json"], False),
+        # a project that put another one behind the two lines
+        ("django.contrib.staticfiles.storage.StaticFilesStorage", [], True),
+        ("django.contrib.staticfiles.storage.StaticFilesStorage", ["style.css"], False),
+    ],
+)
+def test_static_files_are_missed_by_what_their_storage_needs(
+    settings: Any, tmp_path: Path, backend: str, collected: list[str], refused: bool
+) -> None:
+    settings.STATIC_ROOT = str(tmp_path / "static")
+    settings.STORAGES = {"staticfiles": {"BACKEND": backend}}
+    for name in collected:
+        (tmp_path / "static").mkdir(exist_ok=True)
+        (tmp_path / "static" / name).write_text('{"version": "1.1", "paths": {}}')
+    assert refusal.static_files_are_missing() is refused
+    with modify_settings(INSTALLED_APPS={"remove": ["django.contrib.staticfiles"]}):
+        assert not refusal.static_files_are_missing(), "an API has none"
+
+
+def test_a_project_that_has_no_static_files_at_all_is_served(tmp_path: Path) -> None:
+    (tmp_path / "api.py").write_text(
+        "from environment.settings import apply\n"
+        "MIDDLEWARE, ROOT_URLCONF, urlpatterns = ['django.middleware.security.SecurityMiddleware'], 'api', []\n"
+        "apply(globals())\n"
+    )
+    code = (
+        "import django; from django.test import Client; from django.core.wsgi import get_wsgi_application\n"
+        "get_wsgi_application(); client = Client(HTTP_HOST='www.example.com', HTTP_X_FORWARDED_PROTO='https')\n"
+        "print([client.get(path).status_code for path in ('/healthz/live', '/healthz/ready', '/nothing')])"
+    )
+    environ = {**COMPLETE, "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    result = run(sys.executable, "-c", code, **environ, DJANGO_SETTINGS_MODULE="api", PYTHONPATH=str(tmp_path))
+    assert result.stdout.splitlines()[-1] == "[200, 200, 404]", result.stderr
+
+
 def test_a_malformed_value_ends_every_command_with_its_name_and_no_traceback() -> None:
     result = manage("check", DATABASE_URL="postgres://app:hun/ter2@host/db", DOMAIN="http://x")
     assert result.returncode == 3
@@ -264,6 +306,15 @@ def test_a_malformed_value_ends_every_command_with_its_name_and_no_traceback() -
 
 def test_deploy_check_is_clean_in_the_cloud_environment() -> None:
     result = manage("check", "--deploy", "--fail-level", "WARNING", **CLOUD)
+    assert (result.returncode, result.stdout) == (0, "System check identified no issues (1 silenced).\n"), result.stderr
+
+
+def test_deploy_check_of_a_plain_startproject_site_with_the_two_lines_is_clean(tmp_path: Path) -> None:
+    call_command("startproject", "mysite", str(tmp_path))
+    with (tmp_path / "mysite" / "settings.py").open("a") as file:
+        file.write("\nfrom environment.settings import apply\n\napply(globals())\n")
+    environ = {**CLOUD, "DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONPATH": str(tmp_path)}
+    result = run(sys.executable, "-m", "django", "check", "--deploy", "--fail-level", "WARNING", **environ)
     assert (result.returncode, result.stdout) == (0, "System check identified no issues (1 silenced).\n"), result.stderr
 
 

@@ -47,6 +47,23 @@ LOGIN = "s3://KEY:SE%2FCR%2BET@"
             "https://s3-fips.us-gov-west-1.amazonaws.com",
             "https://b-1.s3-fips.us-gov-west-1.amazonaws.com",
         ),
+        *(
+            (
+                f"b-1.{kind}.us-west-2.amazonaws.com/",
+                "b-1",
+                "us-west-2",
+                f"https://{kind}.us-west-2.amazonaws.com",
+                f"https://b-1.{kind}.us-west-2.amazonaws.com",
+            )
+            for kind in ("s3-fips.dualstack", "s3-accesspoint.dualstack", "s3-accesspoint-fips")
+        ),
+        (
+            "b-1.s3-accesspoint-fips.dualstack.us-east-1.amazonaws.com/",
+            "b-1",
+            "us-east-1",
+            "https://s3-accesspoint-fips.dualstack.us-east-1.amazonaws.com",
+            "https://b-1.s3-accesspoint-fips.dualstack.us-east-1.amazonaws.com",
+        ),
         (
             "alias.s3-accesspoint.eu-west-1.amazonaws.com/",
             "alias",

@@ -197,12 +197,13 @@ class Stack:
     @contextmanager
     def configured(self, **settings: Any) -> Iterator[None]:
         """Sets config keys for a while."""
-        before = {key.replace("_", "-"): self.settings.get(key.replace("_", "-")) for key in settings}
+        before = dict(self.settings)
         self.configure(**settings)
         try:
             yield
         finally:
-            self.configure(before)
+            self.settings = before
+            self.configure()
 
     @contextmanager
     def edited(self, path: str, edit: Callable[[str], str]) -> Iterator[Path]:

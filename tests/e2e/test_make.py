@@ -27,3 +27,18 @@ def test_make_alone_lists_its_targets(serving: Stack) -> None:
     listed = serving.run("make").stdout
     for target in ("local", "manage", "repair", "clean", "test"):
         assert f"make {target} " in listed
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("logs", "There is no container django-stack-nowhere-web. Fix: make local STACK=nowhere"),
+        ("manage", "The container django-stack-nowhere-web is not running. Fix: make local STACK=nowhere"),
+        ("repair", "The state of the stack nowhere can't be read. The stacks there are: pulumi stack ls"),
+    ],
+)
+def test_a_target_says_when_the_stack_is_not_there(serving: Stack, target: str, said: str) -> None:
+    done = serving.run("make", target, "STACK=nowhere", "ARGS=check", check=False)
+    assert done.returncode != 0
+    assert said in done.stdout
+    assert "Traceback" not in done.stdout

@@ -33,7 +33,12 @@ def nothing_is_made(refused: Stack) -> Iterator[None]:
 def errors(stack: Stack, **settings: Any) -> list[str]:
     """What `up` lists as wrong with these settings."""
     with stack.configured(**settings):
-        done = stack.up(check=False)
+        return listed(stack)
+
+
+def listed(stack: Stack) -> list[str]:
+    """What `up` lists as wrong with the settings as they are."""
+    done = stack.up(check=False)
     assert done.returncode != 0
     assert "Traceback" not in done.stdout
     assert "nothing was changed" in done.stdout
@@ -67,6 +72,27 @@ def test_several_wrong_settings_are_listed_together(refused: Stack) -> None:
     assert sorted(error.split()[0] for error in listed) == ["app-path", "domain", "media", "release-timeout"]
 
 
+def test_the_commands_that_errors_propose_mend_them(refused: Stack) -> None:
+    wrong = {
+        "app-path": "/nowhere",
+        "debug": "yes",
+        "domain": "https://example.com/",
+        "env": {"DATABASE_URL": "sqlite://", "NOT A NAME": "1"},
+        "media": "filesytem",
+        "release-commands": "python manage.py migrate",
+        "release-timeout": -1,
+        "storage-dns": "s3://bucket",
+    }
+    with refused.configured(**wrong):
+        found = listed(refused)
+        assert len(found) == len(wrong) + 1
+        for error in found:
+            command = error.partition("Fix: ")[2]
+            assert command.startswith("pulumi config ")
+            refused.run("bash", "-c", command)
+        refused.pulumi("preview")
+
+
 def test_a_port_that_another_program_holds(refused: Stack) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -74,12 +100,13 @@ def test_a_port_that_another_program_holds(refused: Stack) -> None:
     assert error.startswith(f"web-port is {port}, and another program on this machine holds that port. Fix: ")
 
 
-def test_a_port_that_another_container_holds_names_the_container(refused: Stack, serving: Stack) -> None:
-    port = serving.ports["database-port"]
-    [error] = errors(refused, **{"database-port": port})
-    assert error.startswith(
-        f"database-port is {port}, and the container {serving.prefix}-database holds that port. Fix: "
-    )
+def test_ports_that_containers_of_another_stack_hold_are_listed_together_each_with_its_container(
+    refused: Stack, serving: Stack
+) -> None:
+    found = errors(refused, **serving.ports)
+    for error, part in zip(sorted(found), ("database", "media", "web"), strict=True):
+        holds = f"the container {serving.prefix}-{part} holds that port. Fix: "
+        assert error.startswith(f"{part}-port is {serving.ports[f'{part}-port']}, and {holds}")
 
 
 def test_a_docker_engine_that_does_not_answer(refused: Stack) -> None:

@@ -1,6 +1,7 @@
 """Somebody who visits a site: with Chromium, or quicker without."""
 
 import re
+import shutil
 import struct
 import zlib
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.e2e.stacks import ROOT, Stack
+from tools.setup.testkit import CHROMIUM
 
-CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--no-sandbox",  # tests may run as root
     "--disable-gpu",
@@ -42,7 +43,9 @@ def png(width: int = 240, height: int = 160) -> bytes:
 def chromium() -> Iterator[Browser]:
     """A browser. Leave it before asyncio is used elsewhere: playwright's loop runs in this thread."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+        assert found, f"no {', '.join(CHROMIUM)} here: python3 tools/setup testkit"
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -37,7 +37,7 @@ def test_killed_in_the_first_up_the_lock_is_named_and_repair_lifts_it(make_stack
     refused = stack.up(check=False)
     assert refused.returncode != 0
     assert LOCKED in refused.stdout
-    assert "A lock that a killed pulumi left, or half-made things? make repair" in local(stack)
+    assert "After a killed pulumi: make repair" in local(stack)
     stack.make_target("repair")
     stack.up()
     leave_data(stack)

@@ -154,11 +154,15 @@ def test_half_made_containers_are_replaced_at_the_next_update(program: Any) -> N
         assert container.request.deleteBeforeReplace
 
 
-def test_runserver_over_the_mounted_source_is_what_the_local_stack_asks_for(program: Any) -> None:
-    web = program()["web"].inputs
+def test_runserver_over_the_mounted_source_is_what_the_local_stack_asks_for(
+    program: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 1234)
+    monkeypatch.setattr("os.getgid", lambda: 1235)
+    web = program(stack="somebodys")["web"].inputs
     assert web["command"] == ["python", "manage.py", "runserver", "0.0.0.0:8000"]
     assert web["volumes"][0]["containerPath"] == "/app"
-    assert web["user"]
+    assert web["user"] == "1234:1235"
 
 
 def test_without_web_command_and_mount_the_image_serves_as_in_the_cloud(program: Any) -> None:

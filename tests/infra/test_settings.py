@@ -48,6 +48,7 @@ WRONG = [
     ({"env": ["A=1"]}, (), ["env can't be used", "an object of names and values"]),
     ({"release-commands": [""]}, (), ["release-commands is", "none of them empty"]),
     ({"release-commands": ["python 'manage.py"]}, (), ["release-commands is", "a list of command lines"]),
+    ({"release-commands": ["python manage.py check", ""]}, (), ["release-commands is", "--path 'release-commands[1]'"]),
     ({"release-commands": "python manage.py migrate"}, (), ["release-commands is", "a list of command lines"]),
     ({"release-timeout": -5}, (), ['release-timeout is "-5"', "seconds, 1 to 86400", "release-timeout 1800"]),
     ({"web-command": "python 'manage.py"}, (), ["web-command is", "balanced quotes"]),

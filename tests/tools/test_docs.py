@@ -17,6 +17,7 @@ def test_every_link_to_a_file_of_the_project_leads_somewhere(page: Path) -> None
 
 def test_readme_names_only_targets_that_make_has() -> None:
     has = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {target for page in PAGES for target in re.findall(r"`make ([a-z-]+)", page.read_text())}
+    commands = re.compile(r"(?:`|^\$ )make ([a-z-]+)", re.MULTILINE)
+    named = {target for page in PAGES for target in commands.findall(page.read_text())}
     assert "local" in named
     assert named <= has

@@ -38,10 +38,11 @@ def installed(machine: FakeMachine) -> list[str]:
 def test_what_is_locked_is_installed_once_with_hashes(machine: FakeMachine) -> None:
     virtualenv.ensure_infra(machine)
     virtualenv.ensure_infra(machine)
+    pip = "pip --disable-pip-version-check --no-input install --progress-bar off"
     assert [command.partition("-m ")[2] for command in machine.did] == [
         "venv --clear .venv",
-        "pip --disable-pip-version-check --no-input install --require-hashes -r requirements/infra.txt",
-        "pip --disable-pip-version-check --no-input install --no-deps --no-build-isolation --editable .",
+        f"{pip} --require-hashes -r requirements/infra.txt",
+        f"{pip} --no-deps --no-build-isolation --editable .",
     ]
     assert machine.said[-1] == ".venv holds requirements/infra.txt"
 

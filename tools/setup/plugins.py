@@ -36,7 +36,7 @@ def ensure(machine: Machine) -> None:
     link(machine, {program: folder / "bin" / program for program in programs})
     if programs:
         short = ", ".join(program.removeprefix("pulumi-") for program in programs)
-        machine.say(f"stand-ins of tools/plugins are in .venv/bin: {short}")
+        machine.say(f"stand-ins of tools/plugins are in .venv/bin, as pulumi will warn: {short}")
     else:
         machine.say("the official ones are there")
 
@@ -117,6 +117,7 @@ def stand_ins(machine: Machine) -> Path:
         return folder
     python = str(machine.venv / "bin/python")
     own_pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    own_pip += ["--progress-bar", "off"]
     # The project's .venv has the locked build backend.
     wheel = [python, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-deps", "--no-build-isolation"]
     with machine.lock(), tempfile.TemporaryDirectory() as built:

@@ -7,11 +7,14 @@ from pathlib import Path
 from tools.setup import apt
 from tools.setup.machine import Machine, SetupError
 
+# Its names on Debian, on Ubuntu and as Google ships it; the tests take the first that is there.
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
 
 def ensure(machine: Machine) -> None:
     """Makes sure that Chromium, psql and a static busybox are there. Raises SetupError with what to install by hand."""
     missing = []
-    if not any(machine.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+    if not any(machine.which(name) for name in CHROMIUM):
         missing += ["chromium", "fonts-liberation"]
     if not machine.which("psql"):
         missing += ["postgresql-client"]

@@ -61,6 +61,7 @@ def install(machine: Machine, purpose: str) -> None:
         create(machine)
     lock = f"requirements/{purpose}.txt"
     pip = [str(machine.venv / "bin/python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    pip += ["--progress-bar", "off"]  # its bar doesn't say whose it is
     # The build backend is one of the locked packages: nothing else is fetched to build the project.
     project = ["--no-deps", "--no-build-isolation", "--editable", "."]
     try:

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import docker
 import grpc
 import pytest
 from fake_registry import PASSWORD, USER, fake_registry
+from google.protobuf import empty_pb2
 from plugin_harness import BASE_IMAGE, Plugin, init_failed
 
 from django_stack_plugins.docker.client import _explain
@@ -558,6 +560,47 @@ def test_a_container_that_ends_is_not_waited_for(plugin: Plugin, unique: str) ->
     began = time.monotonic()
     assert "ended with exit code 3" in init_failed(fails(lambda: plugin.create(CONTAINER, inputs))).reasons[0]
     assert time.monotonic() - began < 10
+
+
+def cancelled_while(plugin: Plugin, create: Callable[[], object], begun: Callable[[], bool]) -> grpc.RpcError:
+    """Cancels, as Ctrl-C does, once the creation is at work; gives how it ended within seconds."""
+    ended: list[grpc.RpcError] = []
+    thread = threading.Thread(target=lambda: ended.append(fails(create)))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not begun():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    plugin.stub.Cancel(empty_pb2.Empty())
+    thread.join(5)
+    assert ended, "it went on"
+    return ended[0]
+
+
+@pytest.mark.docker
+def test_cancelling_ends_the_wait_for_a_container_which_is_recorded_as_half_made(
+    plugin: Plugin, docker_engine: docker.DockerClient, unique: str
+) -> None:
+    check = {"tests": ["CMD", "false"], "interval": "1s", "retries": 100}
+    inputs = container_inputs(plugin, unique, healthcheck=check, wait=True, waitTimeout=60)
+    error = cancelled_while(
+        plugin,
+        lambda: plugin.create(CONTAINER, inputs),
+        lambda: bool(docker_engine.containers.list(filters={"name": unique})),
+    )
+    detail = init_failed(error)
+    assert (list(detail.reasons), detail.id) == (["cancelled"], docker_engine.containers.get(unique).id)
+
+
+@pytest.mark.docker
+def test_cancelling_ends_a_build_that_says_nothing(plugin: Plugin, unique: str, context: Path) -> None:
+    (context / "Dockerfile").write_text(f"FROM {BASE_IMAGE}\nRUN echo begun for {unique}; sleep 30\n")
+    error = cancelled_while(
+        plugin,
+        lambda: plugin.create(IMAGE, image_inputs(plugin, context, unique)),
+        lambda: f"begun for {unique}" in plugin.engine.lines,
+    )
+    assert error.details() == "cancelled"
 
 
 @pytest.mark.docker

@@ -4,18 +4,20 @@ The `docker` package is imported when first needed: an update without a change n
 """
 
 import os
+import queue
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django_stack_plugins.resource import PluginError, Resource
+from django_stack_plugins.resource import Operation, PluginError, Resource
 from django_stack_plugins.server import Configuration
 
+Line = dict[str, Any]  # what the engine says of its progress, decoded
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 _USER_SOCKETS = (".docker/run/docker.sock", ".docker/desktop/docker.sock")
 _IMPORTING = threading.Lock()
@@ -26,6 +28,35 @@ def load_docker() -> None:
     """Import the `docker` package: by one thread at a time, for its modules import one another in circles."""
     with _IMPORTING:
         import docker.utils.build  # noqa: F401
+
+
+def as_they_come(operation: Operation, lines: Iterable[Line]) -> Iterator[Line]:
+    """A build's, pull's or push's lines. Raises Cancelled even while it says nothing, as an installation may for long.
+
+    The engine ends what it was at when the connection goes, which goes with this process.
+    """
+    arrived: queue.SimpleQueue[Line | Exception | None] = queue.SimpleQueue()
+
+    def pump() -> None:
+        try:
+            for line in lines:
+                arrived.put(line)
+            arrived.put(None)
+        except Exception as error:
+            arrived.put(error)
+
+    threading.Thread(target=pump, daemon=True).start()
+    while True:
+        operation.check_alive()
+        try:
+            line = arrived.get(timeout=0.2)
+        except queue.Empty:
+            continue
+        if line is None:
+            return
+        if isinstance(line, Exception):
+            raise line
+        yield line
 
 
 class DockerConfiguration(Configuration):

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
-from django_stack_plugins.docker.client import DockerResource, docker_errors, find, load_docker
+from django_stack_plugins.docker.client import DockerResource, as_they_come, docker_errors, find, load_docker
 from django_stack_plugins.docker.remote_image import ensure_image
 from django_stack_plugins.resource import Failure, Operation, PluginError
 from django_stack_plugins.values import UNKNOWN, Change, Properties, Secret, has_unknown
@@ -245,8 +245,7 @@ def follow(operation: Operation, lines: Iterable[dict[str, Any]], failure: str) 
     """Show a build's or push's lines; return what its `aux` messages said. Raises PluginError with the last lines."""
     tail: deque[str] = deque(maxlen=_TAIL)
     result: dict[str, Any] = {}
-    for line in lines:
-        operation.check_alive()
+    for line in as_they_come(operation, lines):
         result.update(line.get("aux") or {})
         if "error" in line:
             raise PluginError("\n".join([f"{failure}: {line['error'].strip()}", *tail]))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django_stack_plugins.docker.client import DockerResource, docker_errors, find
+from django_stack_plugins.docker.client import DockerResource, as_they_come, docker_errors, find
 from django_stack_plugins.resource import Operation, PluginError
 from django_stack_plugins.values import Properties
 
@@ -50,8 +50,8 @@ def ensure_image(client: Any, operation: Operation, name: str, platform: str | N
         # Without a tag the engine would pull every tag.
         reference = name if "@" in name or ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
         shown = set()
-        for line in client.pull(reference, stream=True, decode=True, platform=platform or None):
-            operation.check_alive()
+        lines = client.pull(reference, stream=True, decode=True, platform=platform or None)
+        for line in as_they_come(operation, lines):
             if "error" in line:
                 raise PluginError(f"unable to pull image {name}: {line['error']}")
             status = f"{line.get('id', '')} {line.get('status', '')}".strip()
