@@ -45,7 +45,8 @@ test: test-setup check ## Runs every test, after setting up what they need
 
 test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine
 	@python3 tools/setup unit
-	@$(IN_VENV) pytest --numprocesses 3 --dist loadfile -m "$(UNIT)"
+	@$(IN_VENV) pytest --numprocesses 3 --dist loadscope -m "$(UNIT)" \
+		--ignore=tests/e2e --ignore=tests/faults --ignore=tests/image
 
 test-faults: test-setup ## Breaks what can break, one after the other; `make test` has the quick ones (half an hour)
 	@$(IN_VENV) pytest tests/faults

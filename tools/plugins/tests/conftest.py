@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import docker
@@ -30,27 +31,54 @@ def engine_server() -> Iterator[tuple[FakeEngine, str]]:
     server.stop(0)
 
 
+def start(name: str, engine: FakeEngine, address: str) -> Plugin:
+    """Start a console script like the engine does."""
+    process = subprocess.Popen([str(SCRIPTS / f"pulumi-resource-{name}"), address], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    port = int(process.stdout.readline())
+    stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
+    return Plugin(process, stub, engine)
+
+
+def end(plugin: Plugin) -> None:
+    plugin.process.terminate()
+    plugin.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def running(engine_server: tuple[FakeEngine, str]) -> Iterator[dict[str, Plugin]]:
+    """The plugins that tests share, by name."""
+    plugins: dict[str, Plugin] = {}
+    yield plugins
+    for plugin in plugins.values():
+        end(plugin)
+
+
+@pytest.fixture
+def shared_plugin(engine_server: tuple[FakeEngine, str], running: dict[str, Plugin]) -> Callable[[str], Plugin]:
+    """Give a plugin that runs since a test first asked for it, as between two resources of an update."""
+    engine_server[0].lines.clear()
+
+    def give(name: str) -> Plugin:
+        if name not in running:
+            running[name] = start(name, *engine_server)
+        return running[name]
+
+    return give
+
+
 @pytest.fixture
 def start_plugin(engine_server: tuple[FakeEngine, str]) -> Iterator[Callable[[str], Plugin]]:
-    """Start a console script like the engine does; it is ended with the test."""
-    engine, address = engine_server
-    engine.lines.clear()
-    started = []
+    """Start a plugin of the test's own, for what ends or cancels it; it is ended with the test."""
+    engine_server[0].lines.clear()
+    with ExitStack() as ending:
 
-    def start(name: str) -> Plugin:
-        process = subprocess.Popen(
-            [str(SCRIPTS / f"pulumi-resource-{name}"), address], stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
-        return Plugin(process, stub, engine)
+        def own(name: str) -> Plugin:
+            plugin = start(name, *engine_server)
+            ending.callback(end, plugin)
+            return plugin
 
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait(10)
+        yield own
 
 
 @pytest.fixture(scope="session")

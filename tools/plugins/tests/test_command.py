@@ -18,7 +18,12 @@ COMMAND = "command:local:Command"
 
 
 @pytest.fixture
-def command(start_plugin: Callable[[str], Plugin]) -> Plugin:
+def command(shared_plugin: Callable[[str], Plugin]) -> Plugin:
+    return shared_plugin("command")
+
+
+@pytest.fixture
+def own_command(start_plugin: Callable[[str], Plugin]) -> Plugin:
     return start_plugin("command")
 
 
@@ -146,25 +151,27 @@ def test_a_custom_timeout_ends_the_whole_process_group(command: Plugin, tmp_path
     wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
 
 
-def test_cancel_interrupts_first(command: Plugin, tmp_path: Path) -> None:
+def test_cancel_interrupts_first(own_command: Plugin, tmp_path: Path) -> None:
     line = f"trap 'echo bye > {tmp_path}/bye; exit 1' INT; echo up; while :; do sleep 0.1; done"
     result: list[str] = []
-    thread = threading.Thread(target=lambda: result.append(fails(lambda: command.create(COMMAND, {"create": line}))))
+    thread = threading.Thread(
+        target=lambda: result.append(fails(lambda: own_command.create(COMMAND, {"create": line})))
+    )
     thread.start()
-    command.engine.wait_for("up")
-    command.stub.Cancel(empty_pb2.Empty())
+    own_command.engine.wait_for("up")
+    own_command.stub.Cancel(empty_pb2.Empty())
     thread.join(10)
     assert result[0].startswith("cancelled")
     assert (tmp_path / "bye").read_text() == "bye\n"
 
 
-def test_a_command_that_ignores_the_interrupt_is_killed_with_the_plugin(command: Plugin, tmp_path: Path) -> None:
+def test_a_command_that_ignores_the_interrupt_is_killed_with_the_plugin(own_command: Plugin, tmp_path: Path) -> None:
     line = f"trap '' INT TERM; echo $$ > {tmp_path}/pid; echo up; while :; do sleep 0.1; done"
-    thread = threading.Thread(target=lambda: fails(lambda: command.create(COMMAND, {"create": line})))
+    thread = threading.Thread(target=lambda: fails(lambda: own_command.create(COMMAND, {"create": line})))
     thread.start()
-    command.engine.wait_for("up")
-    command.process.send_signal(signal.SIGINT)
-    command.process.wait(10)
+    own_command.engine.wait_for("up")
+    own_command.process.send_signal(signal.SIGINT)
+    own_command.process.wait(10)
     wait_for(lambda: not alive(int((tmp_path / "pid").read_text())), 2)
     thread.join(10)
 

@@ -29,7 +29,12 @@ VOLUME = "docker:index/volume:Volume"
 
 
 @pytest.fixture
-def plugin(start_plugin: Callable[[str], Plugin]) -> Plugin:
+def plugin(shared_plugin: Callable[[str], Plugin]) -> Plugin:
+    return shared_plugin("docker")
+
+
+@pytest.fixture
+def own_plugin(start_plugin: Callable[[str], Plugin]) -> Plugin:
     return start_plugin("docker")
 
 
@@ -579,13 +584,13 @@ def cancelled_while(plugin: Plugin, create: Callable[[], object], begun: Callabl
 
 @pytest.mark.docker
 def test_cancelling_ends_the_wait_for_a_container_which_is_recorded_as_half_made(
-    plugin: Plugin, docker_engine: docker.DockerClient, unique: str
+    own_plugin: Plugin, docker_engine: docker.DockerClient, unique: str
 ) -> None:
     check = {"tests": ["CMD", "false"], "interval": "1s", "retries": 100}
-    inputs = container_inputs(plugin, unique, healthcheck=check, wait=True, waitTimeout=60)
+    inputs = container_inputs(own_plugin, unique, healthcheck=check, wait=True, waitTimeout=60)
     error = cancelled_while(
-        plugin,
-        lambda: plugin.create(CONTAINER, inputs),
+        own_plugin,
+        lambda: own_plugin.create(CONTAINER, inputs),
         lambda: bool(docker_engine.containers.list(filters={"name": unique})),
     )
     detail = init_failed(error)
@@ -593,12 +598,12 @@ def test_cancelling_ends_the_wait_for_a_container_which_is_recorded_as_half_made
 
 
 @pytest.mark.docker
-def test_cancelling_ends_a_build_that_says_nothing(plugin: Plugin, unique: str, context: Path) -> None:
+def test_cancelling_ends_a_build_that_says_nothing(own_plugin: Plugin, unique: str, context: Path) -> None:
     (context / "Dockerfile").write_text(f"FROM {BASE_IMAGE}\nRUN echo begun for {unique}; sleep 30\n")
     error = cancelled_while(
-        plugin,
-        lambda: plugin.create(IMAGE, image_inputs(plugin, context, unique)),
-        lambda: f"begun for {unique}" in plugin.engine.lines,
+        own_plugin,
+        lambda: own_plugin.create(IMAGE, image_inputs(own_plugin, context, unique)),
+        lambda: f"begun for {unique}" in own_plugin.engine.lines,
     )
     assert error.details() == "cancelled"
 

@@ -15,8 +15,8 @@ ID = "random:index/randomId:RandomId"
 
 
 @pytest.fixture
-def random(start_plugin: Callable[[str], Plugin]) -> Plugin:
-    return start_plugin("random")
+def random(shared_plugin: Callable[[str], Plugin]) -> Plugin:
+    return shared_plugin("random")
 
 
 def test_a_password_and_its_hash_are_secret(random: Plugin) -> None:
