@@ -61,6 +61,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Guessing passwords is slow: ten wrong ones for a name lock it for ten minutes, for visitors of the same address, so
 # that nobody can lock somebody else out. Counted in the database: it holds for all workers and tasks together.
+# Many names from one address are not counted: offices and mobile networks share theirs. That is a rate limit's
+# business, at the edge.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "environment.visitors.address"  # the visitor's, not the load balancer's
