@@ -9,6 +9,7 @@ look which version is steady (pulumi-aws #4487, terraform-provider-aws #20858).
 """
 
 import http.client
+import signal
 import socket
 import ssl
 import sys
@@ -35,6 +36,7 @@ class RolloutError(Exception):
 
 def main() -> None:
     """Exit status 0 when the wanted version serves and is ready, else 1 with the reason on standard error."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell's background has it ignored
     asked = request()
     try:
         with plain_words():

@@ -180,9 +180,12 @@ def test_a_service_that_is_gone_is_said(ecs: FakeAWS, run: Run, site: Site) -> N
     assert "ECS has no service app-web. Fix: pulumi up --refresh" in error
 
 
-def test_an_interrupt_is_no_traceback(ecs: FakeAWS, start: Start, site: Site) -> None:
+@pytest.mark.parametrize("inherited", [signal.default_int_handler, signal.SIG_IGN])
+def test_an_interrupt_is_no_traceback(ecs: FakeAWS, start: Start, site: Site, inherited: Any) -> None:
     ecs.on("DescribeServices", GOING)
+    before = signal.signal(signal.SIGINT, inherited)  # a shell's background has it ignored
     process = start("infra.cloud.run_rollout", asked(site))
+    signal.signal(signal.SIGINT, before)
     while len(ecs.asked("DescribeServices")) < 2:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
