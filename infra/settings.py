@@ -301,7 +301,7 @@ class _Reader:
     def json(self, key: str) -> Any:
         try:
             return json.loads(self.raw(key))
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or too deep
             return None
 
 

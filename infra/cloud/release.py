@@ -5,7 +5,7 @@ import pulumi_command as command
 
 from infra.cloud.image import AppImage
 from infra.cloud.network import Network
-from infra.cloud.task import CONTAINER, STREAM_PREFIX, Task
+from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX, Task
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
 from infra.programs import program
@@ -54,6 +54,7 @@ class Release(pulumi.ComponentResource):
                         "commands": list(settings.release_commands),
                         "subnets": network.public,
                         "security_groups": [network.app_group],
+                        "platform_version": FARGATE,
                         "started_by": "release",
                         "log_group": self.task.log_group,
                         "stream_prefix": STREAM_PREFIX,

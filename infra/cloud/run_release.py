@@ -1,8 +1,8 @@
 """Runs the release commands in one-off tasks and tells the truth about how they ended. Run by local.Command.
 
 Request: {region, profile, cluster: name, task_definition: ARN, container: name, commands: [command lines],
-subnets: [ids], security_groups: [ids], started_by, log_group: name, stream_prefix, timeout: seconds for all commands
-together, secrets: [values], pause: seconds between two looks at a task}
+subnets: [ids], security_groups: [ids], platform_version: Fargate's, started_by, log_group: name, stream_prefix,
+timeout: seconds for all commands together, secrets: [values], pause: seconds between two looks at a task}
 
 The task is stopped at the end whatever happens to this program, SIGKILL excepted; the next run stops what that leaves.
 """
@@ -110,7 +110,7 @@ class ReleaseRun:
                 taskDefinition=asked["task_definition"],
                 count=1,
                 launchType="FARGATE",
-                platformVersion="1.4.0",
+                platformVersion=asked["platform_version"],
                 networkConfiguration={
                     "awsvpcConfiguration": {
                         "subnets": asked["subnets"],

@@ -15,6 +15,7 @@ from infra.settings import Settings
 
 CONTAINER = "web"
 STREAM_PREFIX = "app"
+FARGATE = "1.4.0"  # the platform's version, for the service and for one-off tasks
 USER = "10001:10001"  # the image's own
 # Fargate's volumes belong to root, and the app doesn't run as root: a container that runs before it opens /tmp to it,
 # and leaves AWS's certificates where libpq reads them.

@@ -11,12 +11,11 @@ from infra.cloud.image import AppImage
 from infra.cloud.labels import tags
 from infra.cloud.network import Network
 from infra.cloud.release import Release
-from infra.cloud.task import CONTAINER, STREAM_PREFIX
+from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX
 from infra.environment import PORT, AppEnvironment
 from infra.programs import program
 from infra.settings import Settings
 
-FARGATE = "1.4.0"  # the platform's version
 GRACE = 120  # seconds that a new task has before the load balancer's opinion counts
 CPU_TARGET = 60  # per cent
 

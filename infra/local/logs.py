@@ -11,7 +11,7 @@ def main() -> None:
     (stack,) = sys.argv[1:]
     name = f"{here.project_name()}-{stack}-web"
     if not here.engine().containers.list(all=True, filters={**here.filters(stack), "name": f"^/{name}$"}):
-        sys.exit(f"There is no container {name}. Fix: make local" + ("" if stack == "local" else f" STACK={stack}"))
+        sys.exit(f"There is no container {name}. Fix: {here.make('local', stack)}")
     os.execvp("docker", ["docker", "logs", "--follow", "--tail", "200", name])
 
 

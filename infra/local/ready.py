@@ -14,12 +14,11 @@ def main() -> None:
     url = f"http://{environment['DOMAIN']}:{port}/"
     mounted = any(mount["Destination"] == "/app" for mount in web.attrs["Mounts"])
     follows = "Pages follow your edits; a migration, dependency or setting wants" if mounted else "After an edit:"
-    chosen = "" if stack == "local" else f" STACK={stack}"
     print(
         f"\nThe site is up: {url}\n\n"
-        f"  {url}admin/ wants a user: make manage{chosen} ARGS=createsuperuser\n"
-        f"  {follows} make local{chosen}\n"
-        f"  What it prints: make logs{chosen}\n"
+        f"  {url}admin/ wants a user: {here.make('manage', stack)} ARGS=createsuperuser\n"
+        f"  {follows} {here.make('local', stack)}\n"
+        f"  What it prints: {here.make('logs', stack)}\n"
         f"  The plain commands, too: source .venv/bin/activate && pulumi up -s {stack}\n"
     )
 

@@ -30,7 +30,7 @@ def main() -> None:
     remove_orphans(client, stack, resources)
     pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack)
     rebuild_images(client, stack, state(stack))
-    print("Repaired. Now: make local" + ("" if stack == "local" else f" STACK={stack}"))
+    print(f"Repaired. Now: {here.make('local', stack)}")
 
 
 def pulumi(*arguments: str, check: bool = True) -> None:

@@ -37,12 +37,16 @@ def filters(stack: str) -> dict[str, str | list[str] | bool]:
     return {"label": [f"{PROJECT}={project_name()}", f"{STACK}={stack}", f"{STATE}={state()}"]}
 
 
+def make(target: str, stack: str) -> str:
+    """How to run a target of make for the stack; `local` is the one that it takes by itself."""
+    return f"make {target}" + ("" if stack == "local" else f" STACK={stack}")
+
+
 def web(client: docker.DockerClient, stack: str) -> "Container":
     """The stack's running web container; ends the program with one line when there is none."""
     name = f"{project_name()}-{stack}-web"
-    chosen = "" if stack == "local" else f" STACK={stack}"
     for container in client.containers.list(filters={**filters(stack), "name": f"^/{name}$"}):
         if container.status == "restarting":
-            sys.exit(f"The container {name} ends again and again; why, says: make logs{chosen}")
+            sys.exit(f"The container {name} ends again and again; why, says: {make('logs', stack)}")
         return container
-    sys.exit(f"The container {name} is not running. Fix: make local{chosen}")
+    sys.exit(f"The container {name} is not running. Fix: {make('local', stack)}")

@@ -24,6 +24,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import OperationalError
 from django.db.models import signals
 from django.test import Client, RequestFactory
 from environment.middleware import BodyLimit
@@ -112,22 +113,22 @@ def test_too_large_a_body_is_413_under_runservers_server_too(live_server: Any, s
         assert connection.recv(12) == b"HTTP/1.1 413"
 
 
+def without_database(*_: object, **__: object) -> None:
+    raise OperationalError
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_bulk_deletion_that_fails_half_way_leaves_every_row_its_file(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The third of three: what the transaction takes back must not have lost its file."""
     from django.contrib.admin.models import LogEntry
-    from django.db import OperationalError
-
-    def fail(*_: object, **__: object) -> None:
-        raise OperationalError
 
     for _ in range(3):
         send(admin_client, picture())
     admin_client.raise_request_exception = False
     with monkeypatch.context() as patch:
-        patch.setattr(LogEntry.objects.__class__, "log_actions", fail)
+        patch.setattr(LogEntry.objects.__class__, "log_actions", without_database)
         assert delete_all(admin_client).status_code == 503
     assert {row.image.name for row in Picture.objects.all()} <= set(stored())
     with monkeypatch.context() as patch:
@@ -212,18 +213,14 @@ def test_a_picture_that_the_admin_replaces_takes_its_old_file_along(admin_client
 def test_a_replacement_that_fails_keeps_the_old_file_and_leaves_no_new_one(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from django.db import OperationalError
     from django.db.models import Model
-
-    def fail(*_: object, **__: object) -> None:
-        raise OperationalError
 
     send(admin_client, picture())
     row = Picture.objects.get()
     admin_client.raise_request_exception = False
     new = {"title": "x", "owner": "", "image": SimpleUploadedFile("b.png", picture(size=(20, 10)))}
     with monkeypatch.context() as patch:
-        patch.setattr(Model, "_do_update", fail)
+        patch.setattr(Model, "_do_update", without_database)
         assert admin_client.post(f"/admin/gallery/picture/{row.pk}/change/", new).status_code == 503
     assert stored() == [row.image.name]
 
@@ -274,14 +271,10 @@ def test_a_storage_that_is_down_gives_a_clear_page_and_no_row_when_uploading(
 
 
 def test_a_database_that_fails_leaves_no_orphan_file(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    from django.db import OperationalError
     from django.db.models import Model
 
-    def fail(*_: object, **__: object) -> None:
-        raise OperationalError
-
     visitor.raise_request_exception = False
-    monkeypatch.setattr(Model, "_do_insert", fail)
+    monkeypatch.setattr(Model, "_do_insert", without_database)
     assert send(visitor, picture()).status_code == 503
     assert stored() == []
 

@@ -21,6 +21,7 @@ ASKED: dict[str, Any] = {
     "commands": ["python manage.py migrate --noinput"],
     "subnets": ["subnet-1", "subnet-2"],
     "security_groups": ["sg-1"],
+    "platform_version": "1.4.0",
     "started_by": "app-release",
     "log_group": "/app",
     "stream_prefix": "app",

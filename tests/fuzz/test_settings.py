@@ -37,6 +37,7 @@ def local_stack(as_stack: Callable[[], None]) -> None:
 @example(settings={"database-port": "9" * 5000}, secret={})
 @example(settings={"release-commands": "[" * 5000}, secret={})
 @example(settings={"app-path": "\0"}, secret={})
+@example(settings={"release-commands": "9" * 5000}, secret={"env": "9" * 5000})
 @example(settings={"app-path": "a" * 300}, secret={})
 @example(settings={"platform": "cloud", "zones": ",,", "alarm-email": "@"}, secret={"env": {"A": [1]}})
 @pytest.mark.usefixtures("local_stack")

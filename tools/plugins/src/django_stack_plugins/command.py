@@ -119,11 +119,8 @@ def _text(value: Any) -> str:
 
 
 def _feed(pipe: IO[bytes], text: str) -> None:
-    try:
-        with pipe:
-            pipe.write(text.encode())
-    except BrokenPipeError:
-        pass  # it did not want to read it all
+    with contextlib.suppress(BrokenPipeError), pipe:  # it may not want to read it all
+        pipe.write(text.encode())
 
 
 def _wait(operation: Operation, process: subprocess.Popen[bytes]) -> str | None:
