@@ -8,6 +8,7 @@ anew.
 import hashlib
 import os
 import platform
+import re
 import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,12 @@ _BUILD = frozenset(
 )
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # of the kernel, by Docker's name
 _TAIL = 30  # lines of the build that a failure shows
+_ATTEMPTS = 3
+# The classic builder holds no lock on a layer between finding it in its cache and building upon it; removing another
+# image that has the layer takes it away.
+_CACHE_GONE = re.compile(
+    r'(unable to find image "?|unknown parent image ID |No such image: )sha256:|layer does not exist'
+)
 
 
 class Image(DockerResource):
@@ -127,26 +134,34 @@ class Image(DockerResource):
                 operation.log(f"no build cache: {error}", ephemeral=False)
         archive_name = process_dockerfile(dockerfile, context)
         patterns = _ignore_patterns(context, dockerfile)
-        with (
-            docker_errors(f"build image {name}"),
-            closing(tar(Path(context), exclude=patterns, dockerfile=archive_name)) as archive,
-        ):
-            lines = client.build(
-                fileobj=archive,
-                custom_context=True,
-                dockerfile=archive_name[0],
-                tag=name,
-                rm=True,
-                forcerm=True,
-                decode=True,
-                buildargs=build.get("args"),
-                target=build.get("target"),
-                platform=build["platform"],
-                network_mode=build.get("network"),
-                extra_hosts=dict(host.split(":", 1) for host in build.get("addHosts", [])) or None,
-                cache_from=build.get("cacheFrom", {}).get("images"),
-            )
-            follow(operation, lines, f"unable to build image {name}")
+        for attempt in range(1, _ATTEMPTS + 1):
+            with (
+                docker_errors(f"build image {name}"),
+                closing(tar(Path(context), exclude=patterns, dockerfile=archive_name)) as archive,
+            ):
+                lines = client.build(
+                    fileobj=archive,
+                    custom_context=True,
+                    dockerfile=archive_name[0],
+                    tag=name,
+                    rm=True,
+                    forcerm=True,
+                    decode=True,
+                    buildargs=build.get("args"),
+                    target=build.get("target"),
+                    platform=build["platform"],
+                    network_mode=build.get("network"),
+                    extra_hosts=dict(host.split(":", 1) for host in build.get("addHosts", [])) or None,
+                    cache_from=build.get("cacheFrom", {}).get("images"),
+                )
+                try:
+                    follow(operation, lines, f"unable to build image {name}")
+                except PluginError as error:
+                    if attempt == _ATTEMPTS or not _CACHE_GONE.search(str(error)):
+                        raise
+                    operation.log("Somebody removed layers of the build cache that this build uses: building again")
+                    continue
+            break
         return os.path.relpath(dockerfile, context)
 
     def _push(self, operation: Operation, name: str, registry: Properties) -> str:
