@@ -54,10 +54,19 @@ def test_there_are_no_packages_in_it_but_those_of_the_lock(services: Services) -
 def test_nothing_that_dockerignore_names_is_in_it(services: Services) -> None:
     listing = services.run("find", "/app", "-type", "f")[1].splitlines()
     assert "/app/manage.py" in listing
-    assert not [
-        path for path in listing if re.search(r"(\.md|\.sqlite3|\.pyc|/\.[^/]+|Dockerfile|requirements\.in)$", path)
-    ]
+    assert not [path for path in listing if re.search(r"(\.md|\.sqlite3|/\.[^/]+|Dockerfile|requirements\.in)$", path)]
     assert not [path for path in listing if "/tests/" in path]
+    tag = services.run("python", "-c", "import sys; print(sys.implementation.cache_tag)")[1].strip()
+    assert {path.split(".")[-2] for path in listing if path.endswith(".pyc")} == {tag}, "compiled here, not copied"
+
+
+def test_no_library_is_compiled_when_a_container_starts(services: Services) -> None:
+    code = (
+        "import config.wsgi, environment.worker, gunicorn.arbiter, os, sys; "
+        "cached = [getattr(m, '__cached__', None) or '' for m in list(sys.modules.values())]; "
+        "print([p for p in cached if p and not os.path.exists(p) and not p.startswith('/app/')])"
+    )
+    assert services.run("python", "-c", code)[1] == "[]\n"
 
 
 def test_the_app_is_not_writable_for_the_user_that_runs_it(services: Services) -> None:
