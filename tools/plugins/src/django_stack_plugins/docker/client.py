@@ -1,6 +1,7 @@
 """The connection to the Docker engine, and its errors in words for the user.
 
-The `docker` package is imported when first needed: an update without a change never asks the engine for anything.
+The `docker` package is imported beside the other work, once the plugin is configured: Pulumi's engine is then busy with
+starting the next plugin, and an image's check needs it soon.
 """
 
 import os
@@ -69,6 +70,7 @@ class DockerConfiguration(Configuration):
         self._local = threading.local()  # requests' sessions are not made for several threads
 
     def configure(self, variables: dict[str, str]) -> None:
+        threading.Thread(target=load_docker, daemon=True).start()
         explicit = variables.get("host") or os.environ.get("DOCKER_HOST")
         candidates = [explicit or _DEFAULT_HOST]
         if not explicit:
