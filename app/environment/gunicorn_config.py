@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import math
 import os
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -84,5 +85,6 @@ def when_ready(_server: Any) -> None:
 
 
 if __name__ == "__main__":
-    # In place of this process, so that gunicorn is the one that hears SIGTERM.
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--config", f"python:{__spec__.name}", *sys.argv[1:]])
+    # In this process: it hears SIGTERM, and need not import everything twice.
+    sys.argv[1:] = ["--config", f"python:{__spec__.name}", *sys.argv[1:]]
+    runpy.run_module("gunicorn", run_name="__main__", alter_sys=True)
