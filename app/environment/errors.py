@@ -36,6 +36,9 @@ STORAGE_DOWN = (
     TokenRetrievalError,
 )
 
+# Nor does S3 answer a machine whose clock is wrong: all of its requests are refused until somebody sets it.
+TOO_SKEWED = "RequestTimeTooSkewed"
+
 
 def page(status: int) -> HttpResponse:
     """The project's template `<status>.html`, or a line of text where it has none."""
@@ -61,9 +64,10 @@ def server_error(_: HttpRequest) -> HttpResponse:
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """True if the database or S3 could not be reached, or said that it is the one at fault."""
+    """True if the database or S3 could not be reached, or said that the machines are at fault, not the request."""
     if isinstance(error, OperationalError | InterfaceError):
         return True
     if isinstance(error, ClientError):
-        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)) >= 500
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
+        return status >= 500 or error.response.get("Error", {}).get("Code") == TOO_SKEWED
     return isinstance(error, STORAGE_DOWN)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import mimetypes
 import time
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -23,6 +24,7 @@ from storages.backends.s3 import S3Storage
 from storages.utils import is_seekable
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+from environment.errors import TOO_SKEWED
 from environment.storage_dsn import S3
 
 LIFE = 3600  # seconds for which a signed address works at most
@@ -31,6 +33,10 @@ WINDOW = 1800  # seconds for which an object keeps the same address; LIFE - WIND
 # What a browser may show in a tab of its own. Everything else is offered as a download: a page or an SVG that a visitor
 # uploaded would run its scripts.
 INLINE = ("image/", "audio/", "video/", "text/plain", "application/pdf")
+
+# How far the clock of who signs may be off: docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html, its "Time
+# stamp requirement" (RequestTimeTooSkewed). versitygw 1.8 has the same MaxAllowedSkewMilliseconds, 900000.
+SKEW = timedelta(minutes=15)
 
 ATTEMPTS = 5  # at a name that nobody else takes at the same moment
 creating: ContextVar[bool] = ContextVar("creating", default=False)
@@ -95,6 +101,7 @@ class S3Media(S3Storage):
         session = super()._create_session()
         for operation in ("PutObject", "CompleteMultipartUpload"):
             session.events.register(f"before-parameter-build.s3.{operation}", only_if_new)
+        session.events.register("after-call.s3", name_a_wrong_clock)
         return session
 
     def _create_session(self) -> Any:
@@ -164,6 +171,31 @@ def only_if_new(params: dict[str, Any], **_: Any) -> None:
     """Receiver of botocore's `before-parameter-build`: what `save` writes must not be there yet."""
     if creating.get():
         params["IfNoneMatch"] = "*"
+
+
+def name_a_wrong_clock(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+    """Receiver of botocore's `after-call`: a 403 whose reason is this machine's clock says so in its ClientError.
+
+    The answer to a HEAD request has no body, so that all that could be said is "Forbidden"; but it has S3's time.
+    """
+    if http_response.status_code != 403:
+        return
+    ours = datetime.now(UTC).replace(microsecond=0)
+    try:
+        theirs = parsedate_to_datetime(http_response.headers["date"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return
+    if abs(ours - theirs) > SKEW:
+        parsed["Error"] = {
+            **parsed.get("Error", {}),
+            "Code": TOO_SKEWED,
+            "Message": (
+                f"This machine's clock is {abs(ours - theirs)} {'ahead of' if ours > theirs else 'behind'} S3's: "
+                f"{ours:%Y-%m-%d %H:%M:%S} UTC here, {theirs:%Y-%m-%d %H:%M:%S} UTC there. S3 refuses requests "
+                f"more than {SKEW // timedelta(minutes=1)} minutes off. Set this machine's clock, by NTP for instance; "
+                "a container has the clock of the machine that runs Docker."
+            ),
+        }
 
 
 class QueryAuth(S3SigV4QueryAuth):

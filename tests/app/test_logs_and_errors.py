@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging.config
 import runpy
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from environment import errors, gunicorn_config, healthcheck, logs
+
+from tests.app.programs import APP
 
 
 @pytest.fixture
@@ -149,15 +153,16 @@ def test_a_form_that_is_too_big_is_a_413() -> None:
     assert (response.status_code, b"Too large" in response.content) == (413, True)
 
 
-def test_an_s3_error_is_an_outage_only_if_the_server_is_at_fault() -> None:
+def test_an_s3_error_is_an_outage_only_if_a_machine_is_at_fault() -> None:
     from botocore.exceptions import ClientError, ConnectTimeoutError
 
-    def answered(status: int) -> ClientError:
-        return ClientError({"ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
+    def answered(status: int, code: str = "AccessDenied") -> ClientError:
+        return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
 
     assert errors.is_outage(answered(503))
     assert errors.is_outage(ConnectTimeoutError(endpoint_url="http://x"))
     assert not errors.is_outage(answered(403))
+    assert errors.is_outage(answered(403, "RequestTimeTooSkewed")), "as good as no S3, until the clock is set"
     assert not errors.is_outage(ValueError())
 
 
@@ -173,6 +178,12 @@ def test_gunicorn_recycles_drains_and_keeps_its_heartbeat_off_the_disk() -> None
     assert gunicorn_config.keepalive > 60, "longer than a load balancer's"
     assert gunicorn_config.worker_tmp_dir == "/dev/shm"
     assert gunicorn_config.forwarded_allow_ips == ""
+
+
+def test_workers_begin_with_what_the_master_loaded_frozen() -> None:
+    code = "import gc; from environment import gunicorn_config as c; c.when_ready(None); print(gc.get_freeze_count())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=APP, capture_output=True, text=True, check=False)
+    assert int(done.stdout) > 1000, done.stderr
 
 
 @pytest.mark.parametrize(("cpus", "workers"), [(0.25, 2), (1, 2), (1.5, 3), (2, 4), (64, 8)])

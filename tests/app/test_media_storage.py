@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import format_datetime
 from functools import cache
 from typing import Any
 from unittest import mock
@@ -267,6 +268,66 @@ def test_a_server_that_always_refuses_is_not_asked_for_ever() -> None:
     with mock.patch.object(storage, "get_available_name", return_value="a.png"), pytest.raises(ClientError):
         storage.save("a.png", ContentFile(b"x"))
     assert len(server.headers) == ATTEMPTS
+
+
+# A clock that is wrong
+
+
+def refused(status: int = 403, code: str = "", **headers: str) -> ClientError:
+    """What a storage raises when S3 answers so: to a HEAD request, or with an error's `code` to another one."""
+    storage = S3Media(parse(SIGNED))
+    body = f"<Error><Code>{code}</Code><Message>theirs</Message><RequestId>1</RequestId></Error>" if code else ""
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        return AWSResponse(request.url, status, headers, Raw(body.encode()))
+
+    storage.session.events.register("before-send.s3", answer)
+    with pytest.raises(ClientError) as caught:
+        storage.listdir("a") if code else storage.exists("a.png")
+    return caught.value
+
+
+def clock(**off: float) -> str:
+    """An HTTP date that is this far from ours."""
+    return format_datetime(datetime.datetime.now(datetime.UTC) - datetime.timedelta(**off), usegmt=True)
+
+
+@pytest.mark.parametrize("code", ["", "RequestTimeTooSkewed", "AccessDenied"])
+@pytest.mark.parametrize(
+    ("off", "how"),
+    [
+        ({"days": 1}, r"1 day, 0:00:0\d ahead of"),
+        ({"days": -400}, r"(400 days, 0:00:0\d|399 days, 23:59:5\d) behind"),
+        ({"minutes": 15.1}, r"0:15:0\d ahead of"),
+        ({"minutes": -15.1}, r"0:15:0\d behind"),
+    ],
+    ids=str,
+)
+def test_a_refusal_for_a_wrong_clock_says_so_in_one_line(off: dict[str, float], how: str, code: str) -> None:
+    error = refused(code=code, date=clock(**off))
+    operation = "ListObjects" if code else "HeadObject"
+    assert re.fullmatch(
+        rf"An error occurred \(RequestTimeTooSkewed\) when calling the {operation} operation: "
+        rf"This machine's clock is {how} S3's: [-\d]{{10}} [:\d]{{8}} UTC here, [-\d]{{10}} [:\d]{{8}} UTC there\. "
+        r"S3 refuses .* 15 minutes off\. Set this machine's clock, by NTP for instance; .*",
+        str(error),
+    ), error
+    assert errors.is_outage(error), "visitors read that it is no fault of theirs"
+
+
+@pytest.mark.parametrize("date", [14.9, -14.9, None, "", "yesterday"], ids=str)
+def test_any_other_refusal_stays_what_it_was(date: float | str | None) -> None:
+    """A clock that is off by less, or an answer without a date."""
+    said = clock(minutes=date) if isinstance(date, float) else date
+    headers = {} if said is None else {"date": said}
+    error = refused(**headers)
+    assert str(error) == "An error occurred (403) when calling the HeadObject operation: Forbidden"
+    assert not errors.is_outage(error)
+    assert "theirs" in str(refused(code="AccessDenied", **headers))
+
+
+def test_no_other_status_is_put_down_to_the_clock() -> None:
+    assert "Bad Request" in str(refused(400, date=clock(days=1)))
 
 
 # Credentials

@@ -26,7 +26,19 @@ if [ "$(id -u)" = 0 ]; then
     exec setpriv --reuid=postgres --regid=postgres --init-groups env HOME=/var/lib/postgresql "$0" "$@"
 fi
 
-if [ ! -s "$PGDATA/PG_VERSION" ]; then
+# The first start makes the cluster in a folder of its own, renames the folder once it is whole, and moves what is in it
+# to its place, PG_VERSION last. However it ended, the next start begins again or goes on moving. It removes that folder
+# alone, which nobody has used yet. (The official image works in place: cut short, it leaves half a cluster.)
+making=$PGDATA/.first-start
+whole=$PGDATA/.first-start-is-whole
+
+if [ ! -s "$PGDATA/PG_VERSION" ] && [ ! -d "$whole" ]; then
+    mkdir -p "$PGDATA"
+    chmod 700 "$PGDATA"
+    rm -rf "$making"
+    if [ -n "$(ls -A "$PGDATA")" ]; then
+        fail "$PGDATA is not empty, and what is there is no cluster: it has no PG_VERSION."
+    fi
     user=$(setting POSTGRES_USER postgres)
     database=$(setting POSTGRES_DB "$user")
     password=$(setting POSTGRES_PASSWORD)
@@ -40,20 +52,26 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     trap 'rm -f "$passfile"' EXIT
     printf '%s\n' "$password" > "$passfile"
     # shellcheck disable=SC2086  # a list of options, as in the official image
-    initdb --username="$user" --auth=trust ${password:+"--pwfile=$passfile"} ${POSTGRES_INITDB_ARGS:-}
+    initdb --pgdata="$making" --username="$user" --auth=trust ${password:+"--pwfile=$passfile"} ${POSTGRES_INITDB_ARGS:-}
     rm -f "$passfile"
-    printf '\nhost all all all %s\n' "$method" >> "$PGDATA/pg_hba.conf"
+    printf '\nhost all all all %s\n' "$method" >> "$making/pg_hba.conf"
 
     # A client's settings in the environment must not lead psql elsewhere.
     unset PGHOST PGHOSTADDR PGPORT PGPASSWORD
     # The server of the first minute listens on the socket only: nobody reaches a half-made database over the network.
-    pg_ctl start --wait -o "-c listen_addresses=''"
+    pg_ctl start --pgdata="$making" --wait -o "-c listen_addresses=''"
     if [ "$database" != postgres ]; then
         psql -v ON_ERROR_STOP=1 --no-psqlrc --username="$user" --dbname=postgres -v name="$database" <<'SQL'
 CREATE DATABASE :"name";
 SQL
     fi
-    pg_ctl stop --wait --mode=fast
+    pg_ctl stop --pgdata="$making" --wait --mode=fast
+    mv "$making" "$whole"
+fi
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    find "$whole" -mindepth 1 -maxdepth 1 \! -name PG_VERSION -exec mv --target-directory="$PGDATA" '{}' +
+    mv "$whole/PG_VERSION" "$PGDATA"
+    rmdir "$whole"
     echo "PostgreSQL init process complete; ready for start up."
 fi
 exec "$@"

@@ -1,0 +1,75 @@
+"""Whether a database's first boot was cut short so early that its volume is of no use, and the way on then.
+
+The official image makes its cluster in place. Killed during initdb it leaves the beginning of one, which its next start
+takes for a whole one or can't go on with. Nothing mends that by itself: only its owner removes a data volume.
+"""
+
+import re
+from collections.abc import Iterable
+
+import docker
+from docker.models.containers import Container
+
+from infra.local.containers import ENGINE_ERRORS
+
+# What initdb and a server write at the top of a cluster.
+OWN = re.compile(
+    r"(base|global|pg_[a-z_]+)(/.+)?|PG_VERSION|(postgresql(\.auto)?|pg_hba|pg_ident)\.conf|postmaster\.(opts|pid)"
+)
+# What users make is numbered from here (FirstNormalObjectId, src/include/access/transam.h), databases and tables alike.
+USERS = 16384
+LOOK = "find . -mindepth 1 -printf '%y %P\\n'; LC_ALL=C pg_controldata .; true"
+
+
+def way_on(container: Container) -> str:
+    """What to do about a database that doesn't come up, if it is sure that nothing was ever stored in it; else nothing.
+
+    Never raises what the engine raises: the failure itself is to be reported.
+    """
+    try:
+        mount = next(mount for mount in container.attrs["Mounts"] if mount["Type"] == "volume")
+        volume, folder = mount["Name"], mount["Destination"]
+        seen = docker.from_env().containers.run(
+            container.attrs["Image"],
+            ["-c", LOOK],
+            entrypoint="sh",
+            user="0",
+            # Where the image wants a volume: mounted elsewhere, it would get another one there, which stays.
+            volumes={volume: {"bind": folder, "mode": "ro"}},
+            working_dir=folder,
+            network_mode="none",
+            remove=True,
+        )
+    except (*ENGINE_ERRORS, StopIteration):
+        return ""
+    if not is_a_beginning(seen.decode(errors="replace").splitlines()):
+        return ""
+    return (
+        f"\nIts first boot was cut short: the volume {volume} has the beginning of a database, "
+        "in which nothing was ever stored.\n"
+        f"Fix: docker rm --force {container.name} && docker volume rm {volume}, then pulumi up --refresh"
+    )
+
+
+def is_a_beginning(seen: Iterable[str]) -> bool:
+    """True if initdb never came to its end and no user ever made anything in the cluster; False where that isn't sure.
+
+    `seen` is what LOOK prints: a line for each file (`f global/pg_control`; d: folder), then pg_controldata's.
+    """
+    lines = list(seen)
+    kinds = {line[2:]: line[0] for line in lines if re.match(r"[a-zA-Z] .", line)}
+    if not kinds or not all(OWN.fullmatch(path) for path in kinds):
+        return False
+    databases = [path for path in kinds if re.fullmatch(r"base/\d+", path)]
+    numbers = [int(number) for path in kinds if path.startswith("base/") for number in re.findall(r"(?<=/)\d+", path)]
+    # The last that initdb does is to copy template1 twice (make_template0, make_postgres in src/bin/initdb/initdb.c).
+    if len(databases) > 2 or any(number >= USERS for number in numbers):
+        return False
+    if any(path.startswith("pg_tblspc/") for path in kinds):
+        return False
+    if "global/pg_control" in kinds:
+        # Whoever dropped all their databases has been given numbers for them.
+        given = [int(line.split(":")[1]) for line in lines if re.fullmatch(r"Latest checkpoint's NextOID: +\d+", line)]
+        return len(given) == 1 and given[0] < USERS
+    # Nothing but settings and the log's first page is written before it.
+    return not any(kind != "d" and "/" in path and not path.startswith("pg_wal/") for path, kind in kinds.items())

@@ -1,0 +1,185 @@
+"""PostgreSQL's first boot is cut short: our stand-in begins again; with the official image `up` says the way on.
+
+Either is tried whichever image is there: the stand-in's entrypoint is mounted, and initdb in place is the other's way.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from tests.e2e.conftest import MakeStack
+from tests.e2e.stacks import ROOT, SERVING, wait_until
+from tests.faults.conftest import is_whole, leave_data, moments
+from tools.setup.images import POSTGRES
+
+pytestmark = pytest.mark.docker
+
+DATA = "/var/lib/postgresql/data"
+ENTRYPOINT = {str(ROOT / "tools/images/postgres/entrypoint.sh"): {"bind": "/usr/local/bin/docker-entrypoint.sh"}}
+FOLDER = ".first-start"
+# What initdb says when it begins a step, in their order.
+STEPS = ("creating configuration files", "running bootstrap script", "performing post-bootstrap initialization")
+
+
+class Place:
+    """A volume, and containers that use it one after the other."""
+
+    def __init__(self, engine: docker.DockerClient) -> None:
+        self.engine = engine
+        self.name = f"django-stack-test-{uuid4().hex[:8]}"
+
+    def container(self, command: list[str] | None = None, **more: Any) -> Container:
+        """One that is not started yet."""
+        mounts = {self.name: {"bind": DATA}, **more.pop("volumes", {})}
+        environment = {"POSTGRES_USER": "app", "POSTGRES_PASSWORD": "old", "POSTGRES_DB": "app"}
+        return self.engine.containers.create(
+            POSTGRES, command, name=self.name, environment=environment, volumes=mounts, **more
+        )
+
+    def run(self, script: str, user: str = "postgres") -> str:
+        """Runs a shell script in PGDATA and returns what it printed."""
+        container = self.container(["-c", script], entrypoint="sh", user=user, working_dir=DATA, network_mode="none")
+        container.start()
+        status = container.wait(timeout=60)["StatusCode"]
+        printed = container.logs().decode()
+        container.remove()
+        assert status == 0, printed
+        return printed
+
+    def begin(self, step: str) -> None:
+        """Cuts initdb short in a step: all processes of a container end with its first."""
+        self.run(f"initdb --username=app > /tmp/log & until grep -q '{step}' /tmp/log; do :; done")
+
+    def way_on(self) -> str:
+        """What the local stack's program says that can't have its database."""
+        container = self.container(restart_policy={"Name": "unless-stopped"})
+        container.start()
+        asked = {"container": container.id, "user": "app", "database": "app", "password": "new"}
+        ended = subprocess.run(
+            [sys.executable, "-m", "infra.local.set_password"],
+            input=json.dumps(asked),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+        container.remove(force=True)
+        assert ended.returncode == 1, "the database is lost"
+        assert "Traceback" not in ended.stderr
+        return ended.stderr
+
+    def remove(self) -> None:
+        for container in self.engine.containers.list(all=True, filters={"name": f"^/{self.name}$"}):
+            container.remove(force=True)
+        self.engine.volumes.get(self.name).remove()
+
+
+@pytest.fixture
+def place(engine: docker.DockerClient) -> Iterator[Place]:
+    place = Place(engine)
+    engine.volumes.create(place.name)
+    yield place
+    place.remove()
+
+
+def comes_up(container: Container) -> None:
+    """Starts it; it serves its database to the network."""
+    container.start()
+    ready = ["pg_isready", "-h", "127.0.0.1", "-U", "app"]
+    wait_until(lambda: container.exec_run(ready).exit_code == 0, "the database", 30)
+    status, rules = container.exec_run(["psql", "-U", "app", "-Atc", "select address from pg_hba_file_rules"])
+    assert (status, b"all" in rules.split()) == (0, True), rules
+    assert FOLDER not in container.exec_run(["ls", "-A", DATA]).output.decode()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("signal", ["TERM", "INT", "KILL"])
+def test_the_stand_in_comes_up_however_often_its_first_boot_was_cut_short(place: Place, signal: str) -> None:
+    container = place.container(volumes=ENTRYPOINT)
+    for moment in moments(f"first boot {signal}", 6, 2.5):
+        container.start()
+        time.sleep(moment)
+        container.kill(signal)
+        try:
+            container.wait(timeout=2)
+        except (docker.errors.DockerException, OSError):
+            container.kill()  # a shell that is a container's first process hears no SIGTERM
+            container.wait(timeout=10)
+    comes_up(container)
+
+
+def test_the_stand_in_goes_on_moving_a_cluster_that_is_whole(place: Place) -> None:
+    container = place.container(volumes=ENTRYPOINT)
+    comes_up(container)
+    container.exec_run(["psql", "-U", "app", "-c", "create table kept as select 1 as one"])
+    container.stop()
+    container.remove()
+    place.run(f"mkdir {FOLDER}-is-whole; mv PG_VERSION base pg_wal postgresql.conf {FOLDER}-is-whole")
+    container = place.container(volumes=ENTRYPOINT)
+    comes_up(container)
+    assert container.exec_run(["psql", "-U", "app", "-Atc", "select one from kept"]).output == b"1\n"
+
+
+def test_the_stand_in_leaves_alone_what_it_did_not_make(place: Place) -> None:
+    place.run(f"mkdir base {FOLDER}; echo mine > base/1")
+    container = place.container(volumes=ENTRYPOINT)
+    container.start()
+    assert container.wait(timeout=20)["StatusCode"] == 1
+    assert f"{DATA} is not empty" in container.logs().decode()
+    container.remove()
+    assert place.run("cat base/1") == "mine\n"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_of_a_cluster_that_was_never_finished_it_is_said_that_nothing_was_stored(place: Place, step: str) -> None:
+    place.begin(step)
+    said = place.way_on()
+    assert f"Fix: docker rm --force {place.name} && docker volume rm {place.name}, then pulumi up --refresh" in said
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "rm PG_VERSION",
+        "rm global/pg_control",
+        "rm -r base",
+        "rm -r base global/pg_control PG_VERSION",
+        "cd base; rm -r $(ls | grep -v '^1$')",
+    ],
+)
+def test_nobody_is_told_to_remove_a_cluster_that_was_whole_once(place: Place, damage: str) -> None:
+    container = place.container(volumes=ENTRYPOINT)
+    comes_up(container)
+    container.stop()
+    container.remove()
+    place.run(damage)
+    assert "volume rm" not in place.way_on()
+
+
+@pytest.mark.engine
+def test_the_way_on_that_a_failed_update_says_is_one(make_stack: MakeStack, engine: docker.DockerClient) -> None:
+    stack = make_stack("begun", SERVING)
+    place = Place(engine)
+    place.name = f"{stack.prefix}-database"
+    labels = {"django-stack.project": "django-stack", "django-stack.stack": stack.name}
+    engine.volumes.create(place.name, labels=labels)
+    place.begin(STEPS[-1])
+
+    failed = stack.up(check=False)
+    assert failed.returncode != 0
+    commands = failed.stdout.partition("Fix: ")[2].partition(", then pulumi up --refresh")[0]
+    assert "docker volume rm" in commands, failed.stdout
+    subprocess.run(commands, shell=True, check=True, capture_output=True)
+    stack.up("--refresh")
+    leave_data(stack)
+    is_whole(stack)
+    stack.remove_all()
