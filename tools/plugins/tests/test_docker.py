@@ -323,12 +323,12 @@ def test_a_build_whose_cached_layers_are_removed_meanwhile_begins_again(
     own_plugin: Plugin, docker_engine: docker.DockerClient, unique: str, context: Path
 ) -> None:
     copying = "Step 3/3 : COPY large /"
-    (context / "Dockerfile").write_text(f"FROM {BASE_IMAGE}\nENV ONLY={unique}\n{copying.partition(' : ')[2]}\n")
+    (context / "Dockerfile").write_text(f"FROM {BASE_IMAGE}\nLABEL of={unique}\n{copying.partition(' : ')[2]}\n")
     (context / "large").write_bytes(b"1")
     own_plugin.create(IMAGE, image_inputs(own_plugin, context, f"{unique}-first"))
     own_plugin.engine.lines.clear()
     with (context / "large").open("wb") as large:
-        large.truncate(300_000_000)  # so that copying takes long enough
+        large.truncate(200_000_000)  # so that copying takes long enough
     inputs = image_inputs(own_plugin, context, f"{unique}-second")
 
     made: list[str] = []
@@ -337,6 +337,9 @@ def test_a_build_whose_cached_layers_are_removed_meanwhile_begins_again(
     own_plugin.engine.wait_for(copying)
     docker_engine.images.remove(f"{unique}-first:1")
     thread.join(60)
+    for image in docker_engine.images.list(filters={"label": f"of={unique}"}):
+        if not image.tags:  # what the engine leaves of the first attempt
+            docker_engine.images.remove(image.id)
     assert made == [f"{unique}-second:1"]
     assert [line for line in own_plugin.engine.lines if "building again" in line]
 
