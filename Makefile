@@ -48,7 +48,7 @@ test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine
 	@$(IN_VENV) pytest --numprocesses 3 --dist loadscope -m "$(UNIT)" \
 		--ignore=tests/e2e --ignore=tests/faults --ignore=tests/image
 
-test-faults: test-setup ## Breaks what can break, one after the other; `make test` has the quick ones (half an hour)
+test-faults: test-setup ## Breaks what can break, one after the other; `make test` has the quick ones (ten minutes)
 	@$(IN_VENV) pytest tests/faults
 
 fuzz: ## Fuzzes what parses outside input for longer than the tests do: make fuzz FUZZ_EXAMPLES=20000

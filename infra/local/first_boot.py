@@ -6,19 +6,26 @@ takes for a whole one or can't go on with. Nothing mends that by itself: only it
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 import docker
+from docker.errors import APIError
 from docker.models.containers import Container
+from docker.types import LogConfig
 
-from infra.local.containers import ENGINE_ERRORS
+from infra.local.containers import CHANCES, ENGINE_ERRORS
 
-# What initdb and a server write at the top of a cluster.
-OWN = re.compile(
-    r"(base|global|pg_[a-z_]+)(/.+)?|PG_VERSION|(postgresql(\.auto)?|pg_hba|pg_ident)\.conf|postmaster\.(opts|pid)"
+# What initdb and a server write at the top of a cluster: folders, and files.
+FOLDERS = re.compile(
+    r"base|global|pg_(commit_ts|dynshmem|logical|multixact|notify|replslot|serial|snapshots|stat|stat_tmp|subtrans|tblspc"
+    r"|twophase|wal|xact)"
 )
+FILES = re.compile(r"PG_VERSION|(postgresql(\.auto)?|pg_hba|pg_ident)\.conf|postmaster\.(opts|pid)")
+# What of the log there is before anything is stored: its first file, and folders for what is done with it later.
+LOG = re.compile(r"d pg_wal/\w+|f pg_wal/000000010000000000000001")
 # What users make is numbered from here (FirstNormalObjectId, src/include/access/transam.h), databases and tables alike.
 USERS = 16384
-LOOK = "find . -mindepth 1 -printf '%y %P\\n'; LC_ALL=C pg_controldata .; true"
+LOOK = "find . -mindepth 1 -printf '%y %P\\n' || exit 1; LC_ALL=C pg_controldata .; true"
 
 
 def way_on(container: Container) -> str:
@@ -27,6 +34,8 @@ def way_on(container: Container) -> str:
     Never raises what the engine raises: the failure itself is to be reported.
     """
     try:
+        if _is_at_it(container):
+            return ""
         mount = next(mount for mount in container.attrs["Mounts"] if mount["Type"] == "volume")
         volume, folder = mount["Name"], mount["Destination"]
         seen = docker.from_env().containers.run(
@@ -38,6 +47,7 @@ def way_on(container: Container) -> str:
             volumes={volume: {"bind": folder, "mode": "ro"}},
             working_dir=folder,
             network_mode="none",
+            log_config=LogConfig(type=LogConfig.types.JSON),  # or the engine may keep nothing that can be read
             remove=True,
         )
     except (*ENGINE_ERRORS, StopIteration):
@@ -51,6 +61,16 @@ def way_on(container: Container) -> str:
     )
 
 
+def _is_at_it(container: Container) -> bool:
+    """Whether it is only slow, and may still come to the end of its first boot."""
+    container.reload()
+    if container.attrs["RestartCount"] > CHANCES:
+        return False
+    with suppress(APIError):  # it doesn't run at the moment
+        return "initdb" in [name for _, name in container.top(ps_args="-eo pid,comm")["Processes"]]
+    return False
+
+
 def is_a_beginning(seen: Iterable[str]) -> bool:
     """True if initdb never came to its end and no user ever made anything in the cluster; False where that isn't sure.
 
@@ -58,14 +78,12 @@ def is_a_beginning(seen: Iterable[str]) -> bool:
     """
     lines = list(seen)
     kinds = {line[2:]: line[0] for line in lines if re.match(r"[a-zA-Z] .", line)}
-    if not kinds or not all(OWN.fullmatch(path) for path in kinds):
+    if not kinds or not all(_is_postgresqls(kind, path) for path, kind in kinds.items()):
         return False
     databases = [path for path in kinds if re.fullmatch(r"base/\d+", path)]
     numbers = [int(number) for path in kinds if path.startswith("base/") for number in re.findall(r"(?<=/)\d+", path)]
     # The last that initdb does is to copy template1 twice (make_template0, make_postgres in src/bin/initdb/initdb.c).
     if len(databases) > 2 or any(number >= USERS for number in numbers):
-        return False
-    if any(path.startswith("pg_tblspc/") for path in kinds):
         return False
     if "global/pg_control" in kinds:
         # Whoever dropped all their databases has been given numbers for them.
@@ -73,3 +91,13 @@ def is_a_beginning(seen: Iterable[str]) -> bool:
         return len(given) == 1 and given[0] < USERS
     # Nothing but settings and the log's first page is written before it.
     return not any(kind != "d" and "/" in path and not path.startswith("pg_wal/") for path, kind in kinds.items())
+
+
+def _is_postgresqls(kind: str, path: str) -> bool:
+    """False for what somebody else put there, or only a cluster has that is in use: links, tablespaces, more log."""
+    top, below, _ = path.partition("/")
+    if top == "pg_wal" and below:
+        return bool(LOG.fullmatch(f"{kind} {path}"))
+    if below:
+        return kind in "df" and top != "pg_tblspc" and bool(FOLDERS.fullmatch(top))
+    return bool((FOLDERS if kind == "d" else FILES).fullmatch(top)) and kind in "df"

@@ -17,7 +17,7 @@ from docker.models.containers import Container
 from infra.local import set_password
 from infra.local import stack as here
 
-# Seconds that a database has for its first boot: ended in it, it would leave half a cluster in its volume for ever.
+# Seconds that a database has for its first boot: ended in it, the official image leaves half a cluster in its volume.
 PATIENCE = 60
 
 

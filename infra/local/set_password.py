@@ -24,7 +24,7 @@ SELECT NOT EXISTS (
     SELECT FROM pg_hba_file_rules WHERE type LIKE 'host%' AND address NOT IN ('127.0.0.1', '::1')
 ) AS closed \gset
 \if :closed
-COPY (SELECT 'host all all all scram-sha-256') TO PROGRAM 'cat >> pg_hba.conf';
+COPY (VALUES (''), ('host all all all scram-sha-256')) TO PROGRAM 'cat >> pg_hba.conf';
 SELECT pg_reload_conf() \gset
 \endif
 """

@@ -60,7 +60,7 @@ def test_repair_removes_what_the_state_does_not_know_and_brings_back_an_image_th
     name = releasing.outputs()["image"]
     web.remove(force=True)
     releasing.engine.images.remove(name)
-    any_image = releasing.container("database").attrs["Image"]
+    any_image = releasing.container("media").attrs["Image"]
     releasing.engine.containers.create(any_image, name=f"{releasing.prefix}-orphan", labels=labels)
     elsewhere = labels | {"django-stack.state": "another"}
     stranger = releasing.engine.containers.create(any_image, name=f"{releasing.prefix}-stranger", labels=elsewhere)

@@ -91,7 +91,7 @@ def small(make_stack: MakeStack) -> Iterator[Stack]:
         stack.up()
         yield stack
     finally:
-        holder.remove(force=True, v=False)
+        holder.remove(force=True, v=True)  # with the volume that its image wants
         stack.remove_all()
 
 

@@ -48,6 +48,10 @@ def test_what_initdb_has_begun_is_told_for_sure(seen: list[str]) -> None:
         [*FOLDERS, "f base/1/1259"],
         [*FOLDERS, "f pg_xact/0000"],
         ["d lost+found"],
+        ["f pg_dump"],
+        ["d pg_backup", "f pg_backup/app.dump"],
+        [*BOOTSTRAP, "f pg_wal/000000010000000000000002", *given(10000)],
+        [*FOLDERS[:3], "l pg_wal", *SETTINGS],
     ],
 )
 def test_anything_else_is_left_to_its_owner(seen: list[str]) -> None:

@@ -36,8 +36,9 @@ if [ ! -s "$PGDATA/PG_VERSION" ] && [ ! -d "$whole" ]; then
     mkdir -p "$PGDATA"
     chmod 700 "$PGDATA"
     rm -rf "$making"
-    if [ -n "$(ls -A "$PGDATA")" ]; then
-        fail "$PGDATA is not empty, and what is there is no cluster: it has no PG_VERSION."
+    found=$(ls -A "$PGDATA")
+    if [ -n "$found" ]; then
+        fail "$PGDATA is not empty, but has no PG_VERSION. Nothing was changed. Where it is a disk's root: set PGDATA to a folder in it."
     fi
     user=$(setting POSTGRES_USER postgres)
     database=$(setting POSTGRES_DB "$user")
@@ -71,7 +72,7 @@ fi
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     find "$whole" -mindepth 1 -maxdepth 1 \! -name PG_VERSION -exec mv --target-directory="$PGDATA" '{}' +
     mv "$whole/PG_VERSION" "$PGDATA"
-    rmdir "$whole"
     echo "PostgreSQL init process complete; ready for start up."
 fi
+rmdir "$whole" 2>/dev/null || true
 exec "$@"

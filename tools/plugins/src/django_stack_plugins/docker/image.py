@@ -157,7 +157,7 @@ class Image(DockerResource):
                 try:
                     follow(operation, lines, f"unable to build image {name}")
                 except PluginError as error:
-                    if attempt == _ATTEMPTS or not _CACHE_GONE.search(str(error)):
+                    if attempt == _ATTEMPTS or not _CACHE_GONE.search(str(error).splitlines()[0]):
                         raise
                     operation.log("Somebody removed layers of the build cache that this build uses: building again")
                     continue
