@@ -24,9 +24,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def state() -> str:
     """12 hex digits for where the state is: a stack of the same name of another user or backend isn't ours."""
-    backend = os.environ.get("PULUMI_BACKEND_URL") or _backend_of_the_project()
-    user = str(os.getuid()) if backend.startswith("file:") else ""
-    return hashlib.sha256(f"{backend} {user}".encode()).hexdigest()[:12]
+    url = backend()
+    user = str(os.getuid()) if url.startswith("file:") else ""
+    return hashlib.sha256(f"{url} {user}".encode()).hexdigest()[:12]
+
+
+def backend() -> str:
+    """The URL of where Pulumi keeps the state."""
+    return os.environ.get("PULUMI_BACKEND_URL") or _backend_of_the_project()
 
 
 @cache

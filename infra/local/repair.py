@@ -1,20 +1,21 @@
 """Mends what a killed `pulumi` left behind, so that the next `pulumi up` goes through: repair.py STACK
 
-It lifts the stack's lock, removes containers and networks of the stack that the state doesn't know (never a volume),
-takes half-made resources off the books, and builds an image again that is gone.
+It makes the state readable, lifts the stack's lock, removes containers and networks of the stack that the state doesn't
+know (never a volume), takes half-made resources off the books, and builds an image again that is gone.
 """
 
 import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import docker
 from docker.errors import APIError, ImageNotFound
 from docker.models.containers import Container
 
-from infra.local import set_password
+from infra.local import labels, set_password
 from infra.local import stack as here
 
 # Seconds that a database has for its first boot: ended in it, the official image leaves half a cluster in its volume.
@@ -25,6 +26,7 @@ def main() -> None:
     """Exit status of the first step that fails."""
     (stack,) = sys.argv[1:]
     client = here.engine()
+    drop_cut_note(stack)
     resources = state(stack)
     pulumi("cancel", "--yes", "--stack", stack, check=False)
     remove_orphans(client, stack, resources)
@@ -38,6 +40,24 @@ def pulumi(*arguments: str, check: bool = True) -> None:
     done = subprocess.run(["pulumi", *arguments], check=False)
     if check and done.returncode != 0:
         sys.exit(done.returncode)
+
+
+def drop_cut_note(stack: str) -> None:
+    """Removes a note that was being written when pulumi was killed; Pulumi does without, but not with half of one.
+
+    In a folder it keeps its state by gocloud.dev/blob/fileblob, which replaces a file at once, but writes a note of the
+    file's type and checksum (`.attrs`) in place.
+    """
+    url = labels.backend()
+    folder = Path(url.removeprefix("file://").partition("?")[0]).expanduser()
+    note = folder / ".pulumi" / "stacks" / here.project_name() / f"{stack}.json.attrs"
+    if not url.startswith("file://") or not note.is_file():
+        return
+    try:
+        json.loads(note.read_bytes())
+    except ValueError:
+        print(f"removing {note.name} beside the state, which is half written", flush=True)
+        note.unlink()
 
 
 def state(stack: str) -> list[dict[str, Any]]:

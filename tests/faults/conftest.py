@@ -16,8 +16,10 @@ SEED = int(os.environ.get("FAULTS_SEED") or secrets.randbelow(10**6))
 
 # What a user sees when the stack's lock is left over from a pulumi that was killed.
 LOCKED = "the stack is currently locked by 1 lock(s)"
-# What else they may see at the next `up`, before `make repair`: what is there already and the state doesn't know.
+# What else they may see at the next `up`, before `make repair`: what is there already and the state doesn't know, or a
+# state that was being written.
 UNKNOWN = ("is already in use by container", "already exists")
+CUT = "failed to load checkpoint: EOF"
 
 
 def pytest_report_header() -> str:
@@ -66,7 +68,7 @@ def mend(stack: Stack) -> None:
     """What the README says: `up` again, or `make repair` and then `up`."""
     again = stack.up("--refresh", check=False)
     if again.returncode != 0:
-        assert any(words in again.stdout for words in (LOCKED, *UNKNOWN)), again.stdout
+        assert any(words in again.stdout for words in (LOCKED, CUT, *UNKNOWN)), again.stdout
         stack.make_target("repair")
         stack.up()
     stack.wait_until_ready()

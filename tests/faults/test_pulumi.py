@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import SERVING, Stack, wait_until
-from tests.faults.conftest import LOCKED, is_whole, leave_data, mend, moments
+from tests.faults.conftest import CUT, LOCKED, is_whole, leave_data, mend, moments
 
 pytestmark = [pytest.mark.docker, pytest.mark.engine]
 
@@ -36,7 +36,7 @@ def test_killed_in_the_first_up_the_lock_is_named_and_repair_lifts_it(make_stack
         up.process.send_signal(signal.SIGKILL)
     refused = stack.up(check=False)
     assert refused.returncode != 0
-    assert LOCKED in refused.stdout
+    assert LOCKED in refused.stdout or CUT in refused.stdout
     assert "After a killed pulumi: make repair" in local(stack)
     stack.make_target("repair")
     stack.up()
@@ -97,6 +97,21 @@ def test_two_stacks_come_up_at_once(make_stack: MakeStack) -> None:
         stack.wait_until_ready()
         assert stack.container("web").exec_run("cat stack.txt").output.decode() == stack.name
         stack.remove_all()
+
+
+def test_killed_while_it_wrote_down_its_state_repair_makes_it_readable(victim: Stack) -> None:
+    before = victim.ids()
+    note = state_file(victim).with_suffix(".json.attrs")
+    json.loads(note.read_text())
+    note.write_text("")
+    refused = victim.up(check=False)
+    assert refused.returncode != 0
+    assert CUT in refused.stdout
+    said = local(victim)
+    assert "After a killed pulumi: make repair" in said, said
+    victim.make_target("repair")
+    assert victim.ids() == before
+    is_whole(victim)
 
 
 def test_a_truncated_state_is_said_and_its_backup_brings_it_back(victim: Stack) -> None:

@@ -36,6 +36,15 @@ def test_a_backend_that_cannot_be_asked_is_named(machine: FakeMachine) -> None:
     assert "s3://state" in error.value.remedy
 
 
+@pytest.mark.parametrize(("name", "repair"), [("local", "make repair."), ("pr-12", "make repair STACK=pr-12.")])
+def test_a_state_that_cannot_be_read_is_one_to_repair(machine: FakeMachine, name: str, repair: str) -> None:
+    machine.stack = name
+    machine.answers[LIST] = (255, "", "error: EOF")
+    with pytest.raises(SetupError) as error:
+        stack.ensure(machine)
+    assert f"After a killed pulumi: {repair} " in error.value.remedy
+
+
 def busybox(folder: Path, content: bytes) -> str:
     program = folder / "busybox"
     program.write_bytes(content)

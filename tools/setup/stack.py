@@ -7,6 +7,9 @@ import shutil
 
 from tools.setup.machine import CommandError, Machine, SetupError
 
+REMOTE = ("s3:", "gs:", "azblob:", "postgres:", "https:")
+UNREADABLE = ("EOF", "JSON", "invalid character")  # what Go's decoder says of half a file
+
 
 def ensure(machine: Machine) -> None:
     """Creates the stack when the backend does not have it. Raises SetupError when the backend cannot be asked."""
@@ -17,7 +20,11 @@ def ensure(machine: Machine) -> None:
     except ValueError:
         reason = (reply.stderr.strip() or reply.stdout.strip()).removeprefix("error: ")
         backend = environ.get("PULUMI_BACKEND_URL", "the one in Pulumi.yaml")
-        raise SetupError(reason, f"The state's backend is {backend}; PULUMI_BACKEND_URL names another one.") from None
+        remedy = f"The state's backend is {backend}; PULUMI_BACKEND_URL names another one."
+        if not backend.startswith(REMOTE) and any(words in reason for words in UNREADABLE):  # any stack's state
+            name = "" if machine.stack == "local" else f" STACK={machine.stack}"
+            remedy = f"After a killed pulumi: make repair{name}. A damaged state: docs/state.md"
+        raise SetupError(reason, remedy) from None
     if machine.stack in names:
         machine.say(f"{machine.stack} exists")
         return
