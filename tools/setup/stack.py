@@ -7,7 +7,6 @@ import shutil
 
 from tools.setup.machine import CommandError, Machine, SetupError
 
-REMOTE = ("s3:", "gs:", "azblob:", "postgres:", "https:")
 UNREADABLE = ("EOF", "JSON", "invalid character")  # what Go's decoder says of half a file
 
 
@@ -19,9 +18,10 @@ def ensure(machine: Machine) -> None:
         names = {entry["name"].rpartition("/")[2] for entry in json.loads(reply.stdout)}
     except ValueError:
         reason = (reply.stderr.strip() or reply.stdout.strip()).removeprefix("error: ")
-        backend = environ.get("PULUMI_BACKEND_URL", "the one in Pulumi.yaml")
-        remedy = f"The state's backend is {backend}; PULUMI_BACKEND_URL names another one."
-        if not backend.startswith(REMOTE) and any(words in reason for words in UNREADABLE):  # any stack's state
+        backend = environ.get("PULUMI_BACKEND_URL")
+        remedy = f"The state's backend is {backend or 'the one in Pulumi.yaml'}; PULUMI_BACKEND_URL names another one."
+        in_a_folder = not backend or backend.startswith("file:")
+        if in_a_folder and any(words in reason for words in UNREADABLE):  # the state of any stack there
             name = "" if machine.stack == "local" else f" STACK={machine.stack}"
             remedy = f"After a killed pulumi: make repair{name}. A damaged state: docs/state.md"
         raise SetupError(reason, remedy) from None

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -78,7 +79,7 @@ class Failure:
     reason: str
 
 
-class Resource:
+class Resource(ABC):
     """A resource type, described by class variables; subclasses add create, read, delete, and update if there is one.
 
     token: the type's name in the protocol.
@@ -158,9 +159,9 @@ class Resource:
         """The outputs to show before anything is done: known ones from the state, the rest unknown."""
         return {**dict.fromkeys(self.computed, UNKNOWN), **(state or {}), **inputs}
 
+    @abstractmethod
     def create(self, operation: Operation, inputs: Properties) -> tuple[str, Properties]:
         """Make it; return its id and outputs. Raises PluginError, or InitFailed once it exists."""
-        raise NotImplementedError
 
     def read(self, operation: Operation, resource_id: str, state: Properties, inputs: Properties) -> Properties | None:
         """Return the outputs as they really are, or None if it is gone; `state` is the last one known."""
@@ -171,7 +172,8 @@ class Resource:
         return {**old, **inputs}
 
     def delete(self, operation: Operation, resource_id: str, state: Properties) -> None:
-        """Remove it; not being there is no error."""
+        """Remove it; not being there is no error. Here there is nothing to remove but what the state has."""
+        del operation, resource_id, state
 
 
 def without_notes(value: Any) -> Any:
