@@ -117,7 +117,8 @@ def test_killed_while_it_wrote_down_its_state_repair_makes_it_readable(victim: S
 def test_a_truncated_state_is_said_and_its_backup_brings_it_back(victim: Stack) -> None:
     before, path = victim.ids(), state_file(victim)
     whole = path.read_text()
-    path.write_text(whole[: len(whole) // 2])
+    # Behind a comma: of a word that is cut (`fal`) Go's decoder says something else.
+    path.write_text(whole[: whole.rindex(",", 0, len(whole) // 2) + 1])
     refused = victim.up(check=False)
     assert refused.returncode != 0
     assert "unexpected end of JSON input" in refused.stdout
