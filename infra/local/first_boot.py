@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 
-import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 from docker.types import LogConfig
 
+from infra import endpoint
 from infra.local.containers import CHANCES, ENGINE_ERRORS
 
 # What initdb and a server write at the top of a cluster: folders, and files.
@@ -38,7 +38,7 @@ def way_on(container: Container) -> str:
             return ""
         mount = next(mount for mount in container.attrs["Mounts"] if mount["Type"] == "volume")
         volume, folder = mount["Name"], mount["Destination"]
-        seen = docker.from_env().containers.run(
+        seen = endpoint.client().containers.run(
             container.attrs["Image"],
             ["-c", LOOK],
             entrypoint="sh",
@@ -47,6 +47,7 @@ def way_on(container: Container) -> str:
             volumes={volume: {"bind": folder, "mode": "ro"}},
             working_dir=folder,
             network_mode="none",
+            use_config_proxy=False,
             log_config=LogConfig(type=LogConfig.types.JSON),  # or the engine may keep nothing that can be read
             remove=True,
         )

@@ -7,10 +7,10 @@ import json
 import sys
 
 import boto3
-import docker
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra import endpoint
 from infra.local.containers import engine_errors, wait
 from infra.local.run_rollout import lacking
 from infra.programs import request
@@ -22,7 +22,7 @@ def main() -> None:
     """Exits non-zero with the server's own words when the bucket can't be made."""
     asked = request()
     bucket = asked["bucket"]
-    container = docker.from_env().containers.get(asked["container"])
+    container = endpoint.client().containers.get(asked["container"])
     wait(container, "The S3 server", lambda: lacking(f"{asked['endpoint_url']}/health"), PATIENCE)
     s3 = boto3.client(
         "s3",

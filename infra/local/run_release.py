@@ -26,6 +26,7 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig
 
+from infra import endpoint
 from infra.local.containers import ENGINE_ERRORS, engine_words
 from infra.local.labels import RUN
 from infra.programs import blot_out, quoted, request
@@ -65,7 +66,7 @@ class ReleaseRun:
     def __init__(self, asked: dict[str, Any]) -> None:
         self.asked = asked
         self.deadline = time.monotonic() + asked["timeout"]
-        self.engine = docker.from_env()
+        self.engine = endpoint.client()
         self.run_id = uuid.uuid4().hex
         self.above = _programs_above()
         self.secrets = [asked["environment"][name] for name in asked["secrets"]]
@@ -96,6 +97,7 @@ class ReleaseRun:
                 init=True,  # hands signals on to the command
                 volumes={name: {"bind": path, "mode": "rw"} for name, path in asked["volumes"].items()},
                 log_config=LogConfig(type="json-file"),  # readable whatever the engine's default
+                use_config_proxy=False,  # the environment is the web's, which the provider gives no proxies either
             )
             container.start()
         except APIError as error:
@@ -159,7 +161,7 @@ def watch(run_id: str) -> None:
     patience, looks = time.monotonic() + 60, 5
     while looks and time.monotonic() < patience:
         with suppress(*ENGINE_ERRORS):
-            remove(docker.from_env(), {"label": f"{RUN}={run_id}"})
+            remove(endpoint.client(), {"label": f"{RUN}={run_id}"})
             looks -= 1
         time.sleep(1)
 

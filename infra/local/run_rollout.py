@@ -8,8 +8,7 @@ The provider's own wait would look every few seconds, and fail without a word of
 import urllib.error
 import urllib.request
 
-import docker
-
+from infra import endpoint
 from infra.local.containers import engine_errors, wait
 from infra.programs import request
 
@@ -17,7 +16,7 @@ from infra.programs import request
 def main() -> None:
     """Exit status 0 when the site is ready, else 1 with the container's last lines on standard error."""
     asked = request()
-    container = docker.from_env().containers.get(asked["container"])
+    container = endpoint.client().containers.get(asked["container"])
     wait(container, "The web container", lambda: lacking(asked["url"]), asked["timeout"], asked["secrets"])
 
 

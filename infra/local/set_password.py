@@ -8,10 +8,10 @@ Request: {container: id, user, database, password: letters and digits alone in a
 
 import sys
 
-import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 
+from infra import endpoint
 from infra.local import first_boot
 from infra.local.containers import engine_errors, wait
 from infra.programs import request
@@ -33,7 +33,7 @@ SELECT pg_reload_conf() \gset
 def main() -> None:
     """Exits non-zero with PostgreSQL's own words when it doesn't come up or the role can't be altered."""
     asked = request()
-    container = docker.from_env().containers.get(asked["container"])
+    container = endpoint.client().containers.get(asked["container"])
     try:
         set_password(container, asked["user"], asked["database"], asked["password"])
     except SystemExit as failure:

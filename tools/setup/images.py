@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tools.setup import apt, go
+from tools.setup import apt, engine, go
 from tools.setup.machine import CommandError, Machine, SetupError
 
 PYTHON = "python:3.13-slim-trixie"
@@ -40,6 +40,7 @@ PULL_SILENCE = 10
 
 def ensure(machine: Machine) -> None:
     """Makes sure that the engine has the images. Raises SetupError when one can be neither pulled nor built."""
+    engine.choose(machine)
     if absent(machine):
         with machine.lock():
             silent = False

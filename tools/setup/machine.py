@@ -21,6 +21,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
+from infra.endpoint import Endpoint
+from infra.loopback import ask_directly
 from tools.setup.progress import QUIET_SECONDS, Progress
 
 # The development default of the local stack's passphrase: public, it guards containers on this machine only (README).
@@ -69,6 +71,8 @@ class Machine:
         self.root = Path(__file__).resolve().parents[2]
         # apt-get update once a run is enough.
         self.lists_fetched = False
+        # Where the Docker engine is, once that was asked.
+        self.endpoint: Endpoint | None = None
         self.is_root = os.geteuid() == 0
         if self.is_root:
             # `su` without a dash leaves root without the system's own programs.
@@ -100,6 +104,7 @@ class Machine:
         environ["PATH"] = os.pathsep.join([str(self.venv / "bin"), self.environ.get("PATH", "")])
         if "PULUMI_CONFIG_PASSPHRASE_FILE" not in environ:
             environ.setdefault("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
+        ask_directly(environ)
         return environ
 
     # What it says
