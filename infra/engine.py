@@ -53,9 +53,8 @@ def image_errors(engine: docker.DockerClient, key: str, name: str) -> list[str]:
 def _plugin_asks_us() -> bool:
     """Whether the docker plugin that the engine takes is this project's stand-in, which finds what we find."""
     program = shutil.which("pulumi-resource-docker")
-    return program is not None and any(
-        Path(program).resolve().parents[1].glob("lib/python*/site-packages/django_stack_plugins*")
-    )
+    ours = "lib/python*/site-packages/django_stack_plugins/docker/endpoint.py"
+    return program is not None and any(Path(program).resolve().parents[1].glob(ours))
 
 
 def _unreachable(found: Endpoint, error: Exception) -> str:

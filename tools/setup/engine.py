@@ -49,7 +49,7 @@ def choose(machine: Machine) -> str:
 def find(machine: Machine) -> Endpoint:
     """Where the engine is that this machine's user uses."""
     if machine.endpoint is None:
-        machine.endpoint = endpoint.find({"HOME": str(machine.home), **machine.environ})
+        machine.endpoint = endpoint.find({**machine.environ, "HOME": str(machine.home)})
     return machine.endpoint
 
 

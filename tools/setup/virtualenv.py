@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import sys
 
 from infra.loopback import HOSTS
 from tools.setup import apt
+from tools.setup import pip as own_pip
 from tools.setup.machine import PASSPHRASE, CommandError, Machine, SetupError
 
 STAMP = ".setup.json"
@@ -74,9 +76,11 @@ def install(machine: Machine, purpose: str) -> None:
     pip += ["--progress-bar", "off"]  # its bar doesn't say whose it is
     # The build backend is one of the locked packages: nothing else is fetched to build the project.
     project = ["--no-deps", "--no-build-isolation", "--editable", "."]
+    environ = own_pip.environ(machine)
     try:
-        machine.run(f"installing {lock} (up to two minutes)", [*pip, "--require-hashes", "-r", lock])
-        machine.run("installing the project, editable (seconds)", [*pip, *project])
+        hashed = [*pip, "--require-hashes", "-r", lock]
+        machine.run(f"installing {lock} (up to two minutes)", hashed, environ=environ)
+        machine.run("installing the project, editable (seconds)", [*pip, *project], environ=environ)
     except CommandError as error:
         raise SetupError(str(error), "Is the package index reached? Then try again.") from error
     for script, line in ACTIVATE.items():
@@ -101,6 +105,11 @@ def usable(machine: Machine) -> bool:
 
 def create(machine: Machine) -> None:
     """Makes an empty .venv with the Python that runs this."""
+    if os.pathsep in str(machine.root):
+        raise SetupError(
+            f"this checkout's path has a colon, {machine.root}: PATH can't hold that, and so no virtual environment",
+            "Move the checkout to a path without one, then try again.",
+        )
     # Inside an activated .venv this program runs on the very Python that is replaced: take the one behind it.
     python = getattr(sys, "_base_executable", sys.executable)
     if not importlib.util.find_spec("ensurepip"):
