@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -31,6 +32,7 @@ def preflight(settings: Settings) -> None:
             f"Stack {settings.stack} can't be made on this machine, nothing was changed.\n"
             + "\n".join(f"  - {error}" for error in errors)
         )
+    _warn_of_another_checkout(engine, settings)
 
 
 def _strangers(engine: docker.DockerClient, settings: Settings) -> list[str]:
@@ -47,6 +49,21 @@ def _strangers(engine: docker.DockerClient, settings: Settings) -> list[str]:
                 f"(pulumi stack init NAME --copy-config-from {settings.stack}, with ports of its own)"
             ]
     return []
+
+
+def _warn_of_another_checkout(engine: docker.DockerClient, settings: Settings) -> None:
+    """Two clones of the project have one state, so the other one's stack is this one's to change."""
+    for container in engine.containers.list(all=True, filters={"name": f"{settings.prefix}-web"}):
+        if container.name != f"{settings.prefix}-web" or not settings.mount_source:
+            continue
+        for mount in container.attrs["Mounts"]:
+            source = mount["Source"].removeprefix("/host_mnt")  # as Docker Desktop has it
+            if mount["Type"] == "bind" and Path(source).resolve() != settings.app_path.resolve():
+                pulumi.log.warn(
+                    f"The stack {settings.stack} runs the source in {source}, and moves to {settings.app_path} now. "
+                    "For both side by side, give this checkout a stack of its own, with other ports: "
+                    "make local STACK=NAME"
+                )
 
 
 def _ports(engine: docker.DockerClient, settings: Settings) -> list[str]:
