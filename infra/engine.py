@@ -6,7 +6,7 @@ from pathlib import Path
 
 import docker
 import pulumi
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound, TLSParameterError
 
 from infra import endpoint
 from infra.endpoint import Endpoint, EndpointError
@@ -61,6 +61,8 @@ def _unreachable(found: Endpoint, error: Exception) -> str:
     named = f", which {found.chosen_by} names" if found.chosen_by not in {"", "DOCKER_HOST"} else ""
     if "Permission denied" in str(error):
         fix = "your user may not use it; add it to the group docker (sudo usermod -aG docker $USER) and log in again"
+    elif isinstance(error, TLSParameterError):
+        fix = f"put ca.pem, cert.pem and key.pem into {found.cert_path}, or {found.way_out}"
     elif found.way_out:
         fix = f"start Docker there, or {found.way_out} for the engine that docker uses by itself"
     else:
