@@ -99,9 +99,13 @@ class Endpoint:
 
         # The user's own ssh, as for the docker CLI: it knows their keys and ~/.ssh/config.
         over_ssh = self.host.startswith("ssh://")
-        with self.own_certificates():
-            client = docker.from_env(timeout=timeout, environment=self.variables, use_ssh_client=over_ssh)
-        client.api.trust_env = not self.cert_path
+        try:
+            with self.own_certificates():
+                client = docker.from_env(timeout=timeout, environment=self.variables, use_ssh_client=over_ssh)
+        except (ValueError, OSError) as error:  # no address at all; no `ssh` command
+            raise docker.errors.DockerException(str(error)) from None
+        if self.cert_path:
+            client.api.trust_env = False
         return client
 
     @contextmanager
@@ -176,7 +180,7 @@ def listens(host: str) -> bool:
         connection.settimeout(5)
         try:
             connection.connect(urlsplit(host).path)
-        except OSError:
+        except (OSError, ValueError):
             return False
     return True
 
