@@ -195,7 +195,7 @@ def test_a_storage_dsn_replaces_the_own_s3_server(program: Any) -> None:
     assert "media" not in {container.name for container in run.of_type("docker:index/container:Container")}
 
 
-def test_own_variables_reach_the_app_and_secret_ones_are_blotted_out_of_the_log(program: Any) -> None:
+def test_own_variables_reach_the_app_and_secret_ones_are_redacted_in_the_log(program: Any) -> None:
     run = program({"env": {"GREETING": "hello", "WORKERS": 3}}, secrets=("env",))
     assert run.env("web")["GREETING"] == "hello"
     assert run.env("web")["WORKERS"] == "3"
