@@ -78,7 +78,7 @@ def judge_readiness(answer: Answer, url: str) -> Verdict:
     if answer.status == 200 and said.get("status") == said.get("database") == "ok":
         return Verdict()
     lacking = f"{url} answers {_in_words(answer)}"
-    if answer.status in {0, 502, 503, 504} or "status" in said:
+    if answer.status in {0, 502, 503, 504} or {"status", "database"} <= said.keys():
         return Verdict(lacking)
     return Verdict(f"{lacking}, which is not the contract's: the project's settings don't apply it", STEP_2, final=True)
 

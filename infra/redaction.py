@@ -11,6 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import TextIO
 
@@ -200,12 +201,10 @@ class RedactedOutput(io.TextIOBase):
 
     def finish(self) -> None:
         """Writes what waits for the end of its line."""
-        if self._target.closed:
-            return
-        with self._lock:
+        with self._lock, suppress(ValueError):  # it was closed
             if "_stream" in vars(self):
                 self._target.write(self._stream.close())
-        self._target.flush()
+            self._target.flush()
 
     def fileno(self) -> int:
         return self._target.fileno()
