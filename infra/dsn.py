@@ -149,18 +149,6 @@ def check_storage_dsn(text: str) -> None:
         S3DSN.parse(text)
 
 
-def secret_parts(value: str) -> list[str]:
-    """What must not be shown of a secret value: itself, and when it's a URL its password, encoded and plain.
-
-    Longest first; parts shorter than four characters would blot out innocent text and are left out.
-    """
-    parts = {value}
-    userinfo = value.partition("://")[2].partition("/")[0].rpartition("@")[0]
-    for part in userinfo.partition(":")[::2]:
-        parts |= {part, unquote(part)}
-    return sorted((part for part in parts if len(part) >= 4), key=len, reverse=True)
-
-
 def _split(text: str) -> SplitResult:
     try:
         url = urlsplit(text)

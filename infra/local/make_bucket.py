@@ -11,8 +11,7 @@ import docker
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local.containers import engine_errors, wait
-from infra.local.run_rollout import lacking
+from infra.local.containers import engine_errors, unanswered, wait
 from infra.programs import request
 
 PATIENCE = 60  # seconds
@@ -20,10 +19,10 @@ PATIENCE = 60  # seconds
 
 def main() -> None:
     """Exits non-zero with the server's own words when the bucket can't be made."""
-    asked = request()
-    bucket = asked["bucket"]
+    asked = request("access_key", "secret_key")
+    bucket, keys = asked["bucket"], [asked["access_key"], asked["secret_key"]]
     container = docker.from_env().containers.get(asked["container"])
-    wait(container, "The S3 server", lambda: lacking(f"{asked['endpoint_url']}/health"), PATIENCE)
+    wait(container, "The S3 server", lambda: unanswered(f"{asked['endpoint_url']}/health"), PATIENCE, keys)
     s3 = boto3.client(
         "s3",
         endpoint_url=asked["endpoint_url"],
@@ -36,6 +35,7 @@ def main() -> None:
             connect_timeout=5,
             read_timeout=10,
             retries={"max_attempts": 5},
+            proxies={},  # else the environment's, for this machine's own addresses as well
         ),
     )
     try:

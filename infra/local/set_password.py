@@ -14,7 +14,8 @@ from docker.models.containers import Container
 
 from infra.local import first_boot
 from infra.local.containers import engine_errors, wait
-from infra.programs import request
+from infra.programs import quoted, request
+from infra.redaction import redactor
 
 PATIENCE = 120  # seconds; the first boot makes the cluster
 
@@ -32,7 +33,7 @@ SELECT pg_reload_conf() \gset
 
 def main() -> None:
     """Exits non-zero with PostgreSQL's own words when it doesn't come up or the role can't be altered."""
-    asked = request()
+    asked = request("password")
     container = docker.from_env().containers.get(asked["container"])
     try:
         set_password(container, asked["user"], asked["database"], asked["password"])
@@ -55,7 +56,10 @@ def set_password(container: Container, user: str, database: str, password: str) 
         environment={"PGUSER": user, "PGDATABASE": "postgres", "SQL": sql},
     )
     if status != 0:
-        sys.exit(f"PostgreSQL did not take the stack's password:\n{output!r}")
+        said = redactor([password]).text(
+            (output if isinstance(output, bytes) else b"").decode(errors="replace").strip()
+        )
+        sys.exit(f"PostgreSQL did not take the stack's password.{quoted(said.splitlines())}")
 
 
 def lacking(container: Container) -> str:

@@ -225,6 +225,12 @@ def test_the_roll_out_is_checked_where_the_site_answers(cloud: Any) -> None:
     assert asked["task_definition"] in run["web-rollout"].inputs["triggers"]
 
 
+@pytest.mark.report("joining bug 7")
+def test_the_release_knows_the_name_of_the_web_of_which_it_says_whether_it_serves(cloud: Any) -> None:
+    run = cloud()
+    assert json.loads(run["release"].inputs["stdin"])["service"] == run["web"].inputs["name"]
+
+
 def test_the_release_runs_the_very_definition_of_the_web_in_its_network(cloud: Any) -> None:
     run = cloud()
     asked = json.loads(run["release"].inputs["stdin"])

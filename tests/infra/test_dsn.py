@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.dsn import S3DSN, DatabaseURL, DSNError, FileDSN, check_storage_dsn, secret_parts
+from infra.dsn import S3DSN, DatabaseURL, DSNError, FileDSN, check_storage_dsn
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
@@ -76,12 +76,3 @@ def test_a_wrong_database_url_is_refused_without_being_shown(text: str, said: st
 
 def test_a_folder_dsn_is_the_handbooks() -> None:
     assert str(FileDSN("/data/media/", "/media/")) == "file:///data/media/?url=%2Fmedia%2F"
-
-
-def test_the_secrets_of_a_url_are_itself_and_its_password_encoded_and_plain() -> None:
-    assert secret_parts("postgres://user:p%40ss%2Fword@host/db") == [
-        "postgres://user:p%40ss%2Fword@host/db",
-        "p%40ss%2Fword",
-        "p@ss/word",
-        "user",
-    ]

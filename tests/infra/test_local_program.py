@@ -110,6 +110,19 @@ def test_the_release_log_is_secret_in_state(program: Any) -> None:
     assert set(program()["release"].request.additionalSecretOutputs) == {"stdout", "stderr"}
 
 
+def test_the_site_is_asked_by_its_own_name_where_it_is_published(program: Any) -> None:
+    run = program({"domain": "site.localhost", "web-port": 18000})
+    asked = json.loads(run["web-rollout"].inputs["stdin"])
+    assert (asked["domain"], asked["port"]) == (run.env("web")["DOMAIN"], 18000) == ("site.localhost", 18000)
+    assert set(asked["secrets"]) >= {run.env("web")["SECRET_KEY"], run.env("web")["DATABASE_URL"]}
+
+
+@pytest.mark.report("joining bug 7")
+def test_the_release_knows_the_name_of_the_web_of_which_it_says_whether_it_serves(program: Any) -> None:
+    run = program()
+    assert json.loads(run["release"].inputs["stdin"])["web"] == run["web"].inputs["name"]
+
+
 def test_no_release_commands_means_no_release(program: Any) -> None:
     run = program({"release-commands": []})
     assert "release" not in run.resources
@@ -195,7 +208,7 @@ def test_a_storage_dsn_replaces_the_own_s3_server(program: Any) -> None:
     assert "media" not in {container.name for container in run.of_type("docker:index/container:Container")}
 
 
-def test_own_variables_reach_the_app_and_secret_ones_are_blotted_out_of_the_log(program: Any) -> None:
+def test_own_variables_reach_the_app_and_secret_ones_are_redacted_in_the_log(program: Any) -> None:
     run = program({"env": {"GREETING": "hello", "WORKERS": 3}}, secrets=("env",))
     assert run.env("web")["GREETING"] == "hello"
     assert run.env("web")["WORKERS"] == "3"
