@@ -396,6 +396,22 @@ def test_every_documented_variable_has_its_three_rows() -> None:
     assert third | ANY_TEXT >= documented
 
 
+def test_the_docs_table_of_other_spellings_is_true() -> None:
+    """docs/bring-your-own.md, "Coming from elsewhere": each scheme in its middle column is understood."""
+    page = (APP.parent / "docs" / "bring-your-own.md").read_text()
+    rows = re.findall(r"^\|([^|]+)\|([^|]+)\|([^|]*)\|$", page.partition("## Coming from elsewhere")[2], re.MULTILINE)
+    schemes = set(re.findall(r"`([a-z+]+)://", "".join(middle for _, middle, _ in rows)))
+    assert {"psql", "valkey", "submission", "rediss"} <= schemes
+    known = {*database_url.ENGINES, *cache_url.SCHEMES, *email_url.SCHEMES}
+    assert schemes <= known
+    words = set(re.findall(r"([a-z_A-Z]+)=", "".join(middle for _, middle, _ in rows)))
+    libpq = {"sslmode", "channel_binding", "options"}
+    assert words <= {*database_url.SETTINGS, *database_url.DJANGO_OPTIONS, *libpq, "currentSchema", "ssl"} | {
+        *cache_url.REDIS,
+        *email_url.SMTP,
+    }
+
+
 @given(st.dictionaries(st.sampled_from(sorted(ANY_TEXT)), st.text(max_size=60)))
 def test_free_text_is_taken_as_it_is(environ: dict[str, str]) -> None:
     found = settings_of(environ)
