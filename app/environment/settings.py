@@ -83,9 +83,9 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         **hosts(environment),
         **transport_security(environment),
         **files(environment, project),
+        **{name: project.get(name, default) for name, default in DEFAULTS.items()},
         **services(environment, project),
         "SILENCED_SYSTEM_CHECKS": sorted({*project.get("SILENCED_SYSTEM_CHECKS", ()), "security.W021"}),
-        **{name: project.get(name, default) for name, default in DEFAULTS.items()},
     }
 
 

@@ -132,7 +132,7 @@ def test_an_app_elsewhere_is_given_by_its_absolute_path(load: Any, tmp_path: Pat
 
 def test_settings_never_show_secrets_when_printed(load: Any) -> None:
     settings = load(
-        {"env": {"KEY": "TOPSECRET"}, "storage-dsn": "s3://K:TOPSECRET@b.s3.amazonaws.com/"},
+        {"env": {"KEY": "TOPSECRET"}, "storage-dsn": "s3://K:TOPSECRET@bucket.s3.amazonaws.com/"},
         ("env", "storage-dsn"),
     )
     assert "TOPSECRET" not in repr(settings)
