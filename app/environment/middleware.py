@@ -8,10 +8,12 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from tempfile import SpooledTemporaryFile
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
+from django.core.handlers.wsgi import LimitedStream
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.request import validate_host
 from django.views.static import serve
@@ -21,6 +23,8 @@ from environment.logs import request_id
 
 View = Callable[[HttpRequest], HttpResponse]
 logger = logging.getLogger("environment.request")
+
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")  # what fills request.POST
 
 
 class RequestLog:
@@ -84,22 +88,72 @@ class BodyLimit:
     headers of the connection are the server's, PEP 3333, and runserver refuses them.)
 
     A body that stops coming (`environment.worker`) is 408, whatever the view made of the half that it got.
+
+    Django reads as many bytes as Content-Length says, so of a body that comes in chunks it would read none
+    (gunicorn#2947): here such a body is taken first, and Django gets its length. It counts and is refused as the others
+    are. A server that can't say where a chunked body ends (runserver) makes it a 411.
     """
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdecimal() or int(length) <= settings.REQUEST_MAX_BYTES:
+        if status := cannot_be_read(request):
+            return errors.page(status)
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return self.in_chunks(request)
+        length = int(request.META.get("CONTENT_LENGTH") or "0")
+        if length <= settings.REQUEST_MAX_BYTES:
             response = self.get_response(request)
             broken_off = getattr(request.META.get("wsgi.input"), "failed", False)
             return errors.page(408) if broken_off else response
-        if int(length) <= 4 * settings.REQUEST_MAX_BYTES:
+        if length <= 4 * settings.REQUEST_MAX_BYTES:
             with suppress(OSError):  # gone meanwhile
                 while request.read(64 * 1024):
                     pass
         return errors.page(413)
+
+    def in_chunks(self, request: HttpRequest) -> HttpResponse:
+        """Takes the body into a file, as large ones always are, or into memory, as small ones are."""
+        stream = request.META["wsgi.input"]
+        with SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE, dir=settings.FILE_UPLOAD_TEMP_DIR) as body:
+            length = 0
+            try:
+                while length <= 4 * settings.REQUEST_MAX_BYTES and (data := stream.read(64 * 1024)):
+                    length += len(data)
+                    if length <= settings.REQUEST_MAX_BYTES:
+                        body.write(data)
+            except Exception as error:
+                if not getattr(stream, "failed", False):  # a full disk, for instance
+                    raise
+                return errors.page(getattr(error, "status", 400))
+            if length > settings.REQUEST_MAX_BYTES:
+                return errors.page(413)
+            body.seek(0)
+            request.META["CONTENT_LENGTH"] = str(length)
+            request._stream = LimitedStream(body, length)  # type: ignore[attr-defined]
+            return self.get_response(request)
+
+
+def cannot_be_read(request: HttpRequest) -> int:
+    """The status for a body whose length or form nobody here can tell, or 0.
+
+    Forms are read by Django itself, which would see nothing in a compressed one. Other compressed bodies are the
+    view's affair.
+    """
+    given = request.META
+    length, coding = given.get("CONTENT_LENGTH") or "0", given.get("HTTP_TRANSFER_ENCODING")
+    if not (length.isascii() and length.isdecimal()):
+        return 400
+    if coding is not None:
+        if given.get("CONTENT_LENGTH"):  # two lengths: what one reader takes for a body is a request to another
+            return 400
+        if coding.strip().lower() != "chunked":
+            return 501
+        if not given.get("wsgi.input_terminated"):
+            return 411
+    compressed = given.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity")
+    return 415 if compressed and request.content_type in FORMS else 0
 
 
 class NullBytes:
