@@ -228,27 +228,45 @@ def test_an_image_that_says_nothing_of_its_version_is_asked_before_there_is_a_vo
     assert f"{upgraded.prefix}-database" not in {volume.name for volume in upgraded.volumes()}
 
 
+def documented(command: str, stack: Stack) -> str:
+    """The one command line of docs/data.md that has `command` in it, for this stack."""
+    page = (ROOT / "docs/data.md").read_text()
+    (line,) = [line.removeprefix("$ ") for line in page.splitlines() if line.startswith("$ ") and command in line]
+    return line.replace("django-stack-local", stack.prefix)
+
+
 @pytest.mark.engine
-def test_postgresql_18_keeps_its_data_through_destroy_and_takes_its_new_password(
+def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
     upgraded: Stack, engine: docker.DockerClient
 ) -> None:
-    upgraded.configure(postgres_image=POSTGRES_18, postgres_version=18)
+    volume = f"{upgraded.prefix}-database"
+    upgraded.configure(postgres_image=None)
     upgraded.up()
-    upgraded.up("--expect-no-changes")
-    assert upgraded.query("show data_directory") == [("/var/lib/postgresql/18/docker",)]
-    with_data = f"{upgraded.prefix}-database"
-    assert data_version(engine, with_data, PYTHON, {}) == 18
-    keep = ["psql", "-U", "app", "-c", "create table kept as select 18 as version"]
-    assert upgraded.container("database").exec_run(keep).exit_code == 0
-    before = database_password(upgraded.outputs()["DATABASE_URL"])
-    upgraded.destroy()
+    fill = "create table kept as select 'gr\u00fc\u00dfe' as word; comment on table kept is 'kept'"
+    assert upgraded.container("database").exec_run(["psql", "-U", "app", "-c", fill]).exit_code == 0
 
-    upgraded.configure(postgres_image=POSTGRES, postgres_version=17)
+    upgraded.configure(postgres_image=POSTGRES_18, postgres_version=18)
     refused = upgraded.up(check=False)
-    assert f"the volume {with_data} holds data of PostgreSQL 18" in refused.stdout
+    assert f"postgres-version is 18, and the volume {volume} holds data of PostgreSQL 17" in refused.stdout
     assert "nothing was changed" in refused.stdout
 
+    dumped = upgraded.run("bash", "-c", documented("pg_dump", upgraded))
+    assert "PostgreSQL database dump complete" in dumped.stdout
+    upgraded.destroy()
+    engine.volumes.get(volume).remove()
+    upgraded.up()
+    upgraded.up("--expect-no-changes")
+    upgraded.run("bash", "-c", documented("psql", upgraded))
+    kept = [("gr\u00fc\u00dfe", "/var/lib/postgresql/18/docker")]
+    assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
+    assert data_version(engine, volume, PYTHON, {}) == 18
+    before = database_password(upgraded.outputs()["DATABASE_URL"])
+
+    upgraded.destroy()
+    upgraded.configure(postgres_image=POSTGRES, postgres_version=17)
+    refused = upgraded.up(check=False)
+    assert f"postgres-version is 17, and the volume {volume} holds data of PostgreSQL 18" in refused.stdout
     upgraded.configure(postgres_image=POSTGRES_18, postgres_version=18)
     upgraded.up()
-    assert upgraded.query("select version from kept") == [(18,)]
+    assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
     assert database_password(upgraded.outputs()["DATABASE_URL"]) != before
