@@ -24,6 +24,8 @@ from infra.environment import RESERVED
 
 ROOT = Path(__file__).resolve().parent.parent
 
+POSTGRES_VERSIONS = range(14, 19)
+
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
 _IMAGE = re.compile(r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$")
@@ -87,7 +89,9 @@ class Settings:
             web_port=read.port("web-port"),
             database_port=read.port("database-port"),
             media_port=read.port("media-port"),
-            postgres_version=read.integer("postgres-version", 14, 17, "a major version of PostgreSQL"),
+            postgres_version=read.integer(
+                "postgres-version", POSTGRES_VERSIONS[0], POSTGRES_VERSIONS[-1], "a major version of PostgreSQL"
+            ),
             media=read.choice("media", "s3", "filesystem"),
             media_access=read.choice("media-access", "signed", "public"),
             storage_dsn=read.storage_dsn("storage-dsn"),

@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.storage import Storage
 from django.utils.encoding import filepath_to_uri
 from storages.backends.s3 import S3Storage
@@ -34,6 +34,15 @@ WINDOW = 1800  # seconds for which an object keeps the same address; LIFE - WIND
 # How far the clock of who signs may be off: docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html, its "Time
 # stamp requirement" (RequestTimeTooSkewed). versitygw 1.8 has the same MaxAllowedSkewMilliseconds, 900000.
 SKEW = timedelta(minutes=15)
+
+# Why a server that keeps objects as files can't store a key that AWS's S3 stores: versitygw's codes (s3err/s3err.go).
+SEGMENT = 255  # bytes between two slashes, NAME_MAX of Linux' file systems
+TOO_LONG = f"a part of it between slashes is longer than {SEGMENT} bytes"
+NO_FILE = {
+    "ObjectParentIsFile": "what stands for its folder is a file already",
+    "ExistingObjectIsDirectory": "there are files below it already, as if it were a folder",
+    "KeyTooLongError": TOO_LONG,
+}
 
 ATTEMPTS = 5  # at a name that nobody else takes at the same moment
 creating: ContextVar[bool] = ContextVar("creating", default=False)
@@ -206,6 +215,7 @@ class S3Media(S3Storage):
                 return str(super().save(name, content, max_length))
             except ClientError as error:
                 code = error.response.get("Error", {}).get("Code")
+                refuse_what_is_no_file(str(name or content.name), code)
                 if code not in ("PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"):
                     raise
                 if not is_seekable(content):
@@ -253,6 +263,21 @@ class S3Media(S3Storage):
             request = AWSRequest(method, address, params=parameters or {})
             QueryAuth(frozen, region, life, moment).add_auth(request)
         return str(request.url)
+
+
+def refuse_what_is_no_file(name: str, code: Any) -> None:
+    """Raises `SuspiciousFileOperation`, as Django's own storage does, for a name that this server can't store.
+
+    `code` is what the server answered; without a body (HEAD) or in several parts it doesn't say what was wrong.
+    """
+    reason = NO_FILE.get(code)
+    if code in ("400", "InternalError") and any(len(part.encode()) > SEGMENT for part in name.split("/")):
+        reason = TOO_LONG
+    if reason:
+        raise SuspiciousFileOperation(
+            f"{name!r} can't be stored: {reason}, and this S3 server keeps objects as files in folders. AWS's S3 would "
+            "store it, the local stack's doesn't. Give the file another name, or another upload_to."
+        ) from None
 
 
 def only_if_new(params: dict[str, Any], **_: Any) -> None:

@@ -60,7 +60,7 @@ WRONG = [
     ({"domain": "a.example.com,b.example.com"}, (), ["domain is", "one host name"]),
     ({"domain-aliases": "ok.example.com, not_ok"}, (), ["domain-aliases is", "host names separated by commas"]),
     ({"domain-redirects": "-bad.example.com"}, (), ["domain-redirects is"]),
-    ({"postgres-version": "9.6"}, (), ['postgres-version is "9.6"', "14 to 17"]),
+    ({"postgres-version": "9.6"}, (), ['postgres-version is "9.6"', "14 to 18"]),
     ({"postgres-image": "postgres:17-alpine"}, (), ["postgres-image is", "glibc"]),
     ({"python-image": "Not An Image"}, (), ['python-image is "Not An Image"', "python:3.13-slim-trixie"]),
     (
