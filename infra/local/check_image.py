@@ -7,10 +7,10 @@ Request: {stack, image: id, name: of the image, version, volume, labels}
 
 import sys
 
-import docker
 from docker.errors import APIError, NotFound
 from docker.models.images import Image
 
+from infra import endpoint
 from infra.local import postgres
 from infra.local.containers import engine_errors
 from infra.programs import quoted, request
@@ -19,7 +19,7 @@ from infra.programs import quoted, request
 def main() -> None:
     """Exits non-zero with one error that says what doesn't fit, and the way on."""
     asked = request()
-    engine = docker.from_env()
+    engine = endpoint.client()
     name, wanted, volume = asked["name"], asked["version"], asked["volume"]
     image = engine.images.get(asked["image"])
     try:

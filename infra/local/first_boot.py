@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 from docker.types import LogConfig
 
+from infra import endpoint
 from infra.local.containers import CHANCES, ENGINE_ERRORS
 from infra.local.postgres import OLD_FOLDER
 
@@ -44,7 +44,7 @@ def way_on(container: Container) -> str:
             for mount in container.attrs["Mounts"]
             if mount["Type"] == "volume" and cluster.is_relative_to(mount["Destination"])
         )
-        seen = docker.from_env().containers.run(
+        seen = endpoint.client().containers.run(
             container.attrs["Image"],
             ["-c", LOOK],
             entrypoint="sh",
@@ -54,6 +54,7 @@ def way_on(container: Container) -> str:
             working_dir=folder,
             environment={"CLUSTER": str(cluster)},
             network_mode="none",
+            use_config_proxy=False,
             log_config=LogConfig(type=LogConfig.types.JSON),  # or the engine may keep nothing that can be read
             remove=True,
         )

@@ -11,16 +11,21 @@ from docker.errors import NotFound
 from infra.engine import connect, image_errors
 from infra.local import labels, postgres
 from infra.local.database import VERSION_LABEL
+from infra.local.reach import reach_errors
 from infra.settings import Settings
 
 
 def preflight(settings: Settings) -> None:
     """Asks the Docker engine once. Raises `pulumi.RunError` that lists all that stands in the stack's way."""
     engine = connect()
-    errors = _strangers(engine, settings) or [
-        *_ports(engine, settings),
-        *(_data(engine, settings) or _images(engine, settings)),
-    ]
+    errors = (
+        reach_errors(engine, settings)
+        or _strangers(engine, settings)
+        or [
+            *_ports(engine, settings),
+            *(_data(engine, settings) or _images(engine, settings)),
+        ]
+    )
     if errors:
         raise pulumi.RunError(
             f"Stack {settings.stack} can't be made on this machine, nothing was changed.\n"

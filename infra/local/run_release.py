@@ -20,12 +20,12 @@ from contextlib import suppress
 from types import FrameType
 from typing import IO, Any
 
-import docker
 import psutil
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig
 
+from infra import endpoint
 from infra.local.containers import ENGINE_ERRORS, engine_words
 from infra.local.labels import RUN
 from infra.programs import PassedOn, quoted, request, secrets_of
@@ -63,7 +63,7 @@ class ReleaseRun:
     def __init__(self, asked: dict[str, Any]) -> None:
         self.asked = asked
         self.deadline = time.monotonic() + asked["timeout"]
-        self.engine = docker.from_env()
+        self.engine = endpoint.client()
         self.run_id = uuid.uuid4().hex
         self.above = _programs_above()
         self.secrets = secrets_of(asked)
@@ -94,6 +94,7 @@ class ReleaseRun:
                 init=True,  # hands signals on to the command
                 volumes={name: {"bind": path, "mode": "rw"} for name, path in asked["volumes"].items()},
                 log_config=LogConfig(type="json-file"),  # readable whatever the engine's default
+                use_config_proxy=False,  # the environment is the web's, which the provider gives no proxies either
             )
             container.start()
         except APIError as error:
@@ -128,7 +129,7 @@ class ReleaseRun:
 def what_serves(asked: Mapping[str, Any]) -> str:
     """Whether a web version is there that goes on, for the end of an error; nothing when the engine doesn't say."""
     try:
-        found = docker.from_env().containers.list(all=True, filters={"name": f"^/{asked['web']}$"})
+        found = endpoint.client().containers.list(all=True, filters={"name": f"^/{asked['web']}$"})
     except ENGINE_ERRORS:
         return ""
     if not found:
@@ -161,7 +162,7 @@ def watch(run_id: str) -> None:
     patience, looks = time.monotonic() + 60, 5
     while looks and time.monotonic() < patience:
         with suppress(*ENGINE_ERRORS):
-            remove(docker.from_env(), {"label": f"{RUN}={run_id}"})
+            remove(endpoint.client(), {"label": f"{RUN}={run_id}"})
             looks -= 1
         time.sleep(1)
 

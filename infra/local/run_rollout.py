@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import docker
-
+from infra import endpoint
 from infra.local.containers import engine_errors, last_lines, wait
 from infra.programs import request
 from infra.readiness import READY, Answer, Patience, ReadinessError, Verdict, ask, judge_home, judge_readiness
@@ -24,7 +23,7 @@ READY_WITHIN, HOME_WITHIN = 5.0, 30.0  # seconds for one answer
 def main() -> None:
     """Exit status 0 when the site is up, else 1 with the reason and the container's last lines on standard error."""
     asked = request()
-    container = docker.from_env().containers.get(asked["container"])
+    container = endpoint.client().containers.get(asked["container"])
     try:
         for path, within, judge in ((READY, READY_WITHIN, judge_readiness), ("/", HOME_WITHIN, judge_home)):
             lacks = watch(asked, path, within, judge)

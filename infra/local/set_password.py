@@ -15,10 +15,10 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 
+from infra import endpoint
 from infra.local import first_boot
 from infra.local.containers import engine_errors, wait
 from infra.programs import quoted, request
@@ -53,7 +53,7 @@ SELECT pg_reload_conf() \gset
 def main() -> None:
     """Exits non-zero with PostgreSQL's own words when it doesn't come up or the role can't be altered."""
     asked = request("password")
-    container = docker.from_env().containers.get(asked["container"])
+    container = endpoint.client().containers.get(asked["container"])
     try:
         set_password(container, asked)
     except SystemExit as failure:

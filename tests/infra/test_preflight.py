@@ -9,6 +9,7 @@ import pytest
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from infra.local import preflight as module
+from infra.local import reach
 from infra.local.labels import PROJECT, STACK, STATE, state
 from infra.settings import Settings
 
@@ -60,6 +61,12 @@ def settings(as_stack: Any, set_config: Any, free_port: Any) -> Settings:
     as_stack()
     set_config({"web-port": free_port(), "database-port": free_port(), "media-port": free_port()})
     return Settings.load()
+
+
+@pytest.fixture(autouse=True)
+def on_the_engines_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests may run in a container themselves; tests/infra/test_reach.py is about that."""
+    monkeypatch.setattr(reach, "MARKS", ())
 
 
 @pytest.fixture
