@@ -7,6 +7,7 @@ Request: {stack, image: id, name: of the image, version, volume, labels}
 
 import sys
 
+import docker
 from docker.errors import APIError, NotFound
 from docker.models.images import Image
 

@@ -20,6 +20,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import IO, Any
 
+import docker
 import psutil
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
