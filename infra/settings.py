@@ -7,7 +7,6 @@ command that mends it. It asks neither Docker nor AWS; that is `preflight` of th
 import json
 import os
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -18,15 +17,29 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from infra import dsn
+from infra import command_line, dsn, fixes, stack_file
 from infra.cloud.settings import CloudSettings
-from infra.environment import RESERVED
+from infra.command_line import CommandLineError
+from infra.names import Names
+from infra.own_variables import read_variables
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = fixes.ROOT
+
+POSTGRES_VERSIONS = range(14, 19)
 
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
-_IMAGE = re.compile(r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$")
+_IMAGE = re.compile(r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$", re.ASCII)
+# Other words for a value, for the fix.
+_ALSO = {
+    "cloud": ("aws", "amazon", "ecs", "fargate", "production", "prod"),
+    "local": ("docker", "dev", "development", "here"),
+    "s3": ("bucket", "minio", "versitygw"),
+    "filesystem": ("file", "disk", "folder", "volume"),
+    "amd64": ("x86_64", "x86", "x64"),
+    "arm64": ("aarch64", "arm", "graviton"),
+}
+_ASKS = "the fix asks for it"
+_PROVIDERS = {"aws", "command", "docker", "pulumi", "random"}  # namespaces that aren't a project's
 
 
 @dataclass(frozen=True)
@@ -69,12 +82,13 @@ class Settings:
     def load(cls) -> "Settings":
         """The settings of the running program's stack. Raises `pulumi.RunError` that lists every bad key."""
         read = _Reader()
+        read.names()
         settings = cls(
             project=pulumi.get_project(),
             stack=pulumi.get_stack(),
             platform=read.choice("platform", "local", "cloud"),
             app_path=read.app_path("app-path"),
-            env=read.env("env"),
+            env=read_variables(read, "env"),
             env_is_secret=read.is_secret("env"),
             release_commands=read.commands("release-commands"),
             release_timeout=read.integer("release-timeout", 1, 86400, "seconds"),
@@ -87,7 +101,9 @@ class Settings:
             web_port=read.port("web-port"),
             database_port=read.port("database-port"),
             media_port=read.port("media-port"),
-            postgres_version=read.integer("postgres-version", 14, 17, "a major version of PostgreSQL"),
+            postgres_version=read.integer(
+                "postgres-version", POSTGRES_VERSIONS[0], POSTGRES_VERSIONS[-1], "a major version of PostgreSQL"
+            ),
             media=read.choice("media", "s3", "filesystem"),
             media_access=read.choice("media-access", "signed", "public"),
             storage_dsn=read.storage_dsn("storage-dsn"),
@@ -103,16 +119,19 @@ class Settings:
         if read.errors:
             raise pulumi.RunError(
                 f"Stack {pulumi.get_stack()}: {_count(len(read.errors))} can't be used, nothing was changed.\n"
-                + "\n".join(f"  - {error}" for error in read.errors)
+                + "\n".join(f"  - {error}" for error in sorted(read.errors, key=_asks))
             )
         return settings
 
     def _check_together(self, read: "_Reader") -> None:
         ports: dict[int, str] = {}
+        taken = {self.web_port, self.database_port, self.media_port}
         for key in ("web-port", "database-port", "media-port"):
             port = int(getattr(self, key.replace("-", "_")))
             if port in ports:
-                read.wrong(key, f"a port of its own; {ports[port]} has {port} already", f"{port + 1}")
+                free = next(other for other in (*range(port + 1, 65536), *range(1024, port)) if other not in taken)
+                taken.add(free)
+                read.wrong(key, f"a port of its own; {ports[port]} has {port} already", str(free))
             ports.setdefault(port, key)
         if self.media == "filesystem":
             if not self.debug:
@@ -135,6 +154,9 @@ class _Reader:
         self.errors: list[str] = []
         self.known: set[str] = set()
         self.namespace = pulumi.get_project()
+        self.stack = pulumi.get_stack()
+        self.file = stack_file.running()
+        self._refused: set[str] = set()
 
     def is_secret(self, key: str) -> bool:
         return bool(is_config_secret(self.full(key)))
@@ -143,47 +165,91 @@ class _Reader:
         """The key as the engine knows it; one of another namespace, such as aws:region, has it already."""
         return key if ":" in key else f"{self.namespace}:{key}"
 
-    def wrong(self, key: str, allowed: str, fix: str, *, value: str | None = None, fix_key: str = "") -> None:
-        """Notes one bad key: its value unless it's a secret, what is allowed, the command that sets `fix_key` or it."""
+    def refuse(self, key: str, error: str) -> None:
+        """Notes an error, the first one of a key only: what follows from it goes with it."""
+        if key not in self._refused:
+            self.errors.append(error)
+        self._refused.add(key)
+
+    def wrong(self, key: str, allowed: str, fix: str = "", *, value: str | None = None, command: str = "") -> None:
+        """Notes one bad key: its value unless it's a secret, what is allowed, and the command that sets it to `fix`.
+
+        Another `command` can take that one's place. A secret value is asked for, since fixes are made of values.
+        """
         shown = self.raw(key) if value is None else value
-        shown = "[secret]" if self.is_secret(key) or key == "storage-dsn" else json.dumps(shown, ensure_ascii=False)
-        stack = pulumi.get_stack()
-        self.errors.append(
-            f"{key} is {shown}; allowed: {allowed}. Fix: pulumi config set -s {stack} {_quoted(fix_key or key, fix)}"
+        shown = json.dumps(shown, ensure_ascii=False)
+        if self.is_secret(key) or key == "storage-dsn":
+            shown = "[secret]"
+            command = "" if self.is_secret(key) else command
+            if not command:
+                allowed += "" if _ASKS in allowed else f"; {_ASKS}"
+                command = fixes.ask_for(self.stack, key, secret=True)
+        self.refuse(
+            key, f"{key} is {shown}; allowed: {allowed}. Fix: {command or fixes.set_value(self.stack, key, fix)}"
         )
+
+    def names(self) -> None:
+        cloud = self.raw("platform") == "cloud"
+        organization = pulumi.get_organization() or "organization"
+        names = Names(self.namespace, self.stack, cloud, organization, self.file.stacks())
+        self.errors += names.errors()
 
     def unknown_keys(self) -> None:
         for full in sorted(CONFIG.get()):
             namespace, _, key = full.partition(":")
-            if namespace != self.namespace or key in self.known:
-                continue
-            near = get_close_matches(key, self.known, n=1)
-            known = f"did you mean {near[0]}?" if near else "see Pulumi.yaml for all keys."
-            self.errors.append(f"{key} is not a setting; {known} Fix: pulumi config rm -s {pulumi.get_stack()} {key}")
+            if namespace == self.namespace and key not in self.known:
+                near = get_close_matches(re.sub("[_ .]", "-", key.lower()), self.known, n=1)
+                known = f"did you mean {near[0]}?" if near else "see Pulumi.yaml for all keys."
+                self.errors.append(f"{key} is not a setting; {known} Fix: {fixes.remove(self.stack, key)}")
+            elif key in self.known and namespace not in {self.namespace, *_PROVIDERS}:
+                self.errors.append(
+                    f"{full} is a setting of another project; allowed: {self.namespace}:{key}, with the name in "
+                    f"Pulumi.yaml. Fix: {fixes.rename_namespace(namespace, self.namespace)}"
+                )
 
     def raw(self, key: str) -> str:
+        """The value as text, without what a shell or an editor leaves around it."""
         self.known.add(key)
         value = CONFIG.get().get(self.full(key), "")
-        return value if isinstance(value, str) else json.dumps(value)
+        return value.strip() if isinstance(value, str) else json.dumps(value)
+
+    def as_written(self, key: str) -> str:
+        """The value of a setting that is no number; one that YAML has read as a number or a time is refused."""
+        value = self.raw(key)
+        if written := self.file.written(value, self.full(key)):
+            self.wrong(key, f"text in quotes, for YAML reads {written} as {value}", written)
+        return value
 
     def choice(self, key: str, *allowed: str) -> str:
-        value = self.raw(key)
+        value = self.as_written(key)
         if value not in allowed:
-            near = get_close_matches(value, allowed, n=1, cutoff=0.4) or allowed
+            also = [word for word in allowed if value.lower() in _ALSO.get(word, ())]
+            # A stack's platform changed to the other one would be removed from where it is.
+            likely = ["cloud"] if key == "platform" and "aws:region" in CONFIG.get() else [*allowed]
+            near = also or get_close_matches(value.lower(), allowed, n=1, cutoff=0.4) or likely
             self.wrong(key, " or ".join(allowed), near[0])
         return value
 
     def boolean(self, key: str) -> bool:
-        value = self.raw(key)
+        value = self.as_written(key)
         if value not in {"true", "false"}:
-            self.wrong(key, "true or false", "true" if value.lower() in {"true", "yes", "on", "1"} else "false")
+            words = {"true": "true", "yes": "true", "y": "true", "on": "true", "1": "true"}
+            words |= {"false": "false", "no": "false", "n": "false", "off": "false", "0": "false"}
+            self.wrong(key, "true or false", words.get(value.lower(), fixes.default(key)))
         return value == "true"
 
     def integer(self, key: str, low: int, high: int, what: str) -> int:
         value = self.raw(key)
-        if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:
-            self.wrong(key, f"{what}, {low} to {high}", _default(key) or str(low))
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+            whole = value.partition(".")[0]
+            fits = re.fullmatch(r"[0-9]{1,9}\.[0-9]+", value) and low <= int(whole) <= high
+            self.wrong(key, f"{what}, {low} to {high}", whole if fits else fixes.default(key) or str(low))
             return low
+        written = self.file.written(value, self.full(key)) if self.file.has_octal else ""
+        if re.fullmatch(r"0[0-9]{1,8}", written) and int(written) != int(value):
+            fits = low <= int(written) <= high
+            allowed = f"{what} without a zero before it, for YAML reads {written} as {value}"
+            self.wrong(key, allowed, str(int(written)) if fits else fixes.default(key))
         return int(value)
 
     def one_of(self, key: str, allowed: Iterable[int], what: str) -> int:
@@ -191,111 +257,110 @@ class _Reader:
         numbers = list(allowed)
         value = self.raw(key)
         if value not in map(str, numbers):
-            self.wrong(key, f"{what}, one of {', '.join(map(str, numbers))}", _default(key))
+            self.wrong(key, f"{what}, one of {', '.join(map(str, numbers))}", fixes.default(key))
             return numbers[0]
         return int(value)
 
-    def text(self, key: str, pattern: str, what: str, example: str) -> str:
+    def text(self, key: str, pattern: str, what: str, command: str = "") -> str:
         """A text that fits a pattern, or nothing."""
-        value = self.raw(key)
+        value = self.as_written(key)
         if value and not re.fullmatch(pattern, value):
-            self.wrong(key, f"{what}, or nothing", example)
+            self.wrong(key, f"{what}, or nothing", command=command)
         return value
 
-    def words(self, key: str, pattern: str, what: str, example: str) -> tuple[str, ...]:
+    def words(self, key: str, pattern: str, what: str) -> tuple[str, ...]:
         """A comma list of words that fit a pattern."""
-        words = tuple(part.strip() for part in self.raw(key).split(",") if part.strip())
+        words = tuple(part.strip() for part in self.as_written(key).split(",") if part.strip())
         if any(not re.fullmatch(pattern, word) for word in words):
-            self.wrong(key, f"{what}, separated by commas, or nothing", example)
+            good = [word for word in words if re.fullmatch(pattern, word)]
+            self.wrong(key, f"{what}, separated by commas, or nothing", ",".join(good) if len(good) > 1 else "")
         return words
 
     def port(self, key: str) -> int:
         return self.integer(key, 1, 65535, "a port number")
 
     def hosts(self, key: str, most: int | None = None) -> tuple[str, ...]:
-        value = self.raw(key)
+        value = self.as_written(key)
         hosts = tuple(part.strip() for part in value.split(",") if part.strip())
         if any(not _HOST.match(host) for host in hosts) or (most and len(hosts) > most):
             form = "one host name" if most == 1 else "host names separated by commas"
-            good = [name for host in hosts if _HOST.match(name := _host_in(host))]
+            good = [name for host in re.split(r"[,\s]+", value) if _HOST.match(name := _host_in(host))]
             self.wrong(key, f"{form}, lower case, without scheme, port or path, or nothing", ",".join(good[:most]))
         return hosts
 
     def image(self, key: str) -> str:
-        value = self.raw(key).replace("{postgres-version}", self.raw("postgres-version"))
+        value = self.as_written(key).replace("{postgres-version}", self.raw("postgres-version"))
         if not _IMAGE.match(value):
-            self.wrong(key, "an image reference such as name:tag", _default(key))
+            self.wrong(key, "an image reference such as name:tag", fixes.default(key))
         if key == "postgres-image" and "alpine" in value:
-            self.wrong(key, "a glibc image: alpine's collation differs from a managed PostgreSQL's", _default(key))
+            self.wrong(key, "a glibc image: alpine's collation differs from a managed PostgreSQL's", fixes.default(key))
         return value
 
     def app_path(self, key: str) -> Path:
-        path = ROOT / self.raw(key)
+        path = ROOT / self.as_written(key)
         if not self.raw(key) or not os.path.isdir(path):  # noqa: PTH112  # pathlib's raises for a name that is too long
-            self.wrong(key, f"a folder, absolute or relative to {ROOT}", "app")
+            # Not the example's folder: its migrations are nothing for the database of another project.
+            found = fixes.folder_like(path)
+            allowed = f"the Django project's folder, absolute or relative to {ROOT}"
+            if found:
+                self.wrong(key, allowed, str(found))
+            else:
+                ask = fixes.ask_for(self.stack, key, secret=False)
+                self.wrong(key, f"{allowed}; {_ASKS}", command=ask)
         elif not (path / "Dockerfile").is_file():
-            self.wrong(key, "a folder with a Dockerfile in it (docs/bring-your-own.md shows one)", "app")
+            allowed = (
+                "a folder with a Dockerfile in it; the fix begins with the example's (docs/bring-your-own.md, step 3)"
+            )
+            self.wrong(key, allowed, command=fixes.begin_dockerfile(path))
         return path
 
     def command(self, key: str) -> tuple[str, ...]:
         try:
-            return tuple(shlex.split(self.raw(key)))
-        except ValueError as error:
-            self.wrong(key, f"a command line with balanced quotes ({error})", _default(key))
+            return command_line.split(self.as_written(key))
+        except CommandLineError as error:
+            self.wrong(key, self._allowed(key, error), error.fix)
             return ()
 
     def commands(self, key: str) -> tuple[str, ...]:
         value = self.json(key)
-        items = value if isinstance(value, list) else [None]
-        bad = [index for index, item in enumerate(items) if not isinstance(item, str) or not _splits(item)]
-        if bad:
-            self.wrong(
-                key,
-                "a list of command lines, none of them empty; [] for no release step",
-                "python manage.py migrate --noinput",
-                fix_key=f"{key}[{bad[0]}]",
-            )
+        if not isinstance(value, list):
+            text = self.raw(key)
+            one = fixes.default_command() if value is not None or not text else text
+            self._bad_commands(key, {0: _corrected(one)}, [_corrected(one)], "a list of command lines")
             return ()
-        return tuple(items)
+        bad: dict[int, str] = {}
+        allowed = "a list of command lines"
+        for index, item in enumerate(value):
+            try:
+                if not isinstance(item, str) or not command_line.split(item):
+                    bad[index] = fixes.default_command()
+            except CommandLineError as error:
+                bad[index] = error.fix or fixes.default_command()
+                allowed = f"a list of command lines, each {self._allowed(key, error)}"
+        if bad:
+            whole = [bad.get(index, item) for index, item in enumerate(value)]
+            self._bad_commands(key, bad, whole, allowed)
+            return ()
+        return tuple(value)
 
-    def env(self, key: str) -> dict[str, str]:
-        value = self.json(key)
-        if not isinstance(value, dict):
-            self.not_in_env(key, key, "only an object of names and values (pulumi config set --path env.NAME VALUE)")
-            return {}
-        result = {}
-        for name, item in value.items():
-            path = f"env.{name}" if re.fullmatch(r"\w+", name) else f'env["{name}"]'
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                self.not_in_env(path, path, "names of letters, digits and _")
-            elif name in RESERVED:
-                self.not_in_env(f"{path}, which the stack sets itself,", path, RESERVED[name])
-            elif not isinstance(item, str | int | float | bool):
-                self.not_in_env(path, path, "text or a number, not a list or an object")
-            else:
-                result[name] = item if isinstance(item, str) else json.dumps(item)
-                if _SECRET_NAME.search(name) and not self.is_secret(key):
-                    pulumi.log.warn(
-                        f"{path} looks like a secret, and stands in plain text in the stack's file. Encrypt it: "
-                        f"pulumi config set -s {pulumi.get_stack()} --secret --path {path}"
-                    )
-        return result
+    def _bad_commands(self, key: str, bad: dict[int, str], whole: list[str], allowed: str) -> None:
+        command = fixes.set_commands(self.stack, key, bad, whole, one_text=self.file.is_text(self.full(key)))
+        self.wrong(key, f"{allowed}, none of them empty; [] for no release step", command=command)
 
-    def not_in_env(self, what: str, path: str, allowed: str) -> None:
-        """Notes what can't be in `env`. Its value isn't shown: it may be a secret that nobody marked as one."""
-        rm = f"pulumi config rm -s {pulumi.get_stack()} --path {shlex.quote(path)}"
-        self.errors.append(f"{what} can't be used; allowed: {allowed}. Fix: {rm}")
+    def _allowed(self, key: str, error: CommandLineError) -> str:
+        """What a command line must be, without words of a secret one."""
+        return "one program and its arguments, nothing for a shell" if self.is_secret(key) else error.allowed
 
     def storage_dsn(self, key: str) -> str:
         value = self.raw(key)
         if not value:
             return ""
-        if not self.is_secret(key):
-            self.wrong(key, "only as a secret, it holds keys", "s3://…")
         try:
             dsn.check_storage_dsn(value)
         except dsn.DSNError as error:
-            self.wrong(key, f"s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/, but {error}", "s3://…")
+            self.wrong(key, f"s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/, but {error}; {_ASKS}")
+        if not self.is_secret(key):
+            self.wrong(key, "only as a secret, it holds keys", command=fixes.encrypt(self.stack, [key]))
         return value
 
     def json(self, key: str) -> Any:
@@ -305,34 +370,28 @@ class _Reader:
             return None
 
 
+def _corrected(line: str) -> str:
+    """The command line, or what its error proposes."""
+    try:
+        command_line.split(line)
+    except CommandLineError as error:
+        return error.fix or fixes.default_command()
+    return line
+
+
+def _asks(error: str) -> bool:
+    """Whether an error's fix asks for a value: it comes last, so that it takes no pasted command for its answer."""
+    return _ASKS in error
+
+
 def _count(errors: int) -> str:
     return "one setting" if errors == 1 else f"{errors} settings"
 
 
 def _host_in(text: str) -> str:
     """The host of something like https://www.example.com:8000/path."""
-    return text.lower().rpartition("://")[2].partition("/")[0].partition(":")[0]
-
-
-def _splits(command: str) -> bool:
+    host = text.lower().rpartition("://")[2].partition("/")[0].partition(":")[0].rstrip(".")
     try:
-        return bool(shlex.split(command))
-    except ValueError:
-        return False
-
-
-def _quoted(key: str, fix: str) -> str:
-    """The arguments of `pulumi config set` that give `key` the value `fix`."""
-    if key.endswith("]"):
-        return f"--path {shlex.quote(key)} {shlex.quote(fix)}"
-    if key == "storage-dsn":
-        return f"--secret {key}"
-    return f"{key} {shlex.quote(fix)}"
-
-
-def _default(key: str) -> str:
-    """What Pulumi.yaml gives for `key`, for the fix an error proposes."""
-    import yaml  # noqa: PLC0415  # only an error needs it
-
-    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-    return str(project["config"][key]["default"])
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return host

@@ -13,6 +13,7 @@ from docker.errors import DockerException, ImageNotFound
 from infra import endpoint
 from infra.cloud.aws import AWSError, client, plain_words
 from infra.programs import request
+from infra.redaction import hide
 
 
 class PushError(Exception):
@@ -50,6 +51,7 @@ def push(ecr: Any, asked: Mapping[str, Any]) -> None:
     """Pushes from this machine's engine, with progress on standard error. No password is kept anywhere."""
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
+    hide([token, password])
     try:
         engine = endpoint.client(timeout=600)
         engine.images.get(asked["image"]).tag(asked["url"], asked["tag"])

@@ -5,12 +5,14 @@ PostgreSQL's connections https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/
 """
 
 import re
+import shlex
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from pulumi.runtime.config import CONFIG
 
+from infra import fixes
 from infra.cloud.certificates import certificates
 
 if TYPE_CHECKING:
@@ -44,16 +46,10 @@ DATABASE_CLASSES = {
 KEPT_CONNECTIONS = 5  # PostgreSQL's for superusers, and RDS's own
 THREADS = 4  # of a web worker, as the app's gunicorn configuration has it
 
-# The longest prefix that leaves room in a load balancer's name (32) and a bucket's (37 before its random end).
-_NAME = re.compile(r"^[a-z](?:-?[a-z0-9])*$")
-_NAME_LENGTH = 30
-
 # The letters of zones: as many as blocks of 4096 addresses fit twice into a network of 65536.
 ZONES = "abcdefgh"
 
-# What an error proposes in the place of one's own.
-_ZONE = "Z0123456789ABCDEFGHIJ"
-_CERTIFICATE = "arn:aws:acm:REGION:ACCOUNT:certificate/ID"
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 # Settings of Pulumi's own aws namespace that our programs know, too.
 _AWS_KEYS = {"aws:region", "aws:profile"}
@@ -89,7 +85,7 @@ class CloudSettings:
         """The values, each checked by itself; what is wrong is noted in `read`."""
         return cls(
             region=read.raw("aws:region"),
-            profile=read.raw("aws:profile"),
+            profile=read.as_written("aws:profile"),
             architecture=read.choice("architecture", "amd64", "arm64"),
             cpu=read.one_of("cpu", FARGATE_SIZES, "Fargate's CPU units, 1024 for one vCPU"),
             memory=read.integer("memory", 512, 122880, "MiB"),
@@ -97,13 +93,13 @@ class CloudSettings:
             tasks_max=read.integer("tasks-max", 1, 100, "a number of tasks"),
             rollout_timeout=read.integer("rollout-timeout", 60, 7200, "seconds"),
             execute_command=read.boolean("execute-command"),
-            zones=read.words("zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]", "names of zones", "us-east-1a,us-east-1b"),
-            hosted_zone=read.text("hosted-zone", r"Z[A-Z0-9]{5,31}", "the id of a Route 53 zone", _ZONE),
+            zones=read.words("zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]", "names of zones"),
+            hosted_zone=read.text("hosted-zone", r"Z[A-Z0-9]{5,31}", "the id of a Route 53 zone", _find_zone(read)),
             certificate=read.text(
                 "certificate",
                 r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}",
                 "the ARN of an ACM certificate",
-                _CERTIFICATE,
+                _find_certificate(read),
             ),
             database_class=read.choice("database-class", *DATABASE_CLASSES),
             database_storage=read.integer("database-storage", 20, 65536, "GiB"),
@@ -112,7 +108,7 @@ class CloudSettings:
             database_upgrade=read.boolean("database-upgrade"),
             database_backup_days=read.integer("database-backup-days", 1, 35, "days"),
             log_days=read.one_of("log-days", LOG_DAYS, "days that CloudWatch can keep logs"),
-            alarm_email=read.text("alarm-email", r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address", "me@example.com"),
+            alarm_email=read.text("alarm-email", r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
         )
 
     @property
@@ -143,23 +139,20 @@ class CloudSettings:
     def _check_account(self, read: "_Reader", settings: "Settings") -> None:
         regions = sorted(certificates())
         if self.region not in regions:
-            near = get_close_matches(self.region, regions, n=1) or ["us-east-1"]
+            near = get_close_matches(self.region.lower().replace("_", "-"), regions, n=1) or ["us-east-1"]
             read.wrong("aws:region", f"a region that docs/cloud.md lists, such as {near[0]}", near[0])
         for key in sorted(CONFIG.get()):
             if key.startswith("aws:") and key not in _AWS_KEYS:
-                read.errors.append(
+                read.refuse(
+                    key,
                     f"{key} is set; allowed: aws:region and aws:profile only, for the programs that push the image, "
                     f"run the release and watch the roll-out know no other; put the rest into a profile. "
-                    f"Fix: pulumi config rm -s {settings.stack} {key}"
+                    f"Fix: {fixes.remove(settings.stack, key)}",
                 )
-        if not _NAME.match(settings.prefix) or len(settings.prefix) > _NAME_LENGTH:
-            read.errors.append(
-                f"The names of project and stack make {settings.prefix}; allowed: together at most {_NAME_LENGTH} "
-                f"lower-case letters, digits and single hyphens, as AWS's names. "
-                f"Fix: pulumi stack rename -s {settings.stack} cloud"
-            )
         if self.zones and (len(set(self.zones)) < 2 or any(zone[:-1] != self.region for zone in self.zones)):
-            read.wrong("zones", f"at least two zones of {self.region}, or nothing", f"{self.region}a,{self.region}b")
+            here = sorted({f"{self.region}{zone[-1]}" for zone in self.zones})
+            fix = ",".join(here) if len(here) > 1 else ""
+            read.wrong("zones", f"at least two zones of {self.region}, or nothing for its first two", fix)
 
     def _check_sizes(self, read: "_Reader", settings: "Settings") -> None:
         memory = FARGATE_SIZES[self.cpu]
@@ -172,7 +165,8 @@ class CloudSettings:
             read.wrong("tasks-max", f"tasks-min, {self.tasks_min}, or more", str(self.tasks_min))
         if self.database_storage_max and self.database_storage_max * 10 < self.database_storage * 11:
             allowed = f"a tenth more than database-storage, {self.database_storage}, or 0"
-            read.wrong("database-storage-max", allowed, str(self.database_storage * 2))
+            most = min(self.database_storage * 2, 65536)
+            read.wrong("database-storage-max", allowed, str(most if most * 10 >= self.database_storage * 11 else 0))
         workers = self.workers(settings)
         needed = workers * THREADS * self.tasks_max * 2 + 1
         free = self.connections - KEPT_CONNECTIONS
@@ -187,12 +181,49 @@ class CloudSettings:
     def _check_address(self, read: "_Reader", settings: "Settings") -> None:
         domain = settings.domain
         if domain and ("." not in domain or domain.rpartition(".")[2].isdigit()):
-            allowed = "a full host name in the public DNS, or nothing for one of CloudFront's"
-            read.wrong("domain", allowed, "www.example.com")
-        if domain and not (self.hosted_zone or self.certificate):
-            read.wrong("hosted-zone", f"the id of the Route 53 zone that {domain} is in, or set certificate", _ZONE)
+            read.wrong("domain", "a full host name in the public DNS, or nothing for one of CloudFront's")
+        elif domain and not (self.hosted_zone or self.certificate):
+            read.wrong(
+                "hosted-zone",
+                f"the id of the Route 53 zone that {domain} is in, or set certificate",
+                command=_find_zone(read),
+            )
         for key in ("hosted-zone", "certificate", "domain-aliases", "domain-redirects"):
             if read.raw(key) and not domain:
-                read.wrong(key, "only together with domain", "www.example.com", fix_key="domain")
+                read.wrong(key, "only together with domain")
         if self.certificate and self.certificate.split(":")[3] != self.region:
-            read.wrong("certificate", f"a certificate in {self.region}, where the load balancer is", _CERTIFICATE)
+            read.wrong(
+                "certificate",
+                f"a certificate in {self.region}, where the load balancer is",
+                command=_find_certificate(read),
+            )
+
+
+def _find_zone(read: "_Reader") -> str:
+    """The command that sets the public zone that the domain is in, the nearest one; nothing without a domain."""
+    domain = read.raw("domain")
+    if not _DOMAIN.fullmatch(domain):
+        return ""
+    query = (
+        f"HostedZones[?!Config.PrivateZone && ends_with('.{domain}.', join('', ['.', Name]))]"
+        " | sort_by(@, &length(Name))[-1].Id"
+    )
+    return _look_up(read, "hosted-zone", "route53 list-hosted-zones", query, "${FOUND##*/}")
+
+
+def _find_certificate(read: "_Reader") -> str:
+    """The command that sets the domain's certificate in the stack's region; nothing without a domain."""
+    domain = read.raw("domain")
+    if not _DOMAIN.fullmatch(domain):
+        return ""
+    query = f"CertificateSummaryList[?DomainName=='{domain}'].CertificateArn | [0]"
+    region = shlex.quote(read.raw("aws:region"))
+    return _look_up(read, "certificate", f"acm list-certificates --region {region}", query, "$FOUND")
+
+
+def _look_up(read: "_Reader", key: str, call: str, query: str, value: str) -> str:
+    profile = f" --profile {shlex.quote(read.raw('aws:profile'))}" if read.raw("aws:profile") else ""
+    return (
+        f'FOUND="$(aws {call} --query {shlex.quote(query)} --output text{profile})" && '
+        f'pulumi config set -s {shlex.quote(read.stack)} {key} "{value}"'
+    )

@@ -13,8 +13,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from infra import endpoint
-from infra.local.containers import engine_errors, wait
-from infra.local.run_rollout import lacking
+from infra.local.containers import engine_errors, unanswered, wait
 from infra.programs import request
 
 PATIENCE = 60  # seconds
@@ -22,10 +21,10 @@ PATIENCE = 60  # seconds
 
 def main() -> None:
     """Exits non-zero with the server's own words when the bucket can't be made."""
-    asked = request()
-    bucket = asked["bucket"]
+    asked = request("access_key", "secret_key")
+    bucket, keys = asked["bucket"], [asked["access_key"], asked["secret_key"]]
     container = endpoint.client().containers.get(asked["container"])
-    wait(container, "The S3 server", lambda: lacking_here(container, asked["endpoint_url"]), PATIENCE)
+    wait(container, "The S3 server", lambda: lacking_here(container, asked["endpoint_url"]), PATIENCE, keys)
     s3 = boto3.client(
         "s3",
         endpoint_url=asked["endpoint_url"],
@@ -38,6 +37,7 @@ def main() -> None:
             connect_timeout=5,
             read_timeout=10,
             retries={"max_attempts": 5},
+            proxies={},  # else the environment's, for this machine's own addresses as well
         ),
     )
     try:
@@ -54,9 +54,9 @@ def main() -> None:
 def lacking_here(container: Container, url: str) -> str:
     """What keeps the server from answering here; ends the program at once when it answers in its container alone."""
     health = f"{url}/health"
-    missing = lacking(health)
+    missing = unanswered(health)
     # Asked once more after it was well inside: the server may just have come up.
-    if "does not answer" in missing and _is_well(container) and "does not answer" in (missing := lacking(health)):
+    if " answers nothing" in missing and _is_well(container) and " answers nothing" in (missing := unanswered(health)):
         sys.exit(
             f"The S3 server is ready in its container, but from here {missing}. Are the ports that Docker publishes on "
             "127.0.0.1 another machine's, or is this program in a container of its own? "

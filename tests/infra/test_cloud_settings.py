@@ -41,7 +41,7 @@ WRONG = [
     ({"domain": "localhost", "hosted-zone": ZONE}, ['domain is "localhost"', "a full host name in the public DNS"]),
     ({"domain": "10.0.0.1", "hosted-zone": ZONE}, ['domain is "10.0.0.1"', "a full host name"]),
     ({"hosted-zone": "example.com", "domain": "www.example.com"}, ["hosted-zone is", "the id of a Route 53 zone"]),
-    ({"hosted-zone": ZONE}, ["hosted-zone is", "only together with domain", "domain www.example.com"]),
+    ({"hosted-zone": ZONE}, ["hosted-zone is", "only together with domain", "hosted-zone ''"]),
     ({"domain-aliases": "example.com"}, ["domain-aliases is", "only together with domain"]),
     ({"domain-redirects": "example.com"}, ["domain-redirects is", "only together with domain"]),
     (
@@ -77,7 +77,7 @@ def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
     message = str(refused.value)
     for part in said:
         assert part in message
-    assert "Fix: pulumi config" in message
+    assert "Fix: " in message
     assert "nothing was changed" in message
 
 

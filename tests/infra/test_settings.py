@@ -30,7 +30,7 @@ WRONG = [
         ['media is "filesystem"', "only runserver in debug mode serves files"],
     ),
     ({"media-access": "private"}, (), ['media-access is "private"', "signed or public"]),
-    ({"app-path": "no/such/folder"}, (), ['app-path is "no/such/folder"', "a folder"]),
+    ({"app-path": "no/such/folder"}, (), ['app-path is "no/such/folder"', "the Django project's folder"]),
     ({"app-path": "infra"}, (), ['app-path is "infra"', "a folder with a Dockerfile in it"]),
     (
         {"env": {"DATABASE_URL": "sqlite://"}},
@@ -44,7 +44,7 @@ WRONG = [
     ),
     ({"env": {"DJANGO_DEBUG": "True"}}, (), ["env.DJANGO_DEBUG", "the setting debug"]),
     ({"env": {"NOT A NAME": "1"}}, (), ["NOT A NAME", "letters, digits and _", "config rm -s local --path 'env["]),
-    ({"env": {"LIST": [1, 2]}}, (), ["env.LIST", "text or a number"]),
+    ({"env": {"LIST": [1, 2]}}, (), ["env.LIST", "text, not a list"]),
     ({"env": ["A=1"]}, (), ["env can't be used", "an object of names and values"]),
     ({"release-commands": [""]}, (), ["release-commands is", "none of them empty"]),
     ({"release-commands": ["python 'manage.py"]}, (), ["release-commands is", "a list of command lines"]),
@@ -60,7 +60,7 @@ WRONG = [
     ({"domain": "a.example.com,b.example.com"}, (), ["domain is", "one host name"]),
     ({"domain-aliases": "ok.example.com, not_ok"}, (), ["domain-aliases is", "host names separated by commas"]),
     ({"domain-redirects": "-bad.example.com"}, (), ["domain-redirects is"]),
-    ({"postgres-version": "9.6"}, (), ['postgres-version is "9.6"', "14 to 17"]),
+    ({"postgres-version": "9.6"}, (), ['postgres-version is "9.6"', "14 to 18"]),
     ({"postgres-image": "postgres:17-alpine"}, (), ["postgres-image is", "glibc"]),
     ({"python-image": "Not An Image"}, (), ['python-image is "Not An Image"', "python:3.13-slim-trixie"]),
     (
@@ -100,7 +100,7 @@ def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
     for part in said:
         assert part in message
     assert "TOPSECRET" not in message
-    assert "Fix: pulumi config" in message
+    assert "Fix: " in message
     assert "nothing was changed" in message
 
 
@@ -132,7 +132,7 @@ def test_an_app_elsewhere_is_given_by_its_absolute_path(load: Any, tmp_path: Pat
 
 def test_settings_never_show_secrets_when_printed(load: Any) -> None:
     settings = load(
-        {"env": {"KEY": "TOPSECRET"}, "storage-dsn": "s3://K:TOPSECRET@b.s3.amazonaws.com/"},
+        {"env": {"KEY": "TOPSECRET"}, "storage-dsn": "s3://K:TOPSECRET@bucket.s3.amazonaws.com/"},
         ("env", "storage-dsn"),
     )
     assert "TOPSECRET" not in repr(settings)

@@ -1,0 +1,138 @@
+"""Command lines in settings: split into words as a shell would, but no shell ever sees them.
+
+So what only a shell understands (`$PORT`, `&&`, `> file`, `NAME=x` before the program) would reach the program as its
+arguments. It's found here, and the line that works is proposed: `sh -c "…"`.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+# These read a program from the argument after -c, -e or --command: what is quoted there is theirs to understand.
+_INTERPRETER = re.compile(r"(?:.*/)?(?:(?:ba|da|a|k|z)?sh|python[\d.]*|perl|ruby|node|php|psql|shell|shell_plus)")
+_READS_PROGRAM = re.compile(r"-[a-zA-Z]*c|-e|--command|--eval")
+_EXPANSION = re.compile(r"\$(?:[A-Za-z_]\w*|\{[^}]*\}?|\([^)]*\)?)|`[^`]*`?")  # not a $ alone, nor a price like $5
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
+# What a shell does itself: there are no programs of these names.
+_BUILT_IN = re.compile(
+    r"[!.:{]|case|cd|eval|exec|exit|export|for|if|set|shift|source|trap|ulimit|umask|unset|until|wait|while"
+)
+
+
+class CommandLineError(ValueError):
+    """A line that can't be used: `allowed` says what can, `fix` is a line that works."""
+
+    def __init__(self, allowed: str, fix: str) -> None:
+        super().__init__(allowed)
+        self.allowed = allowed
+        self.fix = fix
+
+
+@dataclass
+class _Word:
+    """A word: where it begins in the line, its characters, and for each what quotes it (', ", \\ or nothing)."""
+
+    start: int
+    text: str = ""
+    quotes: list[str] = field(default_factory=list)
+
+    def add(self, character: str, quote: str) -> None:
+        self.text += character
+        self.quotes.append(quote)
+
+    def bare(self, *quotes: str) -> str:
+        """The text with a space for each character that something other than these quotes."""
+        return "".join(c if q in quotes else " " for c, q in zip(self.text, self.quotes, strict=True))
+
+
+def split(line: str) -> tuple[str, ...]:
+    """The words of a command line; none for an empty one. Raises `CommandLineError`."""
+    try:
+        words = tuple(shlex.split(line))
+    except ValueError as error:
+        ends = (line + "'", line + '"', line.rstrip("\\"))
+        closed = next(filter(_splits, ends), shlex.join(line.split()))
+        raise CommandLineError(f"a command line with balanced quotes ({error})", closed) from None
+    if "\0" in line or (words and not words[0]):
+        without = line.replace("\0", "").strip().removeprefix("''").removeprefix('""').strip()
+        raise CommandLineError("a command line that begins with a program and has no null byte", without)
+    found = next(_for_a_shell(scanned := _scan(line)), "")
+    if found:
+        raise CommandLineError(
+            f"one program and its arguments, for no shell reads them: {found!r} is for a shell",
+            _in_a_shell(line, scanned),
+        )
+    return words
+
+
+def _splits(line: str) -> bool:
+    try:
+        return bool(shlex.split(line))
+    except ValueError:
+        return False
+
+
+def _scan(line: str) -> list[_Word]:
+    """The words of a line that shlex can split, by its rules; a line break between two is a word of its own."""
+    words: list[_Word] = []
+    word: _Word | None = None
+    quote, index = "", 0
+    while index < len(line):
+        character = line[index]
+        word_or_new = word or _Word(index)
+        escapes = character == "\\" and quote != "'" and (not quote or line[index + 1 : index + 2] in ('"', "\\"))
+        if escapes:
+            index += 1
+            word_or_new.add(line[index], "\\")
+        elif quote:
+            if character == quote:
+                quote = ""
+            else:
+                word_or_new.add(character, quote)
+        elif character in "'\"":
+            quote = character
+        elif character in " \t\r\n":
+            if word:
+                words.append(word)
+            if character == "\n":
+                words.append(_Word(index, "\n", [""]))
+            word, index = None, index + 1
+            continue
+        else:
+            word_or_new.add(character, "")
+        word, index = word_or_new, index + 1
+    return words + ([word] if word else [])
+
+
+def _for_a_shell(words: list[_Word]) -> Iterator[str]:
+    """What only a shell would understand, in the order of the line."""
+    reads_programs = False
+    for number, word in enumerate(words):
+        is_program = reads_programs and bool(_READS_PROGRAM.fullmatch(words[number - 1].text))
+        reads_programs = reads_programs or bool(_INTERPRETER.fullmatch(word.text))
+        bare = word.bare("")
+        if number == 0 and (_ASSIGNMENT.match(bare) or _BUILT_IN.fullmatch(bare)):
+            yield word.text
+        if "\n" in bare or "\n" in word.bare("\\"):
+            yield "\n"
+        if expansion := _EXPANSION.search(bare if is_program else word.bare("", '"')):
+            yield expansion[0]
+        if operator := re.search(r"&&|\|\||[|<>]" if "://" in bare else r"&&|\|\||[|<>;&]", bare):
+            yield operator[0]
+        if re.match(r"~(?:/|$)|#|\(", bare):
+            yield word.text
+        if re.search(r"[*?]", bare) and "://" not in bare and not bare.startswith("-"):
+            yield word.text
+
+
+def _in_a_shell(line: str, words: list[_Word]) -> str:
+    """The line as one argument of `sh -c`. A program alone takes the shell's place, and with it the signals."""
+    program = next((word for word in words if not _ASSIGNMENT.match(word.bare(""))), None)
+    bare = " ".join(word.bare("") for word in words)
+    alone = program and not _BUILT_IN.fullmatch(program.text) and not re.search(r"[|;&\n#]|(?:^| )\(", bare)
+    if alone and program:
+        line = f"{line[: program.start]}exec {line[program.start :]}"
+    line = re.sub(r"\s*\n\s*", " && ", re.sub(r"\s*\\\n\s*", " ", line.strip()))
+    inside = line.replace("\\", "\\\\").replace('"', '\\"')
+    return f'sh -c "{inside}"'

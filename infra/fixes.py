@@ -1,0 +1,116 @@
+"""The commands that errors propose. Each works as it stands, pasted into a shell in the project's folder.
+
+A secret's value is never in one: a command takes it from where it stands, or `pulumi` asks for it.
+"""
+
+import json
+import re
+import shlex
+from difflib import get_close_matches
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def set_value(stack: str, key: str, value: str) -> str:
+    """Sets a setting, or a command of a list of them (`release-commands[0]`)."""
+    path = "--path " if key.endswith("]") else ""
+    return f"pulumi config set -s {shlex.quote(stack)} {path}{shlex.quote(key)} {_argument(value)}"
+
+
+def set_text(stack: str, path: str, value: str) -> str:
+    """Sets a text below a setting. Without the type `pulumi` would store digits as a number; older ones than 3.150
+    don't know it, but `--secret`, by which they store text, too.
+    """
+    return f"pulumi config set -s {shlex.quote(stack)} --type string --path {shlex.quote(path)} {_argument(value)}"
+
+
+def ask_for(stack: str, key: str, *, secret: bool) -> str:
+    """Lets `pulumi` ask for the value; unseen, and encrypted, when it's a secret."""
+    flags = ("--secret " if secret else "") + ("--path " if "." in key or key.endswith("]") else "")
+    return f"pulumi config set -s {shlex.quote(stack)} {flags}{shlex.quote(key)}"
+
+
+def encrypt(stack: str, keys: list[str]) -> str:
+    """Encrypts what stands in plain text, at settings or paths below them, as it is."""
+    stack = shlex.quote(stack)
+    path = "--path " if any("." in key for key in keys) else ""
+    if len(keys) == 1:
+        key = shlex.quote(keys[0])
+        return f'pulumi config set -s {stack} --secret {path}{key} -- "$(pulumi config get -s {stack} {path}{key})"'
+    names = " ".join(shlex.quote(key) for key in keys)
+    one = f'pulumi config set -s {stack} --secret {path}"$key" -- "$(pulumi config get -s {stack} {path}"$key")"'
+    return f"for key in {names}; do {one}; done"
+
+
+def remove(stack: str, key: str) -> str:
+    """Takes a setting away, so that it has its default."""
+    return f"pulumi config rm -s {shlex.quote(stack)} {_argument(key)}"
+
+
+def remove_path(stack: str, path: str) -> str:
+    """Takes away what is below a setting."""
+    return f"pulumi config rm -s {shlex.quote(stack)} --path {shlex.quote(path)}"
+
+
+def edit_json(stack: str, key: str, statement: str, *, secret: bool) -> str:
+    """Changes an object that stands as one JSON text, `d` in the Python statement; numbers become the text they are.
+
+    `pulumi config set --path` would replace the whole of it.
+    """
+    stack = shlex.quote(stack)
+    read, write = "d = json.load(sys.stdin, parse_int=str, parse_float=str)", "print(json.dumps(d))"
+    program = "; ".join(filter(None, ["import json, sys", read, statement, write]))
+    return (
+        f'V="$(pulumi config get -s {stack} {key} | python3 -c {shlex.quote(program)})" && '
+        f'pulumi config set -s {stack} {"--secret " if secret else ""}{key} -- "$V"'
+    )
+
+
+def set_commands(stack: str, key: str, commands: dict[int, str], whole: list[str], *, one_text: bool) -> str:
+    """Sets some commands of a list; the whole list when it stands as one JSON text, which a path would replace."""
+    if one_text and len(whole) > 1:
+        return set_value(stack, key, json.dumps(whole))
+    return " && ".join(set_value(stack, f"{key}[{index}]", command) for index, command in commands.items())
+
+
+def rename_namespace(old: str, new: str) -> str:
+    """Changes the project before the keys of all stacks' files; a copy of each is kept."""
+    name = re.sub(r"[.\\[\]*^$/]", r"\\\g<0>", old)
+    change = rf"s/^\([^[:alnum:]]*\){name}:\([^ ]\)/\1{new}:\2/"
+    return f"sed -i.bak {shlex.quote(change)} Pulumi.*.yaml"
+
+
+def folder_like(path: Path) -> Path | None:
+    """A folder with a Dockerfile beside a path that doesn't exist, with a name like its name."""
+    try:
+        near = [folder for folder in path.parent.iterdir() if (folder / "Dockerfile").is_file()]
+    except (OSError, ValueError):
+        return None
+    names = get_close_matches(path.name, [folder.name for folder in near if folder != ROOT / "app"], n=1)
+    return path.parent / names[0] if names else None
+
+
+def begin_dockerfile(folder: Path) -> str:
+    """Copies the example's Dockerfile, with the project's own wsgi module in its last line."""
+    ours, theirs = shlex.quote(str(ROOT / "app" / "Dockerfile")), shlex.quote(str(folder / "Dockerfile"))
+    module = next((found.parent.name for found in sorted(folder.glob("*/wsgi.py"))), "config")
+    return f"sed {shlex.quote(f's/config[.]wsgi/{module}.wsgi/')} {ours} > {theirs}"
+
+
+def default_command() -> str:
+    """The release command of Pulumi.yaml."""
+    return str(json.loads(default("release-commands"))[0])
+
+
+def default(key: str) -> str:
+    """What Pulumi.yaml gives for a setting; nothing for one that isn't there."""
+    import yaml  # noqa: PLC0415  # only an error needs it
+
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    value = project["config"].get(key, {}).get("default", "")
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _argument(value: str) -> str:
+    return ("-- " if value.startswith("-") else "") + shlex.quote(value)

@@ -1,0 +1,142 @@
+"""The setting `env`: a project's own environment variables, as texts.
+
+Numbers are refused: YAML has read them before we do, and 1.10 is 1.1 then, 0123 is 83, a long one is rounded.
+"""
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from infra import fixes
+from infra.environment import RESERVED
+
+if TYPE_CHECKING:
+    from infra.settings import _Reader
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
+# Names whose numbers no error shows, though nobody marked them as secret.
+_HIDDEN_NAME = re.compile(r"TOKEN|SECRET|PASS|KEY|DSN|PIN|CODE|CRED|AUTH", re.IGNORECASE)
+
+
+class _Number(str):
+    """The digits of a number, as they stand."""
+
+
+class _Variables:
+    """Reads the object, and notes in `read` what is wrong with it. No value is shown that may be a secret."""
+
+    def __init__(self, read: "_Reader", key: str) -> None:
+        self.read = read
+        self.key = key
+        self.secret = read.is_secret(key)
+        self.stack = pulumi.get_stack()
+
+    def load(self) -> dict[str, str]:
+        text = self.read.raw(self.key)
+        try:
+            value = json.loads(text or "{}", parse_int=_Number, parse_float=_Number, parse_constant=_Number)
+        except (ValueError, RecursionError):  # no JSON, or too deep
+            value = None
+        if not isinstance(value, dict):
+            self.refuse(
+                self.key, "can't be used", "only an object of names and values", fixes.remove(self.stack, self.key)
+            )
+            return {}
+        result = {name: self.text(name, item) for name, item in value.items() if self.can_be_named(name)}
+        if not self.secret:
+            self.warn([f"{self.key}.{name}" for name, text in result.items() if text and _SECRET_NAME.search(name)])
+        return result
+
+    def can_be_named(self, name: str) -> bool:
+        path = self.path(name)
+        if not _NAME.fullmatch(name):
+            self.refuse(path, "can't be used", "names of letters, digits and _", self.removed(name))
+        elif name in RESERVED:
+            self.refuse(path, "which the stack sets itself, can't be used", RESERVED[name], self.removed(name))
+        else:
+            return True
+        return False
+
+    def text(self, name: str, item: object) -> str:
+        """The value as the app gets it; a boolean as true or false."""
+        path = self.path(name)
+        if isinstance(item, bool):
+            return json.dumps(item)
+        if isinstance(item, _Number):
+            self.refuse_number(name, item)
+        elif isinstance(item, str):
+            written = self.written(name, item)
+            if written:
+                self.refuse_changed(name, "a time", written, item)
+            elif "\0" in item:
+                self.refuse(path, "has a null byte in it", "text without one", self.removed(name))
+            return item
+        elif item is None:
+            self.refuse(path, "has no value", 'text, "" for an empty one', self.changed(name, ""))
+        else:
+            self.refuse(path, "can't be used", "text, not a list or an object", self.removed(name))
+        return ""
+
+    def refuse_number(self, name: str, number: str) -> None:
+        if self.is_one_text:
+            what = "is a number" if self.secret or _HIDDEN_NAME.search(name) else f"is the number {number}"
+            fix = fixes.edit_json(self.stack, self.key, "", secret=self.secret)
+            self.refuse(self.path(name), what, "text in quotes, or true or false", fix)
+        else:
+            self.refuse_changed(name, "a number", self.written(name, number), number)
+
+    def refuse_changed(self, name: str, kind: str, written: str, comes: str) -> None:
+        """Refuses what YAML reads as something else; it stands in plain text in the stack's file, when it was found."""
+        path = self.path(name)
+        if _HIDDEN_NAME.search(name) or (self.secret and not written):
+            fix = fixes.ask_for(self.stack, path, secret=True)
+            self.refuse(path, f"is {kind}", "text in quotes, for YAML changes others; the fix asks for it", fix)
+            return
+        words = written or comes
+        what = f"is {words}, {kind} without quotes" + (f" that YAML reads as {comes}" if words != comes else "")
+        self.refuse(path, what, "text in quotes, or true or false", self.changed(name, words))
+
+    def refuse(self, path: str, what: str, allowed: str, fix: str) -> None:
+        comma = "," if what.startswith("which") else ""
+        self.read.refuse(path, f"{path}{comma} {what}; allowed: {allowed}. Fix: {fix}")
+
+    def path(self, name: str) -> str:
+        """The path of a variable as `pulumi config set --path` takes it."""
+        if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            return f"{self.key}.{name}"
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{self.key}["{escaped}"]'
+
+    @property
+    def is_one_text(self) -> bool:
+        """Whether the whole object is one JSON text in the stack's file: `pulumi config set env '{…}'`."""
+        return self.read.file.is_text(self.read.full(self.key))
+
+    def written(self, name: str, comes: str) -> str:
+        return self.read.file.written(comes, self.read.full(self.key), name)
+
+    def changed(self, name: str, value: str) -> str:
+        if self.is_one_text:
+            return fixes.edit_json(self.stack, self.key, f"d[{name!r}] = {value!r}", secret=self.secret)
+        return fixes.set_text(self.stack, self.path(name), value)
+
+    def removed(self, name: str) -> str:
+        if self.is_one_text:
+            return fixes.edit_json(self.stack, self.key, f"del d[{name!r}]", secret=self.secret)
+        return fixes.remove_path(self.stack, self.path(name))
+
+    def warn(self, paths: list[str]) -> None:
+        if paths:
+            looks, stands = ("looks like a secret", "stands") if len(paths) == 1 else ("look like secrets", "stand")
+            encrypt = fixes.encrypt(self.stack, [self.key] if self.is_one_text else paths)
+            pulumi.log.warn(
+                f"{', '.join(paths)} {looks}, and {stands} in plain text in the stack's file. Encrypt: {encrypt}"
+            )
+
+
+def read_variables(read: "_Reader", key: str) -> dict[str, str]:
+    """The variables by name; what is wrong is noted in `read`."""
+    return _Variables(read, key).load()

@@ -1,0 +1,106 @@
+"""The file of the running stack, as it was written: for YAML makes numbers and times of some texts before they come.
+
+`1.10` comes as 1.1, `0123` as 83, a long number rounded, `2026-01-31` as a time. The file says what stood there.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pulumi
+
+if TYPE_CHECKING:
+    import yaml
+
+# What the engine makes of a date (Go's time.Time as text).
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4} \S+")
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+class StackFile:
+    """What stands in Pulumi.STACK.yaml; nothing when the stack's settings come from elsewhere (`--config-file`)."""
+
+    def __init__(self, folder: Path, stack: str) -> None:
+        self._path = folder / f"Pulumi.{stack}.yaml"
+
+    def written(self, value: str, key: str, *path: str | int) -> str:
+        """The words that stand, without quotes, at the full key and below it, if YAML makes this other value of them.
+
+        Nothing, when the value is what stands there, or comes from elsewhere.
+        """
+        if not _NUMBER.fullmatch(value) and not _TIME.fullmatch(value):
+            return ""
+        import yaml  # noqa: PLC0415  # only what looks wrong needs it
+
+        node = self._node(["config", key, *path])
+        if not isinstance(node, yaml.ScalarNode) or node.style is not None or node.value == value:
+            return ""
+        return str(node.value) if _meaning(str(node.value)) == _meaning(value) else ""
+
+    def is_text(self, key: str) -> bool:
+        """Whether the full key's value stands there as one text, encrypted or not, and isn't spread out below it."""
+        import yaml  # noqa: PLC0415
+
+        node = self._node(["config", key])
+        if isinstance(node, yaml.MappingNode):
+            return [name.value for name, _ in node.value] == ["secure"]
+        return isinstance(node, yaml.ScalarNode) and node.value != ""
+
+    def stacks(self) -> set[str]:
+        """The names of the stacks that have a file beside this one."""
+        files = self._path.parent.glob("Pulumi.*.yaml") if self._path.parent.is_dir() else ()
+        return {file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files}
+
+    @cached_property
+    def has_octal(self) -> bool:
+        """Whether any number may stand there with a zero before it; cheap, for files that are read at each run."""
+        return bool(re.search(r":[ \t]+[+-]?0\d", self._text))
+
+    @cached_property
+    def _text(self) -> str:
+        try:
+            return self._path.read_text()
+        except (OSError, ValueError):
+            return ""
+
+    @cached_property
+    def _root(self) -> "yaml.Node | None":
+        import yaml  # noqa: PLC0415
+
+        try:
+            return yaml.compose(self._text, yaml.SafeLoader)
+        except (yaml.YAMLError, RecursionError):
+            return None
+
+    def _node(self, path: Sequence[str | int]) -> "yaml.Node | None":
+        import yaml  # noqa: PLC0415
+
+        node = self._root
+        for step in path:
+            if isinstance(node, yaml.MappingNode):
+                node = next((value for name, value in node.value if name.value == step), None)
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+                node = node.value[step]
+            else:
+                return None
+        return node
+
+
+def _meaning(text: str) -> object:
+    """The number that YAML reads (as the engine does, 0123 is octal), or the day; else nothing equal to any other."""
+    if day := re.match(r"(\d{4})-(\d\d?)-(\d\d?)(?!\d)", text):
+        return tuple(map(int, day.groups()))
+    digits = text.replace("_", "")
+    try:
+        if re.fullmatch(r"[+-]?0[0-7]+", digits):
+            return float(int(digits, 8))
+        return float(int(digits, 0)) if re.match(r"[+-]?0[box]", digits) else float(digits)
+    except (ValueError, OverflowError):
+        return object()
+
+
+def running() -> StackFile:
+    """The file of the stack whose program runs."""
+    return StackFile(Path(pulumi.get_root_directory() or "."), pulumi.get_stack())
