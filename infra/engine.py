@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import docker
@@ -52,7 +53,10 @@ def image_errors(engine: docker.DockerClient, key: str, name: str) -> list[str]:
 
 def _plugin_asks_us() -> bool:
     """Whether the docker plugin that the engine takes is this project's stand-in, which finds what we find."""
-    program = shutil.which("pulumi-resource-docker")
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    if folders[0] == str(Path(sys.executable).parent):  # the language host's addition: pulumi itself has the rest
+        del folders[0]
+    program = shutil.which("pulumi-resource-docker", path=os.pathsep.join(folders))
     ours = "lib/python*/site-packages/django_stack_plugins/docker/endpoint.py"
     return program is not None and any(Path(program).resolve().parents[1].glob(ours))
 
