@@ -9,7 +9,7 @@ import html
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import pairwise
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
@@ -21,7 +21,7 @@ LARGE = 4096
 # Users of databases whose names are in everybody's output; they are no secret.
 PUBLIC_USERS = {"admin", "default", "django", "postgres", "postgresql", "root"}
 
-_KEY_NAME = r"\w*(?:key|secret|password|passwd|passphrase|pwd|token|credential|signature|sig|auth)\w*"
+_KEY_NAME = r"\w*(?:key|secret|password|passwd|passphrase|pwd|token|credential|signature|sig(?![a-z])|auth(?!or))\w*"
 _ASSIGNMENT = re.compile(rf"(?i)(?<!\w){_KEY_NAME}\s*=\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s;&,'\"]+)")
 _NAME = re.compile(rf"(?i){_KEY_NAME}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -39,6 +39,12 @@ def secret_parts(value: str) -> list[str]:
     parts: set[str] = set()
     _collect(value, parts, depth=3)
     return sorted((part for part in parts if len(part) >= SHORTEST), key=lambda part: (-len(part), part))
+
+
+def secret_values(environ: Mapping[str, str]) -> list[str]:
+    """The values of an environment's variables that are secret by their name, like SECRET_KEY, or hold a login."""
+    login = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@")
+    return [value for name, value in environ.items() if _NAME.fullmatch(name) or login.match(value)]
 
 
 def _collect(value: str, parts: set[str], depth: int) -> None:
