@@ -18,10 +18,15 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 SHORTEST = 4
 # Secrets larger than this (characters) are looked for in fewer nested forms.
 LARGE = 4096
+# Values of switches, which `env` has among its secrets.
+WORDS = {"true", "false", "none", "null"}
 # Users of databases whose names are in everybody's output; they are no secret.
 PUBLIC_USERS = {"admin", "default", "django", "postgres", "postgresql", "root"}
 
-_KEY_NAME = r"\w*(?:key|secret|password|passwd|passphrase|pwd|token|credential|signature|sig(?![a-z])|auth(?!or))\w*"
+_KEY_NAME = (
+    r"(?!\w*_(?:prefix|style|type|version)\b)"
+    r"\w*(?:key|secret|password|passwd|passphrase|pwd|token|credential|signature|sig(?![a-z])|authorization)\w*"
+)
 _ASSIGNMENT = re.compile(rf"(?i)(?<!\w){_KEY_NAME}\s*=\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s;&,'\"]+)")
 _NAME = re.compile(rf"(?i){_KEY_NAME}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -38,7 +43,10 @@ def secret_parts(value: str) -> list[str]:
     """
     parts: set[str] = set()
     _collect(value, parts, depth=3)
-    return sorted((part for part in parts if len(part) >= SHORTEST), key=lambda part: (-len(part), part))
+    return sorted(
+        (part for part in parts if len(part) >= SHORTEST and part.lower() not in WORDS),
+        key=lambda part: (-len(part), part),
+    )
 
 
 def secret_values(environ: Mapping[str, str]) -> list[str]:
