@@ -203,7 +203,7 @@ class RedactedOutput(io.TextIOBase):
 
     def finish(self) -> None:
         """Writes what waits for the end of its line."""
-        with self._lock, suppress(ValueError):  # it was closed
+        with self._lock, suppress(ValueError, OSError):  # it was closed, here or at its other end
             if "_stream" in vars(self):
                 self._target.write(self._stream.close())
             self._target.flush()
