@@ -209,6 +209,9 @@ ESCAPES: tuple[Escape, ...] = (
     lambda text: shlex.quote(text)[1:-1] if "'" in text else text,
     lambda text: text.replace("'", "'\\''"),
     lambda text: re.sub(r'([$`"\\!])', r"\\\1", text),
+    lambda text: re.sub(r'([$`"\\])', r"\\\1", text),
+    lambda text: re.sub(r"[\x7f-\U0010ffff]", _octal, text),
+    lambda text: re.sub(r"[\x7f-\U0010ffff]", _octal, text.replace("\\", "\\\\")),
     lambda text: re.sub(r"([^\w@%+=:,./-])", r"\\\1", text),
     lambda text: text.replace("'", "''"),
     lambda text: text.replace("\\", "\\\\").replace("'", "\\'"),
@@ -249,6 +252,10 @@ def _escaped(text: str) -> set[str]:
 
 def _quoted_printable(character: re.Match[str]) -> str:
     return "".join(f"={byte:02X}" for byte in _bytes(character[0]))
+
+
+def _octal(character: re.Match[str]) -> str:
+    return "".join(f"\\{byte:03o}" for byte in _bytes(character[0]))
 
 
 def _numbers(text: str) -> Iterable[str]:

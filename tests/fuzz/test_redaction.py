@@ -56,6 +56,7 @@ PRINTS: dict[str, Print] = {
     "HTML": html.escape,
     "Django's HTML": lambda text: html.escape(text).replace("&#x27;", "&#39;"),
     "a shell": shlex.quote,
+    "declare -p": lambda text: re.sub(r'([$`"\\])', r"\\\1", text),
     "SQL": lambda text: "'" + text.replace("'", "''") + "'",
     "CSV": lambda text: '"' + text.replace('"', '""') + '"',
     "a terminal's newlines": lambda text: text.replace("\r\n", "\n").replace("\n", "\r\n"),
