@@ -48,6 +48,11 @@ def filters(stack: str) -> dict[str, str | list[str] | bool]:
     return {"label": [f"{PROJECT}={project_name()}", f"{STACK}={stack}", f"{STATE}={state()}"]}
 
 
+def environment(container: "Container") -> dict[str, str]:
+    """The variables that a container was made with."""
+    return dict(entry.split("=", 1) for entry in container.attrs["Config"]["Env"])
+
+
 def make(target: str, stack: str) -> str:
     """How to run a target of make for the stack; `local` is the one that it takes by itself."""
     return f"make {target}" + ("" if stack == "local" else f" STACK={stack}")
