@@ -165,7 +165,7 @@ def parse(dsn: str) -> S3 | Files:
     """
     parts = attempt(lambda: urlsplit(dsn))
     if parts is None or "@" in parts.path + parts.query:  # a bracket, a slash or a question mark in a secret
-        raise MalformedError("is not a URL: key, secret and prefix must be URL-encoded.")
+        raise MalformedError("is not a URL: key, secret and prefix must be URL-encoded (/ is %2F, @ is %40).")
     if parts.fragment or re.search(r"\s", dsn):
         raise MalformedError("has a # or a blank in it: key, secret and prefix must be URL-encoded.")
     arguments = dict(parse_qsl(parts.query, keep_blank_values=True))  # a name without a value means the default
