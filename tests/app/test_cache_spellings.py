@@ -165,6 +165,7 @@ REFUSED_CACHES = [
     ("elasticache://host", "write memcache://HOST:11211"),
     ("djangopylibmc://host", "write pylibmc://HOST:11211"),
     ("redis://host?client_class=hunter2.Client", "is django-redis's, which is not installed"),
+    ("redis://default:hunter2@host?family=0", "ioredis's; take it away"),
     ("redis://host?lib=redis-cache", "django-cache-url's; take it away"),
     ("redis://host?binary=1", "django-pylibmc's; take it away"),
     ("redis://host?decode_responses=true", "Django stores bytes"),
