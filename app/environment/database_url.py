@@ -138,7 +138,7 @@ def database(text: str) -> dict[str, Any]:
     if engine.like == "sqlite":
         config |= sqlite_file(config, spelled)
     if engine.like == "postgres":
-        config |= servers(hosts, config["NAME"])
+        config |= servers(hosts, parts.path)
         if not config["NAME"]:
             raise MalformedError("names no database (postgres://USER:PASSWORD@HOST:5432/NAME).")
         config["OPTIONS"] = {**PATIENCE, **checked(config.get("OPTIONS", {}))}
@@ -197,14 +197,14 @@ def libpq_arguments(arguments: dict[str, str]) -> dict[str, str]:
     return rest
 
 
-def servers(hosts: str, name: str) -> dict[str, str]:
+def servers(hosts: str, path: str) -> dict[str, str]:
     """HOST, PORT and NAME where dj-database-url knows no place like this: several servers, or a socket's folder.
 
     a:5432,b:5433/NAME is tried in turn by libpq; django-environ writes a folder as postgres:////cloudsql/x/NAME.
     """
-    if name.startswith("/"):
-        folder, _, name = name.rpartition("/")
-        return {"HOST": folder, "NAME": name}
+    if path.startswith("//"):
+        folder, _, name = path[1:].rpartition("/")
+        return {"HOST": unquote(folder), "NAME": unquote(name)}
     if "%2f" in hosts.lower():
         return {"HOST": unquote(re.sub(r":\d+$", "", hosts))}  # in its own case, unlike a name
     if "," not in hosts:

@@ -154,6 +154,7 @@ def test_a_schema_and_other_options_go_together() -> None:
         ("postgres:////cloudsql/project:region:x/db", "/cloudsql/project:region:x", "", "db"),
         ("postgres://me:p@//cloudsql/project:region:x/db", "/cloudsql/project:region:x", "", "db"),
         ("postgres:///db", "", "", "db"),
+        ("postgres://me:p@host/%2Fdb", "host", "", "/db"),
     ],
 )
 def test_sockets_and_several_servers(url: str, host: str, port: str, name: str) -> None:
