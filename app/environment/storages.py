@@ -39,13 +39,14 @@ INLINE = ("image/", "audio/", "video/", "text/plain", "application/pdf")
 SKEW = timedelta(minutes=15)
 
 # Why a server that keeps objects as files can't store a key that AWS's S3 stores: versitygw's codes (s3err/s3err.go).
-SEGMENT = 255  # bytes between two slashes, NAME_MAX of Linux' file systems
-TOO_LONG = f"a part of it between slashes is longer than {SEGMENT} bytes"
 NO_FILE = {
     "ObjectParentIsFile": "what stands for its folder is a file already",
     "ExistingObjectIsDirectory": "there are files below it already, as if it were a folder",
-    "KeyTooLongError": TOO_LONG,
 }
+# A key that is too long: without a body (HEAD), or in several parts, the server doesn't say so.
+TOO_LONG = ("KeyTooLongError", "400", "InternalError")
+SEGMENT = 255  # bytes between two slashes, NAME_MAX of Linux' file systems
+KEY = 1024  # bytes; docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 ATTEMPTS = 5  # at a name that nobody else takes at the same moment
 creating: ContextVar[bool] = ContextVar("creating", default=False)
@@ -128,7 +129,7 @@ class S3Media(S3Storage):
                 return str(super().save(name, content, max_length))
             except ClientError as error:
                 code = error.response.get("Error", {}).get("Code")
-                refuse_what_is_no_file(str(name or content.name), code)
+                refuse_what_is_no_file("/".join(filter(None, (self.at.prefix, str(name or content.name)))), code)
                 if code not in ("PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"):
                     raise
                 if not is_seekable(content):
@@ -177,17 +178,19 @@ class S3Media(S3Storage):
         return str(request.url)
 
 
-def refuse_what_is_no_file(name: str, code: Any) -> None:
-    """Raises `SuspiciousFileOperation`, as Django's own storage does, for a name that this server can't store.
+def refuse_what_is_no_file(key: str, code: Any) -> None:
+    """Raises `SuspiciousFileOperation`, as Django's own storage does, for a key that this server can't store.
 
-    `code` is what the server answered; without a body (HEAD) or in several parts it doesn't say what was wrong.
+    `code` is what the server answered.
     """
     reason = NO_FILE.get(code)
-    if code in ("400", "InternalError") and any(len(part.encode()) > SEGMENT for part in name.split("/")):
-        reason = TOO_LONG
+    if code in TOO_LONG and len(key.encode()) > KEY:
+        raise SuspiciousFileOperation(f"{key!r} can't be stored: S3 allows {KEY} bytes of a name.") from None
+    if code in TOO_LONG and any(len(part.encode()) > SEGMENT for part in key.split("/")):
+        reason = f"a part of it between slashes is longer than {SEGMENT} bytes"
     if reason:
         raise SuspiciousFileOperation(
-            f"{name!r} can't be stored: {reason}, and this S3 server keeps objects as files in folders. AWS's S3 would "
+            f"{key!r} can't be stored: {reason}, and this S3 server keeps objects as files in folders. AWS's S3 would "
             "store it, the local stack's doesn't. Give the file another name, or another upload_to."
         ) from None
 

@@ -119,13 +119,14 @@ def warnings(container: str, user: str, database: str, known: dict[str, Any]) ->
             f"the database's encoding is {known['encoding']}; a managed PostgreSQL's is UTF8. docs/data.md has how to "
             f"move the data to a new volume"
         )
-    if known["made"] and known["now"] and known["made"] != known["now"]:
+    made, now = known.get("made"), known.get("now")
+    if made and now and made != now:
         refresh = " ".join(
             f"-c 'ALTER DATABASE {each} REFRESH COLLATION VERSION'" for each in (database, "postgres", "template1")
         )
         said.append(
-            f"the indexes in the volume were made with version {known['made']} of the C library's collations, and the "
-            f"image has {known['now']}: they may miss rows until they are made anew. "
+            f"the indexes in the volume were made with version {made} of the C library's collations, and the "
+            f"image has {now}: they may miss rows until they are made anew. "
             f"Fix: docker exec {container} reindexdb -U {user} --all && "
             f"docker exec {container} psql -U {user} {refresh} {database}"
         )
