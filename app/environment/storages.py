@@ -38,15 +38,15 @@ INLINE = ("image/", "audio/", "video/", "text/plain", "application/pdf")
 # stamp requirement" (RequestTimeTooSkewed). versitygw 1.8 has the same MaxAllowedSkewMilliseconds, 900000.
 SKEW = timedelta(minutes=15)
 
+AWS = (".amazonaws.com", ".amazonaws.com.cn")
+
 # Why a server that keeps objects as files can't store a key that AWS's S3 stores: versitygw's codes (s3err/s3err.go).
 NO_FILE = {
     "ObjectParentIsFile": "what stands for its folder is a file already",
     "ExistingObjectIsDirectory": "there are files below it already, as if it were a folder",
 }
-# A key that is too long: without a body (HEAD), or in several parts, the server doesn't say so.
-TOO_LONG = ("KeyTooLongError", "400", "InternalError")
 SEGMENT = 255  # bytes between two slashes, NAME_MAX of Linux' file systems
-KEY = 1024  # bytes; docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+KEY = 1024  # bytes; docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html. versitygw would store more
 
 ATTEMPTS = 5  # at a name that nobody else takes at the same moment
 creating: ContextVar[bool] = ContextVar("creating", default=False)
@@ -66,7 +66,7 @@ class S3Media(S3Storage):
 
     def __init__(self, location: S3) -> None:
         self.at = location
-        own_host = not location.endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        own_host = not location.endpoint.endswith(AWS)
         lenient = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
         super().__init__(
             bucket_name=location.bucket,
@@ -123,13 +123,20 @@ class S3Media(S3Storage):
         So the server itself refuses to overwrite, and who comes second looks for another name. S3 does it since August
         2024 (docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), versitygw 1.8 under a lock.
         """
+        key = "/".join(filter(None, (self.at.prefix, str(name or content.name))))
+        if len(key.encode()) > KEY:
+            raise SuspiciousFileOperation(f"{key!r} can't be stored: S3 allows {KEY} bytes of a name.")
         for _ in range(ATTEMPTS):
             token = creating.set(self.conditional)
             try:
                 return str(super().save(name, content, max_length))
             except ClientError as error:
                 code = error.response.get("Error", {}).get("Code")
-                refuse_what_is_no_file("/".join(filter(None, (self.at.prefix, str(name or content.name)))), code)
+                if reason := self.why_no_file(key, code):
+                    raise SuspiciousFileOperation(
+                        f"{key!r} can't be stored: {reason}, and this S3 server keeps objects as files in folders. "
+                        "AWS's S3 would store it, the local stack's doesn't. Give the file another name, or upload_to."
+                    ) from None
                 if code not in ("PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"):
                     raise
                 if not is_seekable(content):
@@ -139,6 +146,22 @@ class S3Media(S3Storage):
             finally:
                 creating.reset(token)
         raise failed
+
+    def why_no_file(self, key: str, code: str | None) -> str:
+        """Why a server of files didn't store a key that AWS's would, `code` being its answer; nothing if it isn't that.
+
+        Without a body (HEAD), or in several parts, it doesn't say itself what is wrong.
+        """
+        unsaid = code in ("400", "InternalError")
+        if self.at.endpoint.endswith(AWS) or not (unsaid or code == "KeyTooLongError" or code in NO_FILE):
+            return ""
+        if any(len(part.encode()) > SEGMENT for part in key.split("/")):
+            return f"a part of it between slashes is longer than {SEGMENT} bytes"
+        if code == "InternalError":
+            client = self.connection.meta.client
+            if client.list_objects_v2(Bucket=self.bucket_name, Prefix=f"{key}/", MaxKeys=1).get("Contents"):
+                code = "ExistingObjectIsDirectory"
+        return NO_FILE.get(str(code), "")
 
     def url(
         self,
@@ -176,23 +199,6 @@ class S3Media(S3Storage):
             request = AWSRequest(method, address, params=parameters or {})
             QueryAuth(frozen, region, life, moment).add_auth(request)
         return str(request.url)
-
-
-def refuse_what_is_no_file(key: str, code: Any) -> None:
-    """Raises `SuspiciousFileOperation`, as Django's own storage does, for a key that this server can't store.
-
-    `code` is what the server answered.
-    """
-    reason = NO_FILE.get(code)
-    if code in TOO_LONG and len(key.encode()) > KEY:
-        raise SuspiciousFileOperation(f"{key!r} can't be stored: S3 allows {KEY} bytes of a name.") from None
-    if code in TOO_LONG and any(len(part.encode()) > SEGMENT for part in key.split("/")):
-        reason = f"a part of it between slashes is longer than {SEGMENT} bytes"
-    if reason:
-        raise SuspiciousFileOperation(
-            f"{key!r} can't be stored: {reason}, and this S3 server keeps objects as files in folders. AWS's S3 would "
-            "store it, the local stack's doesn't. Give the file another name, or another upload_to."
-        ) from None
 
 
 def only_if_new(params: dict[str, Any], **_: Any) -> None:

@@ -69,7 +69,7 @@ def test_uploads_of_one_name_at_the_same_moment_are_as_many_files(services: Serv
 def test_a_key_that_can_not_be_a_file_is_refused_in_one_sentence(
     services: Services, storage: S3Media, size: int, before: str, name: str, reason: str
 ) -> None:
-    folder = f"no-file-{size}-{abs(hash((before, name)))}"
+    folder = f"no-file-{size}-{len(before + name)}"
     if before:
         storage.save(f"{folder}/{before}", ContentFile(b"first"))
     objects = services.objects()
