@@ -3,7 +3,7 @@
 import pytest
 
 from infra.local.postgres import folders, misfit, understood
-from infra.local.set_password import warnings
+from infra.local.server_warnings import warnings
 
 VERSION = "pulumi config set -s local postgres-version"
 IMAGE = "pulumi config rm -s local postgres-image"
@@ -54,6 +54,15 @@ def test_each_version_since_18_has_a_folder_of_its_own() -> None:
     assert folders(18) == ("/var/lib/postgresql", "/var/lib/postgresql/18/docker")
 
 
+GLIBC = {"encoding": "UTF8", "server": "PostgreSQL 17.6 (Debian 17.6-1) on x86_64-pc-linux-gnu, compiled by gcc"}
+
+
 def test_postgresql_14_knows_no_collations_of_databases() -> None:
-    assert warnings("database", "app", "app", {"encoding": "UTF8"}) == []
-    assert warnings("database", "app", "app", {"encoding": "UTF8", "made": None, "now": "2.41"}) == []
+    assert warnings("database", "app", "app", GLIBC) == []
+    assert warnings("database", "app", "app", GLIBC | {"made": None, "now": "2.41"}) == []
+
+
+def test_data_that_are_sorted_by_musl_are_told_of() -> None:
+    alpine = "PostgreSQL 17.6 on x86_64-pc-linux-musl, compiled by gcc (Alpine 14.2.0) 14.2.0, 64-bit"
+    (said,) = warnings("database", "app", "app", GLIBC | {"server": alpine})
+    assert "The database sorts text by musl" in said
