@@ -35,12 +35,13 @@ def say(container: str, version: int, user: str, database: str) -> None:
 
 def ask(container: Container, version: int, user: str, database: str) -> list[str]:
     """The warnings. Raises `ENGINE_ERRORS`, and ValueError for an answer that is none."""
-    _, output = container.exec_run(
+    output: Any
+    _, (output, _) = container.exec_run(
         ["psql", "-qAtX", "-c", COLLATION if version >= 15 else ENCODING],
         environment={"PGUSER": user, "PGDATABASE": database},
         demux=True,  # PostgreSQL's own words about collations come by the other one
     )
-    return warnings(str(container.name), user, database, json.loads(output[0] or b""))
+    return warnings(str(container.name), user, database, json.loads(output or b""))
 
 
 def warnings(container: str, user: str, database: str, known: dict[str, Any]) -> list[str]:
