@@ -21,10 +21,9 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from infra import dsn
 from infra.cloud.settings import CloudSettings
 from infra.environment import RESERVED
+from infra.versions import POSTGRES
 
 ROOT = Path(__file__).resolve().parent.parent
-
-POSTGRES_VERSIONS = range(14, 19)
 
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
@@ -90,7 +89,7 @@ class Settings:
             database_port=read.port("database-port"),
             media_port=read.port("media-port"),
             postgres_version=read.integer(
-                "postgres-version", POSTGRES_VERSIONS[0], POSTGRES_VERSIONS[-1], "a major version of PostgreSQL"
+                "postgres-version", POSTGRES[0], POSTGRES[-1], "a major version of PostgreSQL"
             ),
             media=read.choice("media", "s3", "filesystem"),
             media_access=read.choice("media-access", "signed", "public"),
