@@ -5,6 +5,7 @@ time anew, and says it as a warning of the stack.
 """
 
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -15,12 +16,12 @@ from docker.models.containers import Container
 from infra.local.containers import ENGINE_ERRORS
 
 ENCODING = """
-SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'server', version())
+SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'collation', datcollate, 'server', version())
 FROM pg_database WHERE datname = current_database()
 """
 # Since PostgreSQL 15 a database knows the version of the C library's collations that its indexes were made with.
 COLLATION = """
-SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'server', version(),
+SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'collation', datcollate, 'server', version(),
     'made', datcollversion, 'now', pg_database_collation_actual_version(oid))
 FROM pg_database WHERE datname = current_database()
 """
@@ -47,10 +48,11 @@ def ask(container: Container, version: int, user: str, database: str) -> list[st
 def warnings(container: str, user: str, database: str, known: dict[str, Any]) -> list[str]:
     """The same, of what the server answered."""
     said = []
-    if known["encoding"] != "UTF8":
+    encoding, collation = known["encoding"], known["collation"]
+    if encoding != "UTF8" or re.sub(r"[^a-z0-9]", "", collation.lower()) != "enusutf8":
         said.append(
-            f"The database's encoding is {known['encoding']}, and a managed PostgreSQL's is UTF8. "
-            "docs/data.md has how to move the data to a new volume."
+            f"The database's encoding is {encoding} and its collation {collation}; a managed PostgreSQL has UTF8 and "
+            "en_US.UTF-8, and sorts otherwise. docs/data.md has how to move the data to a volume of another image."
         )
     if "musl" in known["server"]:
         said.append(

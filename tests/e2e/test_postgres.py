@@ -193,7 +193,7 @@ def test_other_collations_than_those_of_the_indexes_are_said_with_a_fix_that_wor
 def test_an_encoding_that_a_managed_postgresql_does_not_have_is_said(server: Server) -> None:
     server.psql("create database plain template template0 encoding 'SQL_ASCII' locale 'C'")
     (said,) = server.warnings("plain")
-    assert "The database's encoding is SQL_ASCII" in said
+    assert "The database's encoding is SQL_ASCII and its collation C;" in said
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,11 @@ def test_each_version_since_18_has_a_folder_of_its_own() -> None:
     assert folders(18) == ("/var/lib/postgresql", "/var/lib/postgresql/18/docker")
 
 
-GLIBC = {"encoding": "UTF8", "server": "PostgreSQL 17.6 (Debian 17.6-1) on x86_64-pc-linux-gnu, compiled by gcc"}
+GLIBC = {
+    "encoding": "UTF8",
+    "collation": "en_US.utf8",
+    "server": "PostgreSQL 17.6 (Debian 17.6-1) on x86_64-pc-linux-gnu, compiled by gcc",
+}
 
 
 def test_postgresql_14_knows_no_collations_of_databases() -> None:
@@ -66,3 +70,10 @@ def test_data_that_are_sorted_by_musl_are_told_of() -> None:
     alpine = "PostgreSQL 17.6 on x86_64-pc-linux-musl, compiled by gcc (Alpine 14.2.0) 14.2.0, 64-bit"
     (said,) = warnings("database", "app", "app", GLIBC | {"server": alpine})
     assert "The database sorts text by musl" in said
+
+
+@pytest.mark.parametrize("differs", [{"collation": "C.UTF-8"}, {"collation": "de_DE.utf8"}, {"encoding": "SQL_ASCII"}])
+def test_what_a_managed_postgresql_does_not_have_is_told_of(differs: dict[str, str]) -> None:
+    (said,) = warnings("database", "app", "app", GLIBC | differs)
+    assert next(iter(differs.values())) in said
+    assert warnings("database", "app", "app", GLIBC | {"collation": "en_US.UTF-8"}) == []
