@@ -74,8 +74,8 @@ def psql(container: Container, user: str, database: str, sql: str, secrets: Iter
         demux=True,
     )
     if status != 0:
-        words = bytes(complaints or b"").decode(errors="replace").strip()
-        sys.exit(f"PostgreSQL did not take the stack's password:{quoted([blot_out(words, secrets)])}")
+        words = blot_out(bytes(complaints or b"").decode(errors="replace").strip(), secrets)
+        sys.exit(f"PostgreSQL did not take the stack's password.{quoted(words.splitlines())}")
     return bytes(output or b"").decode()
 
 
