@@ -2,12 +2,13 @@
 
 import errno
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import docker
 import pulumi
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from infra.engine import connect, image_errors
 from infra.local import labels, postgres
@@ -124,7 +125,7 @@ def _data(engine: docker.DockerClient, settings: Settings) -> list[str]:
     data = _data_version(engine, settings, volume)
     wanted = settings.postgres_version
     wrong = postgres.misfit(settings.stack, settings.postgres_image, wanted, has, data, volume)
-    if not wrong and image:
+    if not wrong and image and has:  # one that doesn't say its version is asked once it's sure to be there: check_image
         wrong = postgres.elsewhere(image, settings.postgres_image, wanted)
     return [wrong] if wrong else []
 
@@ -137,6 +138,7 @@ def _data_version(engine: docker.DockerClient, settings: Settings, name: str) ->
         return None
     image = postgres.get_image(engine, settings.postgres_image, settings.python_image, settings.s3_image)
     if image:
-        return postgres.data_version(engine, name, str(image.id), labels.labels(settings))
+        with suppress(APIError):  # an engine that reads no files of containers that don't run
+            return postgres.data_version(engine, name, str(image.id), labels.labels(settings))
     label = (volume.attrs.get("Labels") or {}).get(VERSION_LABEL, "")
     return int(label) if label.isdecimal() else None
