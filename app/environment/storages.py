@@ -128,7 +128,7 @@ class S3Media(S3Storage):
         if isinstance(location, S3):
             self.at = location
         else:
-            self.at = changed(stacks_own() or NOWHERE, folder if location is None else location, options)
+            self.at = changed(stacks_own() or NOWHERE, str(folder if location is None else location), options)
         self.life = int(options.get("querystring_expire") or LIFE)
         self.window = max(1, self.life * WINDOW // LIFE)
         at = self.at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -55,7 +56,8 @@ def test_without_arguments_it_is_the_stacks_own(made: Callable[..., Any]) -> Non
 @makers
 @pytest.mark.report("joining bug 3")
 def test_a_location_is_a_folder_below_the_dsns_prefix(made: Callable[..., Any]) -> None:
-    assert "/media/shop/thumbs/small/a.png?" in made(PATH, location="thumbs/small/").url("a.png")
+    for location in ("thumbs/small/", PurePosixPath("thumbs/small")):
+        assert "/media/shop/thumbs/small/a.png?" in made(PATH, location=location).url("a.png")
 
 
 @pytest.mark.parametrize("location", ["/data/media", "..", "a/../../b", "./a"])
