@@ -161,6 +161,8 @@ def cannot_be_read(request: HttpRequest) -> int:
     length, coding = given.get("CONTENT_LENGTH") or "0", given.get("HTTP_TRANSFER_ENCODING")
     if not (length.isascii() and length.isdecimal()):
         return 400
+    if len(length) > 18:  # more than there is, and more than Python reads as a number
+        return 413
     if coding is not None:
         if given.get("CONTENT_LENGTH"):  # two lengths: what one reader takes for a body is a request to another
             return 400

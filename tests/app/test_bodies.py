@@ -185,6 +185,7 @@ def test_another_compressed_body_is_the_views_affair(site: Site) -> None:
         ((CHUNKED, b"Content-Length: 3\r\n"), 400),
         ((b"Transfer-Encoding: gzip\r\n",), 501),
         ((b"Content-Length: -3\r\n",), 400),
+        ((b"Content-Length: " + b"9" * 5000 + b"\r\n",), 413),
     ],
 )
 def test_runserver_refuses_what_it_cannot_read_and_takes_it_for_nothing_else(
