@@ -86,6 +86,7 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         **uploads(project),
         "LOGGING": logs.configuration(environment.debug),
         **hosts(environment),
+        **without_www(environment, project),
         **transport_security(environment),
         **cookies(environment, project),
         **files(environment, project),
@@ -148,6 +149,14 @@ def hosts(environment: Environment) -> dict[str, Any]:
         "REDIRECTED_HOSTS": [name for name in environment.domain_redirects if name not in own],
         "CSRF_TRUSTED_ORIGINS": list(dict.fromkeys([*origins, *environment.trusted_origins])),
     }
+
+
+def without_www(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
+    """No redirect to a www. that this stack does not answer, as it would be of `localhost`."""
+    own, www = (environment.domain, *environment.domain_aliases), f"www.{environment.domain}"
+    answered = www in own or any(name.startswith(".") and www.endswith(name) for name in own)
+    unwanted = project.get("PREPEND_WWW") and not environment.domain.startswith("www.") and not answered
+    return {"PREPEND_WWW": False} if unwanted else {}
 
 
 def transport_security(environment: Environment) -> dict[str, Any]:

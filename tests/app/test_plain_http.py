@@ -104,6 +104,20 @@ def test_sessions_are_not_kept_in_a_cache_that_each_process_has_for_itself(engin
     assert settings_of(LOCAL, **project, **own)["SESSION_ENGINE"] == project["SESSION_ENGINE"]
 
 
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        (LOCAL, False),
+        (CLOUD, True),  # which is www.example.com
+        ({**CLOUD, "DOMAIN": "example.org", "DOMAIN_ALIASES": "www.example.org"}, True),
+        ({**CLOUD, "DOMAIN": "example.org", "DOMAIN_ALIASES": ".example.org"}, True),
+        ({**CLOUD, "DOMAIN": "d1.cloudfront.net"}, False),
+    ],
+)
+def test_nobody_is_sent_to_a_www_that_is_not_answered(environ: dict[str, str], expected: bool) -> None:
+    assert settings_of(environ, PREPEND_WWW=True)["PREPEND_WWW"] is expected
+
+
 TUNNEL = "x.ngrok.example"
 PROXY = "https://site.example:8443"
 
