@@ -149,6 +149,19 @@ def test_a_subclasss_attributes_count_and_keywords_before_them() -> None:
     assert "/shop/other/a?" in Public(location="other", querystring_auth=True).url("a")
 
 
+@pytest.mark.report("joining bug 3")
+def test_a_subclass_may_be_the_default_storage() -> None:
+    """With the OPTIONS that `apply` gave the entry of STORAGES."""
+    storage = as_django_does(f"{__name__}.Public", location=parse(DSN))
+    assert storage.url("a") == "http://media.localhost:9000/media/shop/public/a"
+
+
+def test_a_profile_takes_the_place_of_the_key() -> None:
+    storage = S3Media(session_profile="other", proxies={"http": "http://proxy:1"})
+    assert (storage.access_key, storage.session_profile) == (None, "other")
+    assert storage.client_config.proxies == {"http": "http://proxy:1"}
+
+
 def written(storage: Any) -> str:
     """A migration with a file field that has that storage."""
     field = models.FileField(storage=storage)
