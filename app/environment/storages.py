@@ -93,16 +93,18 @@ def changed(at: S3, folder: str, options: dict[str, Any]) -> S3:
     if "region" in place and at.endpoint == S3.of(bucket=at.bucket, region=at.region).endpoint:
         place.setdefault("endpoint", S3.of(bucket=at.bucket, region=place["region"]).endpoint)
     at = replace(at, prefix="/".join([*filter(None, [at.prefix]), *parts]), **place)
+    if options.get("session_profile"):  # in place of a key
+        at = replace(at, key="", secret="")
     if "default_acl" in options:
         at = replace(at, acl=options.pop("default_acl") or "")
     sign = options.pop("querystring_auth", None)
     if domain := options.pop("custom_domain", ""):  # as in django-storages, its addresses are not signed
         return replace(at, domain="", url=f"{options.get('url_protocol') or 'https:'}//{domain}/", signed=False)
-    if (sign and not at.signed) or (
-        sign is None and domain is None
-    ):  # at S3's own address, which alone its signature covers
-        return replace(at, domain="", url="", signed=True)
-    return at if sign is None else replace(at, signed=bool(sign))
+    if sign is None:
+        sign = at.signed or domain is None
+    if sign and not at.signed:  # at S3's own address, which alone its signature covers
+        at = replace(at, domain="", url="")
+    return replace(at, signed=bool(sign))
 
 
 class NoKeyError(NoCredentialsError):
@@ -136,9 +138,9 @@ class S3Media(S3Storage):
         options = {**attributes, **options}
         folder = options.pop("location", None) or ""
         if isinstance(location, S3):
-            self.at = location
+            self.at = changed(location, str(folder), options)
         else:
-            self.at = changed(stacks_own() or NOWHERE, folder if location is None else location, options)
+            self.at = changed(stacks_own() or NOWHERE, str(folder if location is None else location), options)
         self.life = int(options.get("querystring_expire") or LIFE)
         self.window = max(1, self.life * WINDOW // LIFE)
         at = self.at
@@ -154,6 +156,7 @@ class S3Media(S3Storage):
             "client_config": Config(
                 s3={"addressing_style": at.addressing_style},
                 signature_version=at.signature,
+                proxies=options.get("proxies"),
                 connect_timeout=3,  # an outage costs a visitor seconds, not minutes
                 read_timeout=20,
                 retries={"mode": "standard", "total_max_attempts": 2},

@@ -224,6 +224,17 @@ def test_filesystem_media_is_a_volume_of_web_and_release(program: Any) -> None:
     assert "media" not in {container.name for container in run.of_type("docker:index/container:Container")}
 
 
+@pytest.mark.report("django-cors-headers#819")
+def test_the_bucket_lets_the_sites_own_pages_read(program: Any) -> None:
+    run = program({"domain": "site.test", "domain-aliases": "x.test", "web-port": 18000})
+    asked = json.loads(run["media-bucket"].inputs["stdin"])["origins"]
+    assert {origin for origin in asked if origin.startswith("http:")} == {
+        f"http://{name}:18000" for name in ("site.test", "x.test", "localhost", "127.0.0.1")
+    }
+    assert "https://x.test" in asked, "through a tunnel"
+    assert "http://localhost" in json.loads(program({"web-port": 80})["media-bucket"].inputs["stdin"])["origins"]
+
+
 def test_public_media_has_unsigned_urls_and_a_bucket_policy(program: Any) -> None:
     run = program({"media-access": "public"})
     assert not S3DSN.parse(run.env("web")["DEFAULT_STORAGE_DSN"]).signed
