@@ -220,7 +220,7 @@ def _find_zone(read: "_Reader") -> str:
     if not _DOMAIN.fullmatch(domain):
         return ""
     query = (
-        f"HostedZones[?!Config.PrivateZone && ends_with('.{domain}.', join('', ['.', Name]))]"
+        f"HostedZones[?!(Config.PrivateZone) && ends_with('.{domain}.', join('', ['.', Name]))]"
         " | sort_by(@, &length(Name))[-1].Id"
     )
     return _look_up(read, "hosted-zone", "route53 list-hosted-zones", query, "${FOUND##*/}")

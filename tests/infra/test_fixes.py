@@ -257,11 +257,9 @@ def test_a_platform_that_is_no_word_of_ours_stays_where_the_stack_is(project: Pr
 
 def test_a_number_with_a_zero_before_it_is_not_taken_as_octal(project: Project) -> None:
     project.write("web-port: 010000\ndatabase-port: 05432\npostgres-version: 17.0")
-    (error,) = project.errors()
-    assert error.startswith(
-        'web-port is "4096"; allowed: a port number without a zero before it, for YAML reads 010000'
-    )
-    project.paste(error)
+    allowed = "a port number without a zero before it, for YAML reads 010000"
+    assert project.errors()[0].startswith(f'web-port is "4096"; allowed: {allowed}')
+    mend(project)
     assert (project.load().web_port, project.load().database_port) == (10000, 5432)
 
 
