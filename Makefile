@@ -1,7 +1,11 @@
 # One line a job; `make` alone lists them. STACK chooses the stack, as in `make local STACK=pr-12`.
 STACK ?= local
 SHELL := bash
+# Another project's must not leak into the tools' Python.
+unexport PYTHONHOME PYTHONPATH
 IN_VENV = { [ -f .venv/bin/activate ] || { echo 'There is no .venv yet. Fix: make setup'; exit 1; }; } && . .venv/bin/activate &&
+# For Pulumi's docker plugin, which knows DOCKER_HOST and no docker contexts.
+WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 
 # What needs neither Docker nor Pulumi's engine.
 UNIT = not docker and not engine and not browser
@@ -16,13 +20,13 @@ setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, i
 	@python3 tools/setup local --stack "$(STACK)"
 
 local: setup ## Brings the local stack up and says where the site is
-	@$(IN_VENV) pulumi up --stack "$(STACK)" --yes --skip-preview --refresh \
+	@$(IN_VENV) $(WITH_ENGINE) pulumi up --stack "$(STACK)" --yes --skip-preview --refresh \
 		|| { echo 'What to do stands above (first: source .venv/bin/activate). After a killed pulumi: make repair'; exit 1; }
 	@$(IN_VENV) python -m infra.local.ready "$(STACK)"
 
 cloud: ## Deploys the stack `cloud` to AWS; docs/cloud.md says what it needs first
 	@python3 tools/setup cloud
-	@$(IN_VENV) pulumi up --stack cloud
+	@$(IN_VENV) $(WITH_ENGINE) pulumi up --stack cloud
 
 manage: ## Runs a management command in the web container: make manage ARGS=createsuperuser
 	@$(IN_VENV) python -m infra.local.manage "$(STACK)" $(ARGS)
@@ -31,9 +35,9 @@ logs: ## Shows what the web container prints, until Ctrl-C
 	@$(IN_VENV) python -m infra.local.logs "$(STACK)"
 
 repair: ## Mends what a killed `pulumi` left behind; then `make local`
-	@$(IN_VENV) python -m infra.local.repair "$(STACK)"
+	@$(IN_VENV) $(WITH_ENGINE) python -m infra.local.repair "$(STACK)"
 
-clean: ## Removes this project's images; containers and data stay
+clean: ## Removes the images of all of this project's stacks; containers and data stay
 	@$(IN_VENV) python -m infra.local.clean
 
 test-setup:

@@ -1,37 +1,215 @@
 """The hash of what an image is made of: the same content gives the same hash, whichever platform builds it."""
 
 import hashlib
+import os
 import platform
-from collections.abc import Mapping
+import re
+import shlex
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from docker.utils.build import exclude_paths
+import pulumi
+
+from infra import dockerignore
+from infra.dockerignore import Entry
 
 # Docker's name for the architecture of this machine.
 PLATFORM = {"x86_64": "linux/amd64", "amd64": "linux/amd64", "arm64": "linux/arm64", "aarch64": "linux/arm64"}.get(
     platform.machine().lower(), "linux/amd64"
 )
+LARGE = 100_000_000  # bytes
+# What a project's folder often holds and its image doesn't need. A commit alone would be a new image.
+NEEDLESS = {".git", ".hg", ".svn", "node_modules", ".venv", "venv", "__pycache__", ".tox", ".mypy_cache", ".ruff_cache"}
+SECRET = re.compile(r"\.env(\.(?!example$|sample$|template$|dist$)\w+)?")
+# How a Dockerfile gives all that it copied the same modes; only the execute bit is left of the context's.
+SAME_MODES = re.compile(r"chmod -R u=rwX,go=rX \.(?![^\s;])|find \. .*-exec chmod u=rwX,go=rX \{\}")
+
+
+@dataclass
+class Content:
+    """A context's hash, and what a person may want to know of what is in it."""
+
+    digest: str = ""
+    size: int = 0  # bytes
+    needless: list[str] = field(default_factory=list)
+    secret: list[str] = field(default_factory=list)
+    dangling: list[str] = field(default_factory=list)  # symbolic links that lead nowhere
+    unreadable: list[str] = field(default_factory=list)  # for the image's user
 
 
 def content_hash(context: Path, build_args: Mapping[str, str], target: str = PLATFORM) -> str:
-    """64 hex digits over the context's files after .dockerignore (path, content, execute bit), arguments, platform.
+    """64 hex digits over what a builder sees: the context after its ignore file, arguments, platform.
 
-    `context` is a folder with a Dockerfile; base images count as the build arguments that name them.
+    That is of a file its path, content and mode, of a folder path and mode, of a symbolic link where it leads; not
+    times and owners, since every builder makes root the owner. Where the Dockerfile itself gives all files the same
+    modes (`chmod u=rwX,go=rX`), the umask of a checkout makes no difference to the image, and only execute bits count.
+
+    `context` is a folder with a Dockerfile; base images count as the build arguments that name them. Raises
+    `pulumi.RunError` that names what can't be read.
     """
+    return read_content(context, build_args, target).digest
+
+
+def image_tag(context: Path, build_args: Mapping[str, str], target: str = PLATFORM) -> str:
+    """The first 12 digits of the hash. Warns of what has no business in an image."""
+    content = read_content(context, build_args, target)
+    for warning in warnings(context, content):
+        pulumi.log.warn(warning)
+    return content.digest[:12]
+
+
+def read_content(context: Path, build_args: Mapping[str, str], target: str = PLATFORM) -> Content:
+    """Reads the context once. Raises `pulumi.RunError` that names what can't be read."""
+    content = Content()
     total = hashlib.sha256()
-    ignored = context / ".dockerignore"
-    patterns = ignored.read_text().splitlines() if ignored.is_file() else []
-    for name in sorted(exclude_paths(str(context), [p.strip() for p in patterns if p.strip() and p[0] != "#"])):
-        path = context / name
-        if path.is_symlink():
-            entry = f"link {name} {path.readlink()}"
-        elif path.is_file():
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            entry = f"file {name} {bool(path.stat().st_mode & 0o100)} {digest}"
-        else:
-            continue
-        total.update(f"{entry}\n".encode())
+    try:
+        ignore_file = dockerignore.ignore_file(context)
+        ignored = ignore_file.read_bytes() if ignore_file.exists() else b""
+        dockerfile = (context / "Dockerfile").read_bytes()
+        # These two count also where they are left out themselves: the builder reads them.
+        for name, text in (("Dockerfile", dockerfile), (ignore_file.name, ignored)):
+            total.update(f"{name} {hashlib.sha256(text).hexdigest()}\n".encode())
+        final = _FinalStage(dockerfile.decode(errors="replace"))
+        for entry in dockerignore.Context(context, dockerignore.read_patterns(ignored)).entries():
+            try:
+                described = _described(entry, final)
+            except FileNotFoundError:  # gone since its folder was listed, as an editor's files come and go
+                continue
+            # A path may hold anything but a null byte, a line's end included.
+            total.update(os.fsencode(entry.name) + b"\0" + described.encode(errors="surrogateescape") + b"\0")
+            _note(content, entry, final)
+    except OSError as error:
+        raise pulumi.RunError(_unreadable(context, error)) from None
+    except dockerignore.IgnoreError as error:
+        raise pulumi.RunError(
+            f"app-path is {context}, and in its {ignore_file.name} {error}, nothing was changed. "
+            f"Fix: correct that line of {ignore_file}"
+        ) from None
     for key, value in sorted(build_args.items()):
         total.update(f"arg {key}={value}\n".encode())
     total.update(f"platform {target}\n".encode())
-    return total.hexdigest()
+    content.digest = total.hexdigest()
+    return content
+
+
+class _FinalStage:
+    """What a Dockerfile's last stage says that makes a difference to the context's modes."""
+
+    def __init__(self, dockerfile: str) -> None:
+        self.same_modes = self.has_user = False
+        without_comments = re.sub(r"^\s*#.*\n?", "", dockerfile, flags=re.MULTILINE)
+        for line in re.sub(r"\\\s*\n", " ", without_comments).splitlines():
+            instruction, _, rest = line.strip().partition(" ")
+            match instruction.upper():
+                case "FROM":
+                    self.same_modes = self.has_user = False
+                case "COPY" | "ADD" if "--from=" not in rest:
+                    self.same_modes = False
+                case "RUN":
+                    self.same_modes |= bool(SAME_MODES.search(rest))
+                case "USER":
+                    self.has_user = rest.strip().partition(":")[0] not in {"0", "root"}
+
+
+def _described(entry: Entry, final: _FinalStage) -> str:
+    """All that counts of an entry but its path. Raises OSError when it can't be read."""
+    mode = entry.status.st_mode
+    permissions = stat.S_IMODE(mode)
+    if stat.S_ISLNK(mode):
+        return f"link {Path(entry.path).readlink()}"
+    if stat.S_ISDIR(mode):
+        return f"folder {permissions & 0o7000 if final.same_modes else permissions:o}"
+    if stat.S_ISREG(mode):
+        with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # tens of thousands of Path objects take long
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return f"file {bool(permissions & 0o111) if final.same_modes else f'{permissions:o}'} {digest}"
+    return f"special {mode:o} {entry.status.st_rdev}"  # never opened: a FIFO would wait for a writer
+
+
+def _note(content: Content, entry: Entry, final: _FinalStage) -> None:
+    """Adds what a person may want to know of this entry."""
+    mode = entry.status.st_mode
+    *folders, name = entry.name.split("/")
+    if stat.S_ISREG(mode):
+        content.size += entry.status.st_size
+    if not NEEDLESS.isdisjoint(folders):
+        return
+    if stat.S_ISDIR(mode) and name in NEEDLESS:
+        content.needless.append(entry.name)
+    elif stat.S_ISREG(mode) and SECRET.fullmatch(name):
+        content.secret.append(entry.name)
+    elif stat.S_ISLNK(mode) and not os.path.exists(entry.path):  # noqa: PTH110  # pathlib's raises for a loop
+        content.dangling.append(entry.name)
+    needed = 0o005 if stat.S_ISDIR(mode) else 0o004
+    if final.has_user and not final.same_modes and not stat.S_ISLNK(mode) and mode & needed != needed:
+        content.unreadable.append(entry.name)
+
+
+def warnings(context: Path, content: Content) -> list[str]:
+    """What a person should know of what will be in the image, each with a command that mends it."""
+    found = []
+    reasons = []
+    if content.needless:
+        reasons.append("each change in it, such as a commit, is a new image")
+    if content.secret:
+        reasons.append(f"whoever has the image reads the secrets in {_some(content.secret)}")
+    if content.size > LARGE:
+        reasons.append(f"{content.size / 1e6:.0f} MB are read at each `pulumi up`")
+    if content.needless or content.secret:
+        names = {name.rpartition("/")[2]: name for name in content.needless}
+        patterns = [name if name in content.needless else f"**/{name}" for name in sorted(names)]
+        command = leave_out(context, [*patterns, *map(dockerignore.literal, content.secret)])
+        what = _some([*sorted(content.needless), *content.secret])
+        found.append(f"{what} of {context} will be in the image: {'; '.join(reasons)}. Leave it out: {command}")
+    elif reasons:
+        found.append(
+            f"The image holds all of {context}: {reasons[0]}. See what is large, and leave out what the app doesn't "
+            f"need: du -ah {shlex.quote(str(context))} | sort -rh | head -20; {leave_out(context, ['FOLDER'])}"
+        )
+    if content.dangling:
+        found.append(
+            f"{_some(content.dangling)} of {context} leads nowhere, and Pulumi's Docker plugin builds with no such "
+            f"symbolic link. Leave it out: {leave_out(context, map(dockerignore.literal, content.dangling))}"
+        )
+    if content.unreadable:
+        found.append(
+            f"{_some(content.unreadable)} of {context} can't be read by other users than yours, such as the image's. "
+            f"Let them: chmod -R go+rX {shlex.quote(str(context))}"
+        )
+    return found
+
+
+def leave_out(context: Path, patterns: Iterable[str]) -> str:
+    """A shell command that adds patterns to the context's ignore file."""
+    file = dockerignore.ignore_file(context)
+    try:
+        ends_in_a_line = file.read_bytes()[-1:] in (b"", b"\n")
+    except OSError:
+        ends_in_a_line = True
+    lines = [*patterns] if ends_in_a_line else ["", *patterns]
+    return f"printf '%s\\n' {shlex.join(lines)} >> {shlex.quote(str(file))}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(_shown(name) for name in names[:3]) + more
+
+
+def _shown(name: str) -> str:
+    """A name as it stands, or with escapes when it isn't plain text."""
+    return name if name.isprintable() else ascii(name)
+
+
+def _unreadable(context: Path, error: OSError) -> str:
+    path = str(error.filename or context)
+    name = os.path.relpath(path, context)
+    said = (
+        f"app-path is {context}, and {_shown(name)} in it can't be read ({error.strerror}), nothing was changed. Fix: "
+    )
+    readable = f"chmod u+rX {shlex.quote(path)}"
+    if name in {".", "Dockerfile", "Dockerfile.dockerignore", ".dockerignore"}:
+        return said + readable
+    pattern = dockerignore.literal(name)
+    return f"{said}leave it out of the image, {leave_out(context, [pattern])}, or make it readable, {readable}"

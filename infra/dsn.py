@@ -1,12 +1,15 @@
 """Builds and parses the two DSNs of the contract, DATABASE_URL and DEFAULT_STORAGE_DSN. Plain strings, no Pulumi.
 
 A DSN is a URL, so every part is percent-encoded: keys and passwords survive with any character.
-The storage grammar is Divio's (django-storage-url), with `endpoint_url` added for S3 servers that aren't AWS.
+What a stack makes itself is built and parsed here. A DSN that somebody else wrote is judged by the app's own grammar.
 """
 
 import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+
+from infra.contract import storage_dsn
+from infra.contract.malformed import MalformedError
 
 # Divio's host forms: BUCKET.s3.REGION.amazonaws.com, the older BUCKET.s3-REGION…, and BUCKET.s3.amazonaws.com.
 _AWS_HOST = re.compile(
@@ -136,29 +139,16 @@ class FileDSN:
 
 
 def check_storage_dsn(text: str) -> None:
-    """Raises DSNError unless `text` is a DEFAULT_STORAGE_DSN of a bucket.
-
-    Only AWS's host form and `endpoint_url` are told apart here; other hosts of Divio's grammar are the app's to judge.
-    """
-    url = _split(text)
-    if url.scheme != "s3":
+    """Raises DSNError unless `text` is a DEFAULT_STORAGE_DSN of a bucket, by the app's own judgement."""
+    if _split(text).scheme != "s3":
         raise DSNError("the scheme is not s3://")
-    if not url.netloc.rpartition("@")[2]:
-        raise DSNError("there is no bucket in it")
-    if "endpoint_url" in dict(parse_qsl(url.query)) or _AWS_HOST.match(url.netloc.rpartition("@")[2]):
-        S3DSN.parse(text)
-
-
-def secret_parts(value: str) -> list[str]:
-    """What must not be shown of a secret value: itself, and when it's a URL its password, encoded and plain.
-
-    Longest first; parts shorter than four characters would blot out innocent text and are left out.
-    """
-    parts = {value}
-    userinfo = value.partition("://")[2].partition("/")[0].rpartition("@")[0]
-    for part in userinfo.partition(":")[::2]:
-        parts |= {part, unquote(part)}
-    return sorted((part for part in parts if len(part) >= 4), key=len, reverse=True)
+    try:
+        storage_dsn.parse(text.strip())
+    except MalformedError as error:
+        said = str(error)
+    else:
+        return
+    raise DSNError(f"it {said.rstrip('.')}")
 
 
 def _split(text: str) -> SplitResult:

@@ -1,19 +1,35 @@
 """The Docker engine of this machine, which builds the image for every platform; asked before anything is made."""
 
 import os
+import shutil
+from pathlib import Path
 
 import docker
 import pulumi
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
+from infra import endpoint
+from infra.endpoint import Endpoint, EndpointError
+
 
 def connect() -> docker.DockerClient:
     """The engine. Raises `pulumi.RunError` that says what to do when none answers."""
     try:
-        engine = docker.from_env(timeout=30)
+        found = endpoint.find()
+    except EndpointError as error:
+        raise pulumi.RunError(f"{error}. Nothing was changed.") from None
+    try:
+        engine = found.client(timeout=30)
         engine.ping()
     except DockerException as error:
-        raise pulumi.RunError(_unreachable(error)) from None
+        raise pulumi.RunError(_unreachable(found, error)) from None
+    if found.chosen_by not in {"", "DOCKER_HOST"}:
+        pulumi.log.info(f"The Docker engine is the one at {found.host} ({found.chosen_by}).")
+    if not (endpoint.plugin_finds(found, os.environ) or _plugin_asks_us()):
+        raise pulumi.RunError(
+            f"The Docker engine is at {found.host} ({found.chosen_by}), and Pulumi's docker plugin knows no docker "
+            f"contexts: it would use another engine or none. Nothing was changed. Fix: {found.shell}"
+        )
     return engine
 
 
@@ -34,10 +50,19 @@ def image_errors(engine: docker.DockerClient, key: str, name: str) -> list[str]:
     return []
 
 
-def _unreachable(error: Exception) -> str:
-    where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+def _plugin_asks_us() -> bool:
+    """Whether the docker plugin that the engine takes is this project's stand-in, which finds what we find."""
+    program = shutil.which("pulumi-resource-docker")
+    ours = "lib/python*/site-packages/django_stack_plugins/docker/endpoint.py"
+    return program is not None and any(Path(program).resolve().parents[1].glob(ours))
+
+
+def _unreachable(found: Endpoint, error: Exception) -> str:
+    named = f", which {found.chosen_by} names" if found.chosen_by not in {"", "DOCKER_HOST"} else ""
     if "Permission denied" in str(error):
         fix = "your user may not use it; add it to the group docker (sudo usermod -aG docker $USER) and log in again"
+    elif found.way_out:
+        fix = f"start Docker there, or {found.way_out} for the engine that docker uses by itself"
     else:
         fix = "start Docker Desktop, or the service (sudo systemctl start docker), or set DOCKER_HOST to where it runs"
-    return f"No Docker engine answers at {where}, nothing was changed. Fix: {fix}."
+    return f"No Docker engine answers at {found.host}{named}, nothing was changed. Fix: {fix}."

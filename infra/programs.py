@@ -6,10 +6,12 @@ A program's request comes as JSON on standard input, where nobody else sees it.
 import json
 import shlex
 import sys
-from collections.abc import Iterable
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from infra.dsn import secret_parts
+from infra.redaction import LINE, hide, redactor
 
 
 def program(module: str) -> str:
@@ -20,18 +22,55 @@ def program(module: str) -> str:
     return f"exec {shlex.quote(sys.executable)} -m {module}"
 
 
-def request() -> dict[str, Any]:
-    """What the component asks of the program that is running."""
+def request(*secret: str) -> dict[str, Any]:
+    """What the component asks of the program that is running, which from here on prints none of its secrets.
+
+    Those are the values under the keys `secret` and in the list `secrets`; with an `environment` that has their names.
+    """
     asked: dict[str, Any] = json.load(sys.stdin)
+    hide([*(asked[key] for key in secret), *secrets_of(asked)])
     return asked
 
 
-def blot_out(line: str, secrets: Iterable[str]) -> str:
-    """The line without the secrets, nor the passwords within them."""
-    for secret in secrets:
-        for part in secret_parts(secret):
-            line = line.replace(part, "[secret]")
-    return line
+def secrets_of(asked: Mapping[str, Any]) -> list[str]:
+    """The secret values of a request."""
+    listed: list[str] = asked.get("secrets", [])
+    return [asked["environment"][name] for name in listed] if "environment" in asked else listed
+
+
+class PassedOn:
+    """Output of a command that is printed as it comes, secrets redacted; `last_lines` of it are kept."""
+
+    def __init__(self, secrets: Iterable[str], keep: int) -> None:
+        self._stream = redactor(secrets).stream()
+        self._lock = threading.Lock()
+        self._lines: deque[str] = deque(maxlen=keep)
+        self._line = ""
+
+    def feed(self, chunk: bytes | str) -> None:
+        """Takes a chunk in, wherever it was torn."""
+        with self._lock:
+            self._show(self._stream.feed(chunk))
+
+    def close(self) -> None:
+        """Prints what is left, when nothing more will come."""
+        with self._lock:
+            self._show(self._stream.close())
+            if self._line:
+                self._show("\n")
+
+    def last_lines(self) -> list[str]:
+        """The end of what was printed, of lines that overwrite themselves their last state."""
+        self.close()
+        return list(self._lines)
+
+    def _show(self, text: str) -> None:
+        if not text:
+            return
+        print(text, end="", flush=True)
+        *lines, rest = (self._line + text).split("\n")
+        self._lines += (line.rstrip("\r").rpartition("\r")[2] for line in lines)
+        self._line = rest[-LINE:]
 
 
 def quoted(lines: Iterable[str]) -> str:

@@ -25,6 +25,8 @@ from infra.own_variables import read_variables
 
 ROOT = fixes.ROOT
 
+POSTGRES_VERSIONS = range(14, 19)
+
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
 _IMAGE = re.compile(r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$", re.ASCII)
 _ASKS = "the fix asks for it"
@@ -90,7 +92,9 @@ class Settings:
             web_port=read.port("web-port"),
             database_port=read.port("database-port"),
             media_port=read.port("media-port"),
-            postgres_version=read.integer("postgres-version", 14, 17, "a major version of PostgreSQL"),
+            postgres_version=read.integer(
+                "postgres-version", POSTGRES_VERSIONS[0], POSTGRES_VERSIONS[-1], "a major version of PostgreSQL"
+            ),
             media=read.choice("media", "s3", "filesystem"),
             media_access=read.choice("media-access", "signed", "public"),
             storage_dsn=read.storage_dsn("storage-dsn"),

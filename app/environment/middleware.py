@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from io import BufferedReader
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.exceptions import MiddlewareNotUsed
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.core.exceptions import MiddlewareNotUsed, SuspiciousFileOperation
+from django.core.handlers.wsgi import LimitedStream
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponsePermanentRedirect,
+)
 from django.http.request import validate_host
-from django.views.static import serve
+from django.http.response import HttpResponseBase
+from django.utils._os import safe_join
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date
+from whitenoise.responders import SlicedFile
 
-from environment import errors
+from environment import errors, media_types
 from environment.logs import request_id
 
 View = Callable[[HttpRequest], HttpResponse]
 logger = logging.getLogger("environment.request")
+
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")  # what fills request.POST
 
 
 class RequestLog:
@@ -84,22 +103,72 @@ class BodyLimit:
     headers of the connection are the server's, PEP 3333, and runserver refuses them.)
 
     A body that stops coming (`environment.worker`) is 408, whatever the view made of the half that it got.
+
+    Django reads as many bytes as Content-Length says, so of a body that comes in chunks it would read none
+    (gunicorn#2947): here such a body is taken first, and Django gets its length. It counts and is refused as the others
+    are. A server that can't say where a chunked body ends (runserver) makes it a 411.
     """
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdecimal() or int(length) <= settings.REQUEST_MAX_BYTES:
+        if status := cannot_be_read(request):
+            return errors.page(status)
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return self.in_chunks(request)
+        length = int(request.META.get("CONTENT_LENGTH") or "0")
+        if length <= settings.REQUEST_MAX_BYTES:
             response = self.get_response(request)
             broken_off = getattr(request.META.get("wsgi.input"), "failed", False)
             return errors.page(408) if broken_off else response
-        if int(length) <= 4 * settings.REQUEST_MAX_BYTES:
+        if length <= 4 * settings.REQUEST_MAX_BYTES:
             with suppress(OSError):  # gone meanwhile
                 while request.read(64 * 1024):
                     pass
         return errors.page(413)
+
+    def in_chunks(self, request: HttpRequest) -> HttpResponse:
+        """Takes the body into a file, as large ones always are, or into memory, as small ones are."""
+        stream = request.META["wsgi.input"]
+        with SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE, dir=settings.FILE_UPLOAD_TEMP_DIR) as body:
+            length = 0
+            try:
+                while length <= 4 * settings.REQUEST_MAX_BYTES and (data := stream.read(64 * 1024)):
+                    length += len(data)
+                    if length <= settings.REQUEST_MAX_BYTES:
+                        body.write(data)
+            except Exception as error:
+                if not getattr(stream, "failed", False):  # a full disk, for instance
+                    raise
+                return errors.page(getattr(error, "status", 400))
+            if length > settings.REQUEST_MAX_BYTES:
+                return errors.page(413)
+            body.seek(0)
+            request.META["CONTENT_LENGTH"] = str(length)
+            request._stream = LimitedStream(body, length)  # type: ignore[attr-defined]
+            return self.get_response(request)
+
+
+def cannot_be_read(request: HttpRequest) -> int:
+    """The status for a body whose length or form nobody here can tell, or 0.
+
+    Forms are read by Django itself, which would see nothing in a compressed one. Other compressed bodies are the
+    view's affair.
+    """
+    given = request.META
+    length, coding = given.get("CONTENT_LENGTH") or "0", given.get("HTTP_TRANSFER_ENCODING")
+    if not (length.isascii() and length.isdecimal()):
+        return 400
+    if coding is not None:
+        if given.get("CONTENT_LENGTH"):  # two lengths: what one reader takes for a body is a request to another
+            return 400
+        if coding.strip().lower() != "chunked":
+            return 501
+        if not given.get("wsgi.input_terminated"):
+            return 411
+    compressed = given.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity")
+    return 415 if compressed and request.content_type in FORMS else 0
 
 
 class NullBytes:
@@ -115,14 +184,61 @@ class NullBytes:
 
 
 class DebugMedia:
-    """Serves the folder of a file: storage, as `static()` in a URL configuration would: only while debugging."""
+    """Serves the folder of a file: storage, only while debugging, with the headers that S3 would send.
+
+    Parts of a file as well (RFC 9110, section 14), which Django's own view does not: without them Safari plays no video
+    and Chromium can't seek in one (whitenoise#82). Several ranges at once get the whole file, as S3 answers them.
+    """
 
     def __init__(self, get_response: View) -> None:
         if not settings.DEBUG or "://" in settings.MEDIA_URL:
             raise MiddlewareNotUsed
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(settings.MEDIA_URL):
             return self.get_response(request)
-        return serve(request, request.path_info.removeprefix(settings.MEDIA_URL), document_root=settings.MEDIA_ROOT)
+        request.get_host()  # which no middleware has looked at yet
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        name = request.path_info.removeprefix(settings.MEDIA_URL)
+        root = Path(settings.MEDIA_ROOT).resolve()
+        try:
+            path = Path(safe_join(root, name)).resolve(strict=True)
+            if not path.is_file() or not path.is_relative_to(root) or name.endswith("/"):
+                raise Http404(f"There is no file {name!r} in {settings.MEDIA_ROOT}.")
+            return response_of(request, path.open("rb"), media_types.headers(name))
+        except (OSError, ValueError, SuspiciousFileOperation):  # not there, too long, a null byte, elsewhere
+            raise Http404(f"There is no file {name!r} in {settings.MEDIA_ROOT}.") from None
+
+
+def response_of(request: HttpRequest, file: BufferedReader, headers: dict[str, str]) -> HttpResponseBase:
+    """The file, the part of it that is asked for, or that the visitor has it already."""
+    found = os.fstat(file.fileno())
+    size, etag, changed = found.st_size, f'"{found.st_mtime_ns:x}-{found.st_size:x}"', int(found.st_mtime)
+    validators = {"ETag": etag, "Last-Modified": http_date(changed), "Accept-Ranges": "bytes"}
+    response: HttpResponseBase = FileResponse(file)
+    del response["Content-Disposition"]  # with a name; S3 sends none
+    for header, value in {**headers, **validators}.items():
+        response[header] = value
+    conditional = get_conditional_response(request, etag, changed, response)
+    if conditional is not response:
+        response.close()
+        return conditional
+    wanted = re.fullmatch(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", request.headers.get("Range", ""))
+    unchanged = request.headers.get("If-Range", etag) in (etag, validators["Last-Modified"])
+    if request.method != "GET" or not wanted or not any(wanted.groups()) or not unchanged:
+        return response
+    first, last = wanted.groups()
+    start = int(first) if first else max(size - int(last), 0)
+    end = min(int(last), size - 1) if first and last else size - 1
+    if first and last and int(first) > int(last):  # makes no sense, and counts as if it was not there
+        return response
+    if start > end:
+        response.close()
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}", **validators})
+    part = SlicedFile(file, start, end)
+    response.status_code = 206
+    response.streaming_content = iter(partial(part.read, 64 * 1024), b"")  # type: ignore[attr-defined]
+    response["Content-Range"], response["Content-Length"] = f"bytes {start}-{end}/{size}", str(end - start + 1)
+    return response

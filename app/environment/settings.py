@@ -83,9 +83,9 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         **hosts(environment),
         **transport_security(environment),
         **files(environment, project),
+        **{name: project.get(name, default) for name, default in DEFAULTS.items()},
         **services(environment, project),
         "SILENCED_SYSTEM_CHECKS": sorted({*project.get("SILENCED_SYSTEM_CHECKS", ()), "security.W021"}),
-        **{name: project.get(name, default) for name, default in DEFAULTS.items()},
     }
 
 
@@ -119,11 +119,13 @@ def uploads(project: Mapping[str, Any]) -> dict[str, Any]:
 
 def middleware(environment: Environment, existing: Iterable[str]) -> list[str]:
     """The project's middleware between ours: health first (a load balancer probes by address, over plain http),
-    WhiteNoise directly behind SecurityMiddleware, the guard last, because Django builds the last one first."""
+    WhiteNoise and a folder's media directly behind SecurityMiddleware (no other middleware may compress a part of a
+    file), the guard last, because Django builds the last one first."""
     inner = [name for name in existing if name not in {*BEFORE, WHITENOISE, MEDIA, GUARD}]
-    inner.insert(inner.index(SECURITY) + 1 if SECURITY in inner else 0, WHITENOISE)
     media = [MEDIA] if isinstance(environment.storage, storage_dsn.Files) else []
-    return [*BEFORE, *inner, *media, GUARD]
+    behind = inner.index(SECURITY) + 1 if SECURITY in inner else 0
+    inner[behind:behind] = [WHITENOISE, *media]
+    return [*BEFORE, *inner, GUARD]
 
 
 def hosts(environment: Environment) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """DEFAULT_STORAGE_DSN: where uploaded files live, as one line. Parsed here, and built again for tests and tools.
 
     s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/PREFIX?ARGUMENTS   at AWS; without KEY:SECRET@: the task's own role
-    s3://KEY:SECRET@BUCKET.HOST.OF.PROVIDER/PREFIX?ARGUMENTS          elsewhere; the last three labels are the endpoint
+    s3://KEY:SECRET@BUCKET.HOST/PREFIX?ARGUMENTS                      at a provider that s3_hosts.py knows
+    s3://KEY:SECRET@HOST/BUCKET/PREFIX?ARGUMENTS                      the same in path style, for AWS too
     s3://KEY:SECRET@BUCKET/PREFIX?endpoint_url=http%3A%2F%2FHOST%3A9000   any S3, emulators included
     file:///data/media/?url=%2Fmedia%2F                               a folder, served by runserver
 
@@ -11,7 +12,11 @@ full address, path included), `qs_auth` (sign the addresses: true or false), `ac
 version 2), `endpoint_url`.
 
 It is a superset of the grammar of django-storage-url (Divio), with safer defaults: no ACL; signed addresses, unless
-files are read from a `domain` or `url` of one's own, which S3's signature does not cover.
+files are read from a `domain` or `url` of one's own, which S3's signature does not cover. A host that is nobody's is
+refused, where Divio takes its last three labels for the server.
+
+infra/contract/ holds a copy of this file and of what it imports (a test compares them), so that `pulumi up` refuses
+what the app would refuse.
 """
 
 from __future__ import annotations
@@ -20,7 +25,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from environment.values import MalformedError, attempt, known_only
+from .malformed import MalformedError, attempt, known_only
+from .s3_hosts import SUPABASE, place, server, with_a_bucket
 
 ARGUMENTS = {"acl", "addressing_style", "auth", "domain", "endpoint_url", "qs_auth", "region_name", "url"}
 ACLS = {
@@ -31,14 +37,6 @@ STYLES = {"path", "virtual", "auto"}
 SIGNATURES = {"s3v4", "s3"}
 ON, OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
-REGION = r"[a-z]{2}(?:-[a-z]+)+-\d+"
-# Amazon's own hosts; the name of a bucket may hold dots, so it takes what is left of the last "s3" that fits.
-AWS = re.compile(
-    rf"(?P<bucket>.+)\.(?P<host>s3(?P<kind>-accesspoint-fips|-accesspoint|-fips)?(?P<dual>\.dualstack)?"
-    rf"(?:[.-](?P<region>{REGION}))?\.amazonaws\.com(?:\.cn)?)",
-    re.IGNORECASE,
-)
-OTHER_S3 = re.compile(r"(?P<bucket>.+)\.(?P<host>s3[.-](?P<rest>.+))", re.IGNORECASE)
 HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
 
 
@@ -80,9 +78,10 @@ class S3:
         Raises:
             MalformedError: what is wrong, as the end of a sentence that begins with the variable's name.
         """
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", bucket):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}", bucket):
             raise MalformedError(
-                "names no bucket: expected s3://KEY:SECRET@BUCKET.HOST/ with key and secret URL-encoded."
+                "names no bucket (3 characters or more: letters, digits, dots, hyphens): expected "
+                "s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/ with key and secret URL-encoded."
             )
         if bool(key) != bool(secret):
             raise MalformedError("has a key without a secret, or a secret without a key.")
@@ -99,10 +98,20 @@ class S3:
         if endpoint:
             endpoint = web_address("endpoint_url", endpoint).rstrip("/")
         else:
-            endpoint = (
-                f"https://s3{'.' if region else ''}{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
-            )
-        at_amazon = bool(re.search(r"\.amazonaws\.com(\.cn)?$", endpoint))
+            end = "com.cn" if region.startswith("cn-") else "eu" if region.startswith("eusc-") else "com"
+            endpoint = f"https://s3{'.' if region else ''}{region}.amazonaws.{end}"
+        at = urlsplit(endpoint)
+        known = server(at.netloc)
+        if with_a_bucket(at.netloc) or (at.path and known and not known.root):
+            raise MalformedError("has an argument endpoint_url with a bucket's name in it; expected the server alone.")
+        if "." in at.netloc and f".{bucket}".lower().endswith(f".{at.hostname}"):
+            raise MalformedError("has the server's name where the bucket's alone belongs, as it has endpoint_url.")
+        if at.path and (not region or addressing_style == "virtual"):
+            raise MalformedError(f"needs region_name= and path style for a server at {SUPABASE}.")
+        if known and known.amazon and region and known.region not in ("", region):
+            raise MalformedError(f"has the region {known.region} in its host and another one as region_name.")
+        region = region or (known.region if known else "")
+        style = "virtual" if re.search(r"\.amazonaws\.(com|com\.cn|eu)$", at.netloc) else known.style if known else ""
         return cls(
             bucket=bucket,
             key=key,
@@ -114,7 +123,7 @@ class S3:
             url=url,
             acl=acl,
             signed=(qs_auth.lower() in ON) if qs_auth else not (domain or url),
-            addressing_style=addressing_style or ("virtual" if at_amazon and "." not in bucket else "path"),
+            addressing_style=addressing_style or ("virtual" if style == "virtual" and "." not in bucket else "path"),
             signature=signature or "s3v4",
         )
 
@@ -155,7 +164,7 @@ def parse(dsn: str) -> S3 | Files:
             the DSN that could be a secret.
     """
     parts = attempt(lambda: urlsplit(dsn))
-    if parts is None or "@" in parts.query:  # a bracket or a question mark in a secret
+    if parts is None or "@" in parts.path + parts.query:  # a bracket, a slash or a question mark in a secret
         raise MalformedError("is not a URL: key, secret and prefix must be URL-encoded.")
     if parts.fragment or re.search(r"\s", dsn):
         raise MalformedError("has a # or a blank in it: key, secret and prefix must be URL-encoded.")
@@ -172,37 +181,24 @@ def parse_s3(netloc: str, path: str, arguments: dict[str, str]) -> S3:
     known_only(arguments, ARGUMENTS)
     login, _, host = netloc.rpartition("@")
     key, _, secret = login.partition(":")
+    bucket, prefix = host, unquote(path)
     region, endpoint = arguments.get("region_name", ""), arguments.get("endpoint_url", "")
-    style = arguments.get("addressing_style", "")
-    if endpoint:
-        bucket = host
-    elif match := AWS.fullmatch(host):
-        bucket, region = match["bucket"], region or (match["region"] or "").lower()
-        endpoint = f"https://{match['host'].lower()}"
-        style = style or ("virtual" if match["kind"] and "accesspoint" in match["kind"] else "")
-    elif match := OTHER_S3.fullmatch(host):
-        labels = match["rest"].split(".")
-        bucket, endpoint = match["bucket"], f"https://{match['host']}"
-        region = region or (labels[0] if len(labels) > 2 else "")
-    elif len(labels := host.split(".")) > 3:
-        bucket, endpoint = ".".join(labels[:-3]), "https://" + ".".join(labels[-3:])
-        region = region or labels[-3].partition("-")[2]
-    else:
-        raise MalformedError(
-            "names no bucket: expected s3://KEY:SECRET@BUCKET.HOST/ with key and secret URL-encoded, or endpoint_url=."
-        )
+    if not endpoint:
+        found = place(host, path)
+        bucket, endpoint, prefix = found.bucket, found.endpoint, found.prefix
+        region = region or found.region
     return S3.of(
         bucket=bucket,
         key=unquote(key),
         secret=unquote(secret),
         region=region,
         endpoint=endpoint,
-        prefix=unquote(path),
+        prefix=prefix,
         domain=arguments.get("domain", ""),
         url=arguments.get("url", ""),
         acl=arguments.get("acl", ""),
         qs_auth=arguments.get("qs_auth", ""),
-        addressing_style=style,
+        addressing_style=arguments.get("addressing_style", ""),
         signature=arguments.get("auth", ""),
     )
 
@@ -257,6 +253,6 @@ def web_address(name: str, text: str) -> str:
     parts = attempt(read)
     if parts is None:
         raise MalformedError(f"has an argument {name} that is not an http or https address.")
-    if name == "endpoint_url" and parts.path.strip("/"):
+    if name == "endpoint_url" and parts.path.rstrip("/") not in ("", SUPABASE):
         raise MalformedError("has an argument endpoint_url with a path; expected scheme, host and port only.")
     return text

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import mimetypes
 import time
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -16,30 +16,92 @@ from botocore.auth import SIGV4_TIMESTAMP, HmacV1QueryAuth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError
-from django.core.exceptions import ImproperlyConfigured
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.storage import Storage
-from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 from storages.backends.s3 import S3Storage
 from storages.utils import is_seekable
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+from environment import media_types
 from environment.errors import TOO_SKEWED
 from environment.storage_dsn import S3
 
 LIFE = 3600  # seconds for which a signed address works at most
 WINDOW = 1800  # seconds for which an object keeps the same address; LIFE - WINDOW is the shortest life a visitor sees
 
-# What a browser may show in a tab of its own. Everything else is offered as a download: a page or an SVG that a visitor
-# uploaded would run its scripts.
-INLINE = ("image/", "audio/", "video/", "text/plain", "application/pdf")
-
 # How far the clock of who signs may be off: docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html, its "Time
 # stamp requirement" (RequestTimeTooSkewed). versitygw 1.8 has the same MaxAllowedSkewMilliseconds, 900000.
 SKEW = timedelta(minutes=15)
 
+# Why a server that keeps objects as files can't store a key that AWS's S3 stores: versitygw's codes (s3err/s3err.go).
+SEGMENT = 255  # bytes between two slashes, NAME_MAX of Linux' file systems
+TOO_LONG = f"a part of it between slashes is longer than {SEGMENT} bytes"
+NO_FILE = {
+    "ObjectParentIsFile": "what stands for its folder is a file already",
+    "ExistingObjectIsDirectory": "there are files below it already, as if it were a folder",
+    "KeyTooLongError": TOO_LONG,
+}
+
 ATTEMPTS = 5  # at a name that nobody else takes at the same moment
 creating: ContextVar[bool] = ContextVar("creating", default=False)
+
+# What S3Media() is where the stack has no bucket: nothing is asked of it, and using it is refused.
+NOWHERE = S3.of(bucket="no-bucket-is-set")
+NO_BUCKET = (
+    "DEFAULT_STORAGE_DSN names no S3 bucket, so environment.storages.S3Media has no place for files. "
+    "`pulumi up` hands it over from the stack's media (`media: s3`); "
+    '"environment.storages.S3Media" as a dotted path needs it, `default_storage` follows whatever the stack has.'
+)
+
+# django-storages' settings that say where a bucket is: their names here. An absent value is the stack's own.
+PLACE = {
+    "bucket_name": "bucket",
+    "access_key": "key",
+    "secret_key": "secret",
+    "region_name": "region",
+    "endpoint_url": "endpoint",
+    "addressing_style": "addressing_style",
+    "signature_version": "signature",
+}
+SECRET_OPTIONS = {"access_key", "secret_key", "security_token", "cloudfront_key", "cloudfront_signer"}
+
+
+def stacks_own() -> S3 | None:
+    """The place that `environment.settings` gave to the default storage."""
+    location = settings.STORAGES.get("default", {}).get("OPTIONS", {}).get("location")
+    return location if isinstance(location, S3) else None
+
+
+def changed(at: S3, folder: str, options: dict[str, Any]) -> S3:
+    """A folder of the place `at`, with what `options` say of it, which are taken out there."""
+    parts = [part for part in folder.split("/") if part]
+    if foreign := sorted(name for name in options if name.startswith("cloudfront_")):
+        raise ImproperlyConfigured(
+            f"{foreign[0]} is a setting that environment.storages.S3Media does not have: its addresses are signed for "
+            "S3. Use storages.backends.s3.S3Storage for addresses that CloudFront's keys sign."
+        )
+    if folder.startswith("/") or {".", ".."} & set(parts):
+        raise ImproperlyConfigured(
+            f"location is {folder!r}; allowed: a folder below the prefix of DEFAULT_STORAGE_DSN, like 'thumbnails'."
+        )
+    place = {ours: value for name, ours in PLACE.items() if (value := options.pop(name, None))}
+    if place.get("bucket", at.bucket) != at.bucket:
+        at = replace(at, prefix="", domain="", url="", signed=True)
+    if "region" in place and at.endpoint == S3.of(bucket=at.bucket, region=at.region).endpoint:
+        place.setdefault("endpoint", S3.of(bucket=at.bucket, region=place["region"]).endpoint)
+    at = replace(at, prefix="/".join([*filter(None, [at.prefix]), *parts]), **place)
+    if "default_acl" in options:
+        at = replace(at, acl=options.pop("default_acl") or "")
+    sign = options.pop("querystring_auth", None)
+    if domain := options.pop("custom_domain", ""):  # as in django-storages, its addresses are not signed
+        return replace(at, domain="", url=f"{options.get('url_protocol') or 'https:'}//{domain}/", signed=False)
+    if (sign and not at.signed) or (
+        sign is None and domain is None
+    ):  # at S3's own address, which alone its signature covers
+        return replace(at, domain="", url="", signed=True)
+    return at if sign is None else replace(at, signed=bool(sign))
 
 
 class NoKeyError(NoCredentialsError):
@@ -48,56 +110,90 @@ class NoKeyError(NoCredentialsError):
     fmt = "DEFAULT_STORAGE_DSN has no key, and this machine has no AWS credentials either."
 
 
-@deconstructible(path="environment.storages.S3Media")
 class S3Media(S3Storage):
-    """The bucket of DEFAULT_STORAGE_DSN. Never overwrites a file, and sends no ACL unless the DSN has one."""
+    """The bucket of DEFAULT_STORAGE_DSN. Never overwrites a file, and sends no ACL unless the DSN has one.
+
+    `S3Media()` is the stack's own storage, so that packages can make one of its dotted path (django-filer, sorl,
+    easy-thumbnails, wagtail). As with django-storages, keywords and a subclass's attributes change a part of it:
+    `location="thumbnails"` is a folder below the DSN's prefix; `bucket_name`, `querystring_auth`, `querystring_expire`,
+    `custom_domain`, `default_acl`, `file_overwrite`, `object_parameters` and all others mean what they mean there.
+
+    Args:
+        location: a folder, or a whole place, as `environment.settings` has it.
+        options: django-storages' settings in lower case, without their prefix.
+
+    Raises:
+        ImproperlyConfigured: there is no such setting, or the folder is outside of the DSN's prefix.
+    """
 
     conditional = True  # until the server says that it knows no `If-None-Match`
 
-    def __init__(self, location: S3) -> None:
-        self.at = location
-        own_host = not location.endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    def __init__(self, location: S3 | str | None = None, **options: Any) -> None:
+        attributes = {
+            name: getattr(type(self), name) for name in self.get_default_settings() if hasattr(type(self), name)
+        }
+        options = {**attributes, **options}
+        folder = options.pop("location", None) or ""
+        if isinstance(location, S3):
+            self.at = location
+        else:
+            self.at = changed(stacks_own() or NOWHERE, folder if location is None else location, options)
+        self.life = int(options.get("querystring_expire") or LIFE)
+        self.window = max(1, self.life * WINDOW // LIFE)
+        at = self.at
+        own_host = not at.endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn"))
         lenient = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
-        super().__init__(
-            bucket_name=location.bucket,
-            access_key=location.key or None,
-            secret_key=location.secret or None,
-            security_token=None,
-            region_name=location.region or None,
-            endpoint_url=location.endpoint,
-            location=location.prefix,
-            default_acl=location.acl or None,
-            file_overwrite=False,
-            querystring_auth=False,  # `url` signs by itself
-            custom_domain=None,
-            object_parameters={
-                "CacheControl": f"private, max-age={LIFE - WINDOW}" if location.signed else "public, max-age=86400"
-            },
-            max_memory_size=10 * 1024 * 1024,
-            # In the caller's own thread, so that `creating` holds for it; a web process needs no ten threads more.
-            transfer_config=TransferConfig(use_threads=False, preferred_transfer_client="classic"),
-            client_config=Config(
-                s3={"addressing_style": location.addressing_style},
-                signature_version=location.signature,
+        lasting = f"private, max-age={self.life - self.window}" if at.signed else "public, max-age=86400"
+        defaults = {
+            "security_token": None,
+            "session_profile": None,
+            "file_overwrite": False,
+            "max_memory_size": 10 * 1024 * 1024,
+            "transfer_config": TransferConfig(preferred_transfer_client="classic"),
+            "client_config": Config(
+                s3={"addressing_style": at.addressing_style},
+                signature_version=at.signature,
                 connect_timeout=3,  # an outage costs a visitor seconds, not minutes
                 read_timeout=20,
                 retries={"mode": "standard", "total_max_attempts": 2},
                 max_pool_connections=20,
                 **(lenient if own_host else {}),  # emulators and other providers know only some of Amazon's checksums
             ),
-        )
+        }
+        governed = {
+            "bucket_name": at.bucket,
+            "access_key": at.key or None,
+            "secret_key": at.secret or None,
+            "region_name": at.region or None,
+            "endpoint_url": at.endpoint,
+            "location": at.prefix,
+            "default_acl": at.acl or None,
+            "querystring_auth": False,  # `url` signs by itself
+            "custom_domain": None,
+            "object_parameters": {"CacheControl": lasting, **(options.get("object_parameters") or {})},
+        }
+        super().__init__(**{**defaults, **options, **governed})
+        # In the caller's own thread, so that `creating` holds for it; a web process needs no ten threads more.
+        self.transfer_config.use_threads = False
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """For migrations: no place that differs between stacks, and no secret."""
+        path, arguments, options = super().deconstruct()
+        kept = {name: value for name, value in options.items() if name not in SECRET_OPTIONS}
+        if isinstance(kept.get("location"), S3):
+            del kept["location"]
+        return path, [value for value in arguments if not isinstance(value, S3)], kept
 
     def get_object_parameters(self, name: str) -> dict[str, Any]:
         """What is stored beside the bytes: type by name alone (the browser's word for it is a visitor's word)."""
-        content_type = mimetypes.guess_type(name)[0] or self.default_content_type
-        parameters = {**self.object_parameters, "ContentType": content_type}
-        if not content_type.startswith(INLINE) or "svg" in content_type:
-            parameters["ContentDisposition"] = "attachment"
-        return parameters
+        headers = media_types.headers(name, self.default_content_type)
+        return {**{header.replace("-", ""): value for header, value in headers.items()}, **self.object_parameters}
 
     @cached_property
     def session(self) -> Any:
         """One boto3 session, so that a task role's credentials are fetched once and refreshed in one place."""
+        if self.at.bucket == NOWHERE.bucket:
+            raise ImproperlyConfigured(NO_BUCKET)
         session = super()._create_session()
         for operation in ("PutObject", "CompleteMultipartUpload"):
             session.events.register(f"before-parameter-build.s3.{operation}", only_if_new)
@@ -114,11 +210,12 @@ class S3Media(S3Storage):
         2024 (docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), versitygw 1.8 under a lock.
         """
         for _ in range(ATTEMPTS):
-            token = creating.set(self.conditional)
+            token = creating.set(self.conditional and not self.file_overwrite)
             try:
                 return str(super().save(name, content, max_length))
             except ClientError as error:
                 code = error.response.get("Error", {}).get("Code")
+                refuse_what_is_no_file(str(name or content.name), code)
                 if code not in ("PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"):
                     raise
                 if not is_seekable(content):
@@ -152,7 +249,8 @@ class S3Media(S3Storage):
         if credentials is None:
             raise NoKeyError
         frozen = credentials.get_frozen_credentials()
-        life, moment = (LIFE, time.time() // WINDOW * WINDOW) if expire is None else (expire, time.time())
+        now = time.time()
+        life, moment = (self.life, now // self.window * self.window) if expire is None else (expire, now)
         method = http_method or "GET"
         if self.at.signature == "s3":
             # whatever the address looks like, this version signs bucket and key; encoded as they are in the address
@@ -165,6 +263,21 @@ class S3Media(S3Storage):
             request = AWSRequest(method, address, params=parameters or {})
             QueryAuth(frozen, region, life, moment).add_auth(request)
         return str(request.url)
+
+
+def refuse_what_is_no_file(name: str, code: Any) -> None:
+    """Raises `SuspiciousFileOperation`, as Django's own storage does, for a name that this server can't store.
+
+    `code` is what the server answered; without a body (HEAD) or in several parts it doesn't say what was wrong.
+    """
+    reason = NO_FILE.get(code)
+    if code in ("400", "InternalError") and any(len(part.encode()) > SEGMENT for part in name.split("/")):
+        reason = TOO_LONG
+    if reason:
+        raise SuspiciousFileOperation(
+            f"{name!r} can't be stored: {reason}, and this S3 server keeps objects as files in folders. AWS's S3 would "
+            "store it, the local stack's doesn't. Give the file another name, or another upload_to."
+        ) from None
 
 
 def only_if_new(params: dict[str, Any], **_: Any) -> None:
@@ -218,9 +331,20 @@ class OldQueryAuth(HmacV1QueryAuth):
         return str(self._expires)
 
 
-@deconstructible(path="environment.storages.RefusingStorage")
 class RefusingStorage(Storage):
-    """What media get where no DEFAULT_STORAGE_DSN is set: a clear line instead of files lost with their container."""
+    """What media get where no DEFAULT_STORAGE_DSN is set: a clear line instead of files lost with their container.
+
+    Takes whatever arguments the stack's own storage would take: a package that makes one of its dotted path does so in
+    the image's build, too.
+    """
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """For migrations: what a stack has in its place, so that they don't differ from those that an image's build
+        would make."""
+        return "environment.storages.S3Media", [], {}
 
     def refuse(self, *_: Any, **__: Any) -> Any:
         """Raises; stands in for every operation."""

@@ -1,85 +1,19 @@
-"""Reads one value each: text in, the typed value out, or a `MalformedError` that says what is wrong and never a secret.
+"""Reads one plain value each: text in, the typed value out, or a `MalformedError` that says what is wrong.
 
-A library's own error may repeat a part of a password. Its words are never passed on, and ours are said outside of its
-handler, so that it is not found behind them either (`__context__`).
+Addresses are read beside this file: `database_url.py`, `cache_url.py`, `email_url.py`, `storage_dsn.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
-from difflib import get_close_matches
 from email.utils import parseaddr
 from importlib.util import find_spec
 from pathlib import PurePath
-from typing import Any, TypeVar
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-import dj_database_url
 from django.core.validators import validate_email
-from environ import Env
 
-T = TypeVar("T")
-
-# What libpq does about a server that is gone without a word (a fail-over, a cut cable): it gives up after 20 s.
-# Seconds, but tcp_user_timeout (for data that nobody acknowledges) milliseconds. A DATABASE_URL's own query wins.
-PATIENCE = {
-    "connect_timeout": 5,
-    "keepalives": 1,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 20_000,
-}
-SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-DJANGO_OPTIONS = {"assume_role", "server_side_binding"}  # what Django itself reads in OPTIONS, besides libpq's own
-
-# Schemes of CACHE_URL, each with the package that it needs.
-CACHES = {
-    "redis": "redis",
-    "rediss": "redis",
-    "pymemcache": "pymemcache",
-    "pylibmc": "pylibmc",
-    "dbcache": "",
-    "filecache": "",
-    "locmemcache": "",
-    "dummycache": "",
-}
-CACHE_ARGUMENTS = {"timeout", "key_prefix", "version"}
-REDIS_NUMBERS = {"socket_timeout", "socket_connect_timeout", "health_check_interval", "max_connections"}
-REDIS_ARGUMENTS = {*REDIS_NUMBERS, "ssl_ca_certs"}
-
-
-class MalformedError(ValueError):
-    """What is wrong with a value, as the end of a sentence that begins with the variable's name; never a secret."""
-
-
-def attempt(read: Callable[[], T]) -> T | None:
-    """What `read` returns, or None in place of any error."""
-    try:
-        return read()
-    except Exception:
-        return None
-
-
-def url_parts(text: str) -> SplitResult | None:
-    """The parts of a URL, or None if it is none: an @ behind the host is a password that was not URL-encoded."""
-    parts = attempt(lambda: urlsplit(text))
-    if parts is None or parts.fragment or "@" in parts.path + parts.query or re.search(r"[\x00-\x1f\x7f]", text):
-        return None
-    return parts
-
-
-def known_only(arguments: Iterable[str], known: Collection[str], what: str = "arguments") -> None:
-    """Refuses an argument that has no meaning here: a typo would silently change what is connected to, or how.
-
-    It is not repeated, as it could be a piece of a secret that was not URL-encoded; what was meant perhaps is said.
-    """
-    if unknown := set(arguments) - set(known):
-        near = {meant for name in unknown for meant in get_close_matches(name, known, n=1)}
-        hint = f" (did you mean {', '.join(sorted(near))}?)" if near else ""
-        rest = f"; known are {', '.join(sorted(known))}" if len(known) < 12 else ""
-        raise MalformedError(f"has unknown {what}{hint}{rest}.")
+from environment.malformed import MalformedError, attempt
+from environment.urls import url_parts
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -161,108 +95,6 @@ def mail_address(text: str) -> str:
     if not valid or not text.endswith((address, f"<{address}>")) or re.search(r"[\x00-\x1f]", text):
         raise MalformedError("is not an e-mail address (me@example.com, or Name <me@example.com>).")
     return text
-
-
-def database(text: str) -> dict[str, Any]:
-    """An entry of DATABASES: persistent connections that are checked before use and given up on after seconds."""
-    config: dict[str, Any] | None = attempt(
-        lambda: dict(dj_database_url.parse(text, conn_max_age=60, conn_health_checks=True))
-    )
-    if config is None or not url_parts(text):
-        raise MalformedError("is not a database URL (postgres://USER:PASSWORD@HOST:5432/NAME, each part URL-encoded).")
-    if config["ENGINE"].endswith(("postgresql", "postgis")):
-        if not config["NAME"]:
-            raise MalformedError("names no database (postgres://USER:PASSWORD@HOST:5432/NAME).")
-        config["OPTIONS"] = {**PATIENCE, **libpq_options(config.get("OPTIONS", {}))}
-    return config
-
-
-def libpq_options(options: dict[str, Any]) -> dict[str, Any]:
-    """The query of a PostgreSQL URL, checked: the first connection would be late to say it."""
-    from psycopg import pq  # noqa: PLC0415  (another database does not need it)
-
-    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
-    known_only(options, known | DJANGO_OPTIONS, "options of libpq")
-    if options.get("sslmode", "prefer") not in SSL_MODES:
-        raise MalformedError(f"has an sslmode that is none of {', '.join(SSL_MODES)}.")
-    for name in PATIENCE.keys() & options:
-        if type(options[name]) is not int:
-            raise MalformedError(f"has an option {name} that is not a number.")
-    return options
-
-
-def cache(text: str) -> dict[str, Any]:
-    """An entry of CACHES, in the spelling of django-environ; `db://TABLE` and `memcache://` are accepted too."""
-    text = re.sub(r"^db://", "dbcache://", re.sub(r"^memcache://", "pymemcache://", text))
-    parts = url_parts(text)
-    config = attempt(lambda: dict(Env.cache_url_config(text.partition("?")[0])))
-    if parts is None or config is None or parts.scheme not in CACHES or not has_place(parts):
-        raise MalformedError(
-            "is not a cache URL (redis://:PASSWORD@HOST:6379/0, memcache://HOST:11211, dbcache://TABLE, "
-            "filecache:///FOLDER, locmemcache://; a password URL-encoded)."
-        )
-    package = CACHES[parts.scheme]
-    if package and not find_spec(package):
-        raise MalformedError(f"asks for {parts.scheme}://, but the package `{package}` is not installed.")
-    return config | cache_arguments(parts.query, package == "redis")
-
-
-def has_place(parts: SplitResult) -> bool:
-    """True if the URL of a cache or of a mail server says where it is, in the way of its scheme."""
-    hosts = all(host_of(place) for place in parts.netloc.split(","))
-    file = not parts.netloc and len(parts.path) > 1
-    match parts.scheme:
-        case "redis" | "rediss":  # a host and a database's number, or a socket
-            return file or (hosts and bool(re.fullmatch(r"/?[0-9]{0,4}", parts.path)))
-        case "pymemcache" | "pylibmc":
-            return file or (hosts and parts.path in ("", "/"))
-        case "dbcache":
-            return bool(re.fullmatch(r"[A-Za-z_]\w*", parts.netloc)) and parts.path in ("", "/")
-        case "smtp" | "smtps" | "smtp+tls" | "smtp+ssl":
-            return hosts and parts.path in ("", "/")
-        case "filecache" | "filemail":
-            return file
-    return parts.path in ("", "/")
-
-
-def host_of(netloc: str) -> str | None:
-    """The host in USER:PASSWORD@HOST:PORT; None if there is none, or the port is not one."""
-
-    def read() -> str | None:
-        parts = urlsplit(f"//{netloc}")
-        return parts.hostname if parts.port != 0 else None
-
-    return attempt(read)
-
-
-def cache_arguments(query: str, redis: bool) -> dict[str, Any]:
-    """What a cache's URL says behind the question mark. `timeout=none` keeps entries for ever."""
-    given: dict[str, Any] = {name.lower(): value for name, value in parse_qsl(query, keep_blank_values=True)}
-    known_only(given, CACHE_ARGUMENTS | REDIS_ARGUMENTS if redis else CACHE_ARGUMENTS)
-    for name in sorted(given.keys() & {"timeout", "version", *REDIS_NUMBERS}):
-        if name == "timeout" and given[name].lower() == "none":
-            given[name] = None
-        elif re.fullmatch(r"[0-9]{1,9}", given[name]):
-            given[name] = int(given[name])
-        else:
-            raise MalformedError(f"has an argument {name} that is not a whole number.")
-    options = {name: value for name, value in given.items() if name not in CACHE_ARGUMENTS}
-    base = {name.upper(): value for name, value in given.items() if name in CACHE_ARGUMENTS}
-    return {**base, "OPTIONS": options} if options else base
-
-
-def email(text: str) -> dict[str, Any]:
-    """Settings EMAIL_*, in the spelling of django-environ."""
-    parts = url_parts(text)
-    config = attempt(lambda: dict(Env.email_url_config(text)))
-    if parts is None or config is None or parts.query or not has_place(parts):
-        raise MalformedError(
-            "is not an e-mail URL (smtp+tls://USER:PASSWORD@HOST:587, smtp+ssl://…:465, filemail:///FOLDER, "
-            "consolemail://), or a part of it is not URL-encoded."
-        )
-    if parts.scheme == "filemail":
-        config["EMAIL_FILE_PATH"] = unquote(parts.path)
-    return {name: setting for name, setting in config.items() if setting not in (None, "")}
 
 
 def sentry(text: str) -> str:

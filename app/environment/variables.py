@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from environment import storage_dsn
+from environment.cache_url import cache
+from environment.database_url import database
+from environment.email_url import email
+from environment.malformed import MalformedError
 from environment.values import (
-    MalformedError,
-    cache,
-    database,
     domain,
-    email,
     folder,
     header_name,
     host_names,

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from gunicorn.http import get_parser
+from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import NoMoreData
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -36,6 +37,30 @@ TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Lengt
 
 class TooSlowError(NoMoreData):
     """The visitor sends nothing more, or too little. gunicorn closes the connection without another word."""
+
+    status = 408  # for `environment.middleware.BodyLimit`
+
+
+class Whole:
+    """gunicorn's reader of a body of known length, but for one thing: a visitor who leaves halfway is an error.
+
+    To gunicorn that is the end of the body, and half a form would be taken for a whole one (RFC 9112, section 6.3).
+    """
+
+    def __init__(self, reader: LengthReader) -> None:
+        self.reader = reader
+
+    def read(self, size: int) -> bytes:
+        """As many bytes as asked for, or all that are left.
+
+        Raises:
+            NoMoreData: they do not come.
+        """
+        expected = min(size, self.reader.length)
+        data: bytes = self.reader.read(size)
+        if len(data) < expected:
+            raise NoMoreData(data)
+        return data
 
 
 class Reader(SocketUnreader):
@@ -172,6 +197,8 @@ class Worker(ThreadWorker):
         return super().handle(conn)
 
     def handle_request(self, req: Any, conn: TConn) -> bool:
+        if isinstance(req.body.reader, LengthReader):
+            req.body.reader = Whole(req.body.reader)
         conn.sock.settimeout(PATIENCE)  # for each piece of the answer
         try:
             return bool(super().handle_request(req, conn))

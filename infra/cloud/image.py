@@ -8,7 +8,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from infra.cloud.labels import tags
-from infra.content import content_hash
+from infra.content import image_tag
 from infra.programs import program
 from infra.settings import Settings
 
@@ -24,11 +24,11 @@ class AppImage(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("django-stack:cloud:AppImage", name, None, opts)
-        own = pulumi.ResourceOptions(parent=self)
         build_args = {"PYTHON_IMAGE": settings.python_image}
         platform = settings.cloud.platform
-        tag = content_hash(settings.app_path, build_args, platform)[:12]
+        tag = image_tag(settings.app_path, build_args, platform)  # before anything is registered: it may be unreadable
+        super().__init__("django-stack:cloud:AppImage", name, None, opts)
+        own = pulumi.ResourceOptions(parent=self)
         self.name = f"{settings.project}/{settings.stack}:{tag}"
         repository = aws.ecr.Repository(
             f"{name}-repository",

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import docker
 from docker.errors import DockerException, ImageNotFound
 
+from infra import endpoint
 from infra.cloud.aws import AWSError, client, plain_words
 from infra.programs import request
+from infra.redaction import hide
 
 
 class PushError(Exception):
@@ -50,8 +51,9 @@ def push(ecr: Any, asked: Mapping[str, Any]) -> None:
     """Pushes from this machine's engine, with progress on standard error. No password is kept anywhere."""
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
+    hide([token, password])
     try:
-        engine = docker.from_env(timeout=600)
+        engine = endpoint.client(timeout=600)
         engine.images.get(asked["image"]).tag(asked["url"], asked["tag"])
         lines = engine.images.push(
             asked["url"], asked["tag"], auth_config={"username": user, "password": password}, stream=True, decode=True

@@ -49,6 +49,7 @@ class Release(pulumi.ComponentResource):
                         "region": settings.cloud.region,
                         "profile": settings.cloud.profile,
                         "cluster": network.cluster,
+                        "service": f"{settings.prefix}-web",
                         "task_definition": self.task.definition,
                         "container": CONTAINER,
                         "commands": list(settings.release_commands),

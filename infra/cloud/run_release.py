@@ -1,8 +1,9 @@
 """Runs the release commands in one-off tasks and tells the truth about how they ended. Run by local.Command.
 
-Request: {region, profile, cluster: name, task_definition: ARN, container: name, commands: [command lines],
-subnets: [ids], security_groups: [ids], platform_version: Fargate's, started_by, log_group: name, stream_prefix,
-timeout: seconds for all commands together, secrets: [values], pause: seconds between two looks at a task}
+Request: {region, profile, cluster: name, service: the web's name, task_definition: ARN, container: name,
+commands: [command lines], subnets: [ids], security_groups: [ids], platform_version: Fargate's, started_by,
+log_group: name, stream_prefix, timeout: seconds for all commands together, secrets: [values], pause: seconds between
+two looks at a task}
 
 The task is stopped at the end whatever happens to this program, SIGKILL excepted; the next run stops what that leaves.
 """
@@ -11,7 +12,6 @@ import shlex
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any
@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloud.aws import AWSError, client, plain_words
 from infra.cloud.logs import Log
-from infra.programs import quoted, request
+from infra.programs import PassedOn, quoted, request
 
 TAIL = 20
 STOPPING = 60.0  # seconds that a task has to end once it was told so
@@ -53,9 +53,7 @@ def main() -> None:
         with plain_words():
             ReleaseRun(asked).run()
     except (AWSError, ReleaseError, Interrupted) as error:
-        sys.exit(
-            f"{error}\nThe web version that was running keeps serving; the next `pulumi up` runs the release again."
-        )
+        sys.exit(f"{error}\n{what_serves(asked)}The next `pulumi up` runs the release again.")
 
 
 class ReleaseRun:
@@ -88,18 +86,19 @@ class ReleaseRun:
         """Runs one command in a task of its own, its output passed on as it comes."""
         task = self.start(command)
         log = Log(self.logs, self.asked, self.asked["container"], task)
-        tail: deque[str] = deque(maxlen=TAIL)
+        output = PassedOn(self.asked["secrets"], TAIL)
         while (state := self.look(task))["lastStatus"] != "STOPPED":
-            self.pass_on(log, tail)
+            self.pass_on(log, output)
             if time.monotonic() > self.deadline:
-                self.fail(command, f"was ended: release-timeout is {self.asked['timeout']} seconds", tail)
+                self.fail(command, f"was ended: release-timeout is {self.asked['timeout']} seconds", output)
             time.sleep(self.asked["pause"])
         self.running = ""
         time.sleep(self.asked["pause"])  # the last lines come a moment after the end
-        self.pass_on(log, tail)
+        self.pass_on(log, output)
+        output.close()
         how = self.judge(state)
         if how:
-            self.fail(command, how, tail)
+            self.fail(command, how, output)
 
     def start(self, command: str) -> str:
         """Starts the task; its ARN."""
@@ -187,13 +186,27 @@ class ReleaseRun:
             return False
         return True
 
-    def pass_on(self, log: Log, tail: deque[str]) -> None:
+    def pass_on(self, log: Log, output: PassedOn) -> None:
         for line in log.read():
-            tail.append(line)
-            print(line, flush=True)
+            output.feed(f"{line}\n")
 
-    def fail(self, command: str, how: str, tail: deque[str]) -> None:
-        raise ReleaseError(f"Release command `{command}` {how}.{quoted(tail)}")
+    def fail(self, command: str, how: str, output: PassedOn) -> None:
+        raise ReleaseError(f"Release command `{command}` {how}.{quoted(output.last_lines())}")
+
+
+def what_serves(asked: Mapping[str, Any]) -> str:
+    """Whether a web version is there that goes on, for the end of an error; nothing when AWS doesn't say."""
+    try:
+        with plain_words():
+            answer = client("ecs", asked).describe_services(cluster=asked["cluster"], services=[asked["service"]])
+    except AWSError:
+        return ""
+    active = [service for service in answer["services"] if service["status"] == "ACTIVE"]
+    if not active:
+        return "There is no web version yet, so nothing serves. "
+    if not active[0]["runningCount"]:
+        return f"No task of the service {asked['service']} runs, so nothing serves. "
+    return "The web version that was running keeps serving. "
 
 
 def _no_room(why: str) -> str:

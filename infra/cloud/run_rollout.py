@@ -2,7 +2,8 @@
 
 Request: {region, profile, cluster: name, service: name, container: name, task_definition: ARN, tasks: number that must
 run at least, domain: host name, connect_to: the host (and port) that answers for it, log_group: name, stream_prefix,
-timeout: seconds, secrets: [values], pause: seconds between two looks}
+timeout: seconds, tolerance: seconds for what the version before still answers, secrets: [values], pause: seconds
+between two looks}
 
 The provider's own wait takes a roll-back by the circuit breaker for a success: it sees a steady service, and doesn't
 look which version is steady (pulumi-aws #4487, terraform-provider-aws #20858).
@@ -20,8 +21,11 @@ from typing import Any
 from infra.cloud.aws import AWSError, client, plain_words
 from infra.cloud.logs import Log
 from infra.programs import quoted, request
+from infra.readiness import READY, Patience, ReadinessError, ask, judge_home, judge_readiness
+from infra.redaction import redactor
 
 TAIL = 15
+ANSWER = 30.0  # seconds that one answer may take
 LEAST_PATIENCE = 60.0  # seconds for the site to be ready, however late the tasks were
 STOPPED_TASKS = 2  # that are shown
 WAY_ON = (
@@ -141,42 +145,49 @@ class Rollout:
                 for container in task.get("containers", [])
                 if container.get("exitCode") != 0
             ]
-            lines = Log(self.logs, self.asked, self.asked["container"], task["taskArn"]).read()[-TAIL:]
+            log = Log(self.logs, self.asked, self.asked["container"], task["taskArn"]).read()
+            lines = (
+                redactor(self.asked["secrets"]).text("\n".join(log[-20 * TAIL :])).split("\n")[-TAIL:] if log else []
+            )
             about = "; ".join([task.get("stoppedReason", ""), *ends])
             yield f"\n  Task {_short(task['taskArn'])} stopped: {about}.{quoted(lines)}"
 
     def wait_until_ready(self) -> None:
-        """Asks the site from outside until it says that it's ready."""
-        until = max(self.deadline, time.monotonic() + min(LEAST_PATIENCE, self.asked["timeout"]))
-        while True:
-            answer = ask(self.asked["domain"], self.asked["connect_to"], "/healthz/ready")
-            if answer.startswith("200 "):
-                return
-            if time.monotonic() > until:
-                raise RolloutError(
-                    f"The new version runs, but the site is not ready: https://{self.asked['domain']}/healthz/ready "
-                    f"answers {answer}\nThe next `pulumi up` looks again."
-                )
-            time.sleep(self.asked["pause"])
+        """Asks the site from outside until it says that it's ready and has a home page."""
+        domain = self.asked["domain"]
+        for path, judge in ((READY, judge_readiness), ("/", judge_home)):
+            patience = Patience(self.asked["tolerance"])
+            until = max(self.deadline, time.monotonic() + min(LEAST_PATIENCE, self.asked["timeout"]))
+            while True:
+                asked_at = time.monotonic()
+                answer = ask(Connection(domain, self.asked["connect_to"]), path, domain)
+                try:
+                    lacking = patience.lacking(judge(answer, f"https://{domain}{path}"), asked_at)
+                except ReadinessError as error:
+                    raise RolloutError(f"The new version runs, but {error}") from None
+                if not lacking:
+                    break
+                if time.monotonic() > until:
+                    raise RolloutError(
+                        f"The new version runs, but the site is not ready: {lacking}\nThe next `pulumi up` looks again."
+                    )
+                time.sleep(self.asked["pause"])
 
 
-def ask(domain: str, connect_to: str, path: str) -> str:
-    """`STATUS BODY` of a GET, or what prevents it. The host is `connect_to`; name and certificate are the domain's.
+class Connection(http.client.HTTPSConnection):
+    """A connection to `connect_to`, a host (and port), whose name and certificate must be the domain's.
 
     So the answer doesn't depend on DNS records that are new, or not ours to make.
     """
-    host, _, port = connect_to.partition(":")
-    connection = http.client.HTTPSConnection(domain, timeout=10)
-    try:
-        plain = socket.create_connection((host, int(port or 443)), timeout=10)
-        connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=domain)
-        connection.request("GET", path, headers={"User-Agent": "roll-out check"})
-        response = connection.getresponse()
-        return f"{response.status} {response.read(1000).decode(errors='replace')}"
-    except (OSError, http.client.HTTPException) as error:
-        return f"nothing ({error})"
-    finally:
-        connection.close()
+
+    def __init__(self, domain: str, connect_to: str) -> None:
+        super().__init__(domain, timeout=ANSWER)
+        self._place = connect_to
+
+    def connect(self) -> None:
+        host, _, port = self._place.partition(":")
+        plain = socket.create_connection((host, int(port or 443)), timeout=ANSWER)
+        self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
 
 
 def _short(arn: str) -> str:

@@ -17,6 +17,7 @@ from infra.programs import program
 from infra.settings import Settings
 
 GRACE = 120  # seconds that a new task has before the load balancer's opinion counts
+TOLERANCE = 30  # seconds in which the site may still answer like the version before
 CPU_TARGET = 60  # per cent
 
 
@@ -24,7 +25,7 @@ class Web(pulumi.ComponentResource):
     """A Fargate service of `tasks-min` to `tasks-max` tasks that moves to a new image only once `after` succeeded.
 
     The provider doesn't wait for it, because it takes a roll-back for a success (pulumi-aws #4487): the roll-out check
-    waits, and fails the update unless the wanted definition runs and the site is ready.
+    waits, and fails the update unless the wanted definition runs and the site is ready and has a home page.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Web(pulumi.ComponentResource):
                     "log_group": task.log_group,
                     "stream_prefix": STREAM_PREFIX,
                     "timeout": cloud.rollout_timeout,
+                    "tolerance": TOLERANCE,
                     "pause": 5,
                     "secrets": [environment.secret[name] for name in sorted(environment.secret)],
                 }

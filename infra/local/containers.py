@@ -1,15 +1,19 @@
 """Waiting for a container to do its work, and its own words when it doesn't; for the programs of this folder."""
 
+import http.client
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from urllib3.exceptions import HTTPError
 
-from infra.programs import blot_out, quoted
+from infra.programs import quoted
+from infra.readiness import ask
+from infra.redaction import redactor
 
 TAIL = 20
 # How often a container may end and be started again before its end is taken for good.
@@ -52,7 +56,20 @@ def wait(
         time.sleep(0.2)
 
 
+def unanswered(url: str) -> str:
+    """What an http URL of this machine answers instead of 200; nothing for that. No proxy is asked."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    answer = ask(connection, parts.path, parts.netloc)
+    if answer.status == 200:
+        return ""
+    return f"{url} answers {f'{answer.status} ' if answer.status else ''}{answer.text[:1000]}"
+
+
 def last_lines(container: Container, secrets: Iterable[str]) -> str:
-    """The end of what the container printed, secrets blotted out."""
-    text = bytes(container.logs(tail=TAIL)).decode(errors="replace").strip()
-    return quoted(blot_out(line, secrets) for line in text.splitlines())
+    """The end of what the container printed, secrets redacted.
+
+    More is read than is shown: the first lines may be the end of a secret.
+    """
+    text = bytes(container.logs(tail=20 * TAIL)).decode(errors="replace").strip()
+    return quoted(redactor(secrets).text(text).splitlines()[-TAIL:])

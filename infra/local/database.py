@@ -6,8 +6,9 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from infra.dsn import DatabaseURL
-from infra.local.labels import data_label_args, label_args
+from infra.local.labels import data_label_args, label_args, labels
 from infra.local.network import Network
+from infra.local.postgres import folders
 from infra.programs import program
 from infra.settings import Settings
 
@@ -36,22 +37,49 @@ class Database(pulumi.ComponentResource):
             keep_locally=True,  # other stacks and projects use it too
             opts=pulumi.ResourceOptions(parent=self),
         )
+        volume_name = f"{settings.prefix}-database"
+        # Two settings say which version it is, and the volume may hold data of a third: before anything is made.
+        image_fits = command.local.Command(
+            f"{name}-image-fits",
+            create=program("infra.local.check_image"),
+            add_previous_output_in_env=False,
+            stdin=pulumi.Output.json_dumps(
+                {
+                    "stack": settings.stack,
+                    "image": image.image_id,
+                    "name": settings.postgres_image,
+                    "version": settings.postgres_version,
+                    "volume": volume_name,
+                    "labels": labels(settings),
+                }
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         volume = docker.Volume(
             f"{name}-data",
-            name=f"{settings.prefix}-database",
+            name=volume_name,
             labels=data_label_args(settings, **{VERSION_LABEL: str(settings.postgres_version)}),
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=settings.keep_data),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                retain_on_delete=settings.keep_data,
+                ignore_changes=["labels"],  # another label would be another volume; the data themselves are asked
+                depends_on=[image_fits],
+            ),
         )
+        mount, data = folders(settings.postgres_version)
+        # What the images before 18 have as their own stays unsaid: saying it would make every running container anew.
+        envs: list[pulumi.Input[str]] = [f"PGDATA={data}"] if mount != data else []
         container = docker.Container(
             name,
             name=f"{settings.prefix}-database",
             image=image.image_id,
             envs=[
+                *envs,
                 f"POSTGRES_DB={NAME}",
                 pulumi.Output.concat("POSTGRES_PASSWORD=", password.result),
                 f"POSTGRES_USER={USER}",
             ],
-            volumes=[{"volume_name": volume.name, "container_path": "/var/lib/postgresql/data"}],
+            volumes=[{"volume_name": volume.name, "container_path": mount}],
             network_mode="bridge",
             networks_advanced=[{"name": network.name, "aliases": ["database"]}],
             ports=[{"internal": PORT, "external": settings.database_port, "ip": "127.0.0.1"}],
@@ -71,6 +99,7 @@ class Database(pulumi.ComponentResource):
                 delete_before_replace=True,
                 # A container that was made but didn't come up is otherwise taken for good at the next update.
                 replace_on_changes=["*"],
+                depends_on=[image_fits],
             ),
         )
         # Waits for the server, quicker than by its health check. A kept volume has the password of its own first boot;
@@ -80,7 +109,15 @@ class Database(pulumi.ComponentResource):
             create=program("infra.local.set_password"),
             add_previous_output_in_env=False,
             stdin=pulumi.Output.json_dumps(
-                {"container": container.id, "user": USER, "database": NAME, "password": password.result}
+                {
+                    "container": container.id,
+                    "user": USER,
+                    "database": NAME,
+                    "password": password.result,
+                    "version": settings.postgres_version,
+                    "volume": volume_name,
+                    "stack": settings.stack,
+                }
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

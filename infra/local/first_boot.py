@@ -7,13 +7,15 @@ takes for a whole one or can't go on with. Nothing mends that by itself: only it
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import PurePosixPath
 
-import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 from docker.types import LogConfig
 
+from infra import endpoint
 from infra.local.containers import CHANCES, ENGINE_ERRORS
+from infra.local.postgres import OLD_FOLDER
 
 # What initdb and a server write at the top of a cluster: folders, and files.
 FOLDERS = re.compile(
@@ -25,7 +27,7 @@ FILES = re.compile(r"PG_VERSION|(postgresql(\.auto)?|pg_hba|pg_ident)\.conf|post
 LOG = re.compile(r"d pg_wal/\w+|f pg_wal/000000010000000000000001")
 # What users make is numbered from here (FirstNormalObjectId, src/include/access/transam.h), databases and tables alike.
 USERS = 16384
-LOOK = "find . -mindepth 1 -printf '%y %P\\n' || exit 1; LC_ALL=C pg_controldata .; true"
+LOOK = "find . -mindepth 1 -printf '%y %P\\n' || exit 1; LC_ALL=C pg_controldata \"$CLUSTER\"; true"
 
 
 def way_on(container: Container) -> str:
@@ -36,9 +38,13 @@ def way_on(container: Container) -> str:
     try:
         if _is_at_it(container):
             return ""
-        mount = next(mount for mount in container.attrs["Mounts"] if mount["Type"] == "volume")
-        volume, folder = mount["Name"], mount["Destination"]
-        seen = docker.from_env().containers.run(
+        cluster = _cluster(container)
+        volume, folder = next(
+            (mount["Name"], mount["Destination"])
+            for mount in container.attrs["Mounts"]
+            if mount["Type"] == "volume" and cluster.is_relative_to(mount["Destination"])
+        )
+        seen = endpoint.client().containers.run(
             container.attrs["Image"],
             ["-c", LOOK],
             entrypoint="sh",
@@ -46,19 +52,27 @@ def way_on(container: Container) -> str:
             # Where the image wants a volume: mounted elsewhere, it would get another one there, which stays.
             volumes={volume: {"bind": folder, "mode": "ro"}},
             working_dir=folder,
+            environment={"CLUSTER": str(cluster)},
             network_mode="none",
+            use_config_proxy=False,
             log_config=LogConfig(type=LogConfig.types.JSON),  # or the engine may keep nothing that can be read
             remove=True,
         )
     except (*ENGINE_ERRORS, StopIteration):
         return ""
-    if not is_a_beginning(seen.decode(errors="replace").splitlines()):
+    if not is_a_beginning(seen.decode(errors="replace").splitlines(), str(cluster.relative_to(folder))):
         return ""
     return (
         f"\nIts first boot was cut short: the volume {volume} has the beginning of a database, "
         "in which nothing was ever stored.\n"
         f"Fix: docker rm --force {container.name} && docker volume rm {volume}, then pulumi up --refresh"
     )
+
+
+def _cluster(container: Container) -> PurePosixPath:
+    """Where the server's data are: PGDATA, which the image's environment has unless the stack's has it."""
+    environment = dict(entry.partition("=")[::2] for entry in container.attrs["Config"]["Env"])
+    return PurePosixPath(environment.get("PGDATA", OLD_FOLDER))
 
 
 def _is_at_it(container: Container) -> bool:
@@ -71,13 +85,21 @@ def _is_at_it(container: Container) -> bool:
     return False
 
 
-def is_a_beginning(seen: Iterable[str]) -> bool:
+def is_a_beginning(seen: Iterable[str], cluster: str = ".") -> bool:
     """True if initdb never came to its end and no user ever made anything in the cluster; False where that isn't sure.
 
     `seen` is what LOOK prints: a line for each file (`f global/pg_control`; d: folder), then pg_controldata's.
+    `cluster` is the cluster's folder in the volume, `18/docker` say; beside it there must be nothing.
     """
     lines = list(seen)
     kinds = {line[2:]: line[0] for line in lines if re.match(r"[a-zA-Z] .", line)}
+    if cluster != ".":
+        above = [cluster, *map(str, PurePosixPath(cluster).parents)][:-1]
+        if any(kinds.pop(path, None) != "d" for path in above):
+            return False
+        if not all(path.startswith(f"{cluster}/") for path in kinds):
+            return False
+        kinds = {path.removeprefix(f"{cluster}/"): kind for path, kind in kinds.items()}
     if not kinds or not all(_is_postgresqls(kind, path) for path, kind in kinds.items()):
         return False
     databases = [path for path in kinds if re.fullmatch(r"base/\d+", path)]

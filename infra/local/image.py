@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_docker as docker
 
-from infra.content import PLATFORM, content_hash
+from infra.content import PLATFORM, image_tag
 from infra.settings import Settings
 
 
@@ -15,9 +15,10 @@ class AppImage(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("django-stack:local:AppImage", name, None, opts)
         build_args = {"PYTHON_IMAGE": settings.python_image}
-        self.name = f"{settings.project}/{settings.stack}:{content_hash(settings.app_path, build_args)[:12]}"
+        tag = image_tag(settings.app_path, build_args)  # before anything is registered: the folder may be unreadable
+        super().__init__("django-stack:local:AppImage", name, None, opts)
+        self.name = f"{settings.project}/{settings.stack}:{tag}"
         image = docker.Image(
             name,
             image_name=self.name,

@@ -7,12 +7,13 @@ import json
 import sys
 
 import boto3
-import docker
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from docker.errors import APIError
+from docker.models.containers import Container
 
-from infra.local.containers import engine_errors, wait
-from infra.local.run_rollout import lacking
+from infra import endpoint
+from infra.local.containers import engine_errors, unanswered, wait
 from infra.programs import request
 
 PATIENCE = 60  # seconds
@@ -20,10 +21,10 @@ PATIENCE = 60  # seconds
 
 def main() -> None:
     """Exits non-zero with the server's own words when the bucket can't be made."""
-    asked = request()
-    bucket = asked["bucket"]
-    container = docker.from_env().containers.get(asked["container"])
-    wait(container, "The S3 server", lambda: lacking(f"{asked['endpoint_url']}/health"), PATIENCE)
+    asked = request("access_key", "secret_key")
+    bucket, keys = asked["bucket"], [asked["access_key"], asked["secret_key"]]
+    container = endpoint.client().containers.get(asked["container"])
+    wait(container, "The S3 server", lambda: lacking_here(container, asked["endpoint_url"]), PATIENCE, keys)
     s3 = boto3.client(
         "s3",
         endpoint_url=asked["endpoint_url"],
@@ -36,6 +37,7 @@ def main() -> None:
             connect_timeout=5,
             read_timeout=10,
             retries={"max_attempts": 5},
+            proxies={},  # else the environment's, for this machine's own addresses as well
         ),
     )
     try:
@@ -47,6 +49,29 @@ def main() -> None:
             s3.delete_bucket_policy(Bucket=bucket)
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"The S3 server did not make the bucket {bucket}: {error}")
+
+
+def lacking_here(container: Container, url: str) -> str:
+    """What keeps the server from answering here; ends the program at once when it answers in its container alone."""
+    health = f"{url}/health"
+    missing = unanswered(health)
+    # Asked once more after it was well inside: the server may just have come up.
+    if " answers nothing" in missing and _is_well(container) and " answers nothing" in (missing := unanswered(health)):
+        sys.exit(
+            f"The S3 server is ready in its container, but from here {missing}. Are the ports that Docker publishes on "
+            "127.0.0.1 another machine's, or is this program in a container of its own? "
+            "Fix: run pulumi on the machine of the Docker engine, or in a container with --network host"
+        )
+    return missing
+
+
+def _is_well(container: Container) -> bool:
+    """Whether its own health check succeeds, now."""
+    kind, *command = container.attrs["Config"]["Healthcheck"]["Test"]
+    try:
+        return kind == "CMD" and container.exec_run(command).exit_code == 0
+    except APIError:  # it does not run at the moment
+        return False
 
 
 def public_read_policy(bucket: str) -> dict[str, object]:

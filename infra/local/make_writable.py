@@ -3,8 +3,7 @@
 Request: {volume: name, image: any image with chmod}
 """
 
-import docker
-
+from infra import endpoint
 from infra.local.containers import engine_errors
 from infra.programs import request
 
@@ -12,12 +11,13 @@ from infra.programs import request
 def main() -> None:
     """Raises docker's own error when the volume can't be mounted or changed."""
     asked = request()
-    docker.from_env().containers.run(
+    endpoint.client().containers.run(
         asked["image"],
         ["chmod", "-R", "a+rwX", "/volume"],
         user="0",
         volumes={asked["volume"]: {"bind": "/volume", "mode": "rw"}},
         network_mode="none",
+        use_config_proxy=False,
         remove=True,
     )
 

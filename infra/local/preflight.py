@@ -9,18 +9,23 @@ import pulumi
 from docker.errors import NotFound
 
 from infra.engine import connect, image_errors
-from infra.local import labels
+from infra.local import labels, postgres
 from infra.local.database import VERSION_LABEL
+from infra.local.reach import reach_errors
 from infra.settings import Settings
 
 
 def preflight(settings: Settings) -> None:
     """Asks the Docker engine once. Raises `pulumi.RunError` that lists all that stands in the stack's way."""
     engine = connect()
-    errors = _strangers(engine, settings) or [
-        *_ports(engine, settings),
-        *(_data(engine, settings) or _images(engine, settings)),
-    ]
+    errors = (
+        reach_errors(engine, settings)
+        or _strangers(engine, settings)
+        or [
+            *_ports(engine, settings),
+            *(_data(engine, settings) or _images(engine, settings)),
+        ]
+    )
     if errors:
         raise pulumi.RunError(
             f"Stack {settings.stack} can't be made on this machine, nothing was changed.\n"
@@ -61,10 +66,16 @@ def _ports(engine: docker.DockerClient, settings: Settings) -> list[str]:
         else:
             who = "another program on this machine"
         errors.append(
-            f"{key} is {port}, and {who} holds that port. Fix: stop it, or "
-            f"pulumi config set -s {settings.stack} {key} {port + 1}"
+            f"{key} is {port}, and {who} holds that port; stop it, or take another one. "
+            f"Fix: pulumi config set -s {settings.stack} {key} {_free(engine, port, wanted)}"
         )
     return errors
+
+
+def _free(engine: docker.DockerClient, port: int, wanted: dict[str, int]) -> int:
+    """The next port that nobody has; `wanted` are the stack's own."""
+    others = (other for other in range(port + 1, 65536) if other not in wanted.values())
+    return next((other for other in others if _is_free(other) and not _holder(engine, other)), port + 1)
 
 
 def _holder(engine: docker.DockerClient, port: int) -> Any:
@@ -95,15 +106,26 @@ def _images(engine: docker.DockerClient, settings: Settings) -> list[str]:
 
 
 def _data(engine: docker.DockerClient, settings: Settings) -> list[str]:
-    name = f"{settings.prefix}-database"
+    """What of postgres-image, postgres-version and the data that are there doesn't fit."""
+    image = postgres.get_image(engine, settings.postgres_image)
+    has = postgres.image_version(image) if image else None
+    volume = f"{settings.prefix}-database"
+    data = _data_version(engine, settings, volume)
+    wanted = settings.postgres_version
+    wrong = postgres.misfit(settings.stack, settings.postgres_image, wanted, has, data, volume)
+    if not wrong and image:
+        wrong = postgres.elsewhere(image, settings.postgres_image, wanted)
+    return [wrong] if wrong else []
+
+
+def _data_version(engine: docker.DockerClient, settings: Settings, name: str) -> int | None:
+    """The major version of the data in the stack's volume; without any image to look with, what its label says."""
     try:
         volume = engine.volumes.get(name)
     except NotFound:
-        return []
-    made_by = (volume.attrs.get("Labels") or {}).get(VERSION_LABEL)
-    if made_by in {None, str(settings.postgres_version)}:
-        return []
-    return [
-        f"postgres-version is {settings.postgres_version}, and the volume {name} holds data of PostgreSQL {made_by}. "
-        f"Fix: pulumi config set -s {settings.stack} postgres-version {made_by}, or move the data (docs/data.md)"
-    ]
+        return None
+    image = postgres.get_image(engine, settings.postgres_image, settings.python_image, settings.s3_image)
+    if image:
+        return postgres.data_version(engine, name, str(image.id), labels.labels(settings))
+    label = (volume.attrs.get("Labels") or {}).get(VERSION_LABEL, "")
+    return int(label) if label.isdecimal() else None

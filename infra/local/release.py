@@ -47,6 +47,7 @@ class Release(pulumi.ComponentResource):
                     {
                         **asked,
                         "name": f"{settings.prefix}-release",
+                        "web": f"{settings.prefix}-web",
                         "network": network.name,
                         "volumes": {
                             volume["volume_name"]: volume["container_path"] for volume in media_volumes(settings)

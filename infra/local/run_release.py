@@ -1,6 +1,6 @@
 """Runs the release commands in one-off containers and tells the truth about how they ended. Run by local.Command.
 
-Request: {image: id, environment: {name: value}, secrets: [names], commands: [command lines], name, network,
+Request: {image: id, environment: {name: value}, secrets: [names], commands: [command lines], name, web: name, network,
 volumes: {name: path}, labels: {name: value}, timeout: seconds for all commands together}
 
 Whatever happens to this program, no container is left: it removes its own at the end, on SIGINT, SIGTERM and time-out
@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import uuid
-from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from types import FrameType
 from typing import IO, Any
@@ -26,9 +26,10 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig
 
+from infra import endpoint
 from infra.local.containers import ENGINE_ERRORS, engine_words
 from infra.local.labels import RUN
-from infra.programs import blot_out, quoted, request
+from infra.programs import PassedOn, quoted, request, secrets_of
 
 TAIL = 20
 
@@ -51,9 +52,7 @@ def main() -> None:
     try:
         ReleaseRun(asked).run()
     except (ReleaseError, Interrupted) as error:
-        sys.exit(
-            f"{error}\nThe web version that was running keeps serving; the next `pulumi up` runs the release again."
-        )
+        sys.exit(f"{error}\n{what_serves(asked)}The next `pulumi up` runs the release again.")
     except ENGINE_ERRORS as error:
         sys.exit(f"The release was ended. {engine_words(error)}")
     return None
@@ -65,10 +64,10 @@ class ReleaseRun:
     def __init__(self, asked: dict[str, Any]) -> None:
         self.asked = asked
         self.deadline = time.monotonic() + asked["timeout"]
-        self.engine = docker.from_env()
+        self.engine = endpoint.client()
         self.run_id = uuid.uuid4().hex
         self.above = _programs_above()
-        self.secrets = [asked["environment"][name] for name in asked["secrets"]]
+        self.secrets = secrets_of(asked)
 
     def run(self) -> None:
         """Runs all commands in order; raises ReleaseError at the first that fails."""
@@ -96,44 +95,49 @@ class ReleaseRun:
                 init=True,  # hands signals on to the command
                 volumes={name: {"bind": path, "mode": "rw"} for name, path in asked["volumes"].items()},
                 log_config=LogConfig(type="json-file"),  # readable whatever the engine's default
+                use_config_proxy=False,  # the environment is the web's, which the provider gives no proxies either
             )
             container.start()
         except APIError as error:
             raise ReleaseError(f"Release command `{command}` could not be started: {error.explanation}") from None
-        tail: deque[str] = deque(maxlen=TAIL)
-        reader = threading.Thread(target=self.pass_on, args=(container, tail), daemon=True)
+        output = PassedOn(self.secrets, TAIL)
+        reader = threading.Thread(target=self.pass_on, args=(container, output), daemon=True)
         reader.start()
         while reader.is_alive():
             reader.join(0.1)
             if time.monotonic() > self.deadline:
-                self.fail(command, f"was ended: release-timeout is {asked['timeout']} seconds", tail)
+                self.fail(command, f"was ended: release-timeout is {asked['timeout']} seconds", output)
             if not all(_lives(process) for process in self.above):
-                self.fail(command, "was ended: pulumi is gone", tail)
+                self.fail(command, "was ended: pulumi is gone", output)
         code = container.wait(timeout=30)["StatusCode"]
         if code != 0:
             container.reload()
             killed = " (killed: out of memory)" if container.attrs["State"].get("OOMKilled") else ""
-            self.fail(command, f"failed with exit status {code}{killed}", tail)
+            self.fail(command, f"failed with exit status {code}{killed}", output)
         container.remove()
 
-    def pass_on(self, container: Container, tail: deque[str]) -> None:
-        """Prints the container's output as it comes, secrets blotted out."""
-        rest = ""
+    def pass_on(self, container: Container, output: PassedOn) -> None:
+        """Prints the container's output as it comes, secrets redacted."""
         with suppress(*ENGINE_ERRORS):  # with the engine gone, the call after this one says so
             for chunk in container.logs(stream=True, follow=True):
-                *lines, rest = (rest + chunk.decode(errors="replace")).split("\n")
-                for line in lines:
-                    self.print_line(line, tail)
-        if rest:
-            self.print_line(rest, tail)
+                output.feed(chunk)
+        output.close()
 
-    def print_line(self, line: str, tail: deque[str]) -> None:
-        line = blot_out(line, self.secrets)
-        tail.append(line)
-        print(line, flush=True)
+    def fail(self, command: str, how: str, output: PassedOn) -> None:
+        raise ReleaseError(f"Release command `{command}` {how}.{quoted(output.last_lines())}")
 
-    def fail(self, command: str, how: str, tail: deque[str]) -> None:
-        raise ReleaseError(f"Release command `{command}` {how}.{quoted(tail)}")
+
+def what_serves(asked: Mapping[str, Any]) -> str:
+    """Whether a web version is there that goes on, for the end of an error; nothing when the engine doesn't say."""
+    try:
+        found = endpoint.client().containers.list(all=True, filters={"name": f"^/{asked['web']}$"})
+    except ENGINE_ERRORS:
+        return ""
+    if not found:
+        return "There is no web version yet, so nothing serves. "
+    if found[0].status != "running":
+        return f"The web container {asked['web']} is {found[0].status}, so nothing serves. "
+    return "The web version that was running keeps serving. "
 
 
 def start_watchdog(run_id: str) -> IO[bytes]:
@@ -159,7 +163,7 @@ def watch(run_id: str) -> None:
     patience, looks = time.monotonic() + 60, 5
     while looks and time.monotonic() < patience:
         with suppress(*ENGINE_ERRORS):
-            remove(docker.from_env(), {"label": f"{RUN}={run_id}"})
+            remove(endpoint.client(), {"label": f"{RUN}={run_id}"})
             looks -= 1
         time.sleep(1)
 

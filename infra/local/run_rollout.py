@@ -1,35 +1,50 @@
-"""Waits until the site is ready, or says what the web container printed instead. Run by local.Command.
+"""Waits until the site is ready and has a home page, or says what is wrong. Run by local.Command.
 
-Request: {container: id, url: address of /healthz/ready, timeout: seconds, secrets: [values]}
+Request: {container: id, port: where the site is published, domain: its host name, timeout: seconds, secrets: [values]}
 
 The provider's own wait would look every few seconds, and fail without a word of the container's.
 """
 
-import urllib.error
-import urllib.request
+import http.client
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
 
-import docker
-
-from infra.local.containers import engine_errors, wait
+from infra import endpoint
+from infra.local.containers import engine_errors, last_lines, wait
 from infra.programs import request
+from infra.readiness import READY, Answer, Patience, ReadinessError, Verdict, ask, judge_home, judge_readiness
+
+TOLERANCE = 5.0  # seconds; runserver may just be starting again
+READY_WITHIN, HOME_WITHIN = 5.0, 30.0  # seconds for one answer
 
 
 def main() -> None:
-    """Exit status 0 when the site is ready, else 1 with the container's last lines on standard error."""
+    """Exit status 0 when the site is up, else 1 with the reason and the container's last lines on standard error."""
     asked = request()
-    container = docker.from_env().containers.get(asked["container"])
-    wait(container, "The web container", lambda: lacking(asked["url"]), asked["timeout"], asked["secrets"])
-
-
-def lacking(url: str) -> str:
-    """What is answered instead of 200; nothing for that."""
+    container = endpoint.client().containers.get(asked["container"])
     try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310  # a loopback http URL of ours
-            return ""
-    except urllib.error.HTTPError as error:
-        return f"{url} answers {error.code} {error.read(1000).decode(errors='replace')}"
-    except OSError as error:
-        return f"{url} does not answer ({error})"
+        for path, within, judge in ((READY, READY_WITHIN, judge_readiness), ("/", HOME_WITHIN, judge_home)):
+            lacks = watch(asked, path, within, judge)
+            wait(container, "The web container", lacks, asked["timeout"], asked["secrets"])
+    except ReadinessError as error:
+        sys.exit(f"The web container runs, but {error}.{last_lines(container, asked['secrets'])}")
+
+
+def watch(
+    asked: dict[str, Any], path: str, within: float, judge: Callable[[Answer, str], Verdict]
+) -> Callable[[], str]:
+    """Says what is lacking whenever it's called; nothing when the site answers well."""
+    host = f"{asked['domain']}:{asked['port']}"
+    patience = Patience(TOLERANCE)
+
+    def lacking() -> str:
+        asked_at = time.monotonic()
+        answer = ask(http.client.HTTPConnection("127.0.0.1", asked["port"], timeout=within), path, host)
+        return patience.lacking(judge(answer, f"http://{host}{path}"), asked_at)
+
+    return lacking
 
 
 if __name__ == "__main__":

@@ -3,20 +3,40 @@
 It makes up for a first boot that was cut short, for the image doesn't try again: it makes the database when there is
 none, and lets the network in when nobody is let in. Where nothing can be made up for it says so (`first_boot`).
 
-Request: {container: id, user, database, password: letters and digits alone in all three}
+Before it does anything it asks the server what it is, and where its data are.
+
+Request: {container: id, user, database, password: letters and digits alone in all three, version, volume,
+    stack}
 """
 
+import json
 import sys
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Any
 
-import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 
+from infra import endpoint
 from infra.local import first_boot
 from infra.local.containers import engine_errors, wait
-from infra.programs import request
+from infra.programs import quoted, request
+from infra.redaction import redactor
 
-PATIENCE = 120  # seconds; the first boot makes the cluster
+PATIENCE = 300  # seconds; the first boot makes the cluster, and runs the scripts that an image brings (PostGIS's)
+IDENTITY = """
+SELECT json_build_object(
+    'version', current_setting('server_version_num')::int / 10000, 'folder', current_setting('data_directory'))
+"""
+ENCODING = """
+SELECT json_build_object('encoding', pg_encoding_to_char(encoding)) FROM pg_database WHERE datname = current_database()
+"""
+# Since PostgreSQL 15 a database knows the version of the C library's collations that its indexes were made with.
+COLLATION = """
+SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'made', datcollversion,
+    'now', pg_database_collation_actual_version(oid)) FROM pg_database WHERE datname = current_database()
+"""
 
 # The image adds this rule to those of initdb, which let in the container itself alone. The server's folder is $PGDATA.
 LET_IN = r"""
@@ -32,30 +52,85 @@ SELECT pg_reload_conf() \gset
 
 def main() -> None:
     """Exits non-zero with PostgreSQL's own words when it doesn't come up or the role can't be altered."""
-    asked = request()
-    container = docker.from_env().containers.get(asked["container"])
+    asked = request("password")
+    container = endpoint.client().containers.get(asked["container"])
     try:
-        set_password(container, asked["user"], asked["database"], asked["password"])
+        set_password(container, asked)
     except SystemExit as failure:
         sys.exit(f"{failure}{first_boot.way_on(container)}")
 
 
-def set_password(container: Container, user: str, database: str, password: str) -> None:
+def set_password(container: Container, asked: dict[str, Any]) -> None:
     """As the program; ends it when that fails."""
+    user, database, password = asked["user"], asked["database"], asked["password"]
     wait(container, "The database", lambda: lacking(container), PATIENCE, [password])
+    server = json.loads(psql(container, user, "postgres", IDENTITY))
+    check(container, server, asked)
     sql = (
         f"ALTER ROLE {user} PASSWORD '{password}';\n"
         f"SELECT 'CREATE DATABASE {database}' "  # names of ours
         f"WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n"
         f"{LET_IN}"
     )
+    psql(container, user, "postgres", sql, [password])
+    known = json.loads(psql(container, user, database, COLLATION if server["version"] >= 15 else ENCODING))
+    for warning in warnings(str(container.name), user, database, known):
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def psql(container: Container, user: str, database: str, sql: str, secrets: Iterable[str] = ()) -> str:
+    """What psql prints, unaligned; ends the program with PostgreSQL's words when that fails."""
     # By way of the environment and standard input: the command line would show it to everybody on the machine.
-    status, output = container.exec_run(
-        ["sh", "-c", 'printf %s "$SQL" | psql -q -v ON_ERROR_STOP=1'],
-        environment={"PGUSER": user, "PGDATABASE": "postgres", "SQL": sql},
+    status, (output, complaints) = container.exec_run(
+        ["sh", "-c", 'printf %s "$SQL" | psql -qAtX -v ON_ERROR_STOP=1'],
+        environment={"PGUSER": user, "PGDATABASE": database, "SQL": sql},
+        demux=True,
     )
     if status != 0:
-        sys.exit(f"PostgreSQL did not take the stack's password:\n{output!r}")
+        words = redactor(secrets).text(bytes(complaints or b"").decode(errors="replace").strip())
+        sys.exit(f"PostgreSQL did not take the stack's password.{quoted(words.splitlines())}")
+    return bytes(output or b"").decode()
+
+
+def check(container: Container, server: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Ends the program when the server isn't of `postgres-version`, or its data aren't in the stack's volume."""
+    version, volume = server["version"], asked["volume"]
+    if version != asked["version"]:
+        sys.exit(
+            f"The image's PostgreSQL is {version}, and postgres-version is {asked['version']}. Nothing was changed in "
+            f"the database. Fix: pulumi config set -s {asked['stack']} postgres-version {version}"
+        )
+    folder = PurePosixPath(server["folder"])
+    container.reload()
+    mounts = {PurePosixPath(mount["Destination"]): mount.get("Name") for mount in container.attrs["Mounts"]}
+    nearest = next((mounts[above] for above in (folder, *folder.parents) if above in mounts), None)
+    if nearest != volume:
+        sys.exit(
+            f"PostgreSQL keeps its data in {folder}, which is not in the volume {volume}: they would be lost with the "
+            f"container. Nothing was changed in the database. Fix: take a postgres-image that is made from the "
+            f"official one; if this one has data of yours, dump them first (docs/data.md)"
+        )
+
+
+def warnings(container: str, user: str, database: str, known: dict[str, Any]) -> list[str]:
+    """What is different from before, or from a managed PostgreSQL, and makes trouble later."""
+    said = []
+    if known["encoding"] != "UTF8":
+        said.append(
+            f"the database's encoding is {known['encoding']}; a managed PostgreSQL's is UTF8. docs/data.md has how to "
+            f"move the data to a new volume"
+        )
+    if known["made"] and known["now"] and known["made"] != known["now"]:
+        refresh = " ".join(
+            f"-c 'ALTER DATABASE {each} REFRESH COLLATION VERSION'" for each in (database, "postgres", "template1")
+        )
+        said.append(
+            f"the indexes in the volume were made with version {known['made']} of the C library's collations, and the "
+            f"image has {known['now']}: they may miss rows until they are made anew. "
+            f"Fix: docker exec {container} reindexdb -U {user} --all && "
+            f"docker exec {container} psql -U {user} {refresh} {database}"
+        )
+    return said
 
 
 def lacking(container: Container) -> str:

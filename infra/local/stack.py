@@ -1,5 +1,6 @@
 """Finds what a stack has on this machine's Docker engine, for the programs behind make's targets."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,8 @@ import docker
 import yaml
 from docker.errors import DockerException
 
+from infra import endpoint
+from infra.endpoint import EndpointError
 from infra.local.labels import PROJECT, ROOT, STACK, STATE, state
 
 if TYPE_CHECKING:
@@ -23,12 +26,20 @@ def project_name() -> str:
 
 
 def engine() -> docker.DockerClient:
-    """The Docker engine; ends the program with one line when none answers."""
+    """The Docker engine; ends the program with one line when none answers.
+
+    From here on it is in this program's environment, for the docker CLI and what else this program becomes.
+    """
     try:
-        client = docker.from_env()
+        found = endpoint.find()
+        client = found.client()
         client.ping()
+    except EndpointError as error:
+        sys.exit(str(error))
     except DockerException as error:
-        sys.exit(f"No Docker engine answers ({error}). Fix: make setup")
+        sys.exit(f"No Docker engine answers at {found.host} ({error}). Fix: make setup")
+    os.environ.pop("DOCKER_CONTEXT", None)
+    os.environ.update(found.variables)
     return client
 
 

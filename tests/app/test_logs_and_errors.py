@@ -204,15 +204,29 @@ def test_workers_and_port_are_those_of_the_environment(
     assert found["bind"] == [f"0.0.0.0:{bind}"]
 
 
-@pytest.mark.parametrize(("answer", "status"), [(200, 0), (503, 1), (301, 1), (None, 1)])
-def test_the_containers_health_check_wants_a_200_of_ready(
-    monkeypatch: pytest.MonkeyPatch, answer: int | None, status: int
+@pytest.mark.report("joining bug 1")
+@pytest.mark.parametrize(
+    ("answer", "body", "status"),
+    [
+        (200, '{"status": "ok", "database": "ok", "migrations": "applied"}', 0),
+        (200, "<h1>Our shop</h1>", 1),
+        (200, '{"status": "unavailable"}', 1),
+        (200, '["status"]', 1),
+        (200, "", 1),
+        (503, '{"status": "ok"}', 1),
+        (301, "", 1),
+        (None, "", 1),
+    ],
+)
+def test_the_containers_health_check_wants_the_contracts_own_200_of_ready(
+    monkeypatch: pytest.MonkeyPatch, answer: int | None, body: str, status: int
 ) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             assert answer
             self.send_response(answer if self.path == "/healthz/ready" else 404)
             self.end_headers()
+            self.wfile.write(body.encode())
 
         def log_message(self, *_: object) -> None:
             pass

@@ -100,7 +100,7 @@ LOGIN = "s3://KEY:SE%2FCR%2BET@"
             "https://s3.eu-west-1.amazonaws.com",
             "https://s3.eu-west-1.amazonaws.com",
         ),
-        # other providers: the last three labels
+        # other providers
         ("b-1.sos-ch-dk-2.exo.io/", "b-1", "ch-dk-2", "https://sos-ch-dk-2.exo.io", "https://sos-ch-dk-2.exo.io"),
         ("b.1.sos-ch-dk-2.exo.io/", "b.1", "ch-dk-2", "https://sos-ch-dk-2.exo.io", "https://sos-ch-dk-2.exo.io"),
         (
@@ -111,7 +111,7 @@ LOGIN = "s3://KEY:SE%2FCR%2BET@"
             "https://b-1.nyc3.digitaloceanspaces.com",
         ),
         ("b-1.s3.fr-par.scw.cloud/", "b-1", "fr-par", "https://s3.fr-par.scw.cloud", "https://s3.fr-par.scw.cloud"),
-        ("b-1.s3.wasabisys.com/", "b-1", "", "https://s3.wasabisys.com", "https://s3.wasabisys.com"),
+        ("b-1.s3.wasabisys.com/", "b-1", "us-east-1", "https://s3.wasabisys.com", "https://s3.wasabisys.com"),
         # our extension: any endpoint, http and port included; the whole host is the bucket
         (
             "media/?endpoint_url=http%3A%2F%2Fmedia.localhost%3A9000&region_name=us-east-1",
@@ -214,6 +214,8 @@ def test_folder_dsn(dsn: str, folder: str, url: str) -> None:
         ("s3://K:hunter2@b-1.s3.amazonaws.com/?regoin_name=x", "has unknown arguments (did you mean region_name?)"),
         ("s3://K:S@b-1.s3.amazonaws.com/?hunter=x&hunter2", "has unknown arguments; known are acl, address"),
         ("s3://K:S?hunter&ter2@b-1.s3.amazonaws.com/", "is not a URL"),
+        ("s3://K:S/hunter2@b-1.s3.amazonaws.com/", "is not a URL"),
+        ("s3://hunter2:9000/b-1", "names no bucket"),
         ("s3://K:hunter2@b-1.s3.amazonaws.com/?qs_auth=maybe", "argument qs_auth"),
         ("s3://K:hunter2@b-1.s3.amazonaws.com/?addressing_style=x", "argument addressing_style"),
         ("s3://K:hunter2@b-1.s3.amazonaws.com/?auth=v9", "argument auth"),

@@ -88,13 +88,21 @@ def start(aws: FakeAWS) -> Iterator[Start]:
         process.wait()
 
 
+READY = '{"status": "ok", "database": "ok", "migrations": "applied"}'
+UNREADY = '{"status": "unavailable", "database": "ok", "migrations not applied": ["gallery.0001_initial"]}'
+JSON, HTML = "application/json", "text/html; charset=utf-8"
+
+
 class Site:
-    """A site on https://localhost:PORT that answers as it's told; `certificate` is the file to trust it by."""
+    """A site on https://localhost:PORT that answers as it's told; `certificate` is the file to trust it by.
+
+    `answers` has, for a path, the answers one after the other, of which the last one stays: status, media type, text.
+    """
 
     def __init__(self, port: int, certificate: Path) -> None:
         self.address = f"localhost:{port}"
         self.certificate = certificate
-        self.status = 200
+        self.answers = {"/healthz/ready": [(200, JSON, READY)], "/": [(200, HTML, "<h1>Welcome</h1>")]}
         self.asked: list[tuple[str, str]] = []
 
 
@@ -135,11 +143,13 @@ def tls_site(certificate: Path) -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the base class's name
             running.asked.append((self.headers["Host"], self.path))
-            body = b'{"migrations": "applied"}' if running.status == 200 else b'{"migrations": "missing"}'
-            self.send_response(running.status)
-            self.send_header("Content-Length", str(len(body)))
+            answers = running.answers[self.path]
+            status, kind, text = answers.pop(0) if len(answers) > 1 else answers[0]
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(text.encode())
 
         def log_message(self, *arguments: object) -> None:
             """Says nothing."""

@@ -16,6 +16,7 @@ ASKED: dict[str, Any] = {
     "region": "us-east-1",
     "profile": "",
     "cluster": "app",
+    "service": "app-web",
     "task_definition": NEW,
     "container": "web",
     "commands": ["python manage.py migrate --noinput"],
@@ -29,6 +30,14 @@ ASKED: dict[str, Any] = {
     "secrets": ["postgres://app:TOP%40SECRET@database/app"],
     "pause": 0.01,
 }
+
+
+SERVES = "The web version that was running keeps serving. "
+
+
+def web(running: int, status: str = "ACTIVE") -> dict[str, Any]:
+    """The web's service, with so many tasks that run."""
+    return {"services": [{"serviceName": "app-web", "status": status, "runningCount": running}]}
 
 
 def running(status: str = "RUNNING") -> dict[str, Any]:
@@ -71,6 +80,7 @@ def ecs(aws: FakeAWS) -> FakeAWS:
         *lines("Operations to perform:", "  Applying 0001... OK"),
     )
     aws.on("StopTask", {"task": {"taskArn": TASK}})
+    aws.on("DescribeServices", web(1))
     return aws
 
 
@@ -78,11 +88,11 @@ def release(run: Run, **changes: Any) -> tuple[int, str, str]:
     return run("infra.cloud.run_release", ASKED | changes)
 
 
-def failed(run: Run, **changes: Any) -> str:
-    """The reason of a release that fails; it says always that nothing was lost."""
+def failed(run: Run, serves: str = SERVES, **changes: Any) -> str:
+    """The reason of a release that fails; it says always what serves now."""
     code, _, error = release(run, **changes)
     assert code == 1
-    assert "keeps serving; the next `pulumi up` runs the release again" in error
+    assert f"{serves}The next `pulumi up` runs the release again.\n" in error
     assert "Traceback" not in error
     return error
 
@@ -125,7 +135,7 @@ def test_exit_code_1_fails_with_the_last_lines(ecs: FakeAWS, run: Run) -> None:
     assert "  | django.db.utils.ProgrammingError: no" in error
 
 
-def test_secrets_in_the_log_are_blotted_out(ecs: FakeAWS, run: Run) -> None:
+def test_secrets_in_the_log_are_redacted(ecs: FakeAWS, run: Run) -> None:
     ecs.on("DescribeTasks", stopped(1))
     ecs.on(
         "GetLogEvents", *lines("can't reach postgres://app:TOP%40SECRET@database/app", "password TOP@SECRET is wrong")
@@ -134,6 +144,40 @@ def test_secrets_in_the_log_are_blotted_out(ecs: FakeAWS, run: Run) -> None:
     assert code == 1
     assert "SECRET" not in out + error
     assert "password [secret] is wrong" in error
+
+
+@pytest.mark.report("joining bug 7")
+@pytest.mark.parametrize(
+    ("service", "serves"),
+    [
+        ({"services": [], "failures": [{"reason": "MISSING"}]}, "There is no web version yet, so nothing serves. "),
+        (web(1, "INACTIVE"), "There is no web version yet, so nothing serves. "),
+        (web(0), "No task of the service app-web runs, so nothing serves. "),
+        (web(2), SERVES),
+        (RefusalError("AccessDeniedException", "not authorized"), "\n"),
+    ],
+    ids=["a first release", "destroyed", "stopped", "running", "not told"],
+)
+def test_a_release_that_fails_says_what_serves(
+    ecs: FakeAWS, run: Run, service: dict[str, Any] | RefusalError, serves: str
+) -> None:
+    ecs.on("DescribeTasks", stopped(1))
+    ecs.on("DescribeServices", service)
+    failed(run, serves)
+
+
+@pytest.mark.report("hashicorp-vault-plugin#182")
+def test_a_secret_of_several_lines_is_redacted_wherever_the_log_is_shown(ecs: FakeAWS, run: Run) -> None:
+    key = "-----BEGIN KEY-----\nMIIBVwIBADANBgkqhkiG9w0B\nAQEFAASCAUEwggE9AgEAAkEA\nq7\nx1\n-----END KEY-----\n"
+    ecs.on("DescribeTasks", running(), stopped(1))
+    ecs.on("GetLogEvents", *lines("the key:", *key.splitlines(), f"as {key!r}", "MIIBVwIBADANBgk…", "done"))
+    _, out, error = release(run, secrets=[key])
+    for text in (out, error):
+        assert (
+            text[text.index("the key") :]
+            .replace("  | ", "")
+            .startswith("the key:\n[secret]\nas '[secret]\\n'\n[secret]…\ndone\n")
+        )
 
 
 def test_an_image_that_can_not_be_pulled_means_never_started(ecs: FakeAWS, run: Run) -> None:

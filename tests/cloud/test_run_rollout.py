@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cloud.conftest import ACCOUNT, NEW, OLD, Run, Site, Start
+from tests.cloud.conftest import ACCOUNT, HTML, JSON, NEW, OLD, READY, UNREADY, Run, Site, Start
 from tests.cloud.fake_aws import FakeAWS, RefusalError
 
 TASK = f"{ACCOUNT}:task/app/0123456789abcdef"
@@ -27,6 +27,7 @@ def asked(site: Site, **changes: Any) -> dict[str, Any]:
         "log_group": "/app",
         "stream_prefix": "app",
         "timeout": 20,
+        "tolerance": 0.2,
         "secrets": ["TOPSECRET"],
         "pause": 0.01,
     } | changes
@@ -92,7 +93,7 @@ def test_steady_and_ready_ends_with_0_and_shows_what_ecs_said(ecs: FakeAWS, run:
     code, out, error = rollout(run, site)
     assert (code, error) == (0, "")
     assert out == "(service app-web) has reached a steady state.\napp:2 serves https://localhost\n"
-    assert site.asked == [("localhost", "/healthz/ready")]
+    assert site.asked == [("localhost", "/healthz/ready"), ("localhost", "/")]
 
 
 def test_rolled_back_fails_with_reason_log_and_the_way_on(ecs: FakeAWS, run: Run, site: Site) -> None:
@@ -160,10 +161,92 @@ def test_never_steady_fails_after_the_time_out(ecs: FakeAWS, run: Run, site: Sit
 
 def test_steady_but_not_ready_fails_with_the_sites_words(ecs: FakeAWS, run: Run, site: Site) -> None:
     ecs.on("DescribeServices", STEADY)
-    site.status = 503
+    site.answers["/healthz/ready"] = [(503, JSON, UNREADY)]
     code, _, error = rollout(run, site, timeout=0.3)
     assert code == 1
-    assert 'https://localhost/healthz/ready answers 503 {"migrations": "missing"}' in error
+    assert f"https://localhost/healthz/ready answers 503 Service Unavailable: {UNREADY}" in error
+
+
+DJANGO_404 = "<!doctype html><html><head><title>Not Found</title></head><body><h1>Not Found</h1></body></html>"
+CATCH_ALL = "<html><head><title>Our shop</title></head><body>Buy!</body></html>"
+DEBUG_PAGE = """<!DOCTYPE html><html><head><title>OperationalError
+          at /</title><style>pre {color: red}</style></head>
+<body><h1>OperationalError</h1><pre class="exception_value">no such table: it&#x27;s TOPSECRET</pre></body></html>"""
+
+
+@pytest.mark.report("joining bug 1")
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((404, HTML, DJANGO_404), "404 Not Found: Not Found"),
+        ((200, HTML, CATCH_ALL), "200 OK: Our shop"),
+        ((200, JSON, '{"status": "ok"}'), '200 OK: {"status": "ok"}'),
+        ((200, JSON, "[]"), "200 OK: []"),
+        ((200, "text/plain", ""), "200 OK"),
+        ((302, HTML, ""), "302 Found"),
+        ((400, HTML, "<h1>Bad Request (400)</h1>"), "400 Bad Request: Bad Request (400)"),
+    ],
+)
+def test_an_answer_that_is_not_the_contracts_is_no_readiness_and_is_not_waited_for(
+    ecs: FakeAWS, run: Run, site: Site, answer: tuple[int, str, str], said: str
+) -> None:
+    ecs.on("DescribeServices", STEADY)
+    site.answers["/healthz/ready"] = [answer]
+    begin = time.monotonic()
+    code, _, error = rollout(run, site, timeout=60)
+    assert code == 1
+    assert time.monotonic() - begin < 10
+    assert f"The new version runs, but https://localhost/healthz/ready answers {said}" in error
+    assert "the project's settings don't apply it. Fix: " in error
+    assert "docs/bring-your-own.md, step 2" in error
+
+
+def test_what_the_version_before_still_answers_is_tolerated(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", STEADY)
+    site.answers["/healthz/ready"] = [(404, HTML, DJANGO_404)] * 2 + [(502, HTML, "gateway"), (200, JSON, READY)]
+    site.answers["/"] = [(500, HTML, "<h1>Server Error (500)</h1>")] * 2 + [(200, HTML, "")]
+    assert rollout(run, site, tolerance=30) == (
+        0,
+        "app:2 serves https://localhost\n",
+        "",
+    )
+
+
+@pytest.mark.report("joining bug 2")
+@pytest.mark.parametrize(
+    ("status", "page", "said", "fix"),
+    [
+        (400, "<title>Bad Request (400)</title>", "400 Bad Request: Bad Request (400)", "out of ALLOWED_HOSTS"),
+        (
+            500,
+            DEBUG_PAGE,
+            "500 Internal Server Error: OperationalError at /: no such table: it's [secret]",
+            "mend what",
+        ),
+        (503, "<h2>Down <b>for</b> now</h2>", "503 Service Unavailable: Down for now", "mend what"),
+    ],
+)
+def test_a_home_page_that_fails_fails_the_update(
+    ecs: FakeAWS, start: Start, site: Site, status: int, page: str, said: str, fix: str
+) -> None:
+    ecs.on("DescribeServices", STEADY)
+    site.answers["/"] = [(status, HTML, page)]
+    process = start("infra.cloud.run_rollout", asked(site), {"SSL_CERT_FILE": str(site.certificate)})
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert error.startswith(f"The new version runs, but the home page https://localhost/ answers {said}. Fix: ")
+    assert fix in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("status", [204, 301, 302, 401, 403, 404, 405, 410, 429])
+def test_a_home_page_that_sends_elsewhere_or_asks_for_a_login_is_one(
+    ecs: FakeAWS, run: Run, site: Site, status: int
+) -> None:
+    ecs.on("DescribeServices", STEADY)
+    site.answers["/"] = [(status, HTML, "")]
+    assert rollout(run, site)[0] == 0
+    assert site.asked[-1] == ("localhost", "/"), "a redirect was followed"
 
 
 def test_a_site_with_the_wrong_certificate_is_not_ready(ecs: FakeAWS, run: Run, site: Site) -> None:

@@ -8,6 +8,8 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,74 @@ def test_without_its_variables_it_refuses_to_run(foreign: Stack) -> None:
         assert "DATABASE_URL is not set" in container.logs().decode()
     finally:
         container.remove(force=True)
+
+
+@contextmanager
+def changed(path: Path, old: str, new: str) -> Iterator[None]:
+    """A file of the site with something else in it for a while."""
+    before = path.read_text()
+    assert old in before
+    path.write_text(before.replace(old, new))
+    try:
+        yield
+    finally:
+        path.write_text(before)
+
+
+END = "from environment.settings import apply\n\napply(globals())\n"
+CATCH_ALL = (
+    "from django.http import HttpResponse\nfrom django.urls import re_path\n\n"
+    "urlpatterns = [re_path('', lambda request: HttpResponse('<title>Our shop</title>'))]\n"
+)
+
+
+@pytest.mark.report("joining bug 1")
+@pytest.mark.parametrize(
+    ("urls", "said"), [(CATCH_ALL, "200 OK: Our shop"), ("", "404 Not Found")], ids=["catch-all", "plain"]
+)
+def test_without_the_two_lines_it_is_not_ready_and_the_update_says_so_at_once(
+    foreign: Stack, site: Path, urls: str, said: str
+) -> None:
+    settings = site / "mysite" / "settings.py"
+    with changed(settings, END, "ALLOWED_HOSTS = ['*']\nSTATIC_ROOT = '/tmp/static'\n"), ExitStack() as end:
+        if urls:
+            end.enter_context(changed(site / "mysite" / "urls.py", (site / "mysite" / "urls.py").read_text(), urls))
+        # The contract's server refuses to serve such a project: it is a server of its own that does.
+        end.enter_context(foreign.configured(web_command="python manage.py runserver --noreload 0.0.0.0:8000"))
+        failed = foreign.up(check=False)
+    assert failed.returncode != 0
+    assert f"/healthz/ready answers {said}" in failed.stdout
+    assert "the project's settings don't apply it. Fix: end the settings module" in failed.stdout
+    assert "is not ready after" not in failed.stdout
+    assert foreign.container("web").status == "running"
+
+
+@pytest.mark.report("joining bug 2")
+@pytest.mark.parametrize(
+    ("addition", "said"),
+    [
+        ("ALLOWED_HOSTS = ['www.example.com']", "400 Bad Request"),
+        ("MIDDLEWARE = [*MIDDLEWARE, 'mysite.settings.broken']\ndef broken(g):\n    return lambda r: 1 / 0\n", "500"),
+    ],
+    ids=["a host that isn't allowed", "a page that breaks"],
+)
+def test_a_home_page_that_fails_fails_the_update_and_the_container_stays_and_says_why(
+    foreign: Stack, site: Path, addition: str, said: str
+) -> None:
+    before = foreign.container("web").id
+    with changed(site / "mysite" / "settings.py", END, f"{END}\n{addition}"):
+        for _ in range(2):  # and the next `up` looks again
+            failed = foreign.up(check=False)
+            assert failed.returncode != 0
+            assert "The web container runs, but the home page http://localhost:" in failed.stdout
+            assert f"/ answers {said}" in failed.stdout
+            assert "Its last lines:" in failed.stdout
+        if said == "500":
+            assert "ZeroDivisionError" in failed.stdout
+        web = foreign.container("web")
+        assert (web.id != before, web.status) == (True, "running")
+    foreign.up()
+    foreign.up("--expect-no-changes")
 
 
 def send(session: requests.Session, stack: Stack, path: str, form: dict[str, str], **more: object) -> None:

@@ -1,8 +1,12 @@
 """The release step: new migrations before the new web version, and an old version that stays when they fail."""
 
+import json
+import secrets
+
 import pytest
 
-from tests.e2e.stacks import Stack, wait_until
+from tests.e2e.conftest import MakeStack
+from tests.e2e.stacks import SERVING, Stack, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.engine]
 
@@ -65,6 +69,48 @@ def test_output_streams_in_order_and_holds_no_secret(releasing: Stack) -> None:
         assert not [secret for secret in releasing.secrets if secret in text]
         assert known["DATABASE_URL"] not in text
     assert releasing.container("release") is None
+
+
+KEY = "\n".join(
+    ["-----BEGIN PRIVATE KEY-----", *(secrets.token_urlsafe(48) for _ in range(5)), "Q7x=", "-----END PRIVATE KEY-----"]
+)
+PRINTS = (
+    "import base64, json, os, sys, urllib.parse as u; key = os.environ['OWN_KEY']; "
+    "print('begin'); print(key); print([key], json.dumps({'key': key}), u.quote(key), flush=True); "
+    "sys.stderr.write(base64.encodebytes(key.encode()).decode() + key[70:100] + chr(10)); print('end'); "
+    "sys.exit(%d)"
+)
+
+
+@pytest.mark.report("hashicorp-vault-plugin#182")
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_secret_of_several_lines_is_redacted_in_every_form(releasing: Stack, status: int) -> None:
+    with releasing.configured(release_commands=[f'python -c "{PRINTS % status}"']):
+        releasing.configure_secret("env", json.dumps({"OWN_KEY": KEY}))
+        done = releasing.up(check=status == 0)
+        assert (done.returncode == 0) is (status == 0)
+        log = releasing.outputs()["release_log"]
+    releasing.secrets |= {*KEY.split("\n")[1:-1]}
+    for text in (done.stdout, log) if status == 0 else (done.stdout,):
+        assert text.count("[secret]") >= 5
+        assert not [line for line in KEY.split("\n") if line in text]
+        assert not [at for at in range(28, len(KEY) - 38, 8) if KEY[at : at + 8] in text.replace("PRIVATE KEY", "")]
+    if status:
+        assert "failed with exit status 3. Its last lines:" in done.stdout
+        assert "The web version that was running keeps serving." in done.stdout
+
+
+@pytest.mark.report("joining bug 7")
+def test_a_first_release_that_fails_says_that_nothing_serves(make_stack: MakeStack) -> None:
+    stack = make_stack("first", {**SERVING, "release-commands": ["sh -c 'echo no; exit 4'"]})
+    failed = stack.up(check=False)
+    assert failed.returncode != 0
+    assert "failed with exit status 4" in failed.stdout
+    assert (
+        "There is no web version yet, so nothing serves. The next `pulumi up` runs the release again." in failed.stdout
+    )
+    assert "keeps serving" not in failed.stdout
+    stack.destroy()
 
 
 def test_a_release_that_hangs_is_ended_by_the_time_out(releasing: Stack) -> None:

@@ -17,9 +17,11 @@ import pytest
 from docker.models.containers import Container
 
 from infra.local.first_boot import way_on
+from infra.local.postgres import folders
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import ROOT, SERVING, wait_until
 from tests.faults.conftest import is_whole, leave_data, moments
+from tests.images import build_postgres_18
 from tools.setup.images import POSTGRES
 
 pytestmark = pytest.mark.docker
@@ -34,21 +36,25 @@ STEPS = ("creating configuration files", "running bootstrap script", "performing
 class Place:
     """A volume, and containers that use it one after the other."""
 
-    def __init__(self, engine: docker.DockerClient) -> None:
+    def __init__(self, engine: docker.DockerClient, version: int = 17) -> None:
         self.engine = engine
+        self.version = version
+        self.image = POSTGRES if version < 18 else build_postgres_18()
+        self.mount, self.data = folders(version)
         self.name = f"django-stack-test-{uuid4().hex[:8]}"
 
     def container(self, command: list[str] | None = None, **more: Any) -> Container:
         """One that is not started yet."""
-        mounts = {self.name: {"bind": DATA}, **more.pop("volumes", {})}
-        environment = {"POSTGRES_USER": "app", "POSTGRES_PASSWORD": "old", "POSTGRES_DB": "app"}
+        mounts = {self.name: {"bind": self.mount}, **more.pop("volumes", {})}
+        environment = {"POSTGRES_USER": "app", "POSTGRES_PASSWORD": "old", "POSTGRES_DB": "app", "PGDATA": self.data}
         return self.engine.containers.create(
-            POSTGRES, command, name=self.name, environment=environment, volumes=mounts, **more
+            self.image, command, name=self.name, environment=environment, volumes=mounts, **more
         )
 
     def run(self, script: str, user: str = "postgres") -> str:
         """Runs a shell script in PGDATA and returns what it printed."""
-        container = self.container(["-c", script], entrypoint="sh", user=user, working_dir=DATA, network_mode="none")
+        script = f'mkdir -p "$PGDATA" && cd "$PGDATA" && {{ {script}\n}}'
+        container = self.container(["-c", script], entrypoint="sh", user=user, network_mode="none")
         container.start()
         status = container.wait(timeout=60)["StatusCode"]
         printed = container.logs().decode()
@@ -65,6 +71,7 @@ class Place:
         container = self.container(restart_policy={"Name": "unless-stopped"})
         container.start()
         asked = {"container": container.id, "user": "app", "database": "app", "password": "new"}
+        asked |= {"version": self.version, "volume": self.name, "stack": "local"}
         ended = subprocess.run(
             [sys.executable, "-m", "infra.local.set_password"],
             input=json.dumps(asked),
@@ -86,21 +93,21 @@ class Place:
 
 
 @pytest.fixture
-def place(engine: docker.DockerClient) -> Iterator[Place]:
-    place = Place(engine)
+def place(engine: docker.DockerClient, request: pytest.FixtureRequest) -> Iterator[Place]:
+    place = Place(engine, getattr(request, "param", 17))
     engine.volumes.create(place.name)
     yield place
     place.remove()
 
 
-def comes_up(container: Container) -> None:
+def comes_up(container: Container, data: str = DATA) -> None:
     """Starts it; it serves its database to the network."""
     container.start()
     ready = ["pg_isready", "-h", "127.0.0.1", "-U", "app"]
     wait_until(lambda: container.exec_run(ready).exit_code == 0, "the database", 30)
     status, rules = container.exec_run(["psql", "-U", "app", "-Atc", "select address from pg_hba_file_rules"])
     assert (status, b"all" in rules.split()) == (0, True), rules
-    assert FOLDER not in container.exec_run(["ls", "-A", DATA]).output.decode()
+    assert FOLDER not in container.exec_run(["ls", "-A", data]).output.decode()
 
 
 @pytest.mark.faults
@@ -142,6 +149,7 @@ def test_the_stand_in_leaves_alone_what_it_did_not_make(place: Place) -> None:
     assert place.run("cat base/1") == "mine\n"
 
 
+@pytest.mark.parametrize("place", [17, 18], indirect=True)
 @pytest.mark.parametrize("step", STEPS)
 def test_of_a_cluster_that_was_never_finished_it_is_said_that_nothing_was_stored(place: Place, step: str) -> None:
     place.begin(step)
@@ -172,9 +180,10 @@ def test_of_a_first_boot_that_still_goes_on_nothing_is_said(place: Place) -> Non
         "cd base; rm -r $(ls | grep -v '^1$')",
     ],
 )
+@pytest.mark.parametrize("place", [17, 18], indirect=True)
 def test_nobody_is_told_to_remove_a_cluster_that_was_whole_once(place: Place, damage: str) -> None:
     container = place.container(volumes=ENTRYPOINT)
-    comes_up(container)
+    comes_up(container, place.data)
     container.stop()
     container.remove()
     place.run(damage)

@@ -2,8 +2,10 @@
 
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,7 @@ from tests.e2e.stacks import SERVING, Stack, free_ports, wait_until
 from tests.faults.conftest import is_whole, leave_data, mend
 from tests.faults.own_engine import OwnEngine, own_engine
 
-POSTGRES, S3 = "postgres:17-trixie", "versity/versitygw:v1.8.0"
+PYTHON, POSTGRES, S3 = "python:3.13-slim-trixie", "postgres:17-trixie", "versity/versitygw:v1.8.0"
 
 pytestmark = [pytest.mark.docker, pytest.mark.engine]
 
@@ -37,7 +39,10 @@ def test_a_port_taken_between_preview_and_update_is_named_before_anything_change
         victim.ports["web-port"] = own
         victim.configure()
     assert refused.returncode != 0
-    assert f"web-port is {other}, and another program on this machine holds that port. Fix: " in refused.stdout
+    assert (
+        f"web-port is {other}, and another program on this machine holds that port; stop it, or take another one. Fix: "
+        in refused.stdout
+    )
     assert victim.ids() == before
     is_whole(victim)
 
@@ -72,7 +77,7 @@ def test_an_image_deleted_behind_pulumis_back_is_built_again(victim: Stack) -> N
 def own(victim: Stack) -> Iterator[OwnEngine]:
     """An engine of our own with the images of a stack in it, that of the app as a base image."""
     with own_engine() as engine:
-        engine.take_over([victim.outputs()["image"], POSTGRES, S3])
+        engine.take_over([victim.outputs()["image"], PYTHON, POSTGRES, S3])
         yield engine
 
 
@@ -89,6 +94,48 @@ def apart(victim: Stack, own: OwnEngine, make_stack: MakeStack, monkeypatch: pyt
     yield stack
     stack.remove_all()
     stack.engine = victim.engine  # its own ends before it
+
+
+@pytest.fixture
+def context(own: OwnEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A docker context of that engine, in use."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    for command in (["create", "apart", "--docker", f"host={own.host}"], ["use", "apart"]):
+        subprocess.run(["docker", "context", *command], check=True)
+    return "apart"
+
+
+@pytest.mark.faults
+@pytest.mark.report("pulumi-docker#603")
+def test_a_stack_lives_on_the_engine_of_the_docker_context_in_use(
+    apart: Stack, context: str, own: OwnEngine, victim: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST")
+    said = apart.up().stdout
+    assert f"The Docker engine is the one at {own.host} (the docker context {context}" in said
+    apart.wait_until_ready()
+    assert set(apart.ids()) == {f"{apart.prefix}-{part}" for part in ("database", "media", "web")}
+    at_home = victim.engine.containers.list(all=True, filters={"label": f"django-stack.stack={apart.name}"})
+    assert at_home == []
+    apart.up("--expect-no-changes")
+
+    made = apart.make_target("local").stdout
+    assert f"is running at {own.host} (the docker context {context}" in made
+    assert f"The site is up: {apart.url}/" in made
+    assert "System check identified no issues" in apart.make_target("manage", "check").stdout
+    assert "Repaired." in apart.make_target("repair").stdout
+
+    own.stop()
+    refused = apart.up(check=False).stdout
+    assert f"No Docker engine answers at {own.host}, which the docker context {context}" in refused
+    assert "docker context use default" in refused
+    set_up = apart.make_target("local", check=False)
+    assert set_up.returncode != 0
+    assert f"engine of the docker context {context}" in set_up.stdout
+    assert "dockerd" not in set_up.stdout
+    own.start()
+    apart.destroy()
+    assert (apart.containers(), apart.networks()) == ([], [])
 
 
 @pytest.mark.faults

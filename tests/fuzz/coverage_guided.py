@@ -13,7 +13,7 @@ import atheris
 with atheris.instrument_imports():
     from environment import storage_dsn
 
-    from infra import dsn
+    from infra import dsn, redaction
 
 
 def one(data: bytes) -> None:
@@ -24,7 +24,7 @@ def one(data: bytes) -> None:
             parse(text)
         except dsn.DSNError:
             continue
-    dsn.secret_parts(text)
+    assert len(text.strip()) < 4 or text.strip() not in redaction.Redactor([text]).text(text)
     try:
         location = storage_dsn.parse(text)
     except storage_dsn.MalformedError:

@@ -72,15 +72,35 @@ SCHEME = st.one_of(
             "postgres",
             "postgresql",
             "postgis",
+            "postgresql+psycopg",
+            "psql",
+            "timescale",
             "mysql",
+            "mssql",
+            "oracle",
             "sqlite",
             "redis",
             "rediss",
+            "rediscache",
+            "redis+socket",
+            "valkey",
+            "valkeys",
+            "unix",
+            "hiredis",
             "memcache",
+            "memcached",
             "db",
+            "locmem",
+            "filecache",
             "smtp",
+            "smtps",
             "smtp+tls",
+            "smtp+ssl",
+            "submission",
+            "submissions",
+            "ses",
             "consolemail",
+            "filemail",
             "http",
             "https",
             "S3",
@@ -106,14 +126,95 @@ ARGUMENT = st.sampled_from(
         "pool",
         "application_name",
         "backend",
+        "atomic_requests",
+        "autocommit",
+        "client_class",
+        "channel_binding",
+        "conn_health_checks",
+        "currentSchema",
+        "cull_frequency",
+        "db",
+        "_default_from_email",
+        "disable_server_side_cursors",
+        "email_use_tls",
+        "isolation_level",
+        "key_function",
+        "key_prefix",
+        "max_connections",
+        "max_entries",
+        "options",
+        "pgbouncer",
+        "schema",
+        "_server_email",
+        "server_side_binding",
+        "socket_timeout",
+        "SSLMODE",
         "ssl",
+        "ssl_ca_certs",
+        "ssl_cert_reqs",
+        "ssl_check_hostname",
+        "ssl_require",
         "tls",
+        "transaction_mode",
+        "version",
+        "virtual_host",
     ]
 )
 VALUE = st.one_of(
     PIECE,
     st.sampled_from(["true", "s3v4", "path", "http://h:9000", "http://[::1", "https://h:٣", "//h", "/media/"]),
+    st.sampled_from(
+        ["none", "CERT_NONE", "require", "no-verify", "0", "5", "0.5", "eu-west-1", "a.b", "me@x.org", SECRET]
+    ),
+    st.sampled_from(["https://fra1.digitaloceanspaces.com", "https://r.supabase.co/storage/v1/s3", f"http://{SECRET}"]),
 )
+
+# Servers of S3 that are known by their name, and names that only look like one.
+SERVERS = st.sampled_from(
+    [
+        "s3.amazonaws.com",
+        "s3.eu-central-1.amazonaws.com",
+        "s3-eu-west-1.amazonaws.com",
+        "s3-fips.dualstack.us-east-1.amazonaws.com",
+        "s3.cn-north-1.amazonaws.com.cn",
+        "s3-accesspoint.eu-west-1.amazonaws.com",
+        "0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com",
+        "0123456789abcdef0123456789abcdef.eu.r2.cloudflarestorage.com",
+        "fra1.digitaloceanspaces.com",
+        "s3.wasabisys.com",
+        "s3.us-west-004.backblazeb2.com",
+        "nbg1.your-objectstorage.com",
+        "s3.fr-par.scw.cloud",
+        "s3.gra.io.cloud.ovh.net",
+        "us-sea-1.linodeobjects.com",
+        "sos-ch-dk-2.exo.io",
+        "storage.googleapis.com",
+        "s3.private.dal.us.cloud-object-storage.appdomain.cloud",
+        "ns.compat.objectstorage.eu-frankfurt-1.oraclecloud.com",
+        "t3.storage.dev",
+        "ref.storage.supabase.co",
+        "s3-website-eu-west-1.amazonaws.com",
+        "s3-accelerate.amazonaws.com",
+        "fra1.cdn.digitaloceanspaces.com",
+        "account.r2.cloudflarestorage.com",
+        "s3.example.com",
+        "minio.example.com:9000",
+        "localhost:9000",
+        "a.b.c.d",
+    ]
+)
+NAME = st.one_of(
+    st.sampled_from(["my-bucket", "my.bucket", "s3", "eu", "s3.eu", "B_1", "a", "", "%2F", "x--x-s3"]), PIECE
+)
+
+
+@st.composite
+def buckets(draw: st.DrawFn) -> tuple[str, str]:
+    """Host and path of a bucket's address, the bucket's name before the server's, behind it, at both places or none."""
+    server, root = draw(SERVERS), draw(st.sampled_from(["", "", "/storage/v1/s3"]))
+    before, behind = draw(st.one_of(st.just(""), NAME)), draw(st.one_of(st.just(""), NAME))
+    rest = draw(st.sampled_from(["", "/", "/in", "/in/it/"]))
+    return f"{before}.{server}" if before else server, f"{root}/{behind}{rest}"
 
 
 @st.composite

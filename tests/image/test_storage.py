@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from environment.storage_dsn import S3
 from environment.storages import S3Media
@@ -16,6 +17,12 @@ from tests.image.services import Services
 pytestmark = pytest.mark.docker
 
 UPLOADS = 5
+
+
+@pytest.fixture
+def storage(services: Services) -> S3Media:
+    endpoint = f"http://{services.address(services.media)}:9000"
+    return S3Media(S3.of("media", services.key, services.secret, "us-east-1", endpoint, addressing_style="path"))
 
 
 @pytest.mark.parametrize("size", [100, 9 * 1024 * 1024], ids=["in one request", "in parts"])
@@ -44,3 +51,65 @@ def test_uploads_of_one_name_at_the_same_moment_are_as_many_files(services: Serv
     stored = [bucket.get_object(Bucket="media", Key=name)["Body"].read() for name in names]
     assert stored == contents
     assert f"same-{size}.bin" in names
+
+
+@pytest.mark.report("minio#7335")
+@pytest.mark.parametrize("size", [100, 9 * 1024 * 1024], ids=["in one request", "in parts"])
+@pytest.mark.parametrize(
+    ("before", "name", "reason"),
+    [
+        ("docs", "docs/x", "what stands for its folder is a file already"),
+        ("docs/x/y", "docs/x", "there are files below it already"),
+        ("", "f" * 256, "longer than 255 bytes"),
+        ("", "é" * 128, "longer than 255 bytes"),
+    ],
+    ids=["below a file", "above a file", "long", "long in UTF-8"],
+)
+def test_a_key_that_can_not_be_a_file_is_refused_in_one_sentence(
+    services: Services, storage: S3Media, size: int, before: str, name: str, reason: str
+) -> None:
+    folder = f"no-file-{size}-{abs(hash((before, name)))}"
+    if before:
+        storage.save(f"{folder}/{before}", ContentFile(b"first"))
+    objects = services.objects()
+    with pytest.raises(SuspiciousFileOperation) as refused:
+        storage.save(f"{folder}/{name}", ContentFile(b"x" * size))
+    assert str(refused.value).startswith(f"'{folder}/{name}' can't be stored: ")
+    assert reason in str(refused.value)
+    assert "AWS's S3 would store it" in str(refused.value)
+    assert refused.value.__suppress_context__, "botocore's traceback is not shown"
+    assert services.objects() == objects
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "f" * 255,
+        "/".join("d" * 200 for _ in range(4)),
+        "Case.txt",
+        "case.txt",
+        "\u00e9.txt",
+        "e\u0301.txt",
+        "a b+c%2Fd?e#f.txt",
+        "\N{PILE OF POO}.txt",
+        ".hidden",
+        "trailing.",
+    ],
+    ids=ascii,
+)
+def test_any_other_key_is_stored_as_it_is(services: Services, storage: S3Media, name: str) -> None:
+    name = f"as-it-is/{name}"
+    assert storage.save(name, ContentFile(name.encode())) == name
+    assert name in services.objects()
+    with storage.open(name) as file:
+        assert file.read() == name.encode()
+
+
+def test_a_folder_goes_with_its_last_file(services: Services, storage: S3Media) -> None:
+    """As in S3, where there are no folders: its name is free then."""
+    storage.save("going/going/gone.txt", ContentFile(b"1"))
+    storage.delete("going/going/gone.txt")
+    assert storage.listdir("going") == ([], [])
+    assert storage.save("going", ContentFile(b"2")) == "going"
+    storage.save("empty.txt", ContentFile(b""))
+    assert storage.size("empty.txt") == 0

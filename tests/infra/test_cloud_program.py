@@ -101,11 +101,14 @@ def test_the_version_before_outlives_a_changed_secret_for_a_roll_back(cloud: Any
     assert run["task"].inputs["skipDestroy"] is True
 
 
-def test_the_database_is_the_same_major_version_as_the_local_one(cloud: Any, program: Any) -> None:
-    database = cloud(OTHER)["database"].inputs
-    assert database["engineVersion"] == "16"
+@pytest.mark.parametrize("version", [14, 16, 18])
+def test_the_database_is_the_same_major_version_as_the_local_one(cloud: Any, program: Any, version: int) -> None:
+    run = cloud(OTHER | {"postgres-version": version})
+    database = run["database"].inputs
+    assert database["engineVersion"] == str(version)
+    assert run["database-parameters"].inputs["family"] == f"postgres{version}"
     assert database["engineLifecycleSupport"] == "open-source-rds-extended-support-disabled"
-    assert program({"postgres-version": 16})["database-image"].inputs["name"] == "postgres:16-trixie"
+    assert program({"postgres-version": version})["database-image"].inputs["name"] == f"postgres:{version}-trixie"
 
 
 def test_certificates_of_the_region_are_laid_out_before_the_app_starts(cloud: Any) -> None:
@@ -223,6 +226,12 @@ def test_the_roll_out_is_checked_where_the_site_answers(cloud: Any) -> None:
     assert asked["domain"] == asked["connect_to"] == "d111111abcdef8.cloudfront.net"
     assert asked["task_definition"] == run["web"].inputs["taskDefinition"]
     assert asked["task_definition"] in run["web-rollout"].inputs["triggers"]
+
+
+@pytest.mark.report("joining bug 7")
+def test_the_release_knows_the_name_of_the_web_of_which_it_says_whether_it_serves(cloud: Any) -> None:
+    run = cloud()
+    assert json.loads(run["release"].inputs["stdin"])["service"] == run["web"].inputs["name"]
 
 
 def test_the_release_runs_the_very_definition_of_the_web_in_its_network(cloud: Any) -> None:

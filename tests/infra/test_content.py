@@ -1,19 +1,73 @@
 """The content hash: equal for equal content, different for whatever the image would differ by."""
 
+import os
+import shlex
+import socket
+import subprocess
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
+import pulumi
 import pytest
 
-from infra.content import content_hash
+from infra import dockerignore
+from infra.content import content_hash, image_tag, read_content, warnings
+from tests.infra.conftest import ROOT
+
+CARELESS = "FROM scratch\nCOPY . .\nUSER 10001\n"
+NOBODY = 65534
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> Path:
-    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    (tmp_path / ".dockerignore").write_text("# comment\n__pycache__\n*.log\n!keep.log\n")
-    (tmp_path / "code.py").write_text("print(1)\n")
-    return tmp_path
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(CARELESS)
+    (folder / ".dockerignore").write_text("# comment\n__pycache__\n*.log\n!keep.log\n")
+    (folder / "code.py").write_text("print(1)\n")
+    (folder / "folder").mkdir()
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
+def as_nobody(do: Callable[[], object]) -> str:
+    """What a function gives, or raises, in a process whose user may read only what everybody may."""
+    if os.getuid() != 0:
+        return outcome(do)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            os.write(writing, outcome(do).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return text
+
+
+def outcome(do: Callable[[], object]) -> str:
+    try:
+        return str(do())
+    except pulumi.RunError as error:
+        return f"RunError: {error}"
+    except BaseException:
+        return traceback.format_exc()
+
+
+def open_to_nobody(path: Path) -> None:
+    """pytest's folders are for their owner alone."""
+    for folder in path.parents:
+        if folder.name.startswith("pytest-") or folder.parent.name.startswith("pytest-"):
+            folder.chmod(0o755)
 
 
 def test_equal_content_gives_the_equal_hash_whenever_it_was_written(context: Path) -> None:
@@ -38,10 +92,126 @@ def test_every_other_file_counts(context: Path, name: str) -> None:
     assert content_hash(context, {}) != before
 
 
-def test_the_execute_bit_counts(context: Path) -> None:
+@pytest.mark.report("aws-cdk#6072")
+@pytest.mark.parametrize("name", ["code.py", "folder"])
+def test_each_mode_counts(context: Path, name: str) -> None:
+    seen = set()
+    for mode in (0o600, 0o640, 0o644, 0o664, 0o755, 0o700, 0o4755):
+        (context / name).chmod(mode)
+        seen.add(content_hash(context, {}))
+    assert len(seen) == 7
+
+
+@pytest.mark.report("aws-cdk#6072")
+def test_the_umask_of_a_checkout_does_not_count_where_the_dockerfile_gives_all_files_the_same_modes(
+    context: Path,
+) -> None:
+    """As the gallery's does, and the one in the docs."""
+    gallery = (ROOT / "app" / "Dockerfile").read_text()
+    page = (ROOT / "docs" / "bring-your-own.md").read_text()
+    for dockerfile in (gallery, page.partition("```dockerfile\n")[2].partition("```")[0]):
+        (context / "Dockerfile").write_text(dockerfile)
+        seen = set()
+        for umask in (0o022, 0o077, 0o002):
+            for path in context.rglob("*"):
+                path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
+            seen.add(content_hash(context, {}))
+        assert len(seen) == 1
+        (context / "code.py").chmod(0o755)
+        assert content_hash(context, {}) not in seen, "an execute bit is left"
+
+
+@pytest.mark.report("aws-cdk#6072")
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        "FROM scratch\nCOPY . .\n# chmod -R u=rwX,go=rX .\n",
+        "FROM scratch\nRUN chmod -R u=rwX,go=rX .\nCOPY . .\n",
+        "FROM scratch\nCOPY . .\nRUN chmod -R u=rwX,go=rX ./folder\n",
+        "FROM scratch AS one\nCOPY . .\nRUN chmod -R u=rwX,go=rX .\nFROM scratch\nCOPY . .\n",
+    ],
+)
+def test_modes_count_where_the_dockerfile_does_not_give_all_files_the_same(context: Path, dockerfile: str) -> None:
+    (context / "Dockerfile").write_text(dockerfile)
     before = content_hash(context, {})
-    (context / "code.py").chmod(0o755)
+    (context / "code.py").chmod(0o600)
     assert content_hash(context, {}) != before
+
+
+@pytest.mark.report("aws-cdk#6072")
+def test_an_empty_folder_counts(context: Path) -> None:
+    before = content_hash(context, {})
+    (context / "empty").mkdir()
+    assert content_hash(context, {}) != before
+
+
+@pytest.mark.report("aws-cdk#6072")
+def test_where_a_symbolic_link_leads_counts_and_not_what_is_there(context: Path) -> None:
+    (context / "link").symlink_to("code.py")
+    before = content_hash(context, {})
+    (context / "code.py").chmod(0o644)
+    assert content_hash(context, {}) == before
+    (context / "link").unlink()
+    (context / "link").symlink_to("nowhere")
+    after = content_hash(context, {})
+    assert after != before
+    (context / "link").unlink()
+    (context / "link").symlink_to("link")
+    assert content_hash(context, {}) not in {before, after}
+
+
+@pytest.mark.report("aws-cdk#6072")
+def test_the_dockerfile_counts_even_where_it_is_ignored(context: Path) -> None:
+    (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")
+    before = content_hash(context, {})
+    (context / "Dockerfile").write_text("FROM scratch\n")
+    assert content_hash(context, {}) != before
+
+
+@pytest.mark.report("aws-cdk#6072")
+def test_the_dockerfiles_own_ignore_file_comes_first(context: Path) -> None:
+    (context / "Dockerfile.dockerignore").write_text("*.txt\n")
+    before = content_hash(context, {})
+    (context / "a.txt").write_text("ignored")
+    assert content_hash(context, {}) == before
+    (context / "a.log").write_text("seen, though .dockerignore names it")
+    assert content_hash(context, {}) != before
+
+
+@pytest.mark.report("aws-cdk#6072")
+@pytest.mark.parametrize(
+    ("ignore", "left_out"),
+    [
+        (b"\xef\xbb\xbf*.txt\r\n", {"a.txt", "README.txt"}),  # a byte order mark, and Windows' ends of lines
+        (b"/a.txt", {"a.txt"}),
+        (b"  a.txt  \n", {"a.txt"}),
+        (b"readme.txt\n", set()),  # not README.txt
+        (b"#a.txt\n #a.txt\n", set()),
+        (b"**/deep\n", {"sub/deep", "sub/deep/a.txt"}),
+        (b"sub/**\n!sub/deep/a.txt\n", {"sub/deep"}),
+        (b"sub\n!sub/deep/a.txt\n", {"sub", "sub/deep"}),
+        (b"*\n!a.txt\n", {"README.txt", "sub", "sub/deep", "sub/deep/a.txt"}),
+        (b"./sub/../a.txt/\n", {"a.txt"}),
+        (b"[^R]*.txt\n", {"a.txt"}),
+        (b"?.txt\n", {"a.txt"}),
+        (rb"\a.txt", {"a.txt"}),
+    ],
+)
+def test_the_ignore_file_is_read_like_the_builders_read_it(tmp_path: Path, ignore: bytes, left_out: set[str]) -> None:
+    """Right values from moby/patternmatcher 0.6.1 itself."""
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    for name in ("a.txt", "README.txt", "sub/deep/a.txt"):
+        (tmp_path / name).write_text("")
+    everything = {"a.txt", "README.txt", "sub", "sub/deep", "sub/deep/a.txt"}
+    context = dockerignore.Context(tmp_path, dockerignore.read_patterns(ignore))
+    assert [entry.name for entry in context.entries()] == sorted(everything - left_out)
+
+
+@pytest.mark.parametrize("pattern", ["[a", "a\\", "!", "[z-a]"])
+def test_a_pattern_that_is_none_is_named(context: Path, pattern: str) -> None:
+    (context / ".dockerignore").write_text(f"*.log\n{pattern}\n")
+    with pytest.raises(pulumi.RunError, match=r"is no pattern.*Fix: correct that line of .*/.dockerignore"):
+        content_hash(context, {})
 
 
 def test_base_image_and_platform_count(context: Path) -> None:
@@ -51,3 +221,141 @@ def test_base_image_and_platform_count(context: Path) -> None:
         content_hash(context, {"PYTHON_IMAGE": "a"}, "linux/arm64"),
     }
     assert len(hashes) == 3
+
+
+def test_special_files_are_not_opened_and_sockets_are_no_part_of_a_context(context: Path) -> None:
+    before = content_hash(context, {})
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(context / "app.sock"))
+        assert content_hash(context, {}) == before
+    os.mkfifo(context / "fifo")
+    assert content_hash(context, {}) != before
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.py", b"two\nlines", b" ", "\N{SNOWMAN}".encode(), b"a" * 255])
+def test_any_name_counts(context: Path, name: bytes) -> None:
+    before = content_hash(context, {})
+    path = context / os.fsdecode(name)
+    path.touch()
+    after = content_hash(context, {})
+    path.rename(context / os.fsdecode(name[:-1] + b"x"))
+    assert len({before, after, content_hash(context, {})}) == 3
+
+
+def test_a_name_cannot_be_taken_for_another_file(context: Path) -> None:
+    """Whatever stands between the names in what is hashed."""
+    (context / "a\nb").write_text("")
+    one = content_hash(context, {})
+    (context / "a\nb").unlink()
+    (context / "a").write_text("")
+    (context / "b").write_text("")
+    assert content_hash(context, {}) != one
+
+
+def test_a_file_that_vanishes_meanwhile_is_not_there(context: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = content_hash(context, {})
+    gone = dockerignore.Entry("gone", str(context / "gone"), (context / "code.py").stat())
+    entries = dockerignore.Context.entries
+    monkeypatch.setattr(dockerignore.Context, "entries", lambda self: iter([*entries(self), gone]))
+    assert content_hash(context, {}) == before
+
+
+def test_a_context_reached_by_a_symbolic_link_and_a_dockerfile_that_is_one_count_by_content(context: Path) -> None:
+    link = context.parent / "link"
+    link.symlink_to(context)
+    assert content_hash(link, {}) == content_hash(context, {})
+    (context / "Dockerfile").rename(context.parent / "Dockerfile")
+    (context / "Dockerfile").symlink_to("../Dockerfile")
+    before = content_hash(context, {})
+    (context.parent / "Dockerfile").write_text("FROM scratch\n")
+    assert content_hash(context, {}) != before
+
+
+@pytest.mark.report("docker-library/postgres#708")
+@pytest.mark.parametrize("name", ["data", "data/file", "a b'c"])
+def test_what_cannot_be_read_is_one_line_with_the_path_and_a_fix_that_works(context: Path, name: str) -> None:
+    (context / "data").mkdir()
+    path = context / name
+    if name != "data":
+        path.write_text("")
+    open_to_nobody(context)
+    path.chmod(0)
+    try:
+        said = as_nobody(lambda: content_hash(context, {}))
+        assert said.startswith(f"RunError: app-path is {context}, and {name} in it can't be read (Permission denied)")
+        assert "\n" not in said
+        fix = said.partition("leave it out of the image, ")[2].partition(", or make it readable, ")[0]
+        subprocess.run(["sh", "-euc", fix], check=True, cwd="/")
+        assert len(as_nobody(lambda: content_hash(context, {}))) == 64
+    finally:
+        path.chmod(0o755)
+
+
+@pytest.mark.report("docker-library/postgres#708")
+def test_the_program_says_it_before_anything_is_registered(
+    program: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / ".dockerignore").write_text("[\n")
+    for platform in ("local", "cloud"):
+        with pytest.raises(pulumi.RunError, match="nothing was changed"):
+            program({"app-path": str(tmp_path)}, platform=platform)
+
+
+def pasted(context: Path) -> list[str]:
+    """Warnings of a context, and what is left of them when the command in the first was run."""
+    (warning,) = warnings(context, read_content(context, {}))
+    subprocess.run(["sh", "-euc", warning.partition("Leave it out: ")[2]], check=True, cwd="/")
+    return warnings(context, read_content(context, {}))
+
+
+@pytest.mark.report("joining friction 6")
+@pytest.mark.parametrize("ignore", [None, "*.log", "*.log\n"])
+def test_what_has_no_business_in_an_image_is_named_with_a_command_that_leaves_it_out(
+    context: Path, ignore: str | None
+) -> None:
+    for name in (".git", "sub/node_modules", "sub/__pycache__", ".venv"):
+        (context / name).mkdir(parents=True)
+        (context / name / "file").write_text("")
+    (context / "sub" / ".env").write_text("TOKEN=secret")
+    (context / "sub" / ".env.example").write_text("TOKEN=")
+    (context / ".dockerignore").unlink()
+    if ignore is not None:
+        (context / ".dockerignore").write_text(ignore)
+    (warning,) = warnings(context, read_content(context, {}))
+    assert ".git, .venv, sub/__pycache__ and 2 more" in warning
+    assert "such as a commit, is a new image" in warning
+    assert "reads the secrets in sub/.env." in warning
+    assert pasted(context) == []
+    lines = (context / ".dockerignore").read_text().splitlines()
+    assert lines == [*(ignore or "").splitlines(), ".git", ".venv", "**/__pycache__", "**/node_modules", "sub/.env"]
+
+
+def test_a_large_context_is_named(context: Path) -> None:
+    with (context / "large").open("wb") as large:
+        large.truncate(120_000_000)
+    (warning,) = warnings(context, read_content(context, {}))
+    assert "120 MB" in warning
+    assert shlex.quote(str(context)) in warning
+
+
+def test_a_link_that_leads_nowhere_is_named(context: Path) -> None:
+    (context / "[link]").symlink_to("nowhere")
+    assert pasted(context) == []
+
+
+@pytest.mark.report("aws-cdk#6072")
+def test_files_that_the_images_user_cannot_read_are_named(context: Path) -> None:
+    (context / "code.py").chmod(0o600)
+    (warning,) = warnings(context, read_content(context, {}))
+    assert "code.py" in warning
+    subprocess.run(["sh", "-euc", warning.partition("Let them: ")[2]], check=True)
+    assert warnings(context, read_content(context, {})) == []
+    (context / "code.py").chmod(0o600)
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY . .\nUSER root\n")
+    assert warnings(context, read_content(context, {})) == []
+
+
+def test_the_gallery_gives_no_warning() -> None:
+    assert warnings(ROOT / "app", read_content(ROOT / "app", {})) == []
+    assert image_tag(ROOT / "app", {}) == content_hash(ROOT / "app", {})[:12]

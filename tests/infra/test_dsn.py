@@ -1,10 +1,15 @@
 """Both DSNs survive the round trip with any character, and wrong ones are refused without being shown."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.dsn import S3DSN, DatabaseURL, DSNError, FileDSN, check_storage_dsn, secret_parts
+import infra.contract
+from infra.dsn import S3DSN, DatabaseURL, DSNError, FileDSN, check_storage_dsn
+from tests.storage_dsns import NOBODYS, REFUSED, UNDERSTOOD
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
@@ -49,6 +54,7 @@ def test_divios_documented_forms_are_taken(text: str) -> None:
         ("s3://KEY:TOPSECRET@/", "no bucket"),
         ("s3://KEY:TOPSECRET@bucket/?endpoint_url=media:9000", "endpoint_url"),
         ("s3://:TOPSECRET@bucket.s3.amazonaws.com/", "secret without a key"),
+        ("file:///data/media/", "not s3://"),
         ("s3://KEY:TOP/SECRET@[bucket/", "percent-encoded"),
     ],
 )
@@ -56,6 +62,36 @@ def test_a_wrong_storage_dsn_is_refused_without_being_shown(text: str, said: str
     with pytest.raises(DSNError, match=said) as refused:
         check_storage_dsn(text)
     assert "TOPSECRET" not in str(refused.value)
+
+
+@pytest.mark.report("filestash#841")
+@pytest.mark.parametrize("dsn", [dsn for dsn, *_ in UNDERSTOOD])
+def test_what_the_app_understands_is_taken(dsn: str) -> None:
+    check_storage_dsn("s3://KEY:TOPSECRET@" + dsn.replace("BUCKET", "my-bucket"))
+
+
+@pytest.mark.report("filestash#841")
+@pytest.mark.parametrize(("dsn", "said"), [*REFUSED, *NOBODYS])
+def test_what_the_app_refuses_is_refused_before_anything_is_made(dsn: str, said: str) -> None:
+    with pytest.raises(DSNError, match=re.escape(said)) as refused:
+        check_storage_dsn("s3://KEY:TOPSECRET@" + dsn)
+    assert "TOPSECRET" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+COPIES = sorted(Path(infra.contract.__file__).parent.glob("[!_]*.py"))
+
+
+@pytest.mark.parametrize("copy", COPIES, ids=lambda path: str(path.name))
+def test_the_contracts_grammar_is_the_apps_own(copy: Path) -> None:
+    original = Path(__file__).parents[2] / "app" / "environment" / copy.name
+    assert copy.read_text() == original.read_text(), f"Fix: cp {original} {copy}"
+
+
+def test_the_grammar_is_copied_with_all_that_it_imports() -> None:
+    assert [path.stem for path in COPIES] == ["malformed", "s3_hosts", "storage_dsn"]
+    imported = {name for path in COPIES for name in re.findall(r"^from \.(\w+) import", path.read_text(), re.MULTILINE)}
+    assert imported <= {path.stem for path in COPIES}
 
 
 @pytest.mark.parametrize(
@@ -76,12 +112,3 @@ def test_a_wrong_database_url_is_refused_without_being_shown(text: str, said: st
 
 def test_a_folder_dsn_is_the_handbooks() -> None:
     assert str(FileDSN("/data/media/", "/media/")) == "file:///data/media/?url=%2Fmedia%2F"
-
-
-def test_the_secrets_of_a_url_are_itself_and_its_password_encoded_and_plain() -> None:
-    assert secret_parts("postgres://user:p%40ss%2Fword@host/db") == [
-        "postgres://user:p%40ss%2Fword@host/db",
-        "p%40ss%2Fword",
-        "p@ss/word",
-        "user",
-    ]

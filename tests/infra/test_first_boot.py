@@ -56,3 +56,23 @@ def test_what_initdb_has_begun_is_told_for_sure(seen: list[str]) -> None:
 )
 def test_anything_else_is_left_to_its_owner(seen: list[str]) -> None:
     assert not is_a_beginning(seen)
+
+
+def nested(seen: list[str]) -> list[str]:
+    """The same in the folder that PostgreSQL 18's image has in its volume."""
+    files = [f"{line[0]} 18/docker/{line[2:]}" for line in seen if line[1] == " "]
+    return ["d 18", "d 18/docker", *files, *(line for line in seen if line[1] != " ")]
+
+
+def test_the_folder_of_a_version_in_the_volume_is_looked_into() -> None:
+    begun = BOOTSTRAP + given(10000)
+    assert is_a_beginning(nested(begun), "18/docker")
+    assert not is_a_beginning(nested(WHOLE + given(13486)), "18/docker")
+    assert not is_a_beginning(nested([*BOOTSTRAP, "d base/16384", *given(10000)]), "18/docker")
+    assert not is_a_beginning(["d 18", "d 18/docker"], "18/docker")
+
+
+@pytest.mark.parametrize("beside", ["f PG_VERSION", "d 17", "f 17/docker/PG_VERSION", "f 18/dump.sql", "d data"])
+def test_what_is_beside_that_folder_may_be_somebodys(beside: str) -> None:
+    assert not is_a_beginning([*nested(BOOTSTRAP + given(10000)), beside], "18/docker")
+    assert not is_a_beginning([*BOOTSTRAP, *given(10000)], "18/docker")

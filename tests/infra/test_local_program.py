@@ -110,6 +110,19 @@ def test_the_release_log_is_secret_in_state(program: Any) -> None:
     assert set(program()["release"].request.additionalSecretOutputs) == {"stdout", "stderr"}
 
 
+def test_the_site_is_asked_by_its_own_name_where_it_is_published(program: Any) -> None:
+    run = program({"domain": "site.localhost", "web-port": 18000})
+    asked = json.loads(run["web-rollout"].inputs["stdin"])
+    assert (asked["domain"], asked["port"]) == (run.env("web")["DOMAIN"], 18000) == ("site.localhost", 18000)
+    assert set(asked["secrets"]) >= {run.env("web")["SECRET_KEY"], run.env("web")["DATABASE_URL"]}
+
+
+@pytest.mark.report("joining bug 7")
+def test_the_release_knows_the_name_of_the_web_of_which_it_says_whether_it_serves(program: Any) -> None:
+    run = program()
+    assert json.loads(run["release"].inputs["stdin"])["web"] == run["web"].inputs["name"]
+
+
 def test_no_release_commands_means_no_release(program: Any) -> None:
     run = program({"release-commands": []})
     assert "release" not in run.resources
@@ -139,6 +152,35 @@ def test_the_s3_server_listens_inside_on_the_published_port(program: Any) -> Non
     assert run["media"].inputs["ports"] == [{"internal": 19000, "external": 19000, "ip": "127.0.0.1"}]
     assert ":19000" in run["media"].inputs["command"]
     assert S3DSN.parse(run.env("web")["DEFAULT_STORAGE_DSN"]).endpoint_url == "http://media.localhost:19000"
+
+
+@pytest.mark.parametrize("version", [14, 17])
+def test_before_postgresql_18_the_volume_is_where_it_has_always_been(program: Any, version: int) -> None:
+    """Any other input would make the containers of running stacks anew, or mount their data elsewhere."""
+    inputs = program({"postgres-version": version})["database"].inputs
+    assert inputs["volumes"] == [
+        {"volumeName": "django-stack-local-database", "containerPath": "/var/lib/postgresql/data"}
+    ]
+    assert [entry.partition("=")[0] for entry in inputs["envs"]] == [
+        "POSTGRES_DB",
+        "POSTGRES_PASSWORD",
+        "POSTGRES_USER",
+    ]
+
+
+def test_since_postgresql_18_the_volume_holds_a_folder_of_the_version(program: Any) -> None:
+    run = program({"postgres-version": 18})
+    (mounted,) = run["database"].inputs["volumes"]
+    assert mounted["containerPath"] == "/var/lib/postgresql"
+    assert run.env("database")["PGDATA"] == "/var/lib/postgresql/18/docker"
+    assert run["database-image"].inputs["name"] == "postgres:18-trixie"
+
+
+def test_the_image_is_compared_with_the_settings_before_volume_and_container_are_made(program: Any) -> None:
+    run = program()
+    compared = next(urn for urn in run["database-data"].request.dependencies if urn.endswith("::database-image-fits"))
+    assert compared in run["database"].request.dependencies
+    assert list(run["database-data"].request.ignoreChanges) == ["labels"]
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -195,7 +237,7 @@ def test_a_storage_dsn_replaces_the_own_s3_server(program: Any) -> None:
     assert "media" not in {container.name for container in run.of_type("docker:index/container:Container")}
 
 
-def test_own_variables_reach_the_app_and_secret_ones_are_blotted_out_of_the_log(program: Any) -> None:
+def test_own_variables_reach_the_app_and_secret_ones_are_redacted_in_the_log(program: Any) -> None:
     run = program({"env": {"GREETING": "hello", "WORKERS": 3}}, secrets=("env",))
     assert run.env("web")["GREETING"] == "hello"
     assert run.env("web")["WORKERS"] == "3"

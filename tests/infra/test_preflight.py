@@ -9,6 +9,7 @@ import pytest
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from infra.local import preflight as module
+from infra.local import reach
 from infra.local.labels import PROJECT, STACK, STATE, state
 from infra.settings import Settings
 
@@ -17,8 +18,13 @@ class Engine:
     """A Docker engine that has the given containers, images and volumes."""
 
     def __init__(
-        self, containers: list[Any] | None = None, images: set[str] | None = None, volumes: Any = None
+        self,
+        containers: list[Any] | None = None,
+        images: set[str] | None = None,
+        volumes: Any = None,
+        postgres: tuple[str, ...] = ("PG_MAJOR=17",),
     ) -> None:
+        self.postgres = list(postgres)
         have = (
             {"python:3.13-slim-trixie", "postgres:17-trixie", "versity/versitygw:v1.8.0"} if images is None else images
         )
@@ -29,11 +35,10 @@ class Engine:
     def ping(self) -> bool:
         return True
 
-    @staticmethod
-    def _image(name: str, have: set[str]) -> str:
+    def _image(self, name: str, have: set[str]) -> Any:
         if name not in have:
             raise ImageNotFound(name)
-        return name
+        return SimpleNamespace(id=name, attrs={"Config": {"Env": self.postgres if "postgres" in name else None}})
 
     @staticmethod
     def _no_registry(name: str) -> None:
@@ -56,6 +61,12 @@ def settings(as_stack: Any, set_config: Any, free_port: Any) -> Settings:
     as_stack()
     set_config({"web-port": free_port(), "database-port": free_port(), "media-port": free_port()})
     return Settings.load()
+
+
+@pytest.fixture(autouse=True)
+def on_the_engines_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests may run in a container themselves; tests/infra/test_reach.py is about that."""
+    monkeypatch.setattr(reach, "MARKS", ())
 
 
 @pytest.fixture
@@ -130,9 +141,26 @@ def test_an_image_that_can_not_be_had_is_named_with_its_key_and_reason(
     assert "make setup" in said
 
 
+@pytest.mark.report("postgis/docker-postgis#362")
+def test_an_image_of_another_postgres_is_refused_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    said = refusal(monkeypatch, Engine(postgres=("PATH=/bin", "PG_MAJOR=16")), settings)
+    assert "postgres-image is postgres:17-trixie, which has PostgreSQL 16, and postgres-version is 17. Fix: " in said
+
+
+def test_an_image_that_keeps_its_data_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    said = refusal(monkeypatch, Engine(postgres=("PG_MAJOR=17", "PGDATA=/home/postgres/pgdata/data")), settings)
+    assert "would be lost with its container: PGDATA is /home/postgres/pgdata/data" in said
+    inside = Engine(postgres=("PGDATA=/var/lib/postgresql/data/pgdata",))
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: inside)
+    module.preflight(settings)
+
+
 def test_data_of_another_postgres_is_not_touched(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """With an image at hand the data themselves are asked: tests/e2e/test_postgres.py."""
     old = {"django-stack-local-database": {"django-stack.postgres-version": "16"}}
-    said = refusal(monkeypatch, Engine(volumes=old), settings)
+    said = refusal(monkeypatch, Engine(images=set(), volumes=old), settings)
     assert "holds data of PostgreSQL 16" in said
     assert "pulumi config set -s local postgres-version 16" in said
 

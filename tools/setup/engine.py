@@ -6,34 +6,97 @@ import subprocess
 import time
 from pathlib import Path
 
+from infra import endpoint
+from infra.endpoint import Endpoint, EndpointError
 from tools.setup import apt
 from tools.setup.machine import CommandError, Machine, SetupError
 
 START_SECONDS = 60
 LOG = Path("/var/log/dockerd.log")
 SYSTEMD = Path("/run/systemd/system")
+PROC = Path("/proc")
+# How long a daemon that runs already may take to answer, as one does that was started a moment ago.
+PATIENCE = 10
 
 
 def ensure(machine: Machine) -> None:
     """Makes sure that a Docker engine answers. Raises SetupError with what to run when only a person can see to it."""
+    where = choose(machine)
+    version, reason = answer(machine)
+    if not version:
+        refuse_what_needs_a_person(machine, reason)
+        with machine.lock():
+            version = answer(machine)[0] or install_and_start(machine)
+    machine.say(f"Docker {version} is running{where}")
+
+
+def choose(machine: Machine) -> str:
+    """Has every step use the engine that the Pulumi program finds, too; says where it is unless at the usual socket.
+
+    Raises SetupError when a docker context is chosen that can't be read.
+    """
+    try:
+        found = find(machine)
+    except EndpointError as error:
+        problem, _, fix = str(error).rpartition(". Fix: ")
+        raise SetupError(problem, f"Run `{fix}`, then try again.") from error
+    if not found.chosen_by:
+        return ""
+    machine.environ = found.environ(machine.environ)  # the docker CLI knows not all sockets
+    return f" at {found.host} ({found.chosen_by})"
+
+
+def find(machine: Machine) -> Endpoint:
+    """Where the engine is that this machine's user uses."""
+    if machine.endpoint is None:
+        machine.endpoint = endpoint.find({**machine.environ, "HOME": str(machine.home)})
+    return machine.endpoint
+
+
+def install_and_start(machine: Machine) -> str:
+    """Installs what is missing of Docker, starts it unless it runs, and returns its version."""
+    elsewhere = endpoint.listens(find(machine).host)  # the host's engine in a container, whose socket is mounted
+    if not machine.which("docker") or not (elsewhere or machine.which("dockerd")):
+        # docker-cli is a package of its own in newer releases.
+        client = ["docker-cli"] if apt.exists(machine, "docker-cli") else []
+        packages = client if client and elsewhere else ["docker.io", *client, "iptables", "iproute2", "ca-certificates"]
+        what = "`docker` command" if elsewhere else "Docker engine"
+        apt.install(machine, packages, f"since there is no {what} here (a minute; INSTALL_DOCKER=0 forbids it)")
+    # A package may have started its daemon.
     version, reason = answer(machine)
     if version:
-        machine.say(f"Docker {version} is running")
-        return
-    refuse_what_needs_a_person(machine, reason)
-    with machine.lock():
-        version, _ = answer(machine)
-        if not version:
-            if not machine.which("dockerd") or not machine.which("docker"):
-                # docker-cli is a package of its own in newer releases.
-                packages = ["docker.io", *(["docker-cli"] if apt.exists(machine, "docker-cli") else [])]
-                packages += ["iptables", "iproute2", "ca-certificates"]
-                apt.install(
-                    machine, packages, "since there is no Docker engine here (a minute; INSTALL_DOCKER=0 forbids it)"
-                )
-            # A package may have started its daemon.
-            version = answer(machine)[0] or start(machine)
-    machine.say(f"Docker {version} is running")
+        return version
+    refuse_a_second_daemon(machine, reason)
+    return start(machine)
+
+
+def refuse_a_second_daemon(machine: Machine, reason: str) -> None:
+    """Raises SetupError when a daemon runs that doesn't answer, or somebody else listens where ours would."""
+    if number := daemon():
+        try:
+            wait(machine, None, "", PATIENCE)
+        except SetupError:
+            raise SetupError(
+                f"a Docker engine runs here (dockerd, process {number}), but it does not answer: {reason}",
+                "Does it listen elsewhere? `export DOCKER_HOST=unix:///THERE` names that. Its log says what is wrong "
+                f"with it;\n{'':<10} when it has ended (`sudo kill {number}`), try again.",
+            ) from None
+    elif endpoint.listens(endpoint.DEFAULT):
+        raise SetupError(
+            f"somebody listens at {endpoint.DEFAULT} who does not answer as a Docker engine does: {reason}",
+            "Is the socket another machine's or container's? Mend its engine, or name another one by DOCKER_HOST.",
+        )
+
+
+def daemon() -> int | None:
+    """The process of a Docker daemon that runs on this machine."""
+    for comm in PROC.glob("[0-9]*/comm"):
+        try:
+            if comm.read_text().strip() == "dockerd":
+                return int(comm.parent.name)
+        except OSError:  # it has just ended
+            continue
+    return None
 
 
 def answer(machine: Machine) -> tuple[str, str]:
@@ -54,12 +117,14 @@ def refuse_what_needs_a_person(machine: Machine, reason: str) -> None:
             f"you may not use the Docker engine: {reason}",
             "Run `sudo usermod -aG docker $USER`, log in again (or `newgrp docker`), then try again.",
         )
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
-        if value := machine.environ.get(name):
-            raise SetupError(
-                f"the Docker engine of {name}={value} does not answer: {reason}",
-                f"Start that engine, or `unset {name}` for this machine's own.",
-            )
+    found = find(machine)
+    if found.way_out and not endpoint.listens(found.host):
+        of = f"DOCKER_HOST={found.host}" if found.chosen_by == "DOCKER_HOST" else f"{found.chosen_by} ({found.host}),"
+        start = "Start that engine" if machine.which("docker") else "Install the `docker` command"
+        raise SetupError(
+            f"the Docker engine of {of} does not answer: {reason}",
+            f"{start}, or `{found.way_out}` for this machine's own.",
+        )
     if machine.system == "Darwin":
         raise SetupError(
             f"no Docker engine answers: {reason}",
@@ -100,6 +165,8 @@ def start(machine: Machine) -> str:
 
 def launch(machine: Machine, options: list[str]) -> str:
     """Starts dockerd so that it outlives this program, and waits for it."""
+    if LOG.exists():  # of an earlier one
+        LOG.replace(f"{LOG}.1")
     with LOG.open("wb") as log:
         daemon = subprocess.Popen(
             ["dockerd", *options],
@@ -108,9 +175,9 @@ def launch(machine: Machine, options: list[str]) -> str:
     return wait(machine, daemon, f"{LOG} says why.")
 
 
-def wait(machine: Machine, daemon: subprocess.Popen[bytes] | None, remedy: str) -> str:
+def wait(machine: Machine, daemon: subprocess.Popen[bytes] | None, remedy: str, seconds: float = START_SECONDS) -> str:
     """Waits until the engine answers and returns its version; gives up when it ended or took too long."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         version, _ = answer(machine)
         if version:

@@ -47,21 +47,30 @@ def build(machine: Machine, tool: Tool) -> Path:
             f"building {tool.name} {tool.version(machine)} from its Go module ({tool.takes}, once)",
             ["go", "build", "-v", "-mod=readonly", "-ldflags", flags, "-o", str(part), f"{tool.module}/{tool.package}"],
             cwd=machine.root / "tools" / tool.name,
-            environ={**machine.environ, "CGO_ENABLED": "0"},
+            environ=environ(machine),
         )
         part.replace(program)
     except CommandError as error:
         remedy = "Is the Go module proxy reached? Then try again: what was fetched and built is kept."
+        if machine.environ.get("GOPROXY") == "off":
+            remedy = "GOPROXY=off forbids to fetch modules: `unset GOPROXY`, then try again."
         raise SetupError(str(error), remedy) from error
     finally:
         part.unlink(missing_ok=True)
     return program
 
 
+def environ(machine: Machine) -> dict[str, str]:
+    """The environment of the go command: the user's way to modules, but none of their projects' settings."""
+    own = {"CGO_ENABLED": "0", "GO111MODULE": "on", "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": "auto"}
+    others = ("GOOS", "GOARCH", "GOBIN", "GOEXPERIMENT", "GOROOT")
+    return {name: value for name, value in machine.environ.items() if name not in others} | own
+
+
 def source(machine: Machine, tool: Tool) -> Path:
     """The folder with the module's own files, fetched again when they are gone from Go's cache."""
     command = ["go", "-C", str(machine.root / "tools" / tool.name), "mod", "download", "-json", tool.module]
-    reply = machine.ask(command, seconds=120)
+    reply = machine.ask(command, environ=environ(machine), seconds=120)
     try:
         return Path(json.loads(reply.stdout)["Dir"])
     except (ValueError, KeyError):
@@ -70,7 +79,7 @@ def source(machine: Machine, tool: Tool) -> Path:
 
 def need_go(machine: Machine, tool: Tool) -> None:
     """Raises SetupError unless there is a Go for modules of today: from 1.21 on, Go fetches a newer one itself."""
-    reply = machine.ask(["go", "env", "GOVERSION"])
+    reply = machine.ask(["go", "env", "GOVERSION"], environ=environ(machine))
     version = re.match(r"go(\d+)\.(\d+)", reply.stdout)
     if version and (int(version[1]), int(version[2])) >= (1, 21):
         return

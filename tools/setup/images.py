@@ -7,12 +7,15 @@ being that name: what is built on a stand-in has the label, too, but another nam
 from __future__ import annotations
 
 import base64
+import contextlib
+import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from tools.setup import apt, go
+from tools.setup import apt, engine, go
 from tools.setup.machine import CommandError, Machine, SetupError
 
 PYTHON = "python:3.13-slim-trixie"
@@ -40,6 +43,7 @@ PULL_SILENCE = 10
 
 def ensure(machine: Machine) -> None:
     """Makes sure that the engine has the images. Raises SetupError when one can be neither pulled nor built."""
+    engine.choose(machine)
     if absent(machine):
         with machine.lock():
             silent = False
@@ -76,6 +80,22 @@ def build(machine: Machine, image: str, reason: str) -> None:
             f"{image} can be neither pulled ({reason}) nor built (that takes root, on Debian or Ubuntu)",
             "Give Docker access to a registry or a mirror; on Debian, `sudo python3 tools/setup images` builds it.",
         )
+    with readable_for_all():
+        build_stand_in(machine, image)
+
+
+@contextlib.contextmanager
+def readable_for_all() -> Iterator[None]:
+    """Whatever this user's umask: files in an image are read by other users than root."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def build_stand_in(machine: Machine, image: str) -> None:
+    """Builds the stand-in, and the base of all of them when there is none."""
     if machine.ask(["docker", "image", "inspect", BASE]).returncode != 0:
         make_base(machine)
     folder = RECIPES[image]
@@ -86,6 +106,9 @@ def build(machine: Machine, image: str, reason: str) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         context = Path(temporary) / folder
         shutil.copytree(machine.root / "tools/images" / folder, context)
+        for path in (context, *context.rglob("*")):
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o055 if mode & 0o100 else 0o044))
         if image == S3:
             add_versitygw(machine, context)
         try:

@@ -11,6 +11,7 @@ import os
 import platform
 import queue
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +21,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from infra.endpoint import Endpoint
+from infra.loopback import ask_directly
 from tools.setup.progress import QUIET_SECONDS, Progress
 
 # The development default of the local stack's passphrase: public, it guards containers on this machine only (README).
@@ -58,25 +62,37 @@ class UnreachableError(Exception):
         self.answered = answered
 
 
+# What makes another Python, or other packages, of the one that a program of ours starts.
+FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__")
+
+
 class Machine:
     """This machine and this checkout of the project."""
 
     def __init__(self, stack: str = "local", environ: Mapping[str, str] | None = None) -> None:
         self.environ = dict(os.environ if environ is None else environ)
+        for name in FOREIGN:
+            self.environ.pop(name, None)
         self.stack = stack
         # The step that is at work; every line begins with it.
         self.step = ""
         self.root = Path(__file__).resolve().parents[2]
         # apt-get update once a run is enough.
         self.lists_fetched = False
+        # Where the Docker engine is, once that was asked.
+        self.endpoint: Endpoint | None = None
         self.is_root = os.geteuid() == 0
         if self.is_root:
             # `su` without a dash leaves root without the system's own programs.
             self.environ["PATH"] = f"{self.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
         self.system = platform.system()
         self.architecture = platform.machine()
-        self.home = Path.home()
-        self.cache = Path(self.environ.get("XDG_CACHE_HOME") or self.home / ".cache") / "django-stack"
+        if not self.environ.get("HOME"):
+            self.environ["HOME"] = str(Path.home())  # Go's tools ask for it, too
+        self.home = Path(self.environ["HOME"])
+        own_cache = Path(self.environ.get("XDG_CACHE_HOME", ""))
+        # A relative one is to be ignored (specifications.freedesktop.org/basedir).
+        self.cache = (own_cache if own_cache.is_absolute() else self.home / ".cache") / "django-stack"
 
     # Where things are
 
@@ -100,6 +116,7 @@ class Machine:
         environ["PATH"] = os.pathsep.join([str(self.venv / "bin"), self.environ.get("PATH", "")])
         if "PULUMI_CONFIG_PASSPHRASE_FILE" not in environ:
             environ.setdefault("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
+        ask_directly(environ)
         return environ
 
     # What it says
@@ -177,7 +194,14 @@ class Machine:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Keeps two set-ups from doing the same work; the second one waits, then finds it done."""
-        self.cache.mkdir(parents=True, exist_ok=True)
+        try:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            (self.cache / "setup.lock").touch()
+        except OSError as error:
+            raise SetupError(
+                f"{self.cache} can't be written ({error.strerror})",
+                "What is built is kept there for all checkouts; `export XDG_CACHE_HOME=/ANOTHER/FOLDER` names another.",
+            ) from error
         with (self.cache / "setup.lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -200,9 +224,9 @@ class Machine:
         except urllib.error.HTTPError as error:
             raise UnreachableError(str(error), answered=True) from error
         except urllib.error.URLError as error:
-            raise UnreachableError(str(error.reason)) from error
+            raise UnreachableError(_in_words(error.reason, url)) from error
         except (OSError, HTTPException) as error:
-            raise UnreachableError(str(error)) from error
+            raise UnreachableError(_in_words(error, url)) from error
         finally:
             progress.clear()
 
@@ -225,6 +249,13 @@ def _opened(url: str) -> HTTPResponse:
     if isinstance(reply, Exception):
         raise reply
     return reply
+
+
+def _in_words(reason: object, url: str) -> str:
+    """Why a connection failed, without the numbers that the system has for it."""
+    if isinstance(reason, socket.gaierror):
+        return f"no name server here knows {urlsplit(url).hostname}"
+    return getattr(reason, "strerror", None) or str(reason)
 
 
 def _pump(process: subprocess.Popen[str], printed: queue.SimpleQueue[str | None]) -> None:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tools.setup import pip
 from tools.setup.machine import CommandError, Machine, SetupError, UnreachableError
 
 LANGUAGE_HOST = "pulumi-language-python"
@@ -123,13 +124,18 @@ def stand_ins(machine: Machine) -> Path:
     with machine.lock(), tempfile.TemporaryDirectory() as built:
         if done.exists():
             return folder
+        environ = pip.environ(machine)
         try:
             machine.run("making a venv for the stand-ins (seconds)", [python, "-m", "venv", "--clear", str(folder)])
             machine.run(
-                "installing requirements/plugins.txt (seconds)", [*own_pip, "--require-hashes", "-r", str(lock)]
+                "installing requirements/plugins.txt (seconds)",
+                [*own_pip, "--require-hashes", "-r", str(lock)],
+                environ=environ,
             )
-            machine.run("building tools/plugins (seconds)", [*wheel, "--wheel-dir", built, str(package)])
-            machine.run("installing it", [*own_pip, "--no-deps", *map(str, Path(built).glob("*.whl"))])
+            building = [*wheel, "--wheel-dir", built, str(package)]
+            machine.run("building tools/plugins (seconds)", building, environ=environ)
+            built_one = map(str, Path(built).glob("*.whl"))
+            machine.run("installing it", [*own_pip, "--no-deps", *built_one], environ=environ)
         except CommandError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise SetupError(str(error), "Is the package index reached? Then try again.") from error

@@ -5,28 +5,40 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import sys
 
+from infra.loopback import HOSTS
 from tools.setup import apt
+from tools.setup import pip as own_pip
 from tools.setup.machine import PASSPHRASE, CommandError, Machine, SetupError
 
 STAMP = ".setup.json"
 # Each holds all of those before it.
 PURPOSES = ("infra", "cloud", "dev")
 MARK = "# django-stack: the local stack's public passphrase"
-# One line an activate script: the passphrase is a default, never an override.
+# The passphrase is a default, never an override; and what is on this machine is asked directly (infra/loopback.py), for
+# the official language host's sake, which makes its connection before the program starts.
 ACTIVATE = {
     "activate": (
         '[ -n "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]'
-        f" || export PULUMI_CONFIG_PASSPHRASE={PASSPHRASE}"
+        f" || export PULUMI_CONFIG_PASSPHRASE={PASSPHRASE}\n"
+        '[ -z "${http_proxy-}${https_proxy-}${all_proxy-}${HTTP_PROXY-}${HTTPS_PROXY-}${ALL_PROXY-}" ]'
+        """ || case "${no_proxy:=${NO_PROXY-}}" in '*'|*127.0.0.1*) ;;"""
+        f' *) no_proxy="{",".join(HOSTS)}${{no_proxy:+,$no_proxy}}" ;; esac\n'
+        '[ -z "${no_proxy-}" ] || export no_proxy NO_PROXY="$no_proxy"'
     ),
     "activate.fish": (
         "set -q PULUMI_CONFIG_PASSPHRASE; or set -q PULUMI_CONFIG_PASSPHRASE_FILE;"
-        f" or set -gx PULUMI_CONFIG_PASSPHRASE {PASSPHRASE}"
+        f" or set -gx PULUMI_CONFIG_PASSPHRASE {PASSPHRASE}\n"
+        'test -z "$http_proxy$https_proxy$all_proxy$HTTP_PROXY$HTTPS_PROXY$ALL_PROXY";'
+        f' or set -gx no_proxy "{",".join(HOSTS)},$no_proxy"'
     ),
     "activate.csh": (
         "if (! $?PULUMI_CONFIG_PASSPHRASE && ! $?PULUMI_CONFIG_PASSPHRASE_FILE)"
-        f" setenv PULUMI_CONFIG_PASSPHRASE {PASSPHRASE}"
+        f" setenv PULUMI_CONFIG_PASSPHRASE {PASSPHRASE}\n"
+        'if (! $?no_proxy) setenv no_proxy ""\n'
+        f'if ($?http_proxy || $?https_proxy || $?all_proxy) setenv no_proxy "{",".join(HOSTS)},$no_proxy"'
     ),
 }
 
@@ -64,9 +76,11 @@ def install(machine: Machine, purpose: str) -> None:
     pip += ["--progress-bar", "off"]  # its bar doesn't say whose it is
     # The build backend is one of the locked packages: nothing else is fetched to build the project.
     project = ["--no-deps", "--no-build-isolation", "--editable", "."]
+    environ = own_pip.environ(machine)
     try:
-        machine.run(f"installing {lock} (up to two minutes)", [*pip, "--require-hashes", "-r", lock])
-        machine.run("installing the project, editable (seconds)", [*pip, *project])
+        hashed = [*pip, "--require-hashes", "-r", lock]
+        machine.run(f"installing {lock} (up to two minutes)", hashed, environ=environ)
+        machine.run("installing the project, editable (seconds)", [*pip, *project], environ=environ)
     except CommandError as error:
         raise SetupError(str(error), "Is the package index reached? Then try again.") from error
     for script, line in ACTIVATE.items():
@@ -91,6 +105,11 @@ def usable(machine: Machine) -> bool:
 
 def create(machine: Machine) -> None:
     """Makes an empty .venv with the Python that runs this."""
+    if os.pathsep in str(machine.root):
+        raise SetupError(
+            f"this checkout's path has a colon, {machine.root}: PATH can't hold that, and so no virtual environment",
+            "Move the checkout to a path without one, then try again.",
+        )
     # Inside an activated .venv this program runs on the very Python that is replaced: take the one behind it.
     python = getattr(sys, "_base_executable", sys.executable)
     if not importlib.util.find_spec("ensurepip"):
@@ -104,16 +123,19 @@ def create(machine: Machine) -> None:
 
 
 def mark_activate(machine: Machine, script: str, line: str) -> None:
-    """Adds our one line to an activate script, once."""
+    """Adds our lines to an activate script, in place of those of an earlier set-up."""
     file = machine.venv / "bin" / script
-    if file.exists() and MARK not in (text := file.read_text()):
-        file.write_text(f"{text.rstrip()}\n\n{MARK}, unless you set one\n{line}\n")
+    if file.exists():
+        others = file.read_text().partition(MARK)[0].rstrip()
+        file.write_text(f"{others}\n\n{MARK}, unless you set one\n{line}\n")
 
 
 def digest(machine: Machine, purpose: str) -> str:
     """The hash of all that an installation depends on."""
     files = (machine.root / "requirements" / f"{purpose}.txt", machine.root / "pyproject.toml")
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    return hashlib.sha256(
+        b"\0".join([*(file.read_bytes() for file in files), *map(str.encode, ACTIVATE.values())])
+    ).hexdigest()
 
 
 def read_stamp(machine: Machine) -> dict[str, str]:

@@ -21,6 +21,7 @@ from typing import Any
 import grpc
 from google.protobuf import empty_pb2
 
+from django_stack_plugins.loopback import ask_directly
 from django_stack_plugins.resource import Failure, InitFailed, Operation, PluginError, Resource, Stop, top_level
 from django_stack_plugins.stubs import (
     engine_pb2,
@@ -61,6 +62,7 @@ def serve(register: Callable[[grpc.Server, str | None], Stop]) -> None:
 
     Prints the port, which is how the engine finds it. Ends on SIGINT and SIGTERM, and when the engine is gone.
     """
+    ask_directly(os.environ)  # for gRPC here, and for the programs that a plugin runs
     engine_address = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     ended = threading.Event()
     parent = os.getppid()

@@ -11,16 +11,15 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from django_stack_plugins.docker import endpoint
+from django_stack_plugins.docker.endpoint import Endpoint, EndpointError
 from django_stack_plugins.resource import Operation, PluginError, Resource
 from django_stack_plugins.server import Configuration
 
 Line = dict[str, Any]  # what the engine says of its progress, decoded
-_DEFAULT_HOST = "unix:///var/run/docker.sock"
-_USER_SOCKETS = (".docker/run/docker.sock", ".docker/desktop/docker.sock")
 _IMPORTING = threading.Lock()
 _TIMEOUT = 1200  # seconds; stopping a container or loading a large build context takes its time
 
@@ -61,30 +60,29 @@ def as_they_come(operation: Operation, lines: Iterable[Line]) -> Iterator[Line]:
 
 
 class DockerConfiguration(Configuration):
-    """`docker:host` (or DOCKER_HOST): which engine; asked once whether it answers when the provider is configured."""
+    """Which engine: `docker:host`, or else the one that the program finds, too; asked once whether it answers."""
 
     names = frozenset({"host"})
 
     def __init__(self) -> None:
-        self._host = _DEFAULT_HOST
+        self._endpoint = Endpoint(endpoint.DEFAULT)
         self._local = threading.local()  # requests' sessions are not made for several threads
 
     def configure(self, variables: dict[str, str]) -> None:
         threading.Thread(target=load_docker, daemon=True).start()
-        explicit = variables.get("host") or os.environ.get("DOCKER_HOST")
-        candidates = [explicit or _DEFAULT_HOST]
-        if not explicit:
-            candidates += [f"unix://{Path.home() / path}" for path in _USER_SOCKETS]
-        reasons = []
-        for host in candidates:
-            try:
-                _ping(host)
-            except OSError as error:
-                reasons.append(error.strerror or str(error))
-                continue
-            self._host = host
-            return
-        raise PluginError(f"the Docker engine does not answer at {candidates[0]} ({reasons[0]}): is it running?")
+        given = {"DOCKER_HOST": variables["host"]} if variables.get("host") else {}
+        try:
+            found = endpoint.find({**os.environ, **given})
+        except EndpointError as error:
+            raise PluginError(str(error)) from error
+        try:
+            _ping(found)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise PluginError(
+                f"the Docker engine does not answer at {found.host} ({reason}): is it running?"
+            ) from error
+        self._endpoint = found
 
     @property
     def client(self) -> Any:
@@ -94,17 +92,19 @@ class DockerConfiguration(Configuration):
             import docker
 
             with docker_errors("connect to the Docker engine"):
-                settings = docker.utils.kwargs_from_env()
-                settings["base_url"] = self._host
+                found = self._endpoint
                 self._local.client = docker.APIClient(
-                    **settings, version="auto", timeout=_TIMEOUT, use_ssh_client=self._host.startswith("ssh://")
+                    **docker.utils.kwargs_from_env(found.variables),
+                    version="auto",
+                    timeout=_TIMEOUT,
+                    use_ssh_client=found.host.startswith("ssh://"),
                 )
         return self._local.client
 
 
-def _ping(host: str) -> None:
+def _ping(found: Endpoint) -> None:
     """Raise OSError if nobody answers; only plain sockets are tried, others show their errors at the first request."""
-    address = urlsplit(host)
+    address = urlsplit(found.host)
     if address.scheme == "unix":
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
@@ -112,7 +112,7 @@ def _ping(host: str) -> None:
             connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
             if not connection.recv(16).startswith(b"HTTP/1"):
                 raise OSError("no answer")
-    elif address.scheme in ("tcp", "http") and not os.environ.get("DOCKER_TLS_VERIFY"):
+    elif address.scheme in ("tcp", "http") and not found.cert_path:
         import http.client  # here, because most engines listen on a socket
 
         connection_ = http.client.HTTPConnection(address.hostname or "localhost", address.port or 2375, timeout=10)

@@ -1,0 +1,155 @@
+"""PostgreSQL's images and the data in their volumes: which major version each has, and whether they fit the settings.
+
+Nothing of it starts a server, and volumes are mounted read-only.
+"""
+
+import io
+import re
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import docker
+from docker.errors import ImageNotFound, NotFound
+from docker.models.images import Image
+from docker.types import LogConfig
+
+from infra.settings import POSTGRES_VERSIONS
+
+# Where the volume is mounted, and below it what is in it: docker-library/postgres' Dockerfiles. Since 18
+# (docker-library/postgres#1259) the folder that is mounted has one folder for each major version.
+OLD_FOLDER = PurePosixPath("/var/lib/postgresql/data")
+FOLDER = PurePosixPath("/var/lib/postgresql")
+LOOK = PurePosixPath("/django-stack-look")  # in no image, so that Docker copies nothing into an empty volume
+SECONDS = 60  # for a program to say its version; emulated ones are slow
+# The server's version, and whether its loader is musl's.
+ASK = 'server=$(command -v postgres) && "$server" --version && if grep -q ld-musl "$server"; then echo musl; fi'
+
+
+def folders(version: int) -> tuple[str, str]:
+    """Where the volume of a major version is mounted, and where in the container the server's data are (PGDATA)."""
+    if version < 18:
+        return str(OLD_FOLDER), str(OLD_FOLDER)
+    return str(FOLDER), str(FOLDER / str(version) / "docker")
+
+
+def image_version(image: Image) -> int | None:
+    """The major version that an image says it has, by the official images' PG_MAJOR; None if it says nothing."""
+    said = _environment(image).get("PG_MAJOR", "")
+    return int(said) if re.fullmatch(r"\d{1,3}", said) else None
+
+
+def data_version(engine: docker.DockerClient, volume: str, image: str, labels: Mapping[str, str]) -> int | None:
+    """The major version of the data in a volume; None if there are none.
+
+    `image` is any that is on the machine: of a container that is never started, Docker reads files. `labels` make the
+    container one that `make repair` finds.
+    """
+    container = engine.containers.create(
+        image,
+        ["true"],
+        volumes={volume: {"bind": str(LOOK), "mode": "ro"}},
+        network_mode="none",
+        labels=dict(labels),
+    )
+    try:
+        for folder in ("", *(f"{version}/docker" for version in POSTGRES_VERSIONS if version >= 18), "pgdata"):
+            try:
+                chunks, _ = container.get_archive(str(LOOK / folder / "PG_VERSION"))
+            except NotFound:
+                continue
+            return _number(b"".join(chunks))
+    finally:
+        container.remove(v=True)  # the volumes that the image wants, too; never a named one
+    return None
+
+
+def misfit(stack: str, name: str, wanted: int, has: int | None, data: int | None, volume: str) -> str:
+    """What is wrong with `postgres-image`, `postgres-version` and a volume together, as an error with its fix; or "".
+
+    `name` is the image and `has` its major version, `wanted` the setting's, `data` the volume's; None where nothing
+    says it.
+    """
+    set_version = f"pulumi config set -s {stack} postgres-version"
+    if has is not None and has != wanted:
+        fix = f"pulumi config rm -s {stack} postgres-image"
+        if data is not None and data not in {has, wanted}:
+            fix += f" && {set_version} {data}"
+        elif data != wanted and has in POSTGRES_VERSIONS:
+            fix = f"{set_version} {has}"
+        kept = f"; the volume {volume} holds data of PostgreSQL {data}" if data is not None else ""
+        return (
+            f"postgres-image is {name}, which has PostgreSQL {has}, and postgres-version is {wanted}{kept}. Fix: {fix}"
+        )
+    if data is not None and data != wanted:
+        return (
+            f"postgres-version is {wanted}, and the volume {volume} holds data of PostgreSQL {data}. "
+            f"Fix: {set_version} {data}, or move the data (docs/data.md)"
+        )
+    return ""
+
+
+def elsewhere(image: Image, name: str, version: int) -> str:
+    """The error about an image that would keep its data outside of the stack's volume, lost with the container; or "".
+
+    From 18 on the stack tells the image the folder.
+    """
+    mount, data = folders(version)
+    own = _environment(image).get("PGDATA", data)
+    if version >= 18 or PurePosixPath(own).is_relative_to(mount):
+        return ""
+    return (
+        f"postgres-image is {name}, whose data would be lost with its container: PGDATA is {own}, and the volume is at "
+        f"{mount}. Fix: take an image that is made from the official one (docs/data.md)"
+    )
+
+
+def ask(engine: docker.DockerClient, image: Image, labels: Mapping[str, str]) -> tuple[int | None, bool, str]:
+    """What an image's own `postgres` says: its major version (None if it isn't one), whether it's musl's, its words."""
+    container = engine.containers.create(
+        str(image.id),
+        ["-c", ASK],
+        entrypoint="sh",
+        network_mode="none",
+        labels=dict(labels),
+        log_config=LogConfig(type=LogConfig.types.JSON),  # or the engine may keep nothing that can be read
+    )
+    try:
+        container.start()
+        container.wait(timeout=SECONDS)
+        said = bytes(container.logs()).decode(errors="replace").strip()
+    finally:
+        container.remove(v=True, force=True)
+    return (*understood(said.splitlines()), said)
+
+
+def understood(said: Iterable[str]) -> tuple[int | None, bool]:
+    """The major version and whether the loader is musl's, of what ASK prints (`postgres (PostgreSQL) 17.6 …`)."""
+    lines = list(said)
+    versions = [match[1] for line in lines if (match := re.match(r"postgres \([^)]*\) (\d+)", line))]
+    return (int(versions[0]) if versions else None), "musl" in lines
+
+
+def get_image(engine: docker.DockerClient, *names: str) -> Image | None:
+    """The first of the images that is on this machine."""
+    for name in names:
+        try:
+            return engine.images.get(name)
+        except ImageNotFound:
+            continue
+    return None
+
+
+def _environment(image: Image) -> dict[str, str]:
+    entries: list[Any] = (image.attrs.get("Config") or {}).get("Env") or []
+    return dict(entry.partition("=")[::2] for entry in entries)
+
+
+def _number(archive: bytes) -> int | None:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for member in tar:
+            file = tar.extractfile(member)
+            text = file.read(16).decode(errors="replace").strip() if file else ""
+            return int(text) if re.fullmatch(r"\d{1,3}", text) else None
+    return None

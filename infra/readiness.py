@@ -1,0 +1,150 @@
+"""Whether a site is up: asks it, and judges what it answers, for the roll-out checks of all platforms.
+
+Not every 200 is ours: a project whose settings don't apply the contract may answer every address with a page. And a
+site that is ready may still have no page to show, so the home page is asked as well, by the site's own host name.
+"""
+
+import html
+import http.client
+import json
+import re
+import time
+from dataclasses import dataclass
+
+READY = "/healthz/ready"
+BODY = 64 * 1024  # bytes of an answer that are read; Django's debug pages name the error within the first 20 KB
+WORDS = 300  # characters of an answer that are shown
+STEP_2 = "end the settings module that the site runs with by the two lines of docs/bring-your-own.md, step 2"
+
+
+class ReadinessError(Exception):
+    """A site that won't be ready however long one waits; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to a GET: its status (0: none came), its media type, and the beginning of its text or why none came."""
+
+    status: int
+    kind: str
+    text: str
+    hangs: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is lacking, nothing for a good answer, and what to do about it; `final`: waiting won't mend it."""
+
+    lacking: str = ""
+    fix: str = ""
+    final: bool = False
+
+
+def ask(connection: http.client.HTTPConnection, path: str, host: str) -> Answer:
+    """GETs a path, with `host` as the Host header, in the connection's own time-out (seconds). Follows no redirect.
+
+    `http.client` knows no proxies: what is asked here is this machine's own, or at a place that the stack names.
+    """
+    seconds = connection.timeout or 0
+    until = time.monotonic() + seconds
+    try:
+        headers = {"Host": host, "User-Agent": "roll-out check", "Accept": "text/html, application/json, */*"}
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        text = _beginning(response, until).decode(errors="replace")
+        return Answer(response.status, response.headers.get_content_type(), text)
+    except TimeoutError:
+        return Answer(0, "", f"nothing within {seconds:g} seconds", hangs=True)
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(0, "", f"nothing ({error})")
+    finally:
+        connection.close()
+
+
+def _beginning(response: http.client.HTTPResponse, until: float) -> bytes:
+    """The first bytes of the body; a page that doesn't come to its end in time is one all the same."""
+    body = b""
+    try:
+        while len(body) < BODY and time.monotonic() < until and (more := response.read1(BODY)):
+            body += more
+    except (OSError, http.client.HTTPException):
+        return body
+    return body
+
+
+def judge_readiness(answer: Answer, url: str) -> Verdict:
+    """Ready is a 200 with the contract's JSON. Its 503, no answer, and a load balancer's 502 to 504 are waited out."""
+    said = _health(answer.text)
+    if answer.status == 200 and said.get("status") == said.get("database") == "ok":
+        return Verdict()
+    lacking = f"{url} answers {_in_words(answer)}"
+    if answer.status in {0, 502, 503, 504} or {"status", "database"} <= said.keys():
+        return Verdict(lacking)
+    return Verdict(f"{lacking}, which is not the contract's: the project's settings don't apply it", STEP_2, final=True)
+
+
+def judge_home(answer: Answer, url: str) -> Verdict:
+    """A page, a redirect, a login, a 404 and their like pass. 400, all from 500 on and a page that hangs don't."""
+    if 200 <= answer.status < 500 and answer.status != 400:
+        return Verdict()
+    lacking = f"the home page {url} answers {_in_words(answer)}"
+    if answer.status == 400:
+        host = url.partition("://")[2].strip("/")
+        fix = f"{STEP_2}, and let nothing behind them take {host.partition(':')[0]} out of ALLOWED_HOSTS"
+        return Verdict(lacking, fix, final=True)
+    if answer.hangs:
+        return Verdict(lacking, "find out what the page waits for", final=True)
+    return Verdict(lacking, "mend what the page or the log names", final=answer.status != 0)
+
+
+def _health(text: str) -> dict[str, object]:
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+class Patience:
+    """Judges a site's answers one after the other; for `tolerance` seconds the version before may still answer."""
+
+    def __init__(self, tolerance: float) -> None:
+        self._tolerance = tolerance
+        self._since: float | None = None
+
+    def lacking(self, verdict: Verdict, asked_at: float) -> str:
+        """What is lacking so far. Raises ReadinessError when there was nothing but final verdicts for too long.
+
+        `asked_at` is when (`time.monotonic()`) the answer was asked for.
+        """
+        if not verdict.final:
+            self._since = None
+            return verdict.lacking
+        self._since = self._since or asked_at
+        if time.monotonic() - self._since < self._tolerance:
+            return verdict.lacking
+        raise ReadinessError(f"{verdict.lacking}. Fix: {verdict.fix}, then run `pulumi up`")
+
+
+def _in_words(answer: Answer) -> str:
+    """`404 Not Found: its title`, in one line."""
+    if not answer.status:
+        return answer.text
+    reason = http.client.responses.get(answer.status, "")
+    words = _words(answer)
+    return f"{answer.status} {reason}".strip() + (f": {words}" if words else "")
+
+
+def _words(answer: Answer) -> str:
+    """The first line of a text; of a page its title or first heading, of Django's debug page the exception too."""
+    text = answer.text
+    if answer.kind == "text/html" or text.lstrip()[:1] == "<":
+        text = re.sub(r"(?is)<(script|style)\b.*?</\1>|<!--.*?-->", " ", text)
+        heading = re.search(r"(?is)<title[^>]*>(?P<words>[^<]*\w[^<]*)</title>|<h(\d)[^>]*>(?P<more>.*?)</h\2>", text)
+        exception = re.search(r'(?is)<pre class="exception_value">(.*?)</pre>', text)
+        found = [heading["words"] or heading["more"]] if heading else []
+        found += [exception[1]] if exception else []
+        tagless = [html.unescape(re.sub(r"<[^>]*>", " ", part)) for part in found or [text]]
+        text = ": ".join(" ".join(part.split()) for part in tagless) if found else tagless[0]
+    line = next((" ".join(line.split()) for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= WORDS else f"{line[:WORDS]}…"

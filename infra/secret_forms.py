@@ -1,0 +1,257 @@
+"""The forms in which programs print a secret: what belongs to it, and how each of that is quoted, escaped and encoded.
+
+Plain strings, no Pulumi. `infra.redaction` looks for them in output.
+"""
+
+import base64
+import binascii
+import html
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import pairwise
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+# Shorter ones would hide innocent text.
+SHORTEST = 4
+# Secrets larger than this (characters) are looked for in fewer nested forms.
+LARGE = 4096
+# Users of databases whose names are in everybody's output; they are no secret.
+PUBLIC_USERS = {"admin", "default", "django", "postgres", "postgresql", "root"}
+
+_KEY_NAME = r"\w*(?:key|secret|password|passwd|passphrase|pwd|token|credential|signature|sig|auth)\w*"
+_ASSIGNMENT = re.compile(rf"(?i)(?<!\w){_KEY_NAME}\s*=\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s;&,'\"]+)")
+_NAME = re.compile(rf"(?i){_KEY_NAME}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+_HEX = re.compile(r"(%|\\x)[0-9A-Fa-f]{2}|(\\u)[0-9A-Fa-f]{4}|(\\U)[0-9A-Fa-f]{8}|(&#x)[0-9A-Fa-f]+;")
+
+
+def secret_parts(value: str) -> list[str]:
+    """What must not be shown of a secret value, longest first: itself, its lines, and the secrets within it.
+
+    Those are the user, password and keys of a URL or DSN, the strings of a JSON document, the entries of a list, and
+    what it holds in base64. Parts shorter than four characters are left out.
+    """
+    parts: set[str] = set()
+    _collect(value, parts, depth=3)
+    return sorted((part for part in parts if len(part) >= SHORTEST), key=lambda part: (-len(part), part))
+
+
+def _collect(value: str, parts: set[str], depth: int) -> None:
+    value = value.strip()  # or the lines around it would be joined
+    if value in parts:
+        return
+    parts |= {value, *(line.strip() for line in value.splitlines())}
+    if not depth:
+        return
+    for more in _within(value):
+        if len(more) >= SHORTEST:
+            _collect(more, parts, depth - 1)
+
+
+def _within(value: str) -> Iterator[str]:
+    """The secrets that a value holds besides itself."""
+    if "\\n" in value:  # a key in one line, as files of variables have it
+        yield value.replace("\\r", "").replace("\\n", "\n")
+    if value[:1] in {"{", "[", '"'}:
+        try:
+            document = json.loads(value)
+        except (ValueError, RecursionError):
+            document = None
+        yield from _strings(document)
+    elif _URL.match(value):
+        yield from _url_parts(value)
+    else:
+        entries = re.split(r"[\s,;]+", value)
+        yield from (entry for entry in entries if ("," in value and len(entry) >= 16) or looks_random(entry))
+    for found in _ASSIGNMENT.findall(value):
+        bare = found[1:-1] if found[0] in "'\"" else found
+        yield from {bare, unquote_plus(bare)}
+    if _BASE64.fullmatch(value):
+        yield from _decoded(value)
+
+
+def _strings(document: object, name: str = "") -> Iterator[str]:
+    """A document's strings that are secrets: of any name eight characters long, of a name like `api_key` four."""
+    if isinstance(document, dict):
+        for key, entry in document.items():
+            yield from _strings(entry, str(key))
+    elif isinstance(document, list):
+        for entry in document:
+            yield from _strings(entry, name)
+    elif isinstance(document, str):
+        public = re.fullmatch(r"https?://[^@?]*", document)  # the addresses in a service account's file
+        if not public and len(document) >= (SHORTEST if _NAME.fullmatch(name) else 8):
+            yield document
+
+
+def _url_parts(url: str) -> Iterator[str]:
+    """User and password, encoded and plain; of a URL without them, the segments of its path that look like keys."""
+    rest = url.partition("://")[2]
+    before_path = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    # A password with a bare slash or question mark is no URL's any more, and a secret all the same.
+    userinfo = (before_path if "@" in before_path else rest).rpartition("@")[0]
+    user, _, password = userinfo.partition(":")
+    for part in (user, password):
+        if part not in PUBLIC_USERS:
+            yield from {part, unquote(part)}
+    if not userinfo:
+        yield from (segment for segment in re.split(r"[/?#&=]", rest) if looks_random(segment))
+
+
+def _decoded(value: str) -> Iterator[str]:
+    try:
+        text = base64.b64decode(value.translate(_STANDARD) + "=" * (-len(value) % 4), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return
+    if all(character.isprintable() or character.isspace() for character in text):
+        yield text
+
+
+def looks_random(text: str) -> bool:
+    """Whether eight characters or more change between capitals, small letters and digits as words don't."""
+    kinds = ["d" if c.isdigit() else "u" if c.isupper() else "l" for c in text if c.isalnum()]
+    return len(kinds) >= 7 and sum(one != two for one, two in pairwise(kinds)) >= max(2, len(kinds) / 5)
+
+
+# How characters are written
+
+
+def _pieces(text: str, quote_mark: str, write: Callable[[str], str]) -> str:
+    """Written piece by piece, with single quotes as `quote_mark`."""
+    return quote_mark.join(write(piece) for piece in text.split("'"))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _python(text: str) -> str:
+    return repr('"' + text)[2:-1]
+
+
+def _python_ascii(text: str) -> str:
+    return ascii('"' + text)[2:-1]
+
+
+def _python_bytes(text: str) -> str:
+    return repr(b'"' + _bytes(text))[3:-1]
+
+
+def _json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+def _json_unicode(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _numeric(text: str) -> str:
+    return text.encode("ascii", "xmlcharrefreplace").decode()
+
+
+_JS = {ord(c): f"\\u{ord(c):04X}" for c in "\\'\"<>&=-;`"} | {n: f"\\u{n:04X}" for n in range(32)}
+_JSON_IN_HTML = {ord(c): f"\\u{ord(c):04X}" for c in "<>&"}
+_STANDARD, _URL_SAFE = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
+
+ESCAPES: tuple[Callable[[str], str], ...] = (
+    unquote,
+    unquote_plus,
+    # Python's repr() of text and bytes, between either kind of quotes
+    *(partial(_pieces, quote_mark=mark, write=write) for mark in ("'", "\\'") for write in (_python, _python_ascii)),
+    *(partial(_pieces, quote_mark=mark, write=_python_bytes) for mark in ("'", "\\'")),
+    # JSON, as Python, PHP, Django's json_script and escapejs write it
+    _json,
+    _json_unicode,
+    lambda text: _json(text).replace("/", "\\/"),
+    lambda text: _json(text).translate(_JSON_IN_HTML),
+    lambda text: text.translate(_JS),
+    # URLs: Python's quote, quote_plus, JavaScript's encodeURIComponent and encodeURI, a URL's userinfo
+    *(
+        partial(quote, safe=safe, errors="surrogatepass")
+        for safe in ("", "/", "!'()*", ";,/?:@&=+$!'()*#", "!$&'()*+,;=")
+    ),
+    partial(quote_plus, errors="surrogatepass"),
+    # HTML
+    html.escape,
+    lambda text: html.escape(text).replace("&#x27;", "&#39;"),
+    lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+    partial(html.escape, quote=False),
+    lambda text: _numeric(html.escape(text)),
+    # Shells, SQL, connection strings, CSV
+    lambda text: shlex.quote(text)[1:-1] if "'" in text else text,
+    lambda text: text.replace("'", "'\\''"),
+    lambda text: re.sub(r'([$`"\\!])', r"\\\1", text),
+    lambda text: re.sub(r"([^\w@%+=:,./-])", r"\\\1", text),
+    lambda text: text.replace("'", "''"),
+    lambda text: text.replace("\\", "\\\\").replace("'", "\\'"),
+    lambda text: text.replace('"', '""'),
+    # Lines that end or are joined in another way
+    lambda text: "\r\n".join(text.splitlines()),
+    lambda text: " ".join(text.split()) if "\n" in text else text,
+    lambda text: "".join(text.splitlines()),
+    # A terminal that knows no UTF-8
+    lambda text: text.encode("ascii", "backslashreplace").decode(),
+    lambda text: _bytes(text).decode("latin-1"),
+)
+
+
+def forms(part: str) -> set[str]:
+    """Every form of a part of a secret in which programs print it, itself included."""
+    plain = bool(_PLAIN.fullmatch(part))  # looks the same everywhere
+    once = {part} if plain else {part, *_escaped(part)}
+    found = set(once)
+    if not plain and len(part) <= LARGE:
+        for form in once:
+            found |= _escaped(form)
+        nested = part
+        for _ in range(4):  # JSON within JSON and so on
+            nested = _json(nested)
+            found.add(nested)
+    for form in once if len(part) <= LARGE else {part}:
+        for encoded in encoded_forms(form):
+            found |= {encoded, *_cases(quote(encoded, safe=""))}
+    return {form for form in found if len(form) >= SHORTEST and form.strip()}
+
+
+def _escaped(text: str) -> set[str]:
+    return {form for escaped in {escape(text) for escape in ESCAPES} for form in _cases(escaped)}
+
+
+def _cases(form: str) -> set[str]:
+    """The form with hexadecimal codes as they are, in small letters and in capitals."""
+    if not _HEX.search(form):
+        return {form}
+    return {form, _HEX.sub(_small, form), _HEX.sub(_large, form)}
+
+
+def _small(code: re.Match[str]) -> str:
+    mark: str = code[code.lastindex or 0]
+    return mark + code[0][len(mark) :].lower()
+
+
+def _large(code: re.Match[str]) -> str:
+    mark: str = code[code.lastindex or 0]
+    return mark + code[0][len(mark) :].upper()
+
+
+def encoded_forms(text: str) -> Iterable[str]:
+    """Base64 of the text wherever it begins in what was encoded (three alignments), wrapped or not, and hexadecimal.
+
+    The characters at both ends that hold neighbours' bits, too, are left out.
+    """
+    data = _bytes(text)
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + data).decode().rstrip("=")
+        whole = (before + len(data)) * 8 // 6
+        core = encoded[(0, 2, 3)[before] : whole]
+        yield from (core, core.translate(_URL_SAFE))
+    encoded = base64.b64encode(data).decode()[: len(data) * 8 // 6]
+    for width in (64, 76):
+        if len(encoded) > width:
+            yield from (encoded[at : at + width] for at in range(0, len(encoded), width))
+    yield from (data.hex(), data.hex().upper())

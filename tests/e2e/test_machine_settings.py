@@ -1,0 +1,62 @@
+"""What a machine or its user has set for other things: a proxy, another engine, another passphrase."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import MakeStack
+from tests.e2e.stacks import SERVING, Stack
+
+pytestmark = [pytest.mark.docker, pytest.mark.engine]
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+SHOWS_PROXIES = "python -c \"import os; print('proxies', [name for name in os.environ if 'proxy' in name.lower()])\""
+
+
+@pytest.fixture
+def dead_proxy() -> str:
+    """The address of a proxy at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.mark.report("pulumi#2651")
+@pytest.mark.report("baserow#1616")
+def test_proxies_of_the_shell_and_of_docker_are_neither_asked_for_this_machine_nor_handed_to_containers(
+    serving: Stack, make_stack: MakeStack, dead_proxy: str, tmp_path: Path
+) -> None:
+    """`serving` has built the same image already: a build may go through the proxy, which is dead here."""
+    config = {"proxies": {"default": {"httpProxy": dead_proxy, "httpsProxy": dead_proxy, "noProxy": "example.com"}}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    environ = dict.fromkeys(PROXIES, dead_proxy) | {"no_proxy": "", "NO_PROXY": "", "DOCKER_CONFIG": str(tmp_path)}
+    stack = make_stack("proxied", SERVING)
+    with stack.configured(release_commands=[SHOWS_PROXIES, "python manage.py migrate --noinput"]):
+        stack.up(env=environ)
+        assert "proxies []" in stack.outputs()["release_log"]
+        assert not [name for name in stack.container("web").attrs["Config"]["Env"] if "proxy" in name.lower()]
+        stack.up("--expect-no-changes", env=environ)
+    assert "no issues" in stack.make_target("manage", "check", env=environ).stdout
+    stack.remove_all()
+
+
+@pytest.mark.report("pulumi-docker#603")
+def test_a_docker_context_that_is_not_there_is_one_line(serving: Stack) -> None:
+    gone = {"DOCKER_CONTEXT": "gone"}
+    for done in (serving.up(check=False, env=gone), serving.make_target("repair", check=False, env=gone)):
+        assert done.returncode != 0
+        assert "There is no docker context gone, which DOCKER_CONTEXT asks for" in done.stdout
+        assert "Fix: unset DOCKER_CONTEXT" in done.stdout
+        assert "Traceback" not in done.stdout
+
+
+@pytest.mark.report("pulumi#17759")
+@pytest.mark.parametrize("stack", ["serving"], indirect=True)
+def test_another_passphrase_in_the_shell_is_named_before_anything_happens(stack: Stack) -> None:
+    done = stack.make_target("local", check=False, env={"PULUMI_CONFIG_PASSPHRASE": "my own"})
+    assert done.returncode != 0
+    assert "PULUMI_CONFIG_PASSPHRASE is set in this shell" in done.stdout
+    assert "unset PULUMI_CONFIG_PASSPHRASE" in done.stdout
+    assert "my own" not in done.stdout

@@ -1,0 +1,272 @@
+"""Image, setting and volume of PostgreSQL fit together, or it is said before anything is made. Real 17 and 18."""
+
+import json
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import docker
+import pytest
+
+from infra.local import set_password
+from infra.local.postgres import data_version, folders
+from tests.e2e.conftest import MakeStack
+from tests.e2e.stacks import ROOT, SERVING, Stack, database_password, wait_until
+from tests.images import POSTGRES_18, build_postgres_18
+from tools.setup.images import POSTGRES, PYTHON, S3
+
+pytestmark = pytest.mark.docker
+IMAGES = {17: POSTGRES, 18: POSTGRES_18}
+Check = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def postgres_18() -> str:
+    return build_postgres_18()
+
+
+@dataclass(frozen=True)
+class Server:
+    """One as the local stack has it, with its data in a volume."""
+
+    version: int
+    container: Any
+    volume: str
+
+    @property
+    def image(self) -> str:
+        return IMAGES[self.version]
+
+    @property
+    def other(self) -> int:
+        return next(version for version in IMAGES if version != self.version)
+
+    def psql(self, statement: str) -> str:
+        status, output = self.container.exec_run(["psql", "-U", "app", "-Atc", statement])
+        assert status == 0, output
+        return str(output.decode().strip())
+
+    def set_password(self, **asked: Any) -> None:
+        """As the local stack's program."""
+        request = {"user": "app", "database": "app", "password": "new", "version": self.version, "volume": self.volume}
+        request["stack"] = "local"
+        set_password.set_password(self.container, request | asked)
+
+
+@pytest.fixture(scope="module", params=IMAGES)
+def server(engine: docker.DockerClient, request: pytest.FixtureRequest) -> Iterator[Server]:
+    name = f"django-stack-test-{uuid4().hex[:8]}"
+    engine.volumes.create(name)
+    mount, data = folders(request.param)
+    container = engine.containers.run(
+        IMAGES[request.param],
+        name=name,
+        volumes={name: {"bind": mount}},
+        environment={"PGDATA": data, "POSTGRES_USER": "app", "POSTGRES_PASSWORD": "old", "POSTGRES_DB": "app"},
+        detach=True,
+    )
+    try:
+        wait_until(lambda: not set_password.lacking(container), f"PostgreSQL {request.param}", 60)
+        yield Server(request.param, container, name)
+    finally:
+        container.remove(force=True, v=True)
+        engine.volumes.get(name).remove()
+
+
+@pytest.fixture
+def check(engine: docker.DockerClient) -> Check:
+    """Runs the program that looks before volume and container are made."""
+
+    def run(image: str, version: int, volume: str = "django-stack-test-none") -> subprocess.CompletedProcess[str]:
+        asked = {
+            "stack": "local",
+            "image": engine.images.get(image).id,
+            "name": image,
+            "version": version,
+            "volume": volume,
+            "labels": {},
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "infra.local.check_image"],
+            input=json.dumps(asked),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+
+    return run
+
+
+def test_what_fits_passes_and_leaves_nothing(engine: docker.DockerClient, server: Server, check: Check) -> None:
+    def things() -> tuple[set[str], set[str]]:
+        labelled = {"label": "django-stack.test=fits"}
+        volumes = engine.volumes.list(filters={"dangling": True})
+        return {str(volume.name) for volume in volumes}, {
+            str(c.id) for c in engine.containers.list(True, filters=labelled)
+        }
+
+    before = things()
+    done = check(server.image, server.version, server.volume)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert data_version(engine, server.volume, PYTHON, {"django-stack.test": "fits"}) == server.version
+    assert things() == before
+
+
+@pytest.mark.report("postgis/docker-postgis#362")
+@pytest.mark.parametrize(
+    ("image", "version", "said"),
+    [
+        (POSTGRES_18, 17, "which has PostgreSQL 18, and postgres-version is 17. Fix: pulumi config set -s local "
+         "postgres-version 18\n"),
+        (POSTGRES, 18, "which has PostgreSQL 17, and postgres-version is 18. Fix: pulumi config set -s local "
+         "postgres-version 17\n"),
+        (PYTHON, 17, "which has no program postgres."),
+        (S3, 17, "which has no program postgres."),
+    ],
+)  # fmt: skip
+def test_an_image_of_something_else_is_refused(check: Check, image: str, version: int, said: str) -> None:
+    done = check(image, version)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"postgres-image is {image}, {said}")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_image_for_another_processor_is_refused(engine: docker.DockerClient, check: Check, tmp_path: Path) -> None:
+    """A header alone is enough for the kernel to see that a program is for 64-bit ARM."""
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 183, 1, 0, 64, 0, 0, 64, 56, 0, 0, 0, 0)
+    (tmp_path / "sh").write_bytes(header)
+    (tmp_path / "sh").chmod(0o755)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY sh /bin/sh\n")
+    image, _ = engine.images.build(path=str(tmp_path), platform="linux/arm64", tag="django-stack/test-arm:1")
+    try:
+        done = check("django-stack/test-arm:1", 17)
+    finally:
+        engine.images.remove(str(image.id), force=True)
+    assert done.returncode == 1
+    assert "which is made for arm64, and doesn't run on this machine's amd64" in done.stderr
+
+
+def test_data_of_another_version_are_left_alone(server: Server, check: Check) -> None:
+    done = check(IMAGES[server.other], server.other, server.volume)
+    assert done.returncode == 1
+    assert f"the volume {server.volume} holds data of PostgreSQL {server.version}" in done.stderr
+    fix = f"Fix: pulumi config set -s local postgres-version {server.version}, or move the data (docs/data.md)"
+    assert fix in done.stderr
+    wrong = check(IMAGES[server.other], server.version, server.volume)
+    assert "Fix: pulumi config rm -s local postgres-image\n" in wrong.stderr, "the volume is right, the image isn't"
+
+
+def test_a_server_that_is_not_what_was_said_keeps_its_password(server: Server) -> None:
+    """The last look, for an image that changed its mind: at the server itself."""
+    password = "select rolpassword from pg_authid where rolname = 'app'"
+    before = server.psql(password)
+    with pytest.raises(SystemExit) as refused:
+        server.set_password(database="new", version=server.other)
+    differ = f"The image's PostgreSQL is {server.version}, and postgres-version is {server.other}"
+    assert differ in str(refused.value)
+    with pytest.raises(SystemExit, match="they would be lost with the container"):
+        server.set_password(database="new", volume="another")
+    assert server.psql(password) == before
+    assert server.psql("select count(*) from pg_database where datname = 'new'") == "0"
+
+
+def test_other_collations_than_those_of_the_indexes_are_said_with_a_fix_that_works(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.set_password()
+    assert capsys.readouterr().err == ""
+    server.psql("update pg_database set datcollversion = '2.36' where datname <> 'template0'")
+    server.set_password()
+    said = capsys.readouterr().err
+    assert "made with version 2.36 of the C library's collations" in said
+    subprocess.run(said.partition("Fix: ")[2], shell=True, check=True, capture_output=True)
+    server.set_password()
+    assert capsys.readouterr().err == ""
+    server.psql("create database made_from_template1")
+
+
+def test_an_encoding_that_a_managed_postgresql_does_not_have_is_said(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.psql("create database plain template template0 encoding 'SQL_ASCII' locale 'C'")
+    server.set_password(database="plain")
+    assert "the database's encoding is SQL_ASCII" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def upgraded(make_stack: MakeStack) -> Iterator[Stack]:
+    stack = make_stack("postgres", SERVING)
+    yield stack
+    stack.remove_all()
+
+
+@pytest.mark.engine
+@pytest.mark.report("postgis/docker-postgis#362")
+def test_an_image_that_says_nothing_of_its_version_is_asked_before_there_is_a_volume(
+    upgraded: Stack, engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f'FROM {POSTGRES_18}\nENV PG_MAJOR=""\n')
+    image, _ = engine.images.build(path=str(tmp_path), tag="django-stack/test-postgres:unsaid")
+    try:
+        upgraded.configure(postgres_image="django-stack/test-postgres:unsaid")
+        failed = upgraded.up(check=False)
+    finally:
+        engine.images.remove(str(image.id), force=True)
+    assert failed.returncode != 0
+    assert (
+        "django-stack/test-postgres:unsaid, which has PostgreSQL 18, and postgres-version is 17. Fix:" in failed.stdout
+    )
+    assert "database-data" not in failed.stdout
+    assert upgraded.container("database") is None
+    assert f"{upgraded.prefix}-database" not in {volume.name for volume in upgraded.volumes()}
+
+
+def documented(command: str, stack: Stack) -> str:
+    """The one command line of docs/data.md that has `command` in it, for this stack."""
+    page = (ROOT / "docs/data.md").read_text()
+    (line,) = [line.removeprefix("$ ") for line in page.splitlines() if line.startswith("$ ") and command in line]
+    return line.replace("django-stack-local", stack.prefix)
+
+
+@pytest.mark.engine
+def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
+    upgraded: Stack, engine: docker.DockerClient
+) -> None:
+    volume = f"{upgraded.prefix}-database"
+    upgraded.configure(postgres_image=None)
+    upgraded.up()
+    fill = "create table kept as select 'gr\u00fc\u00dfe' as word; comment on table kept is 'kept'"
+    assert upgraded.container("database").exec_run(["psql", "-U", "app", "-c", fill]).exit_code == 0
+
+    upgraded.configure(postgres_image=POSTGRES_18, postgres_version=18)
+    refused = upgraded.up(check=False)
+    assert f"postgres-version is 18, and the volume {volume} holds data of PostgreSQL 17" in refused.stdout
+    assert "nothing was changed" in refused.stdout
+
+    dumped = upgraded.run("bash", "-c", documented("pg_dump", upgraded))
+    assert "PostgreSQL database dump complete" in dumped.stdout
+    upgraded.destroy()
+    engine.volumes.get(volume).remove()
+    upgraded.up()
+    upgraded.up("--expect-no-changes")
+    upgraded.run("bash", "-c", documented("psql", upgraded))
+    kept = [("gr\u00fc\u00dfe", "/var/lib/postgresql/18/docker")]
+    assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
+    assert data_version(engine, volume, PYTHON, {}) == 18
+    before = database_password(upgraded.outputs()["DATABASE_URL"])
+
+    upgraded.destroy()
+    upgraded.configure(postgres_image=POSTGRES, postgres_version=17)
+    refused = upgraded.up(check=False)
+    assert f"postgres-version is 17, and the volume {volume} holds data of PostgreSQL 18" in refused.stdout
+    upgraded.configure(postgres_image=POSTGRES_18, postgres_version=18)
+    upgraded.up()
+    assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
+    assert database_password(upgraded.outputs()["DATABASE_URL"]) != before

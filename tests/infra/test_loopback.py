@@ -1,0 +1,51 @@
+"""A proxy in the environment is not for what is on this machine."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from infra.loopback import ask_directly
+
+PROXY = "http://proxy.example.com:3128"
+LOOPBACK = "localhost,127.0.0.1,::1"
+
+pytestmark = pytest.mark.report("pulumi#2651")
+
+
+@pytest.mark.parametrize(
+    ("given", "no_proxy"),
+    [
+        ({}, None),
+        ({"http_proxy": ""}, None),
+        ({"http_proxy": PROXY}, LOOPBACK),
+        ({"HTTPS_PROXY": PROXY}, LOOPBACK),
+        ({"all_proxy": PROXY}, LOOPBACK),
+        ({"http_proxy": PROXY, "no_proxy": "example.org"}, f"example.org,{LOOPBACK}"),
+        ({"http_proxy": PROXY, "NO_PROXY": " example.org, localhost"}, "example.org,localhost,127.0.0.1,::1"),
+        ({"http_proxy": PROXY, "NO_PROXY": "*"}, "*"),
+    ],
+)
+def test_the_loopback_is_excepted_when_there_is_a_proxy(given: dict[str, str], no_proxy: str | None) -> None:
+    environ = dict(given)
+    ask_directly(environ)
+    if no_proxy is None:
+        assert environ == given
+    else:
+        assert (environ["no_proxy"], environ["NO_PROXY"]) == (no_proxy, no_proxy)
+    ask_directly(environ)
+    assert environ.get("no_proxy") == no_proxy
+
+
+def test_every_program_of_infra_asks_this_machine_directly() -> None:
+    """What botocore, requests and urllib make of it."""
+    script = (
+        "import infra.programs, urllib.request, requests.utils, botocore.utils as b;"
+        "url = 'http://127.0.0.1:9000/';"
+        "print(urllib.request.proxy_bypass('127.0.0.1:9000'), requests.utils.get_environ_proxies(url),"
+        " b.get_environ_proxies(url), b.get_environ_proxies('http://example.com/')['http'])"
+    )
+    environ = {"PATH": os.environ["PATH"], "http_proxy": PROXY}
+    said = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == f"True {{}} {{}} {PROXY}"

@@ -1,0 +1,176 @@
+"""Redaction: what counts as secret, that it's hidden in every form, promptly and quickly; innocent text stays."""
+
+import base64
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from infra.redaction import LINE, SHOWN, Redactor
+from infra.secret_forms import secret_parts
+
+ROOT = Path(__file__).resolve().parents[2]
+BODY = [
+    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj",
+    "MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvu",
+    "NMoSfm76oqFvAp8Gy0iz5sxjZmSnXyCdPEovGhLa0VzMaQ==",
+]
+PEM = "\n".join(["-----BEGIN PRIVATE KEY-----", *BODY, "-----END PRIVATE KEY-----", ""])
+pytestmark = pytest.mark.report("hashicorp-vault-plugin#182")
+
+
+def test_the_secrets_of_a_url_are_itself_and_its_password_encoded_and_plain() -> None:
+    assert secret_parts("postgres://user:p%40ss%2Fword@host/db") == [
+        "postgres://user:p%40ss%2Fword@host/db",
+        "p%40ss%2Fword",
+        "p@ss/word",
+        "user",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "parts"),
+    [
+        ("s3://AKIAXYZ:se%2Fcret@bucket/?region_name=eu", {"AKIAXYZ", "se/cret", "se%2Fcret"}),
+        ("https://host/?api_key=abcd%2F1&page=second", {"abcd/1", "abcd%2F1"}),
+        ("host=db user=app password='it is' sslmode=require", {"it is"}),
+        ("DefaultEndpointsProtocol=https;AccountKey=abc+def==;EndpointSuffix=windows.net", {"abc+def=="}),
+        ("https://hooks.example.com/services/T00000000/B0/aZ3xK9mQ2wE7rT5y", {"aZ3xK9mQ2wE7rT5y"}),
+        ("one-old-key-of-django,another-old-key-of-it", {"one-old-key-of-django", "another-old-key-of-it"}),
+        ("Bearer aZ3xK9mQ2wE7rT5y", {"aZ3xK9mQ2wE7rT5y"}),
+        ("BEGIN KEY\\nfirst line\\nlast line\\n", {"BEGIN KEY\nfirst line\nlast line", "first line", "last line"}),
+        (base64.b64encode(b'{"password": "hunter22"}').decode(), {"hunter22"}),
+        (json.dumps({"private_key": PEM, "pin": "0815", "api_key": "k3y!"}), {*BODY, "k3y!"}),
+    ],
+)
+def test_the_secrets_within_a_value(value: str, parts: set[str]) -> None:
+    assert set(secret_parts(value)) >= {value.strip(), *parts}
+
+
+@pytest.mark.parametrize(
+    ("value", "innocent"),
+    [
+        ("postgres://postgres:longpassword@database:5432/app", "psycopg: database:5432, user postgres, postgres://"),
+        ("postgres://app:longpassword@database:5432/app", "django.db: app.0001 to database:5432/app"),
+        ("https://www.example.com/path", "see https://www.example.com/other and https://"),
+        (
+            json.dumps({"type": "web", "token_uri": "https://oauth2.googleapis.com/token"}),
+            "oauth2.googleapis.com/token",
+        ),
+        ("correct horse battery staple", "a horse and a battery, correct"),
+        ("abc", "abc abcabc"),
+        ("", "anything"),
+        (" \n ", "anything\n \n more"),
+        (PEM, "-----------------------\nBEGIN; PRIVATE; KEY"),
+    ],
+)
+def test_innocent_text_stays(value: str, innocent: str) -> None:
+    assert Redactor([value]).text(innocent) == innocent
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        PEM,
+        PEM.replace("\n", "\r\n"),
+        "\n".join(f"    {line}" for line in PEM.splitlines()),
+        repr(PEM),
+        repr(PEM.encode()),
+        json.dumps({"key": PEM}),
+        json.dumps(json.dumps(json.dumps({"key": PEM}))),
+        base64.b64encode(PEM.encode()).decode(),
+        base64.encodebytes(PEM.encode()).decode(),
+        base64.b64encode(f"user:{PEM}".encode()).decode(),
+        PEM.encode().hex(),
+        f"… truncated: {PEM[60:100]}…",
+        PEM.replace("\n", "\x1b[0m\n\x1b[33m"),
+        f"\x1b[32m{PEM[:40]}\x1b[1m{PEM[40:]}\x1b[0m",
+        " ".join(PEM.split()),
+    ],
+    ids=range(15),
+)
+def test_nothing_of_a_key_of_several_lines_is_seen(printed: str) -> None:
+    shown = Redactor([PEM]).text(f"begin {printed} end")
+    assert SHOWN in shown
+    rest = shown.replace(SHOWN, "░")
+    grams = {form[at : at + 4] for form in (printed, *BODY) for at in range(len(form) - 3)}
+    innocent = "truncated " + base64.b64encode(b"user:").decode()  # what stands around it
+    assert [gram for gram in grams if gram in rest and gram.isalnum() and gram not in innocent] == []
+
+
+def test_each_form_is_one_mark() -> None:
+    assert Redactor([PEM]).text(f"the key:\n{PEM}done") == "the key:\n[secret]\ndone"
+    assert (
+        Redactor(["longpassword"]).text("a \x1b[31mlong\x1b[1mpassword\x1b[0m!") == "a \x1b[31m[secret]\x1b[0m\x1b[0m!"
+    )
+
+
+def test_a_stream_gives_whole_lines_at_once_and_progress_at_each_carriage_return() -> None:
+    stream = Redactor(["TOPSECRET", PEM]).stream()
+    assert stream.feed(b"one\ntw") == "one\n"
+    assert stream.feed(b"o\n") == "two\n"
+    assert stream.feed("ö TOPSE€".encode()[:-1]) == ""
+    assert stream.feed("€".encode()[-1:] + b" TOPSEC") == ""
+    assert stream.feed(b"RET\r") == "", "a line feed may follow"
+    assert stream.feed(b"50 % TOPSECRET\r75 %") == "ö TOPSE€ [secret]\r50 % [secret]\r"
+    assert stream.feed(b"\r\n" + PEM[:100].encode()) == "75 %\r\n", "the key may go on"
+    assert stream.feed(PEM[100:].encode() + b"end") == "[secret]\n"
+    assert stream.close() == "end"
+
+
+def test_a_line_without_an_end_is_given_in_pieces_and_none_has_a_secret() -> None:
+    stream = Redactor(["TOPSECRET"]).stream()
+    shown, largest = "", 0
+    for _ in range(40):
+        shown += stream.feed(b"x" * 5001 + b"TOPSECRET" * 7)
+        largest = max(largest, len(stream._pending))
+    assert largest < 2 * LINE
+    assert len(shown) > 100_000
+    shown += stream.close()
+    assert shown == ("x" * 5001 + SHOWN) * 40
+
+
+def test_a_hundred_thousand_lines_with_twenty_secrets_take_seconds() -> None:
+    secrets = [PEM, *(f"postgres://user{n}:{'aZ3xK9mQ' * 4}{n}@database/app" for n in range(9))]
+    secrets += [f"p@ss'w\"ö{n:09}" for n in range(10)]
+    line = "2026-11-26 22:50:01 INFO django.request GET /page/{}/ 200 took 12 ms for {}\n"
+    lines = [line.format(n, secrets[n % 20] if n % 100 == 0 else "nobody").encode() for n in range(100_000)]
+    begin = time.process_time()
+    stream = Redactor(secrets).stream()
+    shown = "".join([*map(stream.feed, lines), stream.close()])
+    assert time.process_time() - begin < 20, "it takes three on an idle machine"
+    assert shown.count("nobody") == 99_000
+    assert not [secret for secret in secrets if secret in shown]
+
+
+PROGRAM = """
+import sys
+from infra.programs import request
+asked = request("password")
+print("to stdout", asked["password"], flush=True)
+print("to stderr", repr(asked["secrets"][0]), file=sys.stderr)
+print("without an end", asked["password"], end="")
+if asked["how"] == "exit":
+    sys.exit(f"ended by {asked['password']}")
+raise ValueError(f"can't reach postgres://user:{asked['password']}@host")
+"""
+
+
+@pytest.mark.parametrize("how", ["exit", "raise"])
+def test_no_program_prints_a_secret_of_its_request_however_it_ends(how: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        input=json.dumps({"password": "TOP SECRET", "secrets": [PEM], "how": how}),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 1
+    assert done.stdout == "to stdout [secret]\nwithout an end [secret]"
+    assert "to stderr '[secret]\\n'" in done.stderr
+    assert ("ended by [secret]\n" if how == "exit" else "postgres://user:[secret]@host") in done.stderr
+    assert not [part for part in ("TOP", "SECRET", *BODY) if part in done.stdout + done.stderr]
