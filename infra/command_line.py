@@ -49,6 +49,21 @@ class _Word:
 def split(line: str) -> tuple[str, ...]:
     """The words of a command line; none for an empty one. Raises `CommandLineError`."""
     try:
+        return _split(line)
+    except CommandLineError as error:
+        for _ in range(4):  # a fix may have a second thing that is wrong
+            try:
+                _split(error.fix)
+            except CommandLineError as next_error:
+                error.fix = next_error.fix
+            else:
+                raise
+        error.fix = ""
+        raise
+
+
+def _split(line: str) -> tuple[str, ...]:
+    try:
         words = tuple(shlex.split(line))
     except ValueError as error:
         ends = (line + "'", line + '"', line.rstrip("\\"))

@@ -11,6 +11,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Other words for a value, for the fix.
+ALSO = {
+    "true": ("true", "yes", "y", "on", "1"),
+    "false": ("false", "no", "n", "off", "0"),
+    "cloud": ("aws", "amazon", "ecs", "fargate", "production", "prod"),
+    "local": ("docker", "dev", "development", "here"),
+    "s3": ("bucket", "minio", "versitygw"),
+    "filesystem": ("file", "disk", "folder", "volume"),
+    "amd64": ("x86_64", "x86", "x64"),
+    "arm64": ("aarch64", "arm", "graviton"),
+}
+
 
 def set_value(stack: str, key: str, value: str) -> str:
     """Sets a setting, or a command of a list of them (`release-commands[0]`)."""
@@ -67,13 +79,6 @@ def edit_json(stack: str, key: str, statement: str, *, secret: bool) -> str:
     )
 
 
-def set_commands(stack: str, key: str, commands: dict[int, str], whole: list[str], *, one_text: bool) -> str:
-    """Sets some commands of a list; the whole list when it stands as one JSON text, which a path would replace."""
-    if one_text and len(whole) > 1:
-        return set_value(stack, key, json.dumps(whole))
-    return " && ".join(set_value(stack, f"{key}[{index}]", command) for index, command in commands.items())
-
-
 def rename_namespace(old: str, new: str) -> str:
     """Changes the project before the keys of all stacks' files; a copy of each is kept."""
     name = re.sub(r"[.\\[\]*^$/]", r"\\\g<0>", old)
@@ -110,6 +115,15 @@ def default(key: str) -> str:
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
     value = project["config"].get(key, {}).get("default", "")
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def host_in(text: str) -> str:
+    """The host of something like https://www.example.com:8000/path."""
+    host = text.lower().rpartition("://")[2].partition("/")[0].partition(":")[0].rstrip(".")
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return host
 
 
 def _argument(value: str) -> str:

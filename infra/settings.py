@@ -28,15 +28,6 @@ ROOT = fixes.ROOT
 
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
 _IMAGE = re.compile(r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$", re.ASCII)
-# Other words for a value, for the fix.
-_ALSO = {
-    "cloud": ("aws", "amazon", "ecs", "fargate", "production", "prod"),
-    "local": ("docker", "dev", "development", "here"),
-    "s3": ("bucket", "minio", "versitygw"),
-    "filesystem": ("file", "disk", "folder", "volume"),
-    "amd64": ("x86_64", "x86", "x64"),
-    "arm64": ("aarch64", "arm", "graviton"),
-}
 _ASKS = "the fix asks for it"
 _PROVIDERS = {"aws", "command", "docker", "pulumi", "random"}  # namespaces that aren't a project's
 
@@ -114,6 +105,7 @@ class Settings:
         )
         if not read.errors:
             settings._check_together(read)
+        read.unquoted()
         read.unknown_keys()
         if read.errors:
             raise pulumi.RunError(
@@ -156,6 +148,7 @@ class _Reader:
         self.stack = pulumi.get_stack()
         self.file = stack_file.running()
         self._refused: set[str] = set()
+        self._unquoted: dict[str, str] = {}
 
     def is_secret(self, key: str) -> bool:
         return bool(is_config_secret(self.full(key)))
@@ -175,7 +168,7 @@ class _Reader:
 
         Another `command` can take that one's place. A secret value is asked for, since fixes are made of values.
         """
-        shown = self.raw(key) if value is None else value
+        shown = self._unquoted.get(key, self.raw(key)) if value is None else value
         shown = json.dumps(shown, ensure_ascii=False)
         if self.is_secret(key) or key == "storage-dsn":
             shown = "[secret]"
@@ -192,6 +185,11 @@ class _Reader:
         organization = pulumi.get_organization() or "organization"
         names = Names(self.namespace, self.stack, cloud, organization, self.file.stacks())
         self.errors += names.errors()
+
+    def unquoted(self) -> None:
+        """Notes what would be right if YAML hadn't made another value of it."""
+        for key, written in self._unquoted.items():
+            self.wrong(key, f"text in quotes, for YAML reads this as {self.raw(key)}", written)
 
     def unknown_keys(self) -> None:
         for full in sorted(CONFIG.get()):
@@ -213,18 +211,20 @@ class _Reader:
         return value.strip() if isinstance(value, str) else json.dumps(value)
 
     def as_written(self, key: str) -> str:
-        """The value of a setting that is no number; one that YAML has read as a number or a time is refused."""
+        """The value of a setting that is no number; of one that YAML read as a number or a time, what stands there."""
         value = self.raw(key)
         if written := self.file.written(value, self.full(key)):
-            self.wrong(key, f"text in quotes, for YAML reads {written} as {value}", written)
-        return value
+            self._unquoted[key] = written
+        return written or value
 
     def choice(self, key: str, *allowed: str) -> str:
         value = self.as_written(key)
         if value not in allowed:
-            also = [word for word in allowed if value.lower() in _ALSO.get(word, ())]
+            also = [word for word in allowed if value.lower() in fixes.ALSO.get(word, ())]
             # A stack's platform changed to the other one would be removed from where it is.
-            likely = ["cloud"] if key == "platform" and "aws:region" in CONFIG.get() else [*allowed]
+            likely = [
+                "cloud" if key == "platform" and "aws:region" in CONFIG.get() else fixes.default(key) or allowed[0]
+            ]
             near = also or get_close_matches(value.lower(), allowed, n=1, cutoff=0.4) or likely
             self.wrong(key, " or ".join(allowed), near[0])
         return value
@@ -232,9 +232,8 @@ class _Reader:
     def boolean(self, key: str) -> bool:
         value = self.as_written(key)
         if value not in {"true", "false"}:
-            words = {"true": "true", "yes": "true", "y": "true", "on": "true", "1": "true"}
-            words |= {"false": "false", "no": "false", "n": "false", "off": "false", "0": "false"}
-            self.wrong(key, "true or false", words.get(value.lower(), fixes.default(key)))
+            meant = next((word for word in ("true", "false") if value.lower() in fixes.ALSO[word]), fixes.default(key))
+            self.wrong(key, "true or false", meant)
         return value == "true"
 
     def integer(self, key: str, low: int, high: int, what: str) -> int:
@@ -283,7 +282,7 @@ class _Reader:
         hosts = tuple(part.strip() for part in value.split(",") if part.strip())
         if any(not _HOST.match(host) for host in hosts) or (most and len(hosts) > most):
             form = "one host name" if most == 1 else "host names separated by commas"
-            good = [name for host in re.split(r"[,\s]+", value) if _HOST.match(name := _host_in(host))]
+            good = [name for host in re.split(r"[,\s]+", value) if _HOST.match(name := fixes.host_in(host))]
             self.wrong(key, f"{form}, lower case, without scheme, port or path, or nothing", ",".join(good[:most]))
         return hosts
 
@@ -324,8 +323,9 @@ class _Reader:
         value = self.json(key)
         if not isinstance(value, list):
             text = self.raw(key)
-            one = fixes.default_command() if value is not None or not text else text
-            self._bad_commands(key, {0: _corrected(one)}, [_corrected(one)], "a list of command lines")
+            one = _corrected(text if text and value is None else fixes.default_command())
+            # A path below an object, which is no list, can't be set.
+            self._bad_commands(key, {0: one}, [one], "a list of command lines", whole=isinstance(value, dict))
             return ()
         bad: dict[int, str] = {}
         allowed = "a list of command lines"
@@ -337,13 +337,18 @@ class _Reader:
                 bad[index] = error.fix or fixes.default_command()
                 allowed = f"a list of command lines, each {self._allowed(key, error)}"
         if bad:
-            whole = [bad.get(index, item) for index, item in enumerate(value)]
-            self._bad_commands(key, bad, whole, allowed)
+            corrected = [bad.get(index, item) for index, item in enumerate(value)]
+            whole = len(value) > 1 and self.file.is_text(self.full(key))
+            self._bad_commands(key, bad, corrected, allowed, whole=whole)
             return ()
         return tuple(value)
 
-    def _bad_commands(self, key: str, bad: dict[int, str], whole: list[str], allowed: str) -> None:
-        command = fixes.set_commands(self.stack, key, bad, whole, one_text=self.file.is_text(self.full(key)))
+    def _bad_commands(self, key: str, bad: dict[int, str], commands: list[str], allowed: str, *, whole: bool) -> None:
+        """`whole`: the list is set as one JSON text, because a path would replace the rest of it."""
+        if whole:
+            command = fixes.set_value(self.stack, key, json.dumps(commands))
+        else:
+            command = " && ".join(fixes.set_value(self.stack, f"{key}[{index}]", line) for index, line in bad.items())
         self.wrong(key, f"{allowed}, none of them empty; [] for no release step", command=command)
 
     def _allowed(self, key: str, error: CommandLineError) -> str:
@@ -385,12 +390,3 @@ def _asks(error: str) -> bool:
 
 def _count(errors: int) -> str:
     return "one setting" if errors == 1 else f"{errors} settings"
-
-
-def _host_in(text: str) -> str:
-    """The host of something like https://www.example.com:8000/path."""
-    host = text.lower().rpartition("://")[2].partition("/")[0].partition(":")[0].rstrip(".")
-    try:
-        return host if host.isascii() else host.encode("idna").decode()
-    except UnicodeError:
-        return host

@@ -66,7 +66,7 @@ def push(ecr: Any, asked: Mapping[str, Any]) -> None:
     except ImageNotFound:
         raise PushError(
             f"The image {asked['image']} was built on another machine and is neither here nor in the registry. "
-            f"Fix: pulumi up --replace '{asked['built_by']}'"
+            f"Fix: pulumi up -s {asked['built_by'].split(':')[2]} --replace '{asked['built_by']}'"
         ) from None
     except DockerException as error:
         raise PushError(f"The image could not be pushed to {asked['url']}: {error}") from None

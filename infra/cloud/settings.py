@@ -127,8 +127,7 @@ class CloudSettings:
 
         What it needs itself is not published; a quarter GiB and 7 % is a little more than what is seen on t3 and t4g.
         """
-        usable = DATABASE_CLASSES[self.database_class] * 0.93 - 0.25
-        return min(int(usable * 2**30 / 9531392), 5000)
+        return _connections(self.database_class)
 
     def check_together(self, read: "_Reader", settings: "Settings") -> None:
         """Notes in `read` what doesn't fit together on the cloud platform."""
@@ -161,22 +160,33 @@ class CloudSettings:
             if len(memory) < 5:
                 allowed = ", ".join(map(str, memory))
             read.wrong("memory", f"with cpu {self.cpu}: {allowed} MiB", str(memory[0]))
-        if self.tasks_max < self.tasks_min:
-            read.wrong("tasks-max", f"tasks-min, {self.tasks_min}, or more", str(self.tasks_min))
         if self.database_storage_max and self.database_storage_max * 10 < self.database_storage * 11:
             allowed = f"a tenth more than database-storage, {self.database_storage}, or 0"
             most = min(self.database_storage * 2, 65536)
             read.wrong("database-storage-max", allowed, str(most if most * 10 >= self.database_storage * 11 else 0))
         workers = self.workers(settings)
-        needed = workers * THREADS * self.tasks_max * 2 + 1
+        each = workers * THREADS * 2
         free = self.connections - KEPT_CONNECTIONS
-        if needed > free:
-            read.wrong(
-                "tasks-max",
-                f"so many tasks as {self.database_class} has connections for: {workers} workers x {THREADS} threads x "
-                f"tasks-max x 2 (old and new tasks in a roll-out) + 1 (release) is {needed}, and it has {free}",
-                str(max(1, (free - 1) // (workers * THREADS * 2))),
+        most = (free - 1) // each
+        name = self.database_class
+
+        def reckoned(tasks: int) -> str:
+            return (
+                f"{name} has connections for: {workers} workers x {THREADS} threads x tasks-max x 2 (old and new tasks "
+                f"in a roll-out) + 1 (release) is {each * tasks + 1}, and it has {free}"
             )
+
+        if not most:
+            enough = [other for other in DATABASE_CLASSES if _connections(other) - KEPT_CONNECTIONS > each]
+            family = [other for other in enough if other.split(".")[1] == name.split(".")[1]]
+            allowed = f"one that is large enough for one task; {reckoned(1)}"
+            read.wrong("database-class", allowed, (family or enough or [max(DATABASE_CLASSES, key=_connections)])[0])
+        elif self.tasks_min > most:
+            read.wrong("tasks-min", f"at most so many tasks as {reckoned(self.tasks_min)}", str(most))
+        elif self.tasks_max < self.tasks_min:
+            read.wrong("tasks-max", f"tasks-min, {self.tasks_min}, or more", str(self.tasks_min))
+        elif self.tasks_max > most:
+            read.wrong("tasks-max", f"so many tasks as {reckoned(self.tasks_max)}", str(most))
 
     def _check_address(self, read: "_Reader", settings: "Settings") -> None:
         domain = settings.domain
@@ -199,13 +209,18 @@ class CloudSettings:
             )
 
 
+def _connections(database_class: str) -> int:
+    usable = DATABASE_CLASSES[database_class] * 0.93 - 0.25
+    return min(int(usable * 2**30 / 9531392), 5000)
+
+
 def _find_zone(read: "_Reader") -> str:
     """The command that sets the public zone that the domain is in, the nearest one; nothing without a domain."""
     domain = read.raw("domain")
     if not _DOMAIN.fullmatch(domain):
         return ""
     query = (
-        f"HostedZones[?!Config.PrivateZone && ends_with('.{domain}.', join('', ['.', Name]))]"
+        f"HostedZones[?!(Config.PrivateZone) && ends_with('.{domain}.', join('', ['.', Name]))]"
         " | sort_by(@, &length(Name))[-1].Id"
     )
     return _look_up(read, "hosted-zone", "route53 list-hosted-zones", query, "${FOUND##*/}")

@@ -84,10 +84,16 @@ def _ports(engine: docker.DockerClient, settings: Settings) -> list[str]:
         else:
             who = "another program on this machine"
         errors.append(
-            f"{key} is {port}, and {who} holds that port. Fix: stop it, or "
-            f"pulumi config set -s {settings.stack} {key} {port + 1}"
+            f"{key} is {port}, and {who} holds that port; stop it, or take another one. "
+            f"Fix: pulumi config set -s {settings.stack} {key} {_free(engine, port, wanted)}"
         )
     return errors
+
+
+def _free(engine: docker.DockerClient, port: int, wanted: dict[str, int]) -> int:
+    """The next port that nobody has; `wanted` are the stack's own."""
+    others = (other for other in range(port + 1, 65536) if other not in wanted.values())
+    return next((other for other in others if _is_free(other) and not _holder(engine, other)), port + 1)
 
 
 def _holder(engine: docker.DockerClient, port: int) -> Any:

@@ -39,7 +39,10 @@ def test_a_port_taken_between_preview_and_update_is_named_before_anything_change
         victim.ports["web-port"] = own
         victim.configure()
     assert refused.returncode != 0
-    assert f"web-port is {other}, and another program on this machine holds that port. Fix: " in refused.stdout
+    assert (
+        f"web-port is {other}, and another program on this machine holds that port; stop it, or take another one. Fix: "
+        in refused.stdout
+    )
     assert victim.ids() == before
     is_whole(victim)
 

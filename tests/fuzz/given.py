@@ -233,6 +233,27 @@ def urls(draw: st.DrawFn) -> str:
 TEXT = st.one_of(urls(), PIECE, st.text(max_size=60))
 
 
+# What YAML reads as something else, and what shells and editors leave around values.
+YAML_WORD = st.one_of(
+    st.sampled_from(
+        ["1.10", "0123", "0o17", "0x1F", "1e3", ".5", "-0", "+5", "1_000", ".inf", ".nan", "True", "yes", "off", "~"]
+    ),
+    st.sampled_from(["null", "2026-01-31", "12:30", "17.0", "<<", "1e400", "12345678901234567890", "\u0661\u0667"]),
+    st.sampled_from(["2026-01-31 00:00:00 +0000 UTC", " 17 ", "17\r\n", "\ufeff17", "Web-Port"]),
+)
+# Command lines, with what only a shell understands in and out of quotes.
+COMMAND = st.lists(
+    st.one_of(
+        st.sampled_from(["python", "sh", "-c", "a b", "'", '"', "\\", " ", "\n", "\0", "\u00a0"]),
+        st.sampled_from(
+            ["$PORT", "${X", "$(", "`", "&&", "||", "|", ";", ">", "*", "A=1", "exec", "cd", "#", "~/", "("]
+        ),
+        st.sampled_from(["http://h/?a=1&b", "--all=*"]),
+    ),
+    max_size=8,
+).map("".join)
+
+
 def shows_secret(text: str) -> bool:
     """Whether the planted secret, or most of it, is in the text."""
     return SECRET[:8] in text or SECRET[-8:] in text

@@ -135,7 +135,7 @@ def pulumi_loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-class _Nothing(Mocks):
+class Nothing(Mocks):
     """Settings and preflight register nothing, so nothing is ever asked of these."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -150,7 +150,7 @@ def as_stack(pulumi_loop: asyncio.AbstractEventLoop) -> Iterator[Callable[[], No
     """Makes Pulumi's runtime believe that the stack's program runs, for code that registers nothing."""
 
     def begin(stack: str = "local") -> None:
-        pulumi.runtime.set_mocks(_Nothing(), project="django-stack", stack=stack, preview=False)
+        pulumi.runtime.set_mocks(Nothing(), project="django-stack", stack=stack, preview=False)
 
     yield begin
     pulumi_loop.run_until_complete(pulumi.runtime.stack.wait_for_rpcs())

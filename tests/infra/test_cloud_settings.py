@@ -1,8 +1,11 @@
 """Wrong settings of the cloud platform: each one clear error, before anything is registered."""
 
+import re
 import runpy
+import shlex
 from typing import Any
 
+import jmespath
 import pulumi
 import pytest
 
@@ -91,12 +94,52 @@ def test_the_whole_program_ends_with_that_error_before_anything_is_asked_or_regi
         runpy.run_path(str(ROOT / "infra" / "__main__.py"))
 
 
-@pytest.mark.parametrize("stack", ["Cloud", "pr_12", "a-name-that-is-much-too-long-for-aws", "pr--12"])
-def test_a_stack_name_that_aws_could_not_bear_is_refused(as_stack: Any, set_config: Any, stack: str) -> None:
+@pytest.mark.parametrize(
+    ("stack", "better"),
+    [
+        ("Pr-12", "pr-12"),
+        ("pr_12", "pr-12"),
+        ("a-name-that-is-much-too-long-for-aws", "a-name-that-a862"),
+        ("pr--12", "pr-12"),
+    ],
+)
+def test_a_stack_name_that_aws_could_not_bear_is_refused(
+    as_stack: Any, set_config: Any, stack: str, better: str
+) -> None:
     as_stack(stack)
     set_config(platform="cloud")
-    with pytest.raises(pulumi.RunError, match=f"pulumi stack rename -s {stack} cloud"):
+    with pytest.raises(pulumi.RunError, match=f"pulumi stack rename -s {stack} {better}$"):
         Settings.load()
+
+
+def test_a_class_that_is_too_small_for_one_task_is_said_to_be(as_stack: Any, set_config: Any) -> None:
+    as_stack("cloud")
+    set_config({"env": {"WEB_CONCURRENCY": "30"}}, platform="cloud")
+    with pytest.raises(pulumi.RunError, match=r"database-class is .* is 241, and it has 71\. Fix: .* db.t4g.medium$"):
+        Settings.load()
+
+
+def test_more_tasks_at_least_than_the_class_has_connections_for(as_stack: Any, set_config: Any) -> None:
+    as_stack("cloud")
+    set_config({"tasks-min": 16, "tasks-max": 20}, platform="cloud")
+    with pytest.raises(pulumi.RunError, match=r"tasks-min is \"16\".* set -s cloud tasks-min 4$"):
+        Settings.load()
+
+
+def test_the_look_up_of_a_zone_takes_the_nearest_public_one(as_stack: Any, set_config: Any) -> None:
+    as_stack("cloud")
+    set_config({"domain": "www.example.com"}, platform="cloud")
+    with pytest.raises(pulumi.RunError) as refused:
+        Settings.load()
+    (call,) = re.findall(r'"\$\((aws .*)\)" && ', str(refused.value))
+    query = shlex.split(call)[4]
+    zones = [
+        {"Id": f"/hostedzone/Z{number}", "Name": name, "Config": {"PrivateZone": private}}
+        for number, (name, private) in enumerate(
+            [("com.", False), ("example.com.", False), ("www.example.com.", True), ("ample.com.", False)]
+        )
+    ]
+    assert jmespath.search(query, {"HostedZones": zones}) == "/hostedzone/Z1"
 
 
 @pytest.mark.parametrize(

@@ -21,3 +21,11 @@ def test_readme_names_only_targets_that_make_has() -> None:
     named = {target for page in PAGES for target in commands.findall(page.read_text())}
     assert "local" in named
     assert named <= has
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_pulumi_command_to_copy_says_its_stack(page: Path) -> None:
+    """Without -s it's the stack that was selected last."""
+    blocks = re.findall(r"^```(?:console|sh)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    commands = re.findall(r"pulumi (?:up|config|destroy|refresh|preview|cancel|stack output)\b.*", "\n".join(blocks))
+    assert not [command for command in commands if not re.search(r" (?:-s|--stack) ", command)]

@@ -1,0 +1,157 @@
+"""Names of project and stack: what Docker or AWS would refuse is refused first, with commands that rename."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from infra import names
+from infra.names import LONGEST, Names
+from tests.fuzz.given import fuzz
+from tests.infra.conftest import Program
+from tests.infra.projects import Project
+
+PULUMI = st.text(alphabet="abzAZ019._-", min_size=1, max_size=40)  # what `pulumi` takes, letters and all
+
+LEGAL = [
+    ("my_site", "local", False),
+    ("my.site", "pr_12", False),
+    ("2024", "1", False),
+    ("django-stack", "cloud", True),
+    ("shop", "internal-1", True),
+    ("aws-shop", "ecs", True),
+    ("a" * 20, "b" * (LONGEST - 21), True),
+]
+WRONG = [
+    # project, stack, cloud, what is proposed
+    ("My_Site", "local", False, ("my_site", "local")),
+    ("site", "Prod", False, ("site", "prod")),
+    ("my__site", "pr-12-", False, ("my__site", "pr-12")),
+    ("a..b", "x", False, ("a-b", "x")),
+    ("my_site", "cloud", True, ("my-site", "cloud")),
+    ("my.site", "Cloud", True, ("my-site", "cloud")),
+    ("internal", "cloud", True, ("my-internal", "cloud")),
+    ("internal-site", "cloud", True, ("my-internal-site", "cloud")),
+    ("sg-1", "cloud", True, ("my-sg-1", "cloud")),
+    ("sthree", "cloud", True, ("my-sthree", "cloud")),
+    ("amzn-s3-demo", "cloud", True, ("my-amzn-s3-demo", "cloud")),
+    ("2024-shop", "cloud", True, ("my-2024-shop", "cloud")),
+    ("xn--shop", "cloud", True, ("xn-shop", "cloud")),
+]
+
+
+@pytest.mark.parametrize(("project", "stack", "cloud"), LEGAL)
+def test_legal_names_are_taken(project: str, stack: str, cloud: bool) -> None:
+    assert Names(project, stack, cloud).errors() == []
+
+
+@pytest.mark.report("kubefirst#771")
+@pytest.mark.report("tflint-ruleset-aws#353")
+@pytest.mark.parametrize(("project", "stack", "cloud", "proposed"), WRONG)
+def test_wrong_names_are_refused_and_legal_ones_made_of_them(
+    project: str, stack: str, cloud: bool, proposed: tuple[str, str]
+) -> None:
+    wrong = Names(project, stack, cloud)
+    assert wrong.proposed() == proposed
+    changed = [name for name, new in zip((project, stack), proposed, strict=True) if name != new]
+    assert [
+        re.findall(r"name is (\S+); allowed: \S.*\. Fix: pulumi stack rename", error) for error in wrong.errors()
+    ] == [[name] for name in changed]
+
+
+@fuzz
+@given(project=PULUMI, stack=PULUMI, cloud=st.booleans(), taken=st.sets(PULUMI, max_size=3))
+@example(project="internal-site-with-a-long-name", stack="a-long-name-of-a-stack", cloud=True, taken=set())
+@example(project="-", stack="_", cloud=True, taken=set())
+def test_what_is_proposed_is_legal_and_free(project: str, stack: str, cloud: bool, taken: set[str]) -> None:
+    wrong = Names(project, stack, cloud, taken=taken)
+    new_project, new_stack = wrong.proposed()
+    assert Names(new_project, new_stack, cloud).errors() == []
+    assert bool(wrong.errors()) == ((project, stack) != (new_project, new_stack))
+    assert new_stack == stack or new_stack not in taken
+    if cloud:
+        # The services' own words, each at the resource that it limits.
+        assert re.fullmatch(
+            r"(?!internal-|sg-|sthree-|amzn-s3-demo-|xn--)[a-z][a-z0-9-]{1,29}", f"{new_project}-{new_stack}"
+        )
+        assert "--" not in f"{new_project}-{new_stack}"
+
+
+def test_long_names_that_begin_alike_get_different_ones() -> None:
+    long = [
+        Names("django-stack", f"feature-login-with-passkeys-{number}", cloud=True).proposed() for number in range(20)
+    ]
+    assert len(set(long)) == 20
+
+
+def test_the_limits_hold_for_every_name_of_the_longest_stack(program: Program) -> None:
+    """Each resource's own limit, as botocore describes it; 26 is the random end of a prefix."""
+    stack = "s" * (LONGEST - len("django-stack-"))
+    run = program({"media-access": "public", "alarm-email": "me@example.com"}, platform="cloud", stack=stack)
+    limits = {
+        "aws:lb/loadBalancer:LoadBalancer": ("name", 32),
+        "aws:lb/targetGroup:TargetGroup": ("name", 32),
+        "aws:rds/instance:Instance": ("identifier", 63),
+        "aws:s3/bucket:Bucket": ("bucketPrefix", 63 - 26),
+        "aws:iam/role:Role": ("name", 64),
+        "aws:cloudfront/originAccessControl:OriginAccessControl": ("name", 64),
+        "aws:ecs/cluster:Cluster": ("name", 255),
+        "aws:cloudwatch/metricAlarm:MetricAlarm": ("name", 255),
+    }
+    for kind, (argument, limit) in limits.items():
+        made = run.of_type(kind)
+        assert made, kind
+        for resource in made:
+            assert len(resource.inputs[argument]) <= limit, (kind, resource.inputs[argument])
+    assert len(run.of_type("aws:s3/bucket:Bucket")[0].inputs["bucketPrefix"]) == 63 - 26  # a name longer is too long
+    assert names.LONGEST == 30
+
+
+@pytest.mark.engine
+@pytest.mark.report("kubefirst#771")
+@pytest.mark.report("terraform-aws-rds#225")
+@pytest.mark.parametrize(
+    ("project", "stack", "platform", "proposed"),
+    [
+        ("my-site", "Prod", "local", ("my-site", "prod")),
+        ("My.Site", "dev", "local", ("my.site", "dev")),
+        ("My_Site", "Dev", "local", ("my_site", "dev")),
+        ("my_site", "cloud", "cloud", ("my-site", "cloud")),
+        ("internal", "Pr_12", "cloud", ("my-internal", "pr-12")),
+    ],
+)
+def test_the_commands_rename_state_and_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: str, stack: str, platform: str, proposed: tuple[str, str]
+) -> None:
+    made = Project(tmp_path, monkeypatch, project, stack)
+    made.write(f"platform: {platform}\naws:region: eu-central-1\nenv:\n    {project}: kept\n    A: b")
+    made.run("pulumi", "config", "set", "-s", stack, "--secret", "--path", "env.B", "hidden")
+    urn = f"urn:pulumi:{stack}::{project}::pulumi:pulumi:Stack::{project}-{stack}"
+    state = f'{{"version": 3, "deployment": {{"resources": [{{"urn": "{urn}", "type": "pulumi:pulumi:Stack"}}]}}}}'
+    made.run("pulumi", "stack", "import", "-s", stack, answer=state)
+    errors = [error for error in made.errors() if "name is" in error]
+    assert len(errors) == sum(old != new for old, new in zip((project, stack), proposed, strict=True))
+    for error in errors:
+        made.paste(error)
+    assert (made.name, made.ask_for_stack()) == proposed
+    assert f"::{proposed[0]}::" in made.run("pulumi", "stack", "export", "-s", proposed[1])
+    assert not [error for error in made.errors() if "name is" in error or "another project" in error]
+    assert '"B":"hidden"' in made.config()[f"{proposed[0]}:env"]["value"]
+    assert f'"{project}":"kept"' in made.config()[f"{proposed[0]}:env"]["value"]
+
+
+@pytest.mark.engine
+def test_keys_of_a_project_that_was_renamed_by_hand_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Project(tmp_path, monkeypatch, "old-name", "dev")
+    made.write("web-port: 8010\ndocker:host: unix:///x")
+    file = tmp_path / "Pulumi.yaml"
+    file.write_text(file.read_text().replace("\nname: old-name\n", "\nname: new-name\n"))
+    made.run("pulumi", "stack", "init", "dev", "--no-select")
+    errors = made.errors()
+    assert any(error.startswith("old-name:web-port is a setting of another project") for error in errors)
+    made.paste(errors[0])
+    assert made.load().web_port == 8010
