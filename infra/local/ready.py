@@ -11,7 +11,7 @@ def main() -> None:
     web = here.web(here.engine(), stack)
     port = next(bindings[0]["HostPort"] for bindings in web.ports.values() if bindings)
     url = f"http://{here.environment(web)['DOMAIN']}:{port}/"
-    mounted = any(mount["Destination"] == "/app" for mount in web.attrs["Mounts"])
+    mounted = here.has_source_mounted(web)
     follows = "Pages follow your edits; a migration, dependency or setting wants" if mounted else "After an edit:"
     print(
         f"\nThe site is up: {url}\n\n"

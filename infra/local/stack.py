@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 import docker
@@ -66,3 +67,10 @@ def web(client: docker.DockerClient, stack: str) -> "Container":
             sys.exit(f"The container {name} ends again and again; why, says: {make('logs', stack)}")
         return container
     sys.exit(f"The container {name} is not running. Fix: {make('local', stack)}")
+
+
+def has_source_mounted(container: "Container") -> bool:
+    """Whether this machine's source stands where the container works."""
+    working_folder = normpath(container.attrs["Config"]["WorkingDir"] or "/")
+    mounts = container.attrs["Mounts"]
+    return any(mount["Type"] == "bind" and normpath(mount["Destination"]) == working_folder for mount in mounts)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from infra.dsn import S3DSN, DatabaseURL
+from tests.infra.conftest import ROOT
 
 SERVE_LIKE_CLOUD = {"web-command": "", "debug": False, "mount-source": False}
 
@@ -203,7 +204,7 @@ def test_runserver_over_the_mounted_source_is_what_the_local_stack_asks_for(
     monkeypatch.setattr("os.getgid", lambda: 1235)
     web = program(stack="somebodys")["web"].inputs
     assert web["command"] == ["python", "manage.py", "runserver", "0.0.0.0:8000"]
-    assert web["volumes"][0]["containerPath"] == "/app"
+    assert web["mounts"] == [{"type": "bind", "source": str(ROOT / "app"), "target": "/app"}]
     assert web["user"] == "1234:1235"
 
 
@@ -211,6 +212,7 @@ def test_without_web_command_and_mount_the_image_serves_as_in_the_cloud(program:
     web = program(SERVE_LIKE_CLOUD)["web"].inputs
     assert "command" not in web
     assert not web.get("volumes")
+    assert not web.get("mounts")
     assert "user" not in web
 
 
