@@ -238,7 +238,7 @@ def test_a_storage_dsn_replaces_the_own_s3_server(program: Any) -> None:
 
 
 def test_own_variables_reach_the_app_and_secret_ones_are_redacted_in_the_log(program: Any) -> None:
-    run = program({"env": {"GREETING": "hello", "WORKERS": 3}}, secrets=("env",))
+    run = program({"env": {"GREETING": "hello", "WORKERS": "3"}}, secrets=("env",))
     assert run.env("web")["GREETING"] == "hello"
     assert run.env("web")["WORKERS"] == "3"
     assert "GREETING" in json.loads(run["release"].inputs["stdin"])["secrets"]
