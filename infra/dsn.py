@@ -88,7 +88,8 @@ class S3DSN:
                 "region_name": self.region,
             }
         else:
-            host = f"{self.bucket}.s3.{self.region}.amazonaws.com"
+            end = "com.cn" if self.region.startswith("cn-") else "com"
+            host = f"{self.bucket}.s3.{self.region}.amazonaws.{end}"
         return f"s3://{keys}{host}/{quote(self.prefix)}{_query(options | self.options)}"
 
     @classmethod

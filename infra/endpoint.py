@@ -15,7 +15,8 @@ import os
 import shlex
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ RUNTIME_SOCKETS = ("docker.sock", "podman/podman.sock")
 PODMAN = "/run/podman/podman.sock"
 # Of those, what Pulumi's docker plugin tries by itself.
 PLUGINS_SOCKETS = HOME_SOCKETS[:2]
+CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
 
@@ -97,7 +99,27 @@ class Endpoint:
 
         # The user's own ssh, as for the docker CLI: it knows their keys and ~/.ssh/config.
         over_ssh = self.host.startswith("ssh://")
-        return docker.from_env(timeout=timeout, environment=self.variables, use_ssh_client=over_ssh)
+        try:
+            with self.own_certificates():
+                client = docker.from_env(timeout=timeout, environment=self.variables, use_ssh_client=over_ssh)
+        except (ValueError, OSError) as error:  # no address at all; no `ssh` command
+            raise docker.errors.DockerException(str(error)) from None
+        if self.cert_path:
+            client.api.trust_env = False
+        return client
+
+    @contextmanager
+    def own_certificates(self) -> Iterator[None]:
+        """For while a client is made: requests prefers a company's bundle in the environment to the engine's own one.
+
+        Sessions that don't `trust_env` don't do so later (requests' merge_environment_settings).
+        """
+        bundles = CA_BUNDLES if self.cert_path else ()
+        put_away = {name: os.environ.pop(name) for name in bundles if name in os.environ}
+        try:
+            yield
+        finally:
+            os.environ.update(put_away)
 
 
 def find(environ: Mapping[str, str] | None = None) -> Endpoint:
@@ -158,7 +180,7 @@ def listens(host: str) -> bool:
         connection.settimeout(5)
         try:
             connection.connect(urlsplit(host).path)
-        except OSError:
+        except (OSError, ValueError):
             return False
     return True
 

@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import docker
 import pulumi
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound, TLSParameterError
 
 from infra import endpoint
 from infra.endpoint import Endpoint, EndpointError
@@ -52,7 +53,10 @@ def image_errors(engine: docker.DockerClient, key: str, name: str) -> list[str]:
 
 def _plugin_asks_us() -> bool:
     """Whether the docker plugin that the engine takes is this project's stand-in, which finds what we find."""
-    program = shutil.which("pulumi-resource-docker")
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    if folders[0] == str(Path(sys.executable).parent):  # the language host's addition: pulumi itself has the rest
+        del folders[0]
+    program = shutil.which("pulumi-resource-docker", path=os.pathsep.join(folders))
     ours = "lib/python*/site-packages/django_stack_plugins/docker/endpoint.py"
     return program is not None and any(Path(program).resolve().parents[1].glob(ours))
 
@@ -61,6 +65,8 @@ def _unreachable(found: Endpoint, error: Exception) -> str:
     named = f", which {found.chosen_by} names" if found.chosen_by not in {"", "DOCKER_HOST"} else ""
     if "Permission denied" in str(error):
         fix = "your user may not use it; add it to the group docker (sudo usermod -aG docker $USER) and log in again"
+    elif isinstance(error, TLSParameterError):
+        fix = f"put ca.pem, cert.pem and key.pem into {found.cert_path}, or {found.way_out}"
     elif found.way_out:
         fix = f"start Docker there, or {found.way_out} for the engine that docker uses by itself"
     else:

@@ -3,6 +3,7 @@
 mypy holds both platforms to these Protocols, where `platform` gives them; the contract test compares them as they run.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pulumi
@@ -24,7 +25,8 @@ class Network(Protocol):
 
 
 class Address(Protocol):
-    """Where the site answers. `url` is what a visitor opens; with `https`, plain http is redirected there."""
+    """Where the site answers. `url` is what a visitor opens; with `https`, plain http is redirected there. `origins`
+    are those of its pages, for what lets only them in."""
 
     https: bool
     proxy_ssl_header: str
@@ -35,6 +37,9 @@ class Address(Protocol):
 
     @property
     def url(self) -> pulumi.Input[str]: ...
+
+    @property
+    def origins(self) -> Sequence[pulumi.Input[str]]: ...
 
 
 class Database(Protocol):
@@ -77,7 +82,9 @@ class Platform(Protocol):
 
     def Database(self, name: str, settings: "Settings", network: Any) -> Database: ...  # noqa: N802
 
-    def MediaStorage(self, name: str, settings: "Settings", network: Any) -> MediaStorage: ...  # noqa: N802
+    def MediaStorage(  # noqa: N802
+        self, name: str, settings: "Settings", network: Any, address: Any
+    ) -> MediaStorage: ...
 
     def Release(  # noqa: N802
         self, name: str, settings: "Settings", network: Any, image: Any, environment: "AppEnvironment"

@@ -80,7 +80,8 @@ def judge_readiness(answer: Answer, url: str) -> Verdict:
     lacking = f"{url} answers {_in_words(answer)}"
     if answer.status in {0, 502, 503, 504} or {"status", "database"} <= said.keys():
         return Verdict(lacking)
-    return Verdict(f"{lacking}, which is not the contract's: the project's settings don't apply it", STEP_2, final=True)
+    why = "which is not the contract's answer: the project's settings don't apply it"
+    return Verdict(f"{lacking}, {why}", STEP_2, final=True)
 
 
 def judge_home(answer: Answer, url: str) -> Verdict:

@@ -24,6 +24,8 @@ LINE = 64 * 1024
 _GRAM, _RUN = 4, 8  # a run of eight characters has four in a row that begin at a multiple of five
 _STRIDE = _RUN - _GRAM + 1
 _LONG = 16  # from here on a piece needn't look random
+_GRAMS = 300_000  # that are kept; secrets as large as an environment can be have more
+_LARGE = 4096  # characters
 _PLACES = 20  # of one gram that are tried
 _BEFORE = 80  # characters that tell enough of a secret's beginning
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
@@ -49,8 +51,8 @@ class Redactor:
                 known = self._unfinished.setdefault(before[-SHORTEST:], {})
                 known[before] = max(end.end(), known.get(before, 0))
         self._grams: dict[str, list[tuple[str, int]]] = {}
-        for piece in {piece for part in parts for piece in _pieces(part)}:
-            for at in range(len(piece) - _GRAM + 1):
+        for piece in sorted({piece for part in parts for piece in _pieces(part)}, key=lambda text: (len(text), text)):
+            for at in range(len(piece) - _GRAM + 1 if len(self._grams) < _GRAMS else 0):
                 places = self._grams.setdefault(piece[at : at + _GRAM], [])
                 if len(places) < _PLACES:
                     places.append((piece, at))
@@ -201,7 +203,7 @@ class RedactedOutput(io.TextIOBase):
 
     def finish(self) -> None:
         """Writes what waits for the end of its line."""
-        with self._lock, suppress(ValueError):  # it was closed
+        with self._lock, suppress(ValueError, OSError):  # it was closed, here or at its other end
             if "_stream" in vars(self):
                 self._target.write(self._stream.close())
             self._target.flush()
@@ -240,8 +242,12 @@ def hide(secrets: Iterable[str]) -> None:
 
 
 def _pieces(part: str) -> Iterable[str]:
-    """The texts whose runs tell something of a part: itself, unless it has an address in it, and its encoded forms."""
-    yield from encoded_forms(part)
+    """The texts whose runs tell something of a part: itself, unless it has an address in it, and its encoded forms.
+
+    The lines of a large one are parts of their own.
+    """
+    if len(part) <= _LARGE:
+        yield from encoded_forms(part)
     if "://" not in part:
         yield part
 

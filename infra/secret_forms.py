@@ -9,24 +9,32 @@ import html
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import pairwise
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 # Shorter ones would hide innocent text.
 SHORTEST = 4
-# Secrets larger than this (characters) are looked for in fewer nested forms.
-LARGE = 4096
+# Secrets larger than this (characters) are looked for in fewer nested forms; their lines in all.
+LARGE = 1024
+# Values of switches, which `env` has among its secrets.
+WORDS = {"true", "false", "none", "null"}
 # Users of databases whose names are in everybody's output; they are no secret.
 PUBLIC_USERS = {"admin", "default", "django", "postgres", "postgresql", "root"}
 
-_KEY_NAME = r"\w*(?:key|secret|password|passwd|passphrase|pwd|token|credential|signature|sig|auth)\w*"
-_ASSIGNMENT = re.compile(rf"(?i)(?<!\w){_KEY_NAME}\s*=\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s;&,'\"]+)")
+_KEY_NAME = (
+    r"(?!\w*_(?:prefix|style|type|version)\b)"
+    r"\w*(?:key|secret|password|passwd|passphrase|pwd|token|credential|signature|sig(?![a-z])|authorization)\w*"
+)
+_ASSIGNMENT = re.compile(
+    rf"(?i)(?<!\w){_KEY_NAME}[\"']?\s*[=:]\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s;&,'\"]+)"
+)
 _NAME = re.compile(rf"(?i){_KEY_NAME}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_.]*")
+_URL_TEXT = re.compile(r"[A-Za-z0-9_.~+/=:@,-]*")
 _HEX = re.compile(r"(%|\\x)[0-9A-Fa-f]{2}|(\\u)[0-9A-Fa-f]{4}|(\\U)[0-9A-Fa-f]{8}|(&#x)[0-9A-Fa-f]+;")
 
 
@@ -38,7 +46,16 @@ def secret_parts(value: str) -> list[str]:
     """
     parts: set[str] = set()
     _collect(value, parts, depth=3)
-    return sorted((part for part in parts if len(part) >= SHORTEST), key=lambda part: (-len(part), part))
+    return sorted(
+        (part for part in parts if len(part) >= SHORTEST and part.lower() not in WORDS),
+        key=lambda part: (-len(part), part),
+    )
+
+
+def secret_values(environ: Mapping[str, str]) -> list[str]:
+    """The values of an environment's variables that are secret by their name, like SECRET_KEY, or hold a login."""
+    login = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@")
+    return [value for name, value in environ.items() if _NAME.fullmatch(name) or login.match(value)]
 
 
 def _collect(value: str, parts: set[str], depth: int) -> None:
@@ -150,50 +167,58 @@ def _json_unicode(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-def _numeric(text: str) -> str:
-    return text.encode("ascii", "xmlcharrefreplace").decode()
-
-
 _JS = {ord(c): f"\\u{ord(c):04X}" for c in "\\'\"<>&=-;`"} | {n: f"\\u{n:04X}" for n in range(32)}
 _JSON_IN_HTML = {ord(c): f"\\u{ord(c):04X}" for c in "<>&"}
 _STANDARD, _URL_SAFE = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
 
-ESCAPES: tuple[Callable[[str], str], ...] = (
-    unquote,
+Escape = Callable[[str], str]
+# What changes letters, digits and the marks of URLs, base64 and dates.
+URL_ESCAPES: tuple[Escape, ...] = (
     unquote_plus,
-    # Python's repr() of text and bytes, between either kind of quotes
-    *(partial(_pieces, quote_mark=mark, write=write) for mark in ("'", "\\'") for write in (_python, _python_ascii)),
-    *(partial(_pieces, quote_mark=mark, write=_python_bytes) for mark in ("'", "\\'")),
-    # JSON, as Python, PHP, Django's json_script and escapejs write it
-    _json,
-    _json_unicode,
-    lambda text: _json(text).replace("/", "\\/"),
-    lambda text: _json(text).translate(_JSON_IN_HTML),
-    lambda text: text.translate(_JS),
-    # URLs: Python's quote, quote_plus, JavaScript's encodeURIComponent and encodeURI, a URL's userinfo
+    # Python's quote, quote_plus, JavaScript's encodeURIComponent and encodeURI, a URL's userinfo
     *(
         partial(quote, safe=safe, errors="surrogatepass")
         for safe in ("", "/", "!'()*", ";,/?:@&=+$!'()*#", "!$&'()*+,;=")
     ),
+    lambda text: text.translate(_JS),  # Django's escapejs
+    lambda text: _json(text).replace("/", "\\/"),  # PHP's JSON
+    lambda text: re.sub(r"[=\x7f-\U0010ffff]", _quoted_printable, text),
+)
+NESTING: tuple[Escape, ...] = (
+    _json,
+    *(partial(_pieces, quote_mark=mark, write=_python) for mark in ("'", "\\'")),
+)
+ESCAPES: tuple[Escape, ...] = (
+    *URL_ESCAPES,
+    *NESTING,
+    unquote,
     partial(quote_plus, errors="surrogatepass"),
+    # Python's ascii() and repr() of bytes, between either kind of quotes
+    *(partial(_pieces, quote_mark=mark, write=_python_ascii) for mark in ("'", "\\'")),
+    *(partial(_pieces, quote_mark=mark, write=_python_bytes) for mark in ("'", "\\'")),
+    # JSON with Unicode, and as Django's json_script writes it
+    _json_unicode,
+    lambda text: _json(text).translate(_JSON_IN_HTML),
     # HTML
     html.escape,
     lambda text: html.escape(text).replace("&#x27;", "&#39;"),
     lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
     partial(html.escape, quote=False),
-    lambda text: _numeric(html.escape(text)),
+    lambda text: html.escape(text).encode("ascii", "xmlcharrefreplace").decode(),
     # Shells, SQL, connection strings, CSV
     lambda text: shlex.quote(text)[1:-1] if "'" in text else text,
     lambda text: text.replace("'", "'\\''"),
     lambda text: re.sub(r'([$`"\\!])', r"\\\1", text),
+    lambda text: re.sub(r'([$`"\\])', r"\\\1", text),
+    lambda text: re.sub(r"[\x7f-\U0010ffff]", _octal, text),
+    lambda text: re.sub(r"[\x7f-\U0010ffff]", _octal, text.replace("\\", "\\\\")),
     lambda text: re.sub(r"([^\w@%+=:,./-])", r"\\\1", text),
     lambda text: text.replace("'", "''"),
     lambda text: text.replace("\\", "\\\\").replace("'", "\\'"),
     lambda text: text.replace('"', '""'),
     # Lines that end or are joined in another way
-    lambda text: "\r\n".join(text.splitlines()),
+    *(lambda text, end=end: end.join(text.splitlines()) for end in ("\n", "\r\n", "")),
     lambda text: " ".join(text.split()) if "\n" in text else text,
-    lambda text: "".join(text.splitlines()),
     # A terminal that knows no UTF-8
     lambda text: text.encode("ascii", "backslashreplace").decode(),
     lambda text: _bytes(text).decode("latin-1"),
@@ -202,24 +227,41 @@ ESCAPES: tuple[Callable[[str], str], ...] = (
 
 def forms(part: str) -> set[str]:
     """Every form of a part of a secret in which programs print it, itself included."""
-    plain = bool(_PLAIN.fullmatch(part))  # looks the same everywhere
-    once = {part} if plain else {part, *_escaped(part)}
+    once = {part, *_escaped(part)}
     found = set(once)
-    if not plain and len(part) <= LARGE:
-        for form in once:
+    if len(once) > 1:
+        for form in once if len(part) <= LARGE else ():
             found |= _escaped(form)
-        nested = part
-        for _ in range(4):  # JSON within JSON and so on
-            nested = _json(nested)
-            found.add(nested)
+        nested = {part}
+        for _ in range(4):  # JSON in a repr of JSON, and so on
+            nested = {escape(form) for form in nested for escape in NESTING}
+            found |= nested | {html.escape(form) for form in nested}
     for form in once if len(part) <= LARGE else {part}:
         for encoded in encoded_forms(form):
             found |= {encoded, *_cases(quote(encoded, safe=""))}
+    found |= set(_numbers(part))
     return {form for form in found if len(form) >= SHORTEST and form.strip()}
 
 
 def _escaped(text: str) -> set[str]:
-    return {form for escaped in {escape(text) for escape in ESCAPES} for form in _cases(escaped)}
+    if _PLAIN.fullmatch(text):  # looks the same everywhere
+        return {text}
+    escapes = URL_ESCAPES if _URL_TEXT.fullmatch(text) else ESCAPES
+    return {form for escaped in {escape(text) for escape in escapes} for form in _cases(escaped)}
+
+
+def _quoted_printable(character: re.Match[str]) -> str:
+    return "".join(f"={byte:02X}" for byte in _bytes(character[0]))
+
+
+def _octal(character: re.Match[str]) -> str:
+    return "".join(f"\\{byte:03o}" for byte in _bytes(character[0]))
+
+
+def _numbers(text: str) -> Iterable[str]:
+    """Its bytes one by one, as Python, JavaScript and openssl print them."""
+    data = _bytes(text)
+    return [data.hex(":"), data.hex(" "), data.hex(":").upper(), *(mark.join(map(str, data)) for mark in (",", ", "))]
 
 
 def _cases(form: str) -> set[str]:

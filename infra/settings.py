@@ -22,10 +22,9 @@ from infra.cloud.settings import CloudSettings
 from infra.command_line import CommandLineError
 from infra.names import Names
 from infra.own_variables import read_variables
+from infra.versions import POSTGRES
 
 ROOT = fixes.ROOT
-
-POSTGRES_VERSIONS = range(14, 19)
 
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
 _IMAGE = re.compile(r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$", re.ASCII)
@@ -93,7 +92,7 @@ class Settings:
             database_port=read.port("database-port"),
             media_port=read.port("media-port"),
             postgres_version=read.integer(
-                "postgres-version", POSTGRES_VERSIONS[0], POSTGRES_VERSIONS[-1], "a major version of PostgreSQL"
+                "postgres-version", POSTGRES[0], POSTGRES[-1], "a major version of PostgreSQL"
             ),
             media=read.choice("media", "s3", "filesystem"),
             media_access=read.choice("media-access", "signed", "public"),

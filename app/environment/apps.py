@@ -18,6 +18,8 @@ class EnvironmentConfig(AppConfig):
 
     def ready(self) -> None:
         """Called once by `django.setup()`, in every kind of process."""
+        if not hasattr(settings, "ENVIRONMENT_MISSING"):  # apply was not called: environment.E002 says so
+            return
         if refusal.is_server(refusal.command_of(sys.argv)):
             refusal.refuse_server()
         if settings.ENVIRONMENT_MISSING:

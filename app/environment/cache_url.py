@@ -64,7 +64,9 @@ DJANGO_REDIS_OPTIONS = {"client_class", "compressor", "ignore_exceptions", "pars
 INSTEAD = {
     **dict.fromkeys(DJANGO_REDIS_OPTIONS, f"it {DJANGO_REDIS}"),
     "binary": "it is django-pylibmc's; take it away",
+    "connection_pool_class": f"it {DJANGO_REDIS}",
     "decode_responses": "Django stores bytes; take it away",
+    "family": "it is ioredis's; take it away",
     "lib": "it is django-cache-url's; take it away",
     "prefix": "write key_prefix=",
     "ssl": "write rediss:// instead of redis://",

@@ -32,6 +32,7 @@ VERIFIED = ("verify-ca", "verify-full")
 # What Django itself reads in OPTIONS, besides libpq's own: docs.djangoproject.com/en/5.2/ref/databases
 DJANGO_OPTIONS = {"assume_role", "isolation_level", "pool", "prepare_threshold", "server_side_binding"}
 SQLITE_OPTIONS = {"cached_statements", "check_same_thread", "init_command", "timeout", "transaction_mode"}
+SQLITE_URI = {"cache", "immutable", "mode", "nolock", "psow", "vfs"}  # sqlite.org/uri.html, for a name with file:
 # Settings of a database that django-environ reads in the query.
 SETTINGS = {"atomic_requests", "autocommit", "conn_health_checks", "conn_max_age", "disable_server_side_cursors"}
 
@@ -135,9 +136,9 @@ def database(text: str) -> dict[str, Any]:
         raise MalformedError(f"is not a database URL (postgres://USER:PASSWORD@HOST:5432/NAME, {ENCODED}).")
     config = {**found, **settings}
     if engine.like == "sqlite":
-        known_only(spelled, SQLITE_OPTIONS, "options of SQLite")
+        config |= sqlite_file(config, spelled)
     if engine.like == "postgres":
-        config |= servers(hosts, config["NAME"])
+        config |= servers(hosts, parts.path)
         if not config["NAME"]:
             raise MalformedError("names no database (postgres://USER:PASSWORD@HOST:5432/NAME).")
         config["OPTIONS"] = {**PATIENCE, **checked(config.get("OPTIONS", {}))}
@@ -160,6 +161,15 @@ def settings_of(arguments: dict[str, str]) -> dict[str, Any]:
         else:
             raise MalformedError("has an argument conn_max_age that is neither a whole number of seconds nor None.")
     return found
+
+
+def sqlite_file(config: dict[str, Any], arguments: dict[str, str]) -> dict[str, Any]:
+    """NAME and OPTIONS of a file, or of a URI like file:shop?mode=ro, whose query belongs to its name."""
+    uri = SQLITE_URI if config["NAME"].startswith("file:") else set()
+    known_only(arguments, SQLITE_OPTIONS | uri, "options of SQLite")
+    query = urlencode({name: value for name, value in arguments.items() if name in uri})
+    options = {name: value for name, value in config.get("OPTIONS", {}).items() if name not in uri}
+    return {"NAME": config["NAME"] + (f"?{query}" if query else ""), "OPTIONS": options}
 
 
 def libpq_arguments(arguments: dict[str, str]) -> dict[str, str]:
@@ -187,14 +197,14 @@ def libpq_arguments(arguments: dict[str, str]) -> dict[str, str]:
     return rest
 
 
-def servers(hosts: str, name: str) -> dict[str, str]:
+def servers(hosts: str, path: str) -> dict[str, str]:
     """HOST, PORT and NAME where dj-database-url knows no place like this: several servers, or a socket's folder.
 
     a:5432,b:5433/NAME is tried in turn by libpq; django-environ writes a folder as postgres:////cloudsql/x/NAME.
     """
-    if name.startswith("/"):
-        folder, _, name = name.rpartition("/")
-        return {"HOST": folder, "NAME": name}
+    if path.startswith("//"):
+        folder, _, name = path[1:].rpartition("/")
+        return {"HOST": unquote(folder), "NAME": unquote(name)}
     if "%2f" in hosts.lower():
         return {"HOST": unquote(re.sub(r":\d+$", "", hosts))}  # in its own case, unlike a name
     if "," not in hosts:

@@ -16,7 +16,7 @@ from typing import Any
 
 import gunicorn
 
-from environment import logs
+from environment import checks, logs
 from environment.refusal import leave
 from environment.variables import InvalidEnvironmentError, read
 
@@ -80,6 +80,7 @@ def when_ready(_server: Any) -> None:
     Workers then share its memory with the master for longer, and end half a second sooner, since Python goes through
     all that is not frozen when it ends (Python's documentation, `gc.freeze`).
     """
+    checks.say_at_start()
     gc.collect()
     gc.freeze()
 

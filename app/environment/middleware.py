@@ -13,10 +13,11 @@ from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.exceptions import MiddlewareNotUsed, SuspiciousFileOperation
+from django.core.exceptions import MiddlewareNotUsed
 from django.core.handlers.wsgi import LimitedStream
 from django.http import (
     FileResponse,
@@ -130,7 +131,7 @@ class BodyLimit:
 
     def in_chunks(self, request: HttpRequest) -> HttpResponse:
         """Takes the body into a file, as large ones always are, or into memory, as small ones are."""
-        stream = request.META["wsgi.input"]
+        stream: Any = request.META.get("wsgi.input") or request._stream  # type: ignore[attr-defined]
         with SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE, dir=settings.FILE_UPLOAD_TEMP_DIR) as body:
             length = 0
             try:
@@ -160,12 +161,14 @@ def cannot_be_read(request: HttpRequest) -> int:
     length, coding = given.get("CONTENT_LENGTH") or "0", given.get("HTTP_TRANSFER_ENCODING")
     if not (length.isascii() and length.isdecimal()):
         return 400
+    if len(length) > 18:  # more than there is, and more than Python reads as a number
+        return 413
     if coding is not None:
         if given.get("CONTENT_LENGTH"):  # two lengths: what one reader takes for a body is a request to another
             return 400
         if coding.strip().lower() != "chunked":
             return 501
-        if not given.get("wsgi.input_terminated"):
+        if "wsgi.input" in given and not given.get("wsgi.input_terminated"):  # an ASGI server has read it already
             return 411
     compressed = given.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity")
     return 415 if compressed and request.content_type in FORMS else 0
@@ -208,7 +211,7 @@ class DebugMedia:
             if not path.is_file() or not path.is_relative_to(root) or name.endswith("/"):
                 raise Http404(f"There is no file {name!r} in {settings.MEDIA_ROOT}.")
             return response_of(request, path.open("rb"), media_types.headers(name))
-        except (OSError, ValueError, SuspiciousFileOperation):  # not there, too long, a null byte, elsewhere
+        except (OSError, ValueError):  # not there, too long a name, a null byte
             raise Http404(f"There is no file {name!r} in {settings.MEDIA_ROOT}.") from None
 
 

@@ -7,6 +7,7 @@ that the contract governs is overwritten on purpose: a leftover literal in a set
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 
 from django.core.management.utils import get_random_secret_key
 
-from environment import logs, refusal, storage_dsn
+from environment import checks, logs, refusal, storage_dsn
 from environment.variables import Environment, InvalidEnvironmentError, read
 
 STATIC_ROOT = "/srv/static"  # outside /app: a source folder mounted there must not hide what the image collected
@@ -28,6 +29,8 @@ DEFAULTS = {
     "EMAIL_TIMEOUT": 10,
 }
 DATABASE_MANNERS = {"ATOMIC_REQUESTS", "AUTOCOMMIT", "DISABLE_SERVER_SIDE_CURSORS", "TEST", "TIME_ZONE"}
+
+COOKIE_PREFIX = re.compile(r"^__(Host-Http|Secure|Host|Http)-", re.IGNORECASE)
 
 BEFORE = [
     "environment.health.Health",
@@ -56,7 +59,9 @@ def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None
     except InvalidEnvironmentError as error:
         refusal.leave("The environment has values that cannot be used:", error.problems)
     refusal.refuse_program(sys.argv, environment, build_commands)
-    namespace.update(settings(environment, namespace))
+    found = settings(environment, namespace)
+    namespace.update(found)
+    checks.remember({name: value for name, value in found.items() if name not in DEFAULTS})
     namespace["ENVIRONMENT_BUILD_COMMANDS"] = tuple(build_commands)
     if environment.sentry_dsn:
         import sentry_sdk  # noqa: PLC0415  (optional)
@@ -81,10 +86,13 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         **uploads(project),
         "LOGGING": logs.configuration(environment.debug),
         **hosts(environment),
+        **without_www(environment, project),
         **transport_security(environment),
+        **cookies(environment, project),
         **files(environment, project),
         **{name: project.get(name, default) for name, default in DEFAULTS.items()},
-        **services(environment, project),
+        **(served_by := services(environment, project)),
+        **sessions(project, served_by["CACHES"]),
         "SILENCED_SYSTEM_CHECKS": sorted({*project.get("SILENCED_SYSTEM_CHECKS", ()), "security.W021"}),
     }
 
@@ -131,13 +139,24 @@ def middleware(environment: Environment, existing: Iterable[str]) -> list[str]:
 def hosts(environment: Environment) -> dict[str, Any]:
     """Which host names are answered, and which of them are sent on to DOMAIN."""
     own = [name for name in (environment.domain, *environment.domain_aliases) if name]
-    scheme = "https" if environment.ssl_redirect else "http"
+    # Without https here there may be some in front: a tunnel (ngrok, cloudflared, Codespaces) ends it, and the Origin
+    # that the browser sends says https.
+    schemes = ["https"] if environment.ssl_redirect else ["http", "https"]
+    origins = [f"{scheme}://{'*' if name.startswith('.') else ''}{name}" for name in own for scheme in schemes]
     return {
         "ALLOWED_HOSTS": list(dict.fromkeys([*own, *environment.domain_redirects])),
         "SITE_DOMAIN": environment.domain,
         "REDIRECTED_HOSTS": [name for name in environment.domain_redirects if name not in own],
-        "CSRF_TRUSTED_ORIGINS": list(dict.fromkeys(f"{scheme}://{'*' if n.startswith('.') else ''}{n}" for n in own)),
+        "CSRF_TRUSTED_ORIGINS": list(dict.fromkeys([*origins, *environment.trusted_origins])),
     }
+
+
+def without_www(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
+    """No redirect to a www. that this stack does not answer, as it would be of `localhost`."""
+    own, www = (environment.domain, *environment.domain_aliases), f"www.{environment.domain}"
+    answered = www in own or any(name.startswith(".") and www.endswith(name) for name in own)
+    unwanted = project.get("PREPEND_WWW") and not environment.domain.startswith("www.") and not answered
+    return {"PREPEND_WWW": False} if unwanted else {}
 
 
 def transport_security(environment: Environment) -> dict[str, Any]:
@@ -156,6 +175,37 @@ def transport_security(environment: Environment) -> dict[str, Any]:
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": secure and environment.hsts_subdomains,
         "SECURE_CONTENT_TYPE_NOSNIFF": True,
     }
+
+
+def cookies(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
+    """What a project's settings ask of cookies, where a browser would refuse to keep them: then nobody can log in.
+
+    Over plain http (a local stack) that is a name with a prefix like __Secure-, which demands https (RFC 6265bis,
+    section 4.1.3), and SameSite=None, which does, too; anywhere it is a domain that this site is not part of.
+    """
+    found: dict[str, Any] = {}
+    for kind in ("SESSION", "CSRF", "LANGUAGE"):
+        name, same_site, place = (project.get(f"{kind}_COOKIE_{what}") for what in ("NAME", "SAMESITE", "DOMAIN"))
+        if not environment.ssl_redirect:
+            if name and (bare := COOKIE_PREFIX.sub("", name)) != name:
+                found[f"{kind}_COOKIE_NAME"] = bare
+            if str(same_site).lower() == "none" and same_site is not None:
+                found[f"{kind}_COOKIE_SAMESITE"] = "Lax"
+        if place and environment.domain and not f".{environment.domain}".endswith(f".{place.lower().lstrip('.')}"):
+            found[f"{kind}_COOKIE_DOMAIN"] = None
+    if not environment.ssl_redirect and project.get("LANGUAGE_COOKIE_SECURE"):
+        found["LANGUAGE_COOKIE_SECURE"] = False
+    return found
+
+
+def sessions(project: Mapping[str, Any], caches: Mapping[str, Any]) -> dict[str, Any]:
+    """Sessions in the database, where the project wants them in a cache that each process has for itself: the next
+    request, answered by another one, would know nothing of the log-in, and nothing of the log-out."""
+    kind = project.get("SESSION_ENGINE", "")
+    backend = str(caches.get(project.get("SESSION_CACHE_ALIAS", "default"), {}).get("BACKEND", ""))
+    if not kind.endswith((".cache", ".cached_db")) or not backend.endswith((".LocMemCache", ".DummyCache")):
+        return {}
+    return {"SESSION_ENGINE": "django.contrib.sessions.backends.db"}
 
 
 def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:

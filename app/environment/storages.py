@@ -35,14 +35,15 @@ WINDOW = 1800  # seconds for which an object keeps the same address; LIFE - WIND
 # stamp requirement" (RequestTimeTooSkewed). versitygw 1.8 has the same MaxAllowedSkewMilliseconds, 900000.
 SKEW = timedelta(minutes=15)
 
+AWS = (".amazonaws.com", ".amazonaws.com.cn")
+
 # Why a server that keeps objects as files can't store a key that AWS's S3 stores: versitygw's codes (s3err/s3err.go).
-SEGMENT = 255  # bytes between two slashes, NAME_MAX of Linux' file systems
-TOO_LONG = f"a part of it between slashes is longer than {SEGMENT} bytes"
 NO_FILE = {
     "ObjectParentIsFile": "what stands for its folder is a file already",
     "ExistingObjectIsDirectory": "there are files below it already, as if it were a folder",
-    "KeyTooLongError": TOO_LONG,
 }
+SEGMENT = 255  # bytes between two slashes, NAME_MAX of Linux' file systems
+KEY = 1024  # bytes; docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html. versitygw would store more
 
 ATTEMPTS = 5  # at a name that nobody else takes at the same moment
 creating: ContextVar[bool] = ContextVar("creating", default=False)
@@ -92,16 +93,18 @@ def changed(at: S3, folder: str, options: dict[str, Any]) -> S3:
     if "region" in place and at.endpoint == S3.of(bucket=at.bucket, region=at.region).endpoint:
         place.setdefault("endpoint", S3.of(bucket=at.bucket, region=place["region"]).endpoint)
     at = replace(at, prefix="/".join([*filter(None, [at.prefix]), *parts]), **place)
+    if options.get("session_profile"):  # in place of a key
+        at = replace(at, key="", secret="")
     if "default_acl" in options:
         at = replace(at, acl=options.pop("default_acl") or "")
     sign = options.pop("querystring_auth", None)
     if domain := options.pop("custom_domain", ""):  # as in django-storages, its addresses are not signed
         return replace(at, domain="", url=f"{options.get('url_protocol') or 'https:'}//{domain}/", signed=False)
-    if (sign and not at.signed) or (
-        sign is None and domain is None
-    ):  # at S3's own address, which alone its signature covers
-        return replace(at, domain="", url="", signed=True)
-    return at if sign is None else replace(at, signed=bool(sign))
+    if sign is None:
+        sign = at.signed or domain is None
+    if sign and not at.signed:  # at S3's own address, which alone its signature covers
+        at = replace(at, domain="", url="")
+    return replace(at, signed=bool(sign))
 
 
 class NoKeyError(NoCredentialsError):
@@ -135,13 +138,13 @@ class S3Media(S3Storage):
         options = {**attributes, **options}
         folder = options.pop("location", None) or ""
         if isinstance(location, S3):
-            self.at = location
+            self.at = changed(location, str(folder), options)
         else:
-            self.at = changed(stacks_own() or NOWHERE, folder if location is None else location, options)
+            self.at = changed(stacks_own() or NOWHERE, str(folder if location is None else location), options)
         self.life = int(options.get("querystring_expire") or LIFE)
         self.window = max(1, self.life * WINDOW // LIFE)
         at = self.at
-        own_host = not at.endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        own_host = not at.endpoint.endswith(AWS)
         lenient = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
         lasting = f"private, max-age={self.life - self.window}" if at.signed else "public, max-age=86400"
         defaults = {
@@ -153,6 +156,7 @@ class S3Media(S3Storage):
             "client_config": Config(
                 s3={"addressing_style": at.addressing_style},
                 signature_version=at.signature,
+                proxies=options.get("proxies"),
                 connect_timeout=3,  # an outage costs a visitor seconds, not minutes
                 read_timeout=20,
                 retries={"mode": "standard", "total_max_attempts": 2},
@@ -209,13 +213,20 @@ class S3Media(S3Storage):
         So the server itself refuses to overwrite, and who comes second looks for another name. S3 does it since August
         2024 (docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), versitygw 1.8 under a lock.
         """
+        key = "/".join(filter(None, (self.at.prefix, str(name or content.name))))
+        if len(key.encode()) > KEY:
+            raise SuspiciousFileOperation(f"{key!r} can't be stored: S3 allows {KEY} bytes of a name.")
         for _ in range(ATTEMPTS):
             token = creating.set(self.conditional and not self.file_overwrite)
             try:
                 return str(super().save(name, content, max_length))
             except ClientError as error:
                 code = error.response.get("Error", {}).get("Code")
-                refuse_what_is_no_file(str(name or content.name), code)
+                if reason := self.why_no_file(key, code):
+                    raise SuspiciousFileOperation(
+                        f"{key!r} can't be stored: {reason}, and this S3 server keeps objects as files in folders. "
+                        "AWS's S3 would store it, the local stack's doesn't. Give the file another name, or upload_to."
+                    ) from None
                 if code not in ("PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"):
                     raise
                 if not is_seekable(content):
@@ -225,6 +236,22 @@ class S3Media(S3Storage):
             finally:
                 creating.reset(token)
         raise failed
+
+    def why_no_file(self, key: str, code: str | None) -> str:
+        """Why a server of files didn't store a key that AWS's would, `code` being its answer; nothing if it isn't that.
+
+        Without a body (HEAD), or in several parts, it doesn't say itself what is wrong.
+        """
+        unsaid = code in ("400", "InternalError")
+        if self.at.endpoint.endswith(AWS) or not (unsaid or code == "KeyTooLongError" or code in NO_FILE):
+            return ""
+        if any(len(part.encode()) > SEGMENT for part in key.split("/")):
+            return f"a part of it between slashes is longer than {SEGMENT} bytes"
+        if code == "InternalError":
+            client = self.connection.meta.client
+            if client.list_objects_v2(Bucket=self.bucket_name, Prefix=f"{key}/", MaxKeys=1).get("Contents"):
+                code = "ExistingObjectIsDirectory"
+        return NO_FILE.get(str(code), "")
 
     def url(
         self,
@@ -263,21 +290,6 @@ class S3Media(S3Storage):
             request = AWSRequest(method, address, params=parameters or {})
             QueryAuth(frozen, region, life, moment).add_auth(request)
         return str(request.url)
-
-
-def refuse_what_is_no_file(name: str, code: Any) -> None:
-    """Raises `SuspiciousFileOperation`, as Django's own storage does, for a name that this server can't store.
-
-    `code` is what the server answered; without a body (HEAD) or in several parts it doesn't say what was wrong.
-    """
-    reason = NO_FILE.get(code)
-    if code in ("400", "InternalError") and any(len(part.encode()) > SEGMENT for part in name.split("/")):
-        reason = TOO_LONG
-    if reason:
-        raise SuspiciousFileOperation(
-            f"{name!r} can't be stored: {reason}, and this S3 server keeps objects as files in folders. AWS's S3 would "
-            "store it, the local stack's doesn't. Give the file another name, or another upload_to."
-        ) from None
 
 
 def only_if_new(params: dict[str, Any], **_: Any) -> None:

@@ -55,6 +55,15 @@ def host_names(text: str) -> tuple[str, ...]:
     return tuple(host_name(word) for word in words(text))
 
 
+def origins(text: str) -> tuple[str, ...]:
+    """A comma list of scheme, host and perhaps port, as in a browser's Origin header; `*.` stands for subdomains."""
+    for word in words(text):
+        match = re.fullmatch(r"https?://(\*\.)?([^/?#@:\s*]+|\[[^/\]]+\])(:\d{1,5})?", word, re.IGNORECASE)
+        if not match or not attempt(lambda found=match[2]: host_name(found)):
+            raise MalformedError(f"has {word[:100]!r}, which is not an origin, like https://www.example.com:8443.")
+    return tuple(word.lower() for word in words(text))
+
+
 def header_name(text: str) -> str:
     """The name of an HTTP header, as the key of `request.META`."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", text):

@@ -21,6 +21,7 @@ from environment.values import (
     header_name,
     host_names,
     mail_address,
+    origins,
     port,
     processes,
     seconds,
@@ -65,6 +66,7 @@ class Environment:
     domain: str
     domain_aliases: tuple[str, ...]
     domain_redirects: tuple[str, ...]
+    trusted_origins: tuple[str, ...]
     ssl_redirect: bool
     hsts_seconds: int
     hsts_subdomains: bool
@@ -157,6 +159,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         domain=parsed("DOMAIN", domain, ""),
         domain_aliases=parsed("DOMAIN_ALIASES", host_names, ()),
         domain_redirects=parsed("DOMAIN_REDIRECTS", host_names, ()),
+        trusted_origins=parsed("CSRF_TRUSTED_ORIGINS", origins, ()),
         ssl_redirect=value("SECURE_SSL_REDIRECT") != "False",
         hsts_seconds=parsed("SECURE_HSTS_SECONDS", seconds, YEAR),
         hsts_subdomains=value("SECURE_HSTS_INCLUDE_SUBDOMAINS") != "False",

@@ -7,6 +7,7 @@ import pulumi_random as random
 from infra.cloud.labels import tags
 from infra.cloud.network import Network
 from infra.environment import PORT
+from infra.origins import origin
 from infra.settings import Settings
 
 # CloudFront's managed policies: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
@@ -79,6 +80,7 @@ class Address(pulumi.ComponentResource):
             self.proxy_ssl_header = "CloudFront-Forwarded-Proto"
             self.domain = self.connect_to = self._cloudfront(name, network)
         self.url = pulumi.Output.concat("https://", self.domain)
+        self.origins: list[pulumi.Input[str]] = [self.url, *(origin("https", name) for name in self.domain_aliases)]
         self.register_outputs({"domain": self.domain, "url": self.url})
 
     def _own_domain(self, name: str, network: Network) -> None:

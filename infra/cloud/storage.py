@@ -3,12 +3,16 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra.cloud.address import CACHING_OPTIMIZED
+from infra.cloud.address import CACHING_OPTIMIZED, Address
 from infra.cloud.labels import tags
 from infra.cloud.network import Network
 from infra.dsn import S3DSN
+from infra.origins import EXPOSED, MAX_AGE
 from infra.settings import Settings
 
+# CloudFront's managed policy that tells S3 a page's origin: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html
+CORS_S3_ORIGIN = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
+READING = ["GET", "HEAD"]  # what pages of the site may do with files, by CORS
 KEPT_DAYS = 90  # of overwritten and deleted files
 
 
@@ -20,7 +24,12 @@ class MediaStorage(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        settings: Settings,
+        network: Network,
+        address: Address,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         del network  # the bucket stands in no network; the tasks reach it through the network's S3 endpoint
         super().__init__("django-stack:cloud:MediaStorage", name, None, opts)
@@ -28,11 +37,11 @@ class MediaStorage(pulumi.ComponentResource):
         if settings.storage_dsn:
             self.dsn = pulumi.Output.secret(settings.storage_dsn)
         else:
-            self._make_bucket(name, settings)
+            self._make_bucket(name, settings, address)
         self.host_dsn = self.dsn
         self.register_outputs({"dsn": self.dsn, "host_dsn": self.host_dsn})
 
-    def _make_bucket(self, name: str, settings: Settings) -> None:
+    def _make_bucket(self, name: str, settings: Settings, address: Address) -> None:
         own = pulumi.ResourceOptions(parent=self)
         bucket = aws.s3.Bucket(
             name,
@@ -60,6 +69,20 @@ class MediaStorage(pulumi.ComponentResource):
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
             opts=own,
         )
+        aws.s3.BucketCorsConfiguration(
+            f"{name}-cors",
+            bucket=bucket.bucket,
+            cors_rules=[
+                {
+                    "allowed_headers": ["*"],
+                    "allowed_methods": READING,
+                    "allowed_origins": address.origins,
+                    "expose_headers": EXPOSED,
+                    "max_age_seconds": MAX_AGE,
+                }
+            ],
+            opts=own,
+        )
         versioning = aws.s3.BucketVersioning(
             f"{name}-versions", bucket=bucket.bucket, versioning_configuration={"status": "Enabled"}, opts=own
         )
@@ -77,7 +100,7 @@ class MediaStorage(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
         )
-        public = self._cloudfront(name, settings, bucket) if settings.media_access == "public" else None
+        public = self._cloudfront(name, settings, bucket, address) if settings.media_access == "public" else None
         policy = aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket.bucket,
@@ -97,7 +120,9 @@ class MediaStorage(pulumi.ComponentResource):
             )
         )
 
-    def _cloudfront(self, name: str, settings: Settings, bucket: aws.s3.Bucket) -> aws.cloudfront.Distribution:
+    def _cloudfront(
+        self, name: str, settings: Settings, bucket: aws.s3.Bucket, address: Address
+    ) -> aws.cloudfront.Distribution:
         """Everybody reads through this distribution; the bucket itself stays private."""
         own = pulumi.ResourceOptions(parent=self)
         control = aws.cloudfront.OriginAccessControl(
@@ -106,6 +131,21 @@ class MediaStorage(pulumi.ComponentResource):
             origin_access_control_origin_type="s3",
             signing_behavior="always",
             signing_protocol="sigv4",
+            opts=own,
+        )
+        # What is in CloudFront's cache was fetched for anybody's page; the headers are made for whoever asks.
+        cors = aws.cloudfront.ResponseHeadersPolicy(
+            f"{name}-cors-headers",
+            name=f"{settings.prefix}-media",
+            cors_config={
+                "access_control_allow_credentials": False,
+                "access_control_allow_headers": {"items": ["*"]},
+                "access_control_allow_methods": {"items": READING},
+                "access_control_allow_origins": {"items": address.origins},
+                "access_control_expose_headers": {"items": EXPOSED},
+                "access_control_max_age_sec": MAX_AGE,
+                "origin_override": True,
+            },
             opts=own,
         )
         return aws.cloudfront.Distribution(
@@ -125,10 +165,12 @@ class MediaStorage(pulumi.ComponentResource):
             default_cache_behavior={
                 "target_origin_id": "media",
                 "viewer_protocol_policy": "redirect-to-https",
-                "allowed_methods": ["GET", "HEAD"],
-                "cached_methods": ["GET", "HEAD"],
+                "allowed_methods": ["GET", "HEAD", "OPTIONS"],  # the bucket itself answers a preflight
+                "cached_methods": READING,
                 "compress": True,
                 "cache_policy_id": CACHING_OPTIMIZED,
+                "origin_request_policy_id": CORS_S3_ORIGIN,
+                "response_headers_policy_id": cors.id,
             },
             restrictions={"geo_restriction": {"restriction_type": "none"}},
             viewer_certificate={"cloudfront_default_certificate": True},

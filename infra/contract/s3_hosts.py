@@ -107,7 +107,10 @@ MISTAKEN = [
     (r"(?:.+\.)?s3-object-lambda\..+", f"an Object Lambda's, which only reads: write {AMAZON_FORM}"),
     (r"(?:.+\.)?accesspoint\.s3-global\..+", "a multi-Region access point's, which is not supported: use one bucket"),
     (r"(?:.+\.)?s3-control(?:-fips)?\..+", f"for management, not for files: write {AMAZON_FORM}"),
-    (r"(?:.+\.)?s3-accesspoint.*", "an access point's: write s3://KEY:SECRET@NAME-ACCOUNT.s3-accesspoint.REGION…/"),
+    (
+        r"(?:.+\.)?s3-accesspoint.*",
+        "an access point's: write s3://KEY:SECRET@NAME-ACCOUNT.s3-accesspoint.REGION.amazonaws.com/",
+    ),
     (r".+\.cloudfront\.net", f"a CDN's, which only reads: write {AMAZON_FORM}?domain=…"),
     (
         r".+\.cdn\.digitaloceanspaces\.com",

@@ -37,6 +37,21 @@ STYLES = {"path", "virtual", "auto"}
 SIGNATURES = {"s3v4", "s3"}
 ON, OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
+# Other schemes of storages, each with what to write here.
+ANYWHERE = "s3://KEY:SECRET@BUCKET/?endpoint_url=https%3A%2F%2FHOST&region_name=REGION"
+INSTEAD = {
+    "az": "Azure speaks no S3",
+    "b2": "write s3://KEY:SECRET@BUCKET.s3.REGION.backblazeb2.com/",
+    "gs": "write s3://KEY:SECRET@storage.googleapis.com/BUCKET/ with an HMAC key",
+    "http": f"a bucket is written {ANYWHERE}",
+    "https": f"a bucket is written {ANYWHERE}",
+    "minio": f"write {ANYWHERE}",
+    "r2": "write s3://KEY:SECRET@BUCKET.ACCOUNT.r2.cloudflarestorage.com/",
+    "s3a": "write s3://",
+    "s3n": "write s3://",
+    "spaces": "write s3://KEY:SECRET@BUCKET.REGION.digitaloceanspaces.com/",
+}
+
 HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
 
 
@@ -165,7 +180,7 @@ def parse(dsn: str) -> S3 | Files:
     """
     parts = attempt(lambda: urlsplit(dsn))
     if parts is None or "@" in parts.path + parts.query:  # a bracket, a slash or a question mark in a secret
-        raise MalformedError("is not a URL: key, secret and prefix must be URL-encoded.")
+        raise MalformedError("is not a URL: key, secret and prefix must be URL-encoded (/ is %2F, @ is %40).")
     if parts.fragment or re.search(r"\s", dsn):
         raise MalformedError("has a # or a blank in it: key, secret and prefix must be URL-encoded.")
     arguments = dict(parse_qsl(parts.query, keep_blank_values=True))  # a name without a value means the default
@@ -173,7 +188,8 @@ def parse(dsn: str) -> S3 | Files:
         return parse_s3(parts.netloc, parts.path, arguments)
     if parts.scheme == "file":
         return parse_file(parts.netloc, parts.path, arguments)
-    raise MalformedError("must begin with s3:// or file:/// (a bare folder is written file:///data/media/).")
+    written = INSTEAD.get(parts.scheme, "a bare folder is written file:///data/media/")
+    raise MalformedError(f"must begin with s3:// or file:/// ({written}).")
 
 
 def parse_s3(netloc: str, path: str, arguments: dict[str, str]) -> S3:

@@ -3,6 +3,7 @@
 import pulumi
 
 from infra.local.network import Network
+from infra.origins import origin
 from infra.settings import Settings
 
 
@@ -20,4 +21,9 @@ class Address(pulumi.ComponentResource):
         self.domain = settings.domain or "localhost"
         self.domain_aliases = tuple(dict.fromkeys((*settings.domain_aliases, "localhost", "127.0.0.1")))
         self.url = f"http://{self.domain}:{settings.web_port}"
+        names = dict.fromkeys((self.domain, *self.domain_aliases))
+        # By https, too: through a tunnel to this machine.
+        self.origins = [
+            own for name in names for own in (origin("http", name, settings.web_port), origin("https", name))
+        ]
         self.register_outputs({"domain": self.domain, "url": self.url})

@@ -40,11 +40,8 @@ def main() -> None:
     wrong = wrong or postgres.elsewhere(image, name, wanted)
     if wrong:
         sys.exit(wrong)
-    if musl:
-        why = f"postgres-image is {name}, which sorts text by musl; a managed PostgreSQL sorts by glibc"
-        if data is None:
-            sys.exit(f"{why}. {rm}")
-        print(f"warning: {why}. The data are kept as they are; docs/data.md has how to move them.", file=sys.stderr)
+    if musl and data is None:  # where there are data, the server is asked: server_warnings
+        sys.exit(f"postgres-image is {name}, which sorts text by musl; a managed PostgreSQL sorts by glibc. {rm}")
 
 
 def _no_server(engine: docker.DockerClient, image: Image) -> str:

@@ -12,7 +12,7 @@ from docker.models.containers import Container
 from urllib3.exceptions import HTTPError
 
 from infra.programs import quoted
-from infra.readiness import ask
+from infra.readiness import READY, ask
 from infra.redaction import redactor
 
 TAIL = 20
@@ -72,4 +72,6 @@ def last_lines(container: Container, secrets: Iterable[str]) -> str:
     More is read than is shown: the first lines may be the end of a secret.
     """
     text = bytes(container.logs(tail=20 * TAIL)).decode(errors="replace").strip()
-    return quoted(redactor(secrets).text(text).splitlines()[-TAIL:])
+    lines = redactor(secrets).text(text).splitlines()
+    telling = [line for line in lines if f"GET {READY}" not in line]  # an access log has our own looks in it
+    return quoted((telling or lines)[-TAIL:])

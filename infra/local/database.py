@@ -6,6 +6,7 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from infra.dsn import DatabaseURL
+from infra.local import server_warnings
 from infra.local.labels import data_label_args, label_args, labels
 from infra.local.network import Network
 from infra.local.postgres import folders
@@ -120,6 +121,9 @@ class Database(pulumi.ComponentResource):
                 }
             ),
             opts=pulumi.ResourceOptions(parent=self),
+        )
+        pulumi.Output.all(container.id, takes_password.id).apply(
+            lambda known: server_warnings.say(known[0], settings.postgres_version, USER, NAME)
         )
 
         def url(host: str, port: int) -> pulumi.Output[str]:

@@ -1,10 +1,13 @@
-"""Waits for the local S3 server, makes the media bucket and says who may read it. Run by local.Command, repeatable.
+"""Waits for the local S3 server, makes the media bucket and says who may read it, and from which pages.
 
-Request: {container: id, endpoint_url, region, access_key, secret_key, bucket, public: bool}
+Run by local.Command, repeatable.
+
+Request: {container: id, endpoint_url, region, access_key, secret_key, bucket, public: bool, origins: [str]}
 """
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -14,7 +17,11 @@ from docker.models.containers import Container
 
 from infra import endpoint
 from infra.local.containers import engine_errors, unanswered, wait
+from infra.origins import EXPOSED, MAX_AGE
 from infra.programs import request
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CORSRuleTypeDef
 
 PATIENCE = 60  # seconds
 
@@ -47,6 +54,7 @@ def main() -> None:
             s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(public_read_policy(bucket)))
         else:
             s3.delete_bucket_policy(Bucket=bucket)
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [reading_by_pages_of(asked["origins"])]})
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"The S3 server did not make the bucket {bucket}: {error}")
 
@@ -72,6 +80,17 @@ def _is_well(container: Container) -> bool:
         return kind == "CMD" and container.exec_run(command).exit_code == 0
     except APIError:  # it does not run at the moment
         return False
+
+
+def reading_by_pages_of(origins: list[str]) -> "CORSRuleTypeDef":
+    """The CORS rule with which scripts, canvases and fonts of the site's own pages may read files, and do no more."""
+    return {
+        "AllowedOrigins": origins,
+        "AllowedMethods": ["GET", "HEAD"],
+        "AllowedHeaders": ["*"],
+        "ExposeHeaders": EXPOSED,
+        "MaxAgeSeconds": MAX_AGE,
+    }
 
 
 def public_read_policy(bucket: str) -> dict[str, object]:

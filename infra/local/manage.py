@@ -9,7 +9,6 @@ import sys
 
 from infra.local import stack as here
 
-CODE = "/app"
 WRITES_SOURCE = {"makemigrations", "makemessages", "compilemessages", "squashmigrations", "startapp"}
 
 
@@ -19,7 +18,7 @@ def main() -> None:
     if not arguments:
         sys.exit("Which command? For example: make manage ARGS=createsuperuser")
     web = here.web(here.engine(), stack)
-    if arguments[0] in WRITES_SOURCE and not any(mount["Destination"] == CODE for mount in web.attrs["Mounts"]):
+    if arguments[0] in WRITES_SOURCE and not here.has_source_mounted(web):
         sys.exit(
             f"{arguments[0]} writes source files, and the source isn't mounted into the container. "
             f"Fix: pulumi config set -s {stack} mount-source true, then pulumi up -s {stack}"

@@ -15,7 +15,7 @@ from docker.errors import ImageNotFound, NotFound
 from docker.models.images import Image
 from docker.types import LogConfig
 
-from infra.settings import POSTGRES_VERSIONS
+from infra.versions import POSTGRES
 
 # Where the volume is mounted, and below it what is in it: docker-library/postgres' Dockerfiles. Since 18
 # (docker-library/postgres#1259) the folder that is mounted has one folder for each major version.
@@ -54,7 +54,7 @@ def data_version(engine: docker.DockerClient, volume: str, image: str, labels: M
         labels=dict(labels),
     )
     try:
-        for folder in ("", *(f"{version}/docker" for version in POSTGRES_VERSIONS if version >= 18), "pgdata"):
+        for folder in ("", *(f"{version}/docker" for version in POSTGRES if version >= 18), "pgdata"):
             try:
                 chunks, _ = container.get_archive(str(LOOK / folder / "PG_VERSION"))
             except NotFound:
@@ -76,7 +76,7 @@ def misfit(stack: str, name: str, wanted: int, has: int | None, data: int | None
         fix = f"pulumi config rm -s {stack} postgres-image"
         if data is not None and data not in {has, wanted}:
             fix += f" && {set_version} {data}"
-        elif data != wanted and has in POSTGRES_VERSIONS:
+        elif data != wanted and has in POSTGRES:
             fix = f"{set_version} {has}"
         kept = f"; the volume {volume} holds data of PostgreSQL {data}" if data is not None else ""
         return (

@@ -2,11 +2,13 @@
 
 import errno
 import socket
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import docker
 import pulumi
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from infra.engine import connect, image_errors
 from infra.local import labels, postgres
@@ -31,6 +33,7 @@ def preflight(settings: Settings) -> None:
             f"Stack {settings.stack} can't be made on this machine, nothing was changed.\n"
             + "\n".join(f"  - {error}" for error in errors)
         )
+    _warn_of_another_checkout(engine, settings)
 
 
 def _strangers(engine: docker.DockerClient, settings: Settings) -> list[str]:
@@ -47,6 +50,21 @@ def _strangers(engine: docker.DockerClient, settings: Settings) -> list[str]:
                 f"(pulumi stack init NAME --copy-config-from {settings.stack}, with ports of its own)"
             ]
     return []
+
+
+def _warn_of_another_checkout(engine: docker.DockerClient, settings: Settings) -> None:
+    """Two clones of the project have one state, so the other one's stack is this one's to change."""
+    for container in engine.containers.list(all=True, filters={"name": f"{settings.prefix}-web"}):
+        if container.name != f"{settings.prefix}-web" or not settings.mount_source:
+            continue
+        for mount in container.attrs["Mounts"]:
+            source = mount["Source"].removeprefix("/host_mnt")  # as Docker Desktop has it
+            if mount["Type"] == "bind" and Path(source).resolve() != settings.app_path.resolve():
+                pulumi.log.warn(
+                    f"The stack {settings.stack} runs the source in {source}, and moves to {settings.app_path} now. "
+                    "For both side by side, give this checkout a stack of its own, with other ports: "
+                    "make local STACK=NAME"
+                )
 
 
 def _ports(engine: docker.DockerClient, settings: Settings) -> list[str]:
@@ -113,7 +131,7 @@ def _data(engine: docker.DockerClient, settings: Settings) -> list[str]:
     data = _data_version(engine, settings, volume)
     wanted = settings.postgres_version
     wrong = postgres.misfit(settings.stack, settings.postgres_image, wanted, has, data, volume)
-    if not wrong and image:
+    if not wrong and image and has:  # one that doesn't say its version is asked once it's sure to be there: check_image
         wrong = postgres.elsewhere(image, settings.postgres_image, wanted)
     return [wrong] if wrong else []
 
@@ -126,6 +144,7 @@ def _data_version(engine: docker.DockerClient, settings: Settings, name: str) ->
         return None
     image = postgres.get_image(engine, settings.postgres_image, settings.python_image, settings.s3_image)
     if image:
-        return postgres.data_version(engine, name, str(image.id), labels.labels(settings))
+        with suppress(APIError):  # an engine that reads no files of containers that don't run
+            return postgres.data_version(engine, name, str(image.id), labels.labels(settings))
     label = (volume.attrs.get("Labels") or {}).get(VERSION_LABEL, "")
     return int(label) if label.isdecimal() else None

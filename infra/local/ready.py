@@ -10,9 +10,8 @@ def main() -> None:
     (stack,) = sys.argv[1:]
     web = here.web(here.engine(), stack)
     port = next(bindings[0]["HostPort"] for bindings in web.ports.values() if bindings)
-    environment = dict(entry.split("=", 1) for entry in web.attrs["Config"]["Env"])
-    url = f"http://{environment['DOMAIN']}:{port}/"
-    mounted = any(mount["Destination"] == "/app" for mount in web.attrs["Mounts"])
+    url = f"http://{here.environment(web)['DOMAIN']}:{port}/"
+    mounted = here.has_source_mounted(web)
     follows = "Pages follow your edits; a migration, dependency or setting wants" if mounted else "After an edit:"
     print(
         f"\nThe site is up: {url}\n\n"

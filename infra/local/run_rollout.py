@@ -17,6 +17,7 @@ from infra.programs import request
 from infra.readiness import READY, Answer, Patience, ReadinessError, Verdict, ask, judge_home, judge_readiness
 
 TOLERANCE = 5.0  # seconds; runserver may just be starting again
+PAUSE = 1.0  # seconds
 READY_WITHIN, HOME_WITHIN = 5.0, 30.0  # seconds for one answer
 
 
@@ -42,7 +43,10 @@ def watch(
     def lacking() -> str:
         asked_at = time.monotonic()
         answer = ask(http.client.HTTPConnection("127.0.0.1", asked["port"], timeout=within), path, host)
-        return patience.lacking(judge(answer, f"http://{host}{path}"), asked_at)
+        verdict = judge(answer, f"http://{host}{path}")
+        if verdict.final:
+            time.sleep(PAUSE)  # each look adds to the log, whose last lines shall say why
+        return patience.lacking(verdict, asked_at)
 
     return lacking
 

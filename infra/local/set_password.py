@@ -29,15 +29,6 @@ IDENTITY = """
 SELECT json_build_object(
     'version', current_setting('server_version_num')::int / 10000, 'folder', current_setting('data_directory'))
 """
-ENCODING = """
-SELECT json_build_object('encoding', pg_encoding_to_char(encoding)) FROM pg_database WHERE datname = current_database()
-"""
-# Since PostgreSQL 15 a database knows the version of the C library's collations that its indexes were made with.
-COLLATION = """
-SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'made', datcollversion,
-    'now', pg_database_collation_actual_version(oid)) FROM pg_database WHERE datname = current_database()
-"""
-
 # The image adds this rule to those of initdb, which let in the container itself alone. The server's folder is $PGDATA.
 LET_IN = r"""
 SELECT NOT EXISTS (
@@ -73,9 +64,6 @@ def set_password(container: Container, asked: dict[str, Any]) -> None:
         f"{LET_IN}"
     )
     psql(container, user, "postgres", sql, [password])
-    known = json.loads(psql(container, user, database, COLLATION if server["version"] >= 15 else ENCODING))
-    for warning in warnings(str(container.name), user, database, known):
-        print(f"warning: {warning}", file=sys.stderr)
 
 
 def psql(container: Container, user: str, database: str, sql: str, secrets: Iterable[str] = ()) -> str:
@@ -110,27 +98,6 @@ def check(container: Container, server: dict[str, Any], asked: dict[str, Any]) -
             f"container. Nothing was changed in the database. Fix: take a postgres-image that is made from the "
             f"official one; if this one has data of yours, dump them first (docs/data.md)"
         )
-
-
-def warnings(container: str, user: str, database: str, known: dict[str, Any]) -> list[str]:
-    """What is different from before, or from a managed PostgreSQL, and makes trouble later."""
-    said = []
-    if known["encoding"] != "UTF8":
-        said.append(
-            f"the database's encoding is {known['encoding']}; a managed PostgreSQL's is UTF8. docs/data.md has how to "
-            f"move the data to a new volume"
-        )
-    if known["made"] and known["now"] and known["made"] != known["now"]:
-        refresh = " ".join(
-            f"-c 'ALTER DATABASE {each} REFRESH COLLATION VERSION'" for each in (database, "postgres", "template1")
-        )
-        said.append(
-            f"the indexes in the volume were made with version {known['made']} of the C library's collations, and the "
-            f"image has {known['now']}: they may miss rows until they are made anew. "
-            f"Fix: docker exec {container} reindexdb -U {user} --all && "
-            f"docker exec {container} psql -U {user} {refresh} {database}"
-        )
-    return said
 
 
 def lacking(container: Container) -> str:

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 import docker
@@ -48,6 +49,11 @@ def filters(stack: str) -> dict[str, str | list[str] | bool]:
     return {"label": [f"{PROJECT}={project_name()}", f"{STACK}={stack}", f"{STATE}={state()}"]}
 
 
+def environment(container: "Container") -> dict[str, str]:
+    """The variables that a container was made with."""
+    return dict(entry.split("=", 1) for entry in container.attrs["Config"]["Env"])
+
+
 def make(target: str, stack: str) -> str:
     """How to run a target of make for the stack; `local` is the one that it takes by itself."""
     return f"make {target}" + ("" if stack == "local" else f" STACK={stack}")
@@ -61,3 +67,10 @@ def web(client: docker.DockerClient, stack: str) -> "Container":
             sys.exit(f"The container {name} ends again and again; why, says: {make('logs', stack)}")
         return container
     sys.exit(f"The container {name} is not running. Fix: {make('local', stack)}")
+
+
+def has_source_mounted(container: "Container") -> bool:
+    """Whether this machine's source stands where the container works."""
+    working_folder = normpath(container.attrs["Config"]["WorkingDir"] or "/")
+    mounts = container.attrs["Mounts"]
+    return any(mount["Type"] == "bind" and normpath(mount["Destination"]) == working_folder for mount in mounts)

@@ -7,6 +7,7 @@ import pulumi_random as random
 from pulumi_docker import ContainerVolumeArgsDict
 
 from infra.dsn import S3DSN, FileDSN
+from infra.local.address import Address
 from infra.local.labels import data_label_args, label_args
 from infra.local.network import Network
 from infra.programs import program
@@ -25,7 +26,12 @@ class MediaStorage(pulumi.ComponentResource):
     """The storage that the settings ask for. Exposes `dsn` (for the app) and `host_dsn` (for this machine)."""
 
     def __init__(
-        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        settings: Settings,
+        network: Network,
+        address: Address,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:MediaStorage", name, None, opts)
         if settings.storage_dsn:
@@ -33,10 +39,10 @@ class MediaStorage(pulumi.ComponentResource):
         elif settings.media == "filesystem":
             self._make_folder(name, settings)
         else:
-            self._make_bucket(name, settings, network)
+            self._make_bucket(name, settings, network, address)
         self.register_outputs({"dsn": self.dsn, "host_dsn": self.host_dsn})
 
-    def _make_bucket(self, name: str, settings: Settings, network: Network) -> None:
+    def _make_bucket(self, name: str, settings: Settings, network: Network, address: Address) -> None:
         own = pulumi.ResourceOptions(parent=self)
         access_key = random.RandomPassword(f"{name}-access-key", length=20, special=False, opts=own).result
         secret_key = random.RandomPassword(f"{name}-secret-key", length=40, special=False, opts=own).result
@@ -82,6 +88,7 @@ class MediaStorage(pulumi.ComponentResource):
                     "secret_key": secret_key,
                     "bucket": BUCKET,
                     "public": settings.media_access == "public",
+                    "origins": address.origins,
                 }
             ),
             opts=own,

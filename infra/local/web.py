@@ -5,18 +5,17 @@ import os
 import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
-from pulumi_docker import ContainerVolumeArgsDict
 
 from infra.environment import PORT, AppEnvironment
 from infra.local.address import Address
 from infra.local.image import AppImage
 from infra.local.labels import label_args
 from infra.local.network import Network
+from infra.local.source import source_mounts
 from infra.local.storage import media_volumes
 from infra.programs import program
 from infra.settings import Settings
 
-CODE = "/app"
 ROLLOUT_TIMEOUT = 60  # seconds
 
 
@@ -26,7 +25,7 @@ class Web(pulumi.ComponentResource):
     The roll-out check waits until the site is ready and has a home page. Else the update fails with the container's
     last lines, and the container stays.
 
-    With `mount-source` the app's folder stands in place of the image's copy, and the process is this machine's user,
+    With `mount-source` the app's folder stands in place of the image's WORKDIR, and the process is this machine's user,
     so that files which a management command writes belong to them.
     """
 
@@ -42,9 +41,6 @@ class Web(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:Web", name, None, opts)
-        volumes: list[ContainerVolumeArgsDict] = media_volumes(settings)
-        if settings.mount_source:
-            volumes.append({"host_path": str(settings.app_path), "container_path": CODE})
         container = docker.Container(
             name,
             name=f"{settings.prefix}-web",
@@ -53,7 +49,8 @@ class Web(pulumi.ComponentResource):
             envs=[pulumi.Output.concat(key, "=", value) for key, value in environment.variables.items()],
             user=f"{os.getuid()}:{os.getgid()}" if settings.mount_source else None,
             init=True,  # runserver as process 1 would not hear SIGTERM
-            volumes=volumes,
+            volumes=media_volumes(settings),
+            mounts=source_mounts(settings, image),
             network_mode="bridge",
             networks_advanced=[{"name": network.name, "aliases": ["web"]}],
             ports=[{"internal": PORT, "external": settings.web_port, "ip": "127.0.0.1"}],

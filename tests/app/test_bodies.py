@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,7 @@ def test_another_compressed_body_is_the_views_affair(site: Site) -> None:
         ((CHUNKED, b"Content-Length: 3\r\n"), 400),
         ((b"Transfer-Encoding: gzip\r\n",), 501),
         ((b"Content-Length: -3\r\n",), 400),
+        ((b"Content-Length: " + b"9" * 5000 + b"\r\n",), 413),
     ],
 )
 def test_runserver_refuses_what_it_cannot_read_and_takes_it_for_nothing_else(
@@ -205,3 +207,18 @@ def test_who_dawdles_between_chunks_is_answered_408(tmp_path: Path) -> None:
     with served(tmp_path, "gunicorn", patience) as site:
         assert status(site.raw(head(FORM, CHUNKED) + chunk(b"word=yes"))) == 408
         assert status(site.raw(head(FORM, CHUNKED) + b"8\r\nword")) == 408
+
+
+@pytest.mark.report("gunicorn#2947")
+def test_behind_an_asgi_server_too(settings: Any) -> None:
+    """It has taken the chunks apart; Django still asks how long the form is."""
+    from django.core.handlers.asgi import ASGIRequest
+    from django.http import HttpResponse
+    from environment.middleware import BodyLimit
+
+    headers = [(b"transfer-encoding", b"chunked"), (b"content-type", b"multipart/form-data; boundary=x")]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}
+    answer = BodyLimit(lambda request: HttpResponse(request.POST["word"]))(ASGIRequest(scope, BytesIO(parts(10))))
+    assert (answer.status_code, answer.content) == (200, b"yes")
+    settings.REQUEST_MAX_BYTES = 5
+    assert BodyLimit(lambda _: HttpResponse())(ASGIRequest(scope, BytesIO(parts(10)))).status_code == 413

@@ -14,7 +14,7 @@ from infra.dsn import S3DSN, DatabaseURL, FileDSN
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 BUCKET = st.text(string.ascii_lowercase + string.digits, min_size=3, max_size=20)
-REGION = st.sampled_from(["us-east-1", "eu-central-1", "ap-southeast-2", "us-gov-west-1"])
+REGION = st.sampled_from(["us-east-1", "eu-central-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1"])
 
 
 @given(
@@ -53,8 +53,9 @@ def test_a_bucket_at_aws_arrives_with_its_keys_or_without_any(bucket: str, regio
     got = storage_dsn.parse(str(S3DSN(bucket, *login, region)))
     assert isinstance(got, storage_dsn.S3)
     assert (got.bucket, got.region, got.key, got.secret) == (bucket, region, *login)
-    assert got.endpoint == f"https://s3.{region}.amazonaws.com"
-    assert got.origin == f"https://{bucket}.s3.{region}.amazonaws.com"
+    end = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    assert got.endpoint == f"https://s3.{region}.{end}"
+    assert got.origin == f"https://{bucket}.s3.{region}.{end}"
 
 
 def test_a_folder_arrives() -> None:

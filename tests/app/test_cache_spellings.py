@@ -1,4 +1,4 @@
-"""CACHE_URL in the spellings of django-environ, who is asked itself, django-cache-url 3.4.5, redis-py and kombu.
+"""CACHE_URL in the spellings of django-environ, who is asked itself, django-cache-url 3.4, redis-py and kombu.
 
 Every scheme and every option that they know means what it means there, or is refused with the right form named.
 """
@@ -165,6 +165,7 @@ REFUSED_CACHES = [
     ("elasticache://host", "write memcache://HOST:11211"),
     ("djangopylibmc://host", "write pylibmc://HOST:11211"),
     ("redis://host?client_class=hunter2.Client", "is django-redis's, which is not installed"),
+    ("redis://default:hunter2@host?family=0", "ioredis's; take it away"),
     ("redis://host?lib=redis-cache", "django-cache-url's; take it away"),
     ("redis://host?binary=1", "django-pylibmc's; take it away"),
     ("redis://host?decode_responses=true", "Django stores bytes"),

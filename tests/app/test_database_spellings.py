@@ -6,6 +6,7 @@ Every scheme and every option that they know means what it means there, or is re
 from __future__ import annotations
 
 import re
+import sqlite3
 import warnings
 from typing import Any
 
@@ -153,6 +154,7 @@ def test_a_schema_and_other_options_go_together() -> None:
         ("postgres:////cloudsql/project:region:x/db", "/cloudsql/project:region:x", "", "db"),
         ("postgres://me:p@//cloudsql/project:region:x/db", "/cloudsql/project:region:x", "", "db"),
         ("postgres:///db", "", "", "db"),
+        ("postgres://me:p@host/%2Fdb", "host", "", "/db"),
     ],
 )
 def test_sockets_and_several_servers(url: str, host: str, port: str, name: str) -> None:
@@ -183,6 +185,20 @@ def test_no_pool_is_how_it_is() -> None:
 )
 def test_a_sqlite_path(url: str, name: str) -> None:
     assert database(url)["NAME"] == name == dj_database_url.parse(url)["NAME"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite:///file::memory:?cache=shared", "file::memory:?cache=shared"),
+        ("sqlite:///file:shop?mode=memory&cache=shared&timeout=5", "file:shop?mode=memory&cache=shared"),
+    ],
+)
+def test_the_query_of_a_sqlite_uri_belongs_to_its_name(url: str, name: str) -> None:
+    config = database(url)
+    assert (config["NAME"], config["OPTIONS"]) == (name, {"timeout": 5} if "timeout" in url else {})
+    with sqlite3.connect(config["NAME"], uri=True, **config["OPTIONS"]) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 REFUSED_DATABASES = [

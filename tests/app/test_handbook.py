@@ -186,7 +186,7 @@ def test_the_folder_that_other_projects_copy_imports_nothing_but_what_its_own_re
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             imported |= {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
     named = set(re.findall(r"^[a-z-]+", (folder / "requirements.in").read_text(), re.MULTILINE))
     distributions = packages_distributions()

@@ -124,7 +124,7 @@ def test_what_is_not_a_file_of_the_folder_is_404(site: Site, path: str) -> None:
 @pytest.mark.parametrize("path", ["../secret.txt", "%2e%2e/secret.txt", "docs/../../secret.txt", "..%2fsecret.txt"])
 def test_no_name_leads_out_of_the_folder(site: Site, path: str) -> None:
     status, _, body = get(site, path)
-    assert (status == 404, b"hunter2" in body) == (True, False)
+    assert (status in (400, 404), b"hunter2" in body) == (True, False)
 
 
 def test_a_name_beyond_ascii_is_found(site: Site) -> None:

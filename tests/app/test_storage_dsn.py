@@ -206,6 +206,9 @@ def test_folder_dsn(dsn: str, folder: str, url: str) -> None:
     [
         ("az://account:hunter2@host/container", "must begin with"),
         ("hunter2", "must begin with"),
+        ("gs://hunter2/x", "write s3://KEY:SECRET@storage.googleapis.com/BUCKET/ with an HMAC key"),
+        ("https://K:hunter2@minio.example.com/x", "a bucket is written s3://KEY:SECRET@BUCKET/?endpoint_url="),
+        ("r2://K:hunter2@x", "write s3://KEY:SECRET@BUCKET.ACCOUNT.r2.cloudflarestorage.com/"),
         ("s3://hunter2", "names no bucket"),
         ("s3://KEY:hunter2@bucket", "names no bucket"),
         ("s3://KEY:hunter2@/?endpoint_url=http://x", "names no bucket"),

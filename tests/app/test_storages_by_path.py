@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -55,7 +56,8 @@ def test_without_arguments_it_is_the_stacks_own(made: Callable[..., Any]) -> Non
 @makers
 @pytest.mark.report("joining bug 3")
 def test_a_location_is_a_folder_below_the_dsns_prefix(made: Callable[..., Any]) -> None:
-    assert "/media/shop/thumbs/small/a.png?" in made(PATH, location="thumbs/small/").url("a.png")
+    for location in ("thumbs/small/", PurePosixPath("thumbs/small")):
+        assert "/media/shop/thumbs/small/a.png?" in made(PATH, location=location).url("a.png")
 
 
 @pytest.mark.parametrize("location", ["/data/media", "..", "a/../../b", "./a"])
@@ -145,6 +147,19 @@ def test_a_subclasss_attributes_count_and_keywords_before_them() -> None:
     assert (storage.default_acl, storage.file_overwrite) == ("public-read", True)
     assert storage._get_write_parameters("a.png")["CacheControl"] == "max-age=60"
     assert "/shop/other/a?" in Public(location="other", querystring_auth=True).url("a")
+
+
+@pytest.mark.report("joining bug 3")
+def test_a_subclass_may_be_the_default_storage() -> None:
+    """With the OPTIONS that `apply` gave the entry of STORAGES."""
+    storage = as_django_does(f"{__name__}.Public", location=parse(DSN))
+    assert storage.url("a") == "http://media.localhost:9000/media/shop/public/a"
+
+
+def test_a_profile_takes_the_place_of_the_key() -> None:
+    storage = S3Media(session_profile="other", proxies={"http": "http://proxy:1"})
+    assert (storage.access_key, storage.session_profile) == (None, "other")
+    assert storage.client_config.proxies == {"http": "http://proxy:1"}
 
 
 def written(storage: Any) -> str:

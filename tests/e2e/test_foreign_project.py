@@ -158,8 +158,9 @@ def test_without_the_two_lines_it_is_not_ready_and_the_update_says_so_at_once(
     with changed(settings, END, "ALLOWED_HOSTS = ['*']\nSTATIC_ROOT = '/tmp/static'\n"), ExitStack() as end:
         if urls:
             end.enter_context(changed(site / "mysite" / "urls.py", (site / "mysite" / "urls.py").read_text(), urls))
-        # The contract's server refuses to serve such a project: it is a server of its own that does.
-        end.enter_context(foreign.configured(web_command="python manage.py runserver --noreload 0.0.0.0:8000"))
+        # The contract's own server refuses to serve such a project, which has no database here either.
+        gunicorn = "gunicorn --bind 0.0.0.0:8000 mysite.wsgi"
+        end.enter_context(foreign.configured(web_command=gunicorn, release_commands=[]))
         failed = foreign.up(check=False)
     assert failed.returncode != 0
     assert f"/healthz/ready answers {said}" in failed.stdout

@@ -1,10 +1,12 @@
 """`make local` is all there is to know: it says where the site is, and the second time it changes nothing."""
 
+import os
+import signal
 import time
 
 import pytest
 
-from tests.e2e.stacks import Stack
+from tests.e2e.stacks import Stack, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.engine]
 
@@ -21,6 +23,21 @@ def test_make_local_says_where_the_site_is_and_changes_nothing_the_second_time(s
     assert "unchanged" in second.stdout
     assert not any(f" {verb}d " in second.stdout for verb in ("create", "update", "delete", "replace"))
     assert serving.ids() == before
+
+
+@pytest.mark.report("hashicorp-vault-plugin#182")
+def test_make_logs_follows_the_web_and_shows_no_secret(serving: Stack) -> None:
+    secret = serving.outputs()["SECRET_KEY"]
+    code = "import os; open('/proc/1/fd/1', 'w').write('begin ' + os.environ['SECRET_KEY'] + ' end\\n')"
+    with serving.running("make", "logs", f"STACK={serving.name}") as running:
+        wait_until(lambda: "Listening at" in running.output, "the log so far")
+        said = serving.container("web").exec_run(["python", "-c", code])
+        assert said.exit_code == 0, said.output
+        wait_until(lambda: "begin [secret] end" in running.output, "a new line")
+        os.killpg(running.process.pid, signal.SIGINT)  # Ctrl-C
+        assert running.wait() != 0
+    assert "Traceback" not in running.output
+    assert secret[:8] not in running.output
 
 
 def test_make_alone_lists_its_targets(serving: Stack) -> None:

@@ -3,6 +3,8 @@
 import os
 
 import pytest
+import requests
+from playwright.sync_api import Browser
 
 from infra.dsn import S3DSN
 from tests.e2e.conftest import MakeStack
@@ -68,3 +70,84 @@ def test_public_media_are_read_by_everybody_and_listed_by_nobody(filing: Stack) 
         assert fetch(url).status_code == 200
         assert fetch(f"{filing.media_url}/media/").status_code == 403
         assert fetch(f"{filing.media_url}/media?list-type=2").status_code == 403
+
+
+# What pages do with files of another origin: each needs the server's word that it may.
+READ = """async (address) => {
+    const attempt = (name, read) => read().then((found) => [name, found], () => [name, "refused"]);
+    const get = (headers) => fetch(address, {headers});
+    const picture = (cors) => new Promise((done, failed) => {
+        const image = new Image();
+        if (cors) image.crossOrigin = "anonymous";
+        image.onload = () => done(image);
+        image.onerror = failed;
+        image.src = address + (cors ? "#cors" : "#plain");
+    });
+    return Object.fromEntries([
+        await attempt("fetch", async () => (await (await get({})).blob()).type),
+        await attempt("part", async () => (await get({Range: "bytes=0-7"})).headers.get("Content-Range")),
+        await attempt("preflight", async () => (await get({"X-Requested-With": "x"})).status),
+        await attempt("canvas", async () => {
+            const image = await picture(true);
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [image.width, image.height];
+            canvas.getContext("2d").drawImage(image, 0, 0);
+            return canvas.toDataURL().slice(0, 14);
+        }),
+        await attempt("write", async () => (await fetch(address, {method: "PUT", body: "x"})).status),
+    ]);
+}"""
+
+
+@pytest.mark.browser
+@pytest.mark.report("django-cors-headers#819")
+def test_pages_of_the_site_read_media_by_cors_and_no_others(serving: Stack, chromium: Browser) -> None:
+    """Signed addresses included; other sites get the picture, as ever, and may not look into it."""
+    url = Visitor(serving).upload("For a canvas")
+    port = serving.ports["web-port"]
+    expected = {
+        "fetch": "image/png",
+        "part": "bytes 0-7/",
+        "preflight": 200,
+        "canvas": "data:image/png",
+        "write": "refused",
+    }
+    for place in (f"http://localhost:{port}", f"http://127.0.0.1:{port}", serving.media_url):
+        with chromium.new_context(bypass_csp=True) as context:  # the gallery's own policy has no such scripts
+            page = context.new_page()
+            page.goto(f"{place}/health" if place == serving.media_url else place)
+            read = page.evaluate(
+                READ, url if place != serving.media_url else url.replace("media.localhost", "127.0.0.1")
+            )
+        if place == serving.media_url:
+            assert set(read.values()) == {"refused"}, (place, read)
+        else:
+            assert {**read, "part": read["part"][:10]} == expected, (place, read)
+
+
+@pytest.mark.report("django-cors-headers#819")
+def test_another_domain_is_a_rule_in_place(serving: Stack) -> None:
+    """The bucket keeps its files; the preflight says who is let in, for how long, and that caches ask the origin."""
+    url = Visitor(serving).upload("Kept")
+
+    def asked(origin: str, method: str = "GET") -> requests.Response:
+        asking = {"Origin": origin, "Access-Control-Request-Method": method}
+        return requests.options(url, headers=asking, timeout=10)
+
+    port, before = serving.ports["web-port"], serving.ids()[f"{serving.prefix}-media"]
+    own = asked(f"http://localhost:{port}")
+    assert (own.status_code, own.headers["Access-Control-Allow-Origin"]) == (200, f"http://localhost:{port}")
+    assert set(own.headers["Access-Control-Allow-Methods"].replace(" ", "").split(",")) == {"GET", "HEAD"}
+    assert own.headers["Access-Control-Max-Age"] == "3600"
+    assert "Origin" in own.headers["Vary"]
+    for other in ("https://evil.example", f"http://localhost:{port + 1}", f"http://site.localhost:{port}", "null"):
+        assert asked(other).status_code == 403
+    assert asked(f"http://localhost:{port}", "PUT").status_code == 403
+    with serving.configured(domain="site.localhost", domain_aliases="x.ngrok.example"):
+        serving.up()
+        for origin in (f"http://site.localhost:{port}", "https://x.ngrok.example", f"http://localhost:{port}"):
+            assert asked(origin).headers["Access-Control-Allow-Origin"] == origin
+        assert fetch(url).status_code == 200
+    serving.up()
+    assert asked(f"http://site.localhost:{port}").status_code == 403
+    assert serving.ids()[f"{serving.prefix}-media"] == before, "the server is the same one"

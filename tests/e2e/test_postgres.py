@@ -13,7 +13,7 @@ from uuid import uuid4
 import docker
 import pytest
 
-from infra.local import set_password
+from infra.local import server_warnings, set_password
 from infra.local.postgres import data_version, folders
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import ROOT, SERVING, Stack, database_password, wait_until
@@ -50,6 +50,9 @@ class Server:
         status, output = self.container.exec_run(["psql", "-U", "app", "-Atc", statement])
         assert status == 0, output
         return str(output.decode().strip())
+
+    def warnings(self, database: str = "app") -> list[str]:
+        return server_warnings.ask(self.container, self.version, "app", database)
 
     def set_password(self, **asked: Any) -> None:
         """As the local stack's program."""
@@ -177,27 +180,20 @@ def test_a_server_that_is_not_what_was_said_keeps_its_password(server: Server) -
     assert server.psql("select count(*) from pg_database where datname = 'new'") == "0"
 
 
-def test_other_collations_than_those_of_the_indexes_are_said_with_a_fix_that_works(
-    server: Server, capsys: pytest.CaptureFixture[str]
-) -> None:
-    server.set_password()
-    assert capsys.readouterr().err == ""
+def test_other_collations_than_those_of_the_indexes_are_said_with_a_fix_that_works(server: Server) -> None:
+    assert server.warnings() == []
     server.psql("update pg_database set datcollversion = '2.36' where datname <> 'template0'")
-    server.set_password()
-    said = capsys.readouterr().err
+    (said,) = server.warnings()
     assert "made with version 2.36 of the C library's collations" in said
     subprocess.run(said.partition("Fix: ")[2], shell=True, check=True, capture_output=True)
-    server.set_password()
-    assert capsys.readouterr().err == ""
+    assert server.warnings() == []
     server.psql("create database made_from_template1")
 
 
-def test_an_encoding_that_a_managed_postgresql_does_not_have_is_said(
-    server: Server, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_encoding_that_a_managed_postgresql_does_not_have_is_said(server: Server) -> None:
     server.psql("create database plain template template0 encoding 'SQL_ASCII' locale 'C'")
-    server.set_password(database="plain")
-    assert "the database's encoding is SQL_ASCII" in capsys.readouterr().err
+    (said,) = server.warnings("plain")
+    assert "The database's encoding is SQL_ASCII and its collation C;" in said
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +263,10 @@ def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
     refused = upgraded.up(check=False)
     assert f"postgres-version is 17, and the volume {volume} holds data of PostgreSQL 18" in refused.stdout
     upgraded.configure(postgres_image=POSTGRES_18, postgres_version=18)
-    upgraded.up()
+    assert "collations" not in upgraded.up().stdout
     assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
     assert database_password(upgraded.outputs()["DATABASE_URL"]) != before
+    older = "update pg_database set datcollversion = '2.36' where datname = 'app'"
+    assert upgraded.container("database").exec_run(["psql", "-U", "app", "-c", older]).exit_code == 0
+    ended = upgraded.up("--expect-no-changes").stdout.partition("Diagnostics:")[2]
+    assert "warning: The indexes in the database's volume were made with version 2.36" in ended

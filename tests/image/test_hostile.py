@@ -89,8 +89,8 @@ def test_a_body_that_is_far_too_large_is_413_and_the_end_of_the_connection(site:
             assert b"Too large" in answer
 
 
-def test_an_upload_without_a_length_is_refused(site: Site) -> None:
-    """Sent in chunks, as no browser does."""
+def test_an_upload_in_chunks_without_a_token_is_refused(site: Site) -> None:
+    """Sent without a length, as no browser does. One with a token is served: test_serving.py."""
     head = b"POST /upload/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
     chunks = b"".join(b"10000\r\n" + bytes(0x10000) + b"\r\n" for _ in range(40)) + b"0\r\n\r\n"
     answer = raw(site, head + b"Connection: close\r\n\r\n" + chunks)

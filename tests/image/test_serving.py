@@ -78,6 +78,26 @@ def test_a_part_of_a_file_can_be_asked_for(site: Site) -> None:
     assert part.headers["Content-Range"] == f"bytes 8-15/{len(whole.content)}"
 
 
+@pytest.mark.report("gunicorn#2947")
+def test_an_upload_in_chunks_is_taken(site: Site) -> None:
+    """A body that requests does not know the length of, with the token in it, on the read-only root file system."""
+    title = f"Chunks {secrets.token_hex(3)}"
+    visitor = site.visitor()
+    fields = {"title": title, "csrfmiddlewaretoken": visitor.token("/upload/")}
+    form = requests.Request("POST", site.url, data=fields, files={"image": ("a.png", noise(4), "image/png")}).prepare()
+    body = form.body
+    assert isinstance(body, bytes)
+    answer = visitor.session.post(
+        f"http://127.0.0.1:{site.port}/upload/",
+        data=(body[begin : begin + 50_000] for begin in range(0, len(body), 50_000)),
+        headers={"Content-Type": str(form.headers["Content-Type"])},
+        timeout=60,
+        allow_redirects=False,
+    )
+    assert answer.status_code == 302, answer.text
+    assert fetch(visitor.image_url(title)).status_code == 200
+
+
 def test_a_file_just_below_the_limit_is_taken_and_one_above_gets_a_clear_answer(site: Site) -> None:
     title = f"Large {secrets.token_hex(3)}"
     visitor = site.visitor()

@@ -199,6 +199,7 @@ def program(
         if asked in _runs:
             return _runs[asked]
         monkeypatch.setattr(f"infra.{platform}.parts.preflight", lambda settings: None)  # asks around; tested by itself
+        monkeypatch.setattr("infra.local.source.working_folder", lambda image_id: "/app")  # asks the Docker engine
         # Where in the program a resource was made is not asked for here, and takes a quarter of the time to find out.
         monkeypatch.setattr("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace)
         result = Run()

@@ -42,6 +42,9 @@ CALLS = {
     "cloudfront/originAccessControl:OriginAccessControl": """
         cloudfront:CreateOriginAccessControl cloudfront:GetOriginAccessControl cloudfront:UpdateOriginAccessControl
         cloudfront:DeleteOriginAccessControl""",
+    "cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": """
+        cloudfront:CreateResponseHeadersPolicy cloudfront:GetResponseHeadersPolicy
+        cloudfront:UpdateResponseHeadersPolicy cloudfront:DeleteResponseHeadersPolicy""",
     "cloudwatch/logGroup:LogGroup": """
         logs:CreateLogGroup logs:DescribeLogGroups logs:PutRetentionPolicy logs:DeleteRetentionPolicy
         logs:DeleteLogGroup logs:TagResource logs:UntagResource logs:ListTagsForResource""",
@@ -127,6 +130,7 @@ CALLS = {
         s3:GetLifecycleConfiguration s3:GetReplicationConfiguration s3:PutBucketTagging
         s3:ListBucketVersions s3:DeleteObject s3:DeleteObjectVersion s3:DeleteBucket
         s3:TagResource s3:UntagResource s3:ListTagsForResource""",
+    "s3/bucketCorsConfiguration:BucketCorsConfiguration": "s3:GetBucketCORS s3:PutBucketCORS",
     "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": """
         s3:GetLifecycleConfiguration s3:PutLifecycleConfiguration""",
     "s3/bucketOwnershipControls:BucketOwnershipControls": """

@@ -252,6 +252,30 @@ def test_public_media_go_through_cloudfront_and_the_bucket_stays_private(cloud: 
     assert read["Condition"]["StringEquals"]["AWS:SourceArn"].startswith("arn:aws:cloudfront::")
 
 
+@pytest.mark.report("django-cors-headers#819")
+def test_pages_of_the_site_may_read_media_and_no_others(cloud: Any) -> None:
+    """The bucket's own rule, and for public media CloudFront's headers; of an own domain or of CloudFront's name."""
+    hosts = {"domain": "www.example.com", "domain-aliases": "example.net"}
+    for settings, origins in (
+        ({**OTHER, **hosts}, ["https://www.example.com", "https://example.net"]),
+        ({"media-access": "public"}, ["https://d111111abcdef8.cloudfront.net"]),
+    ):
+        run = cloud(settings)
+        [rule] = run["media-cors"].inputs["corsRules"]
+        assert rule["allowedOrigins"] == origins
+        assert (rule["allowedMethods"], rule["allowedHeaders"], rule["maxAgeSeconds"]) == (["GET", "HEAD"], ["*"], 3600)
+        headers = run["media-cors-headers"].inputs["corsConfig"]
+        assert headers["accessControlAllowOrigins"]["items"] == origins
+        assert headers["accessControlAllowMethods"]["items"] == ["GET", "HEAD"]
+        assert headers["accessControlAllowCredentials"] is False
+        behaviour = run["media-cloudfront"].inputs["defaultCacheBehavior"]
+        assert behaviour["responseHeadersPolicyId"] == "media-cors-headers-id"
+        assert "OPTIONS" in behaviour["allowedMethods"]
+        assert behaviour["originRequestPolicyId"] == "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
+    assert "media-cors" in cloud().resources
+    assert "media-cors-headers" not in cloud().resources
+
+
 def test_the_app_reads_the_dsns_that_the_cloud_hands_it(cloud: Any) -> None:
     from environment import storage_dsn
     from environment.variables import database

@@ -4,11 +4,15 @@ import hashlib
 import json
 import os
 import socket
+import socketserver
+import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -220,3 +224,71 @@ def test_a_context_of_the_default_socket_is_what_the_plugin_finds_too(home: Path
 )
 def test_an_engine_on_another_machine_is_known_by_its_address(host: str, remote: bool) -> None:
     assert endpoint.Endpoint(host).is_remote is remote
+
+
+def certificates(folder: Path) -> None:
+    """An authority, and a certificate of it for both ends of a connection to this machine."""
+    ca = ["req", "-x509", "-nodes", "-keyout", "ca-key.pem", "-out", "ca.pem", "-subj", "/CN=test", "-days", "2"]
+    request = ["req", "-nodes", "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=both"]
+    signed = ["x509", "-req", "-in", "request.pem", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial"]
+    (folder / "both.ext").write_text("subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
+    for command in (
+        [*ca, "-newkey", "rsa:2048"],
+        [*request, "-newkey", "rsa:2048"],
+        [*signed, "-out", "cert.pem", "-days", "2", "-extfile", "both.ext"],
+    ):
+        subprocess.run(["openssl", *command], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def tls_engine(tmp_path: Path) -> Iterator[int]:
+    """The port of this machine's engine behind TLS, which asks its clients for their certificate."""
+    certificates(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tmp_path / "ca.pem"))
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    class Both(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.socket(socket.AF_UNIX) as engine, context.wrap_socket(self.request, server_side=True) as client:
+                engine.connect(urlsplit(endpoint.DEFAULT).path)
+                back = threading.Thread(target=hand_on, args=(engine, client), daemon=True)
+                back.start()
+                hand_on(client, engine)
+                back.join(5)
+
+    def hand_on(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Both) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.mark.docker
+def test_an_engine_behind_tls_is_reached_whatever_bundle_a_company_has(
+    tls_engine: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a context of the docker CLI, and by DOCKER_HOST; requests prefers a bundle in the environment to its own."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "cert.pem"))
+    host = f"host=tcp://127.0.0.1:{tls_engine},ca=ca.pem,cert=cert.pem,key=key.pem"
+    for command in (["create", "tls", "--docker", host], ["use", "tls"]):
+        subprocess.run(["docker", "context", *command], cwd=tmp_path, check=True)
+    found = endpoint.find()
+    assert found.verify
+    assert found.client().ping()
+    assert os.environ["REQUESTS_CA_BUNDLE"] == str(tmp_path / "cert.pem")
+    for name, value in found.variables.items():
+        monkeypatch.setenv(name, value)
+    assert endpoint.find().chosen_by == "DOCKER_HOST"
+    client = endpoint.client()
+    assert client.ping()
+    assert client.version()["ApiVersion"]

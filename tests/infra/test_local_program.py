@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from infra.dsn import S3DSN, DatabaseURL
+from tests.infra.conftest import ROOT
 
 SERVE_LIKE_CLOUD = {"web-command": "", "debug": False, "mount-source": False}
 
@@ -203,7 +204,7 @@ def test_runserver_over_the_mounted_source_is_what_the_local_stack_asks_for(
     monkeypatch.setattr("os.getgid", lambda: 1235)
     web = program(stack="somebodys")["web"].inputs
     assert web["command"] == ["python", "manage.py", "runserver", "0.0.0.0:8000"]
-    assert web["volumes"][0]["containerPath"] == "/app"
+    assert web["mounts"] == [{"type": "bind", "source": str(ROOT / "app"), "target": "/app"}]
     assert web["user"] == "1234:1235"
 
 
@@ -211,6 +212,7 @@ def test_without_web_command_and_mount_the_image_serves_as_in_the_cloud(program:
     web = program(SERVE_LIKE_CLOUD)["web"].inputs
     assert "command" not in web
     assert not web.get("volumes")
+    assert not web.get("mounts")
     assert "user" not in web
 
 
@@ -222,6 +224,17 @@ def test_filesystem_media_is_a_volume_of_web_and_release(program: Any) -> None:
     ]
     assert json.loads(run["release"].inputs["stdin"])["volumes"] == {"django-stack-local-media-files": "/data/media"}
     assert "media" not in {container.name for container in run.of_type("docker:index/container:Container")}
+
+
+@pytest.mark.report("django-cors-headers#819")
+def test_the_bucket_lets_the_sites_own_pages_read(program: Any) -> None:
+    run = program({"domain": "site.test", "domain-aliases": "x.test", "web-port": 18000})
+    asked = json.loads(run["media-bucket"].inputs["stdin"])["origins"]
+    assert {origin for origin in asked if origin.startswith("http:")} == {
+        f"http://{name}:18000" for name in ("site.test", "x.test", "localhost", "127.0.0.1")
+    }
+    assert "https://x.test" in asked, "through a tunnel"
+    assert "http://localhost" in json.loads(program({"web-port": 80})["media-bucket"].inputs["stdin"])["origins"]
 
 
 def test_public_media_has_unsigned_urls_and_a_bucket_policy(program: Any) -> None:

@@ -38,6 +38,22 @@ def test_the_loopback_is_excepted_when_there_is_a_proxy(given: dict[str, str], n
     assert environ.get("no_proxy") == no_proxy
 
 
+@pytest.mark.parametrize(
+    "given", [{}, {"no_proxy": "*"}, {"NO_PROXY": "example.org"}, {"no_grpc_proxy": "example.org"}]
+)
+def test_grpc_which_reads_lower_case_alone_and_no_star_asks_directly(given: dict[str, str]) -> None:
+    """By gRPC itself, over a proxy at which nobody listens."""
+    script = (
+        "import infra, grpc, os; from concurrent.futures import ThreadPoolExecutor as Pool;"
+        "server = grpc.server(Pool(1)); port = server.add_insecure_port('127.0.0.1:0'); server.start();"
+        "grpc.channel_ready_future(grpc.insecure_channel(f'127.0.0.1:{port}')).result(10); print('ready', flush=True);"
+        "os._exit(0)"
+    )
+    environ = {"PATH": os.environ["PATH"], "http_proxy": "http://127.0.0.1:9", **given}
+    said = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=False)
+    assert said.stdout == "ready\n", said.stderr
+
+
 def test_every_program_of_infra_asks_this_machine_directly() -> None:
     """What botocore, requests and urllib make of it."""
     script = (

@@ -87,7 +87,10 @@ def free_port() -> Any:
 
 def container(name: str, port: int, **labels: str) -> Any:
     return SimpleNamespace(
-        name=name, labels=labels, ports={"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
+        name=name,
+        labels=labels,
+        attrs={"Mounts": []},
+        ports={"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]},
     )
 
 
@@ -194,3 +197,25 @@ def test_a_stack_of_the_same_name_whose_state_is_elsewhere_is_left_alone(
     assert "the container django-stack-local-web belongs to a stack of the same name whose state is elsewhere" in said
     assert "pulumi stack init NAME --copy-config-from local" in said
     assert said.count("Fix:") == 1
+
+
+@pytest.mark.parametrize(("checkout", "warns"), [("this", False), ("another", True)])
+def test_a_stack_that_runs_another_checkouts_source_is_said_to_move(
+    monkeypatch: pytest.MonkeyPatch,
+    as_stack: Any,
+    set_config: Any,
+    free_port: Any,
+    checkout: str,
+    warns: bool,
+) -> None:
+    as_stack()
+    set_config({"mount-source": True, "debug": True, "web-port": free_port(), "database-port": free_port()})
+    settings = Settings.load()
+    ours = container("django-stack-local-web", 1, **{PROJECT: "django-stack", STACK: "local", STATE: state()})
+    source = settings.app_path if checkout == "this" else "/another/app"
+    ours.attrs["Mounts"].append({"Type": "bind", "Source": str(source), "Destination": "/app"})
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine([ours]))
+    module.preflight(settings)
+    assert bool([line for line in said if "runs the source in /another/app" in line]) is warns

@@ -61,6 +61,8 @@ def test_the_secrets_within_a_value(value: str, parts: set[str]) -> None:
             "oauth2.googleapis.com/token",
         ),
         ("correct horse battery staple", "a horse and a battery, correct"),
+        ("s3://KEY4:hunter22@b/?auth=s3v4&signature_version=s3v4&key_prefix=site", "the site signs with s3v4"),
+        ("True", "True, it's true"),
         ("abc", "abc abcabc"),
         ("", "anything"),
         (" \n ", "anything\n \n more"),

@@ -70,6 +70,11 @@ WRONG = [
     ),
     ({"storage-dsn": "https://K:TOPSECRET@example.com"}, ("storage-dsn",), ["storage-dsn is [secret]", "not s3://"]),
     (
+        {"storage-dsn": "s3://K:TOPSECRET@bucket.s3-website.eu-central-1.amazonaws.com/"},
+        ("storage-dsn",),
+        ["storage-dsn is [secret]", "a website's", "pulumi config set -s local --secret storage-dsn"],
+    ),
+    (
         {"storage-dsn": "s3://K:TOPSECRET@bucket.s3.amazonaws.com/", "media": "filesystem"},
         ("storage-dsn",),
         ['media is "filesystem"', "storage-dsn names a bucket"],

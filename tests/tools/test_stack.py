@@ -69,3 +69,45 @@ def test_others_are_told_what_to_install(machine: FakeMachine) -> None:
     with pytest.raises(SetupError, match=r"chromium, .*postgresql-client, busybox-static"):
         testkit.ensure(machine)
     assert machine.did == []
+
+
+HISTORY = "pulumi stack history"
+
+
+@pytest.mark.report("pulumi#17759")
+def test_an_own_passphrase_that_is_not_the_stacks_is_named(machine: FakeMachine) -> None:
+    machine.environ["PULUMI_CONFIG_PASSPHRASE"] = "my own"
+    machine.answers[LIST] = (0, '[{"name": "local"}]', "")
+    machine.answers[HISTORY] = (255, "", "error: decrypting secrets: incorrect passphrase")
+    with pytest.raises(SetupError, match="PULUMI_CONFIG_PASSPHRASE is set in this shell") as error:
+        stack.ensure(machine)
+    assert "unset PULUMI_CONFIG_PASSPHRASE" in error.value.remedy
+    assert "my own" not in f"{error.value} {error.value.remedy}"
+
+
+@pytest.mark.report("pulumi#17759")
+def test_a_new_stack_names_the_passphrase_and_not_the_stacks_name(machine: FakeMachine, tmp_path: Path) -> None:
+    (machine.root / "Pulumi.local.yaml").write_text("encryptionsalt: v1:x\n")
+    machine.environ["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(tmp_path / "own")
+    (tmp_path / "own").write_text("my own")
+    machine.answers[LIST] = (0, "[]", "")
+    machine.errors["pulumi stack init"] = ["error: could not create secrets manager: incorrect passphrase"]
+    with pytest.raises(SetupError, match="PULUMI_CONFIG_PASSPHRASE_FILE is set") as error:
+        stack.ensure(machine)
+    assert "name right" not in error.value.remedy
+
+
+@pytest.mark.parametrize("environ", [{}, {"PULUMI_CONFIG_PASSPHRASE": "django-stack-local"}])
+def test_the_public_passphrase_costs_no_question(machine: FakeMachine, environ: dict[str, str]) -> None:
+    machine.environ |= environ
+    machine.answers[LIST] = (0, '[{"name": "local"}]', "")
+    machine.answers[HISTORY] = (255, "", "incorrect passphrase")
+    stack.ensure(machine)
+
+
+@pytest.mark.report("pulumi#17759")
+def test_a_passphrase_file_that_is_gone_is_named(machine: FakeMachine) -> None:
+    machine.environ["PULUMI_CONFIG_PASSPHRASE_FILE"] = "/nowhere/passphrase"
+    with pytest.raises(SetupError, match="PULUMI_CONFIG_PASSPHRASE_FILE is /nowhere/passphrase") as error:
+        stack.ensure(machine)
+    assert "unset PULUMI_CONFIG_PASSPHRASE_FILE" in error.value.remedy

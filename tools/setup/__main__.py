@@ -11,6 +11,7 @@ images that are built here), XDG_CACHE_HOME (what is built is kept below it, for
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import subprocess
@@ -71,6 +72,9 @@ def main() -> int:
     if unknown := [name for name in arguments.wanted if name not in TARGETS and name not in STEPS]:
         parser.error(f"no such step: {', '.join(unknown)}; there are {', '.join([*TARGETS, *STEPS])}")
 
+    for stream in (sys.stdout, sys.stderr):  # what programs print may not fit the locale
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     machine = Machine(stack=arguments.stack)
     steps = dict.fromkeys(step for name in arguments.wanted for step in TARGETS.get(name, [name]))
     try:

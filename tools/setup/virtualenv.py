@@ -24,7 +24,8 @@ ACTIVATE = {
         '[ -n "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]'
         f" || export PULUMI_CONFIG_PASSPHRASE={PASSPHRASE}\n"
         '[ -z "${http_proxy-}${https_proxy-}${all_proxy-}${HTTP_PROXY-}${HTTPS_PROXY-}${ALL_PROXY-}" ]'
-        """ || case "${no_proxy:=${NO_PROXY-}}" in '*'|*127.0.0.1*) ;;"""
+        """ || case "${no_proxy:=${NO_PROXY-}}" in"""
+        f""" '*') export no_grpc_proxy="{",".join(HOSTS)}" ;; *127.0.0.1*) ;;"""
         f' *) no_proxy="{",".join(HOSTS)}${{no_proxy:+,$no_proxy}}" ;; esac\n'
         '[ -z "${no_proxy-}" ] || export no_proxy NO_PROXY="$no_proxy"'
     ),

@@ -1,5 +1,7 @@
 """pulumi-resource-docker over gRPC: inputs and differences without, everything else with a Docker engine."""
 
+import hashlib
+import json
 import re
 import socket
 import threading
@@ -685,3 +687,49 @@ def test_an_image_is_pushed_and_known_by_its_digest(
     assert re.fullmatch(rf"{registry}/{unique}@sha256:[0-9a-f]{{64}}", state["repoDigest"])
     assert state["registryServer"] == registry
     assert error.details().startswith(f"unable to push image {name}: ")
+
+
+@pytest.mark.docker
+@pytest.mark.report("joining bug 9")
+def test_a_network_that_somebody_elses_container_uses_is_not_waited_for(
+    plugin: Plugin, docker_engine: docker.DockerClient, unique: str
+) -> None:
+    inputs = plugin.inputs(NETWORK, {"name": unique})
+    network_id, state = plugin.create(NETWORK, inputs)
+    docker_engine.containers.run(BASE_IMAGE, ["sleep", "60"], name=f"{unique}-other", network=unique, detach=True)
+    started = time.monotonic()
+    error = fails(lambda: plugin.delete(NETWORK, network_id, state))
+    assert f"unable to remove network {unique}: still used by {unique}-other" in str(error)
+    assert time.monotonic() - started < 15
+
+
+@pytest.mark.docker
+def test_a_network_waits_for_a_container_that_is_about_to_go(
+    plugin: Plugin, docker_engine: docker.DockerClient, unique: str
+) -> None:
+    network_id, state = plugin.create(NETWORK, plugin.inputs(NETWORK, {"name": unique}))
+    going = docker_engine.containers.run(BASE_IMAGE, ["sleep", "60"], name=f"{unique}-a", network=unique, detach=True)
+    threading.Timer(0.3, going.remove, kwargs={"force": True}).start()
+    plugin.delete(NETWORK, network_id, state)
+    assert docker_engine.networks.list(names=[unique]) == []
+
+
+@pytest.mark.report("pulumi-docker#603")
+def test_the_engine_is_the_one_of_the_docker_context_in_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, start_plugin: Callable[[str], Plugin]
+) -> None:
+    """That it takes no other one shows by an engine that doesn't answer."""
+    key = hashlib.sha256(b"far").hexdigest()
+    (tmp_path / f"contexts/meta/{key}").mkdir(parents=True)
+    endpoints = {"docker": {"Host": f"unix://{tmp_path}/far.sock", "SkipTLSVerify": False}}
+    meta = {"Name": "far", "Metadata": {}, "Endpoints": endpoints}
+    (tmp_path / f"contexts/meta/{key}/meta.json").write_text(json.dumps(meta))
+    (tmp_path / "config.json").write_text(json.dumps({"currentContext": "far"}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    plugin = start_plugin("docker")
+    error = fails(lambda: plugin.stub.Configure(provider_pb2.ConfigureRequest()))
+    assert f"the Docker engine does not answer at unix://{tmp_path}/far.sock" in str(error)
+    (tmp_path / "config.json").write_text(json.dumps({"currentContext": "gone"}))
+    error = fails(lambda: plugin.stub.Configure(provider_pb2.ConfigureRequest()))
+    assert "There is no docker context gone" in str(error)

@@ -93,12 +93,14 @@ class DockerConfiguration(Configuration):
 
             with docker_errors("connect to the Docker engine"):
                 found = self._endpoint
-                self._local.client = docker.APIClient(
-                    **docker.utils.kwargs_from_env(found.variables),
-                    version="auto",
-                    timeout=_TIMEOUT,
-                    use_ssh_client=found.host.startswith("ssh://"),
-                )
+                with _IMPORTING, found.own_certificates():
+                    self._local.client = docker.APIClient(
+                        **docker.utils.kwargs_from_env(found.variables),
+                        version="auto",
+                        timeout=_TIMEOUT,
+                        use_ssh_client=found.host.startswith("ssh://"),
+                    )
+                self._local.client.trust_env = not found.cert_path
         return self._local.client
 
 

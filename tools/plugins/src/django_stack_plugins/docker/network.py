@@ -1,14 +1,15 @@
 """docker.Network."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django_stack_plugins.docker.client import DockerResource, docker_errors, find, label_list, labels_of
 from django_stack_plugins.resource import Operation, PluginError
-from django_stack_plugins.server import wait_until
 from django_stack_plugins.values import Properties
 
-_REMOVE_TIMEOUT = 30.0  # seconds that a container may still hold on to it
+_REMOVE_TIMEOUT = 30.0  # seconds that a container that is going may still hold on to it
+_SETTLE = 1.0  # seconds after which a container that runs on is known to stay
 
 
 class Network(DockerResource):
@@ -100,8 +101,14 @@ class Network(DockerResource):
                     raise
             return True
 
-        if not wait_until(operation, removed, _REMOVE_TIMEOUT):
+        deadline = time.monotonic() + _REMOVE_TIMEOUT
+        while not removed():
+            operation.sleep(_SETTLE)
             with docker_errors("inspect network"):
-                containers = (find(client.inspect_network, resource_id) or {}).get("Containers") or {}
-            users = ", ".join(sorted(container["Name"] for container in containers.values()))
-            raise PluginError(f"unable to remove network {state.get('name')}: still used by {users or 'a container'}")
+                users = (find(client.inspect_network, resource_id) or {}).get("Containers") or {}
+                found = [find(client.inspect_container, user) for user in users]
+            # One that runs on isn't about to go with the stack: it is somebody else's.
+            stay = bool(found) and all(user and user["State"]["Status"] == "running" for user in found)
+            if stay or time.monotonic() > deadline:
+                names = ", ".join(sorted(user["Name"] for user in users.values())) or "a container"
+                raise PluginError(f"unable to remove network {state.get('name')}: still used by {names}")

@@ -1,0 +1,73 @@
+"""What the running PostgreSQL does otherwise than before, or than a managed one, and what makes trouble later.
+
+What a `local.Command` prints is gone from the terminal when the update ends; so the Pulumi program asks by itself, each
+time anew, and says it as a warning of the stack.
+"""
+
+import json
+import re
+from contextlib import suppress
+from typing import Any
+
+import docker
+import pulumi
+from docker.models.containers import Container
+
+from infra.local.containers import ENGINE_ERRORS
+
+ENCODING = """
+SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'collation', datcollate, 'server', version())
+FROM pg_database WHERE datname = current_database()
+"""
+# Since PostgreSQL 15 a database knows the version of the C library's collations that its indexes were made with.
+COLLATION = """
+SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'collation', datcollate, 'server', version(),
+    'made', datcollversion, 'now', pg_database_collation_actual_version(oid))
+FROM pg_database WHERE datname = current_database()
+"""
+
+
+def say(container: str, version: int, user: str, database: str) -> None:
+    """Warns in the update's output. Says nothing of a server that can't be asked: others say why."""
+    with suppress(*ENGINE_ERRORS, ValueError):
+        for warning in ask(docker.from_env().containers.get(container), version, user, database):
+            pulumi.log.warn(warning)
+
+
+def ask(container: Container, version: int, user: str, database: str) -> list[str]:
+    """The warnings. Raises `ENGINE_ERRORS`, and ValueError for an answer that is none."""
+    output: Any
+    _, (output, _) = container.exec_run(
+        ["psql", "-qAtX", "-c", COLLATION if version >= 15 else ENCODING],
+        environment={"PGUSER": user, "PGDATABASE": database},
+        demux=True,  # PostgreSQL's own words about collations come by the other one
+    )
+    return warnings(str(container.name), user, database, json.loads(output or b""))
+
+
+def warnings(container: str, user: str, database: str, known: dict[str, Any]) -> list[str]:
+    """The same, of what the server answered."""
+    said = []
+    encoding, collation = known["encoding"], known["collation"]
+    if encoding != "UTF8" or re.sub(r"[^a-z0-9]", "", collation.lower()) != "enusutf8":
+        said.append(
+            f"The database's encoding is {encoding} and its collation {collation}; a managed PostgreSQL has UTF8 and "
+            "en_US.UTF-8, and sorts otherwise. docs/data.md has how to move the data to a volume of another image."
+        )
+    if "musl" in known["server"]:
+        said.append(
+            "The database sorts text by musl, and a managed PostgreSQL by glibc. docs/data.md has how to move the data "
+            "to a volume of another image."
+        )
+    made, now = known.get("made"), known.get("now")
+    if made and now and made != now:
+        refresh = " ".join(
+            f"-c 'ALTER DATABASE {each} REFRESH COLLATION VERSION'" for each in (database, "postgres", "template1")
+        )
+        said.append(
+            f"The indexes in the database's volume were made with version {made} of the C library's collations, and "
+            f"the image has {now}: they may miss rows until they are made anew. "
+            f"Fix: docker exec {container} reindexdb -U {user} --all && "
+            f"docker exec {container} psql -U {user} {refresh} {database}"
+        )
+    return said

@@ -1,0 +1,43 @@
+"""The app's source on this machine, in place of the image's copy of it."""
+
+import pulumi
+from docker.errors import ImageNotFound
+from pulumi_docker import ContainerMountArgsDict
+
+from infra.engine import connect
+from infra.local.image import AppImage
+from infra.settings import Settings
+
+
+def source_mounts(settings: Settings, image: AppImage) -> list[ContainerMountArgsDict]:
+    """With `mount-source` one mount of the app's folder, where the image's WORKDIR is; else none.
+
+    A mount and no volume: in a volume's `path:path` a colon in the path would be the end of it.
+    """
+    if not settings.mount_source:
+        return []
+    target = image.id.apply(lambda image_id: _mounted_at(settings, working_folder(image_id)))
+    return [{"type": "bind", "source": str(settings.app_path), "target": target}]
+
+
+def working_folder(image_id: str) -> str:
+    """The image's WORKDIR. The engine is asked: it may come from the base image, or from a build argument."""
+    engine = connect()
+    try:
+        return str(engine.images.get(image_id).attrs["Config"].get("WorkingDir") or "/")
+    except ImageNotFound:
+        raise pulumi.RunError(
+            f"The image {image_id} is gone from the Docker engine. Fix: make repair STACK={pulumi.get_stack()}"
+        ) from None
+    finally:
+        engine.close()
+
+
+def _mounted_at(settings: Settings, folder: str) -> str:
+    if folder == "/":
+        raise pulumi.RunError(
+            f"mount-source is true, and the app's image has no WORKDIR for the source. Fix: a line `WORKDIR /app` "
+            f"before the COPY lines of {settings.app_path / 'Dockerfile'}, or "
+            f"pulumi config set -s {settings.stack} mount-source false"
+        )
+    return folder

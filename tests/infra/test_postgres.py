@@ -1,0 +1,79 @@
+"""What is said of an image, a setting and a volume that don't fit. Real servers: tests/e2e/test_postgres.py."""
+
+import pytest
+
+from infra.local.postgres import folders, misfit, understood
+from infra.local.server_warnings import warnings
+
+VERSION = "pulumi config set -s local postgres-version"
+IMAGE = "pulumi config rm -s local postgres-image"
+
+
+@pytest.mark.report("postgis/docker-postgis#362")
+@pytest.mark.parametrize(
+    ("wanted", "image", "data", "fix"),
+    [
+        (17, 17, None, None),
+        (17, 17, 17, None),
+        (17, None, 17, None),
+        (17, None, None, None),
+        (17, 16, None, f"{VERSION} 16"),
+        (17, 13, None, IMAGE),
+        (17, 16, 16, f"{VERSION} 16"),
+        (17, 16, 17, IMAGE),
+        (17, 16, 15, f"{IMAGE} && {VERSION} 15"),
+        (17, 17, 16, f"{VERSION} 16, or move the data (docs/data.md)"),
+        (17, None, 16, f"{VERSION} 16, or move the data (docs/data.md)"),
+    ],
+)
+def test_the_fix_never_leads_away_from_the_data(
+    wanted: int, image: int | None, data: int | None, fix: str | None
+) -> None:
+    said = misfit("local", "me/postgis:1", wanted, image, data, "volume")
+    assert said.partition("Fix: ")[2] == (fix or "")
+    assert (f"data of PostgreSQL {data}" in said) is bool(fix and data)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_understood"),
+    [
+        (["postgres (PostgreSQL) 17.6 (Debian 17.6-1.pgdg13+1)"], (17, False)),
+        (["postgres (PostgreSQL) 18beta1"], (18, False)),
+        (["postgres (EnterpriseDB) 16.4.1"], (16, False)),
+        (["postgres (PostgreSQL) 17.6", "musl"], (17, True)),
+        (["sh: postgres: not found"], (None, False)),
+        ([], (None, False)),
+    ],
+)
+def test_what_a_server_says_of_itself(said: list[str], is_understood: tuple[int | None, bool]) -> None:
+    assert understood(said) == is_understood
+
+
+def test_each_version_since_18_has_a_folder_of_its_own() -> None:
+    assert folders(17) == ("/var/lib/postgresql/data", "/var/lib/postgresql/data")
+    assert folders(18) == ("/var/lib/postgresql", "/var/lib/postgresql/18/docker")
+
+
+GLIBC = {
+    "encoding": "UTF8",
+    "collation": "en_US.utf8",
+    "server": "PostgreSQL 17.6 (Debian 17.6-1) on x86_64-pc-linux-gnu, compiled by gcc",
+}
+
+
+def test_postgresql_14_knows_no_collations_of_databases() -> None:
+    assert warnings("database", "app", "app", GLIBC) == []
+    assert warnings("database", "app", "app", GLIBC | {"made": None, "now": "2.41"}) == []
+
+
+def test_data_that_are_sorted_by_musl_are_told_of() -> None:
+    alpine = "PostgreSQL 17.6 on x86_64-pc-linux-musl, compiled by gcc (Alpine 14.2.0) 14.2.0, 64-bit"
+    (said,) = warnings("database", "app", "app", GLIBC | {"server": alpine})
+    assert "The database sorts text by musl" in said
+
+
+@pytest.mark.parametrize("differs", [{"collation": "C.UTF-8"}, {"collation": "de_DE.utf8"}, {"encoding": "SQL_ASCII"}])
+def test_what_a_managed_postgresql_does_not_have_is_told_of(differs: dict[str, str]) -> None:
+    (said,) = warnings("database", "app", "app", GLIBC | differs)
+    assert next(iter(differs.values())) in said
+    assert warnings("database", "app", "app", GLIBC | {"collation": "en_US.UTF-8"}) == []
