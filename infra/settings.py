@@ -197,7 +197,8 @@ class _Reader:
             if namespace == self.namespace and key not in self.known:
                 near = get_close_matches(re.sub("[_ .]", "-", key.lower()), self.known, n=1)
                 known = f"did you mean {near[0]}?" if near else "see Pulumi.yaml for all keys."
-                self.errors.append(f"{key} is not a setting; {known} Fix: {fixes.remove(self.stack, key)}")
+                shown = key if key.isprintable() else json.dumps(key)
+                self.errors.append(f"{shown} is not a setting; {known} Fix: {fixes.remove(self.stack, key)}")
             elif key in self.known and namespace not in {self.namespace, *_PROVIDERS}:
                 self.errors.append(
                     f"{full} is a setting of another project; allowed: {self.namespace}:{key}, with the name in "
