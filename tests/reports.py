@@ -133,6 +133,11 @@ REPORTS = (
         "`app-path` names a folder without a Dockerfile.",
         "The proposed fix never deploys another project's code into somebody's database.",
     ),
+    Report(
+        "joining friction 6",
+        "The build context holds `.git`, `node_modules` or a virtual environment.",
+        "A warning names them, with the command that leaves them out of the image.",
+    ),
     Report("joining bug 7", "The very first release fails.", "Nothing is said of a version that keeps serving."),
     Report("joining bug 8", "A build fails with colours and progress bars.", "Whole words, no control characters."),
     Report(

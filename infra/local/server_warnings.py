@@ -9,10 +9,10 @@ import re
 from contextlib import suppress
 from typing import Any
 
-import docker
 import pulumi
 from docker.models.containers import Container
 
+from infra import endpoint
 from infra.local.containers import ENGINE_ERRORS
 
 ENCODING = """
@@ -30,7 +30,7 @@ FROM pg_database WHERE datname = current_database()
 def say(container: str, version: int, user: str, database: str) -> None:
     """Warns in the update's output. Says nothing of a server that can't be asked: others say why."""
     with suppress(*ENGINE_ERRORS, ValueError):
-        for warning in ask(docker.from_env().containers.get(container), version, user, database):
+        for warning in ask(endpoint.client().containers.get(container), version, user, database):
             pulumi.log.warn(warning)
 
 

@@ -66,7 +66,7 @@ def outcome(do: Callable[[], object]) -> str:
 def open_to_nobody(path: Path) -> None:
     """pytest's folders are for their owner alone."""
     for folder in path.parents:
-        if folder.name.startswith("pytest-") or folder.parent.name.startswith("pytest-"):
+        if any(name.startswith("pytest-") for name in folder.parts):
             folder.chmod(0o755)
 
 
