@@ -7,6 +7,7 @@ command that mends it. It asks neither Docker nor AWS; that is `preflight` of th
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -200,9 +201,13 @@ class _Reader:
                 shown = key if key.isprintable() else json.dumps(key)
                 self.errors.append(f"{shown} is not a setting; {known} Fix: {fixes.remove(self.stack, key)}")
             elif key in self.known and namespace not in {self.namespace, *_PROVIDERS}:
+                file = shlex.quote(f"Pulumi.{self.stack}.yaml")
+                fix = fixes.rename_namespace(namespace, self.namespace, f"{key}:", file)
+                if self.file.has(self.full(key)):
+                    fix = fixes.remove(self.stack, full)
                 self.errors.append(
                     f"{full} is a setting of another project; allowed: {self.namespace}:{key}, with the name in "
-                    f"Pulumi.yaml. Fix: {fixes.rename_namespace(namespace, self.namespace)}"
+                    f"Pulumi.yaml. Fix: {fix}"
                 )
 
     def raw(self, key: str) -> str:
@@ -227,7 +232,12 @@ class _Reader:
                 "cloud" if key == "platform" and "aws:region" in CONFIG.get() else fixes.default(key) or allowed[0]
             ]
             near = also or get_close_matches(value.lower(), allowed, n=1, cutoff=0.4) or likely
-            self.wrong(key, " or ".join(allowed), near[0])
+            few = (
+                allowed
+                if len(allowed) < 9
+                else [*get_close_matches(value, allowed, n=5, cutoff=0), "another of its kind"]
+            )
+            self.wrong(key, " or ".join(few), near[0])
         return value
 
     def boolean(self, key: str) -> bool:
