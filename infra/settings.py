@@ -309,18 +309,14 @@ class _Reader:
         path = ROOT / self.as_written(key)
         if not self.raw(key) or not os.path.isdir(path):  # noqa: PTH112  # pathlib's raises for a name that is too long
             # Not the example's folder: its migrations are nothing for the database of another project.
-            found = fixes.folder_like(path)
             allowed = f"the Django project's folder, absolute or relative to {ROOT}"
-            if found:
+            if found := fixes.folder_like(path):
                 self.wrong(key, allowed, str(found))
             else:
-                ask = fixes.ask_for(self.stack, key, secret=False)
-                self.wrong(key, f"{allowed}; {_ASKS}", command=ask)
+                self.wrong(key, f"{allowed}; {_ASKS}", command=fixes.ask_for(self.stack, key, secret=False))
         elif not (path / "Dockerfile").is_file():
-            allowed = (
-                "a folder with a Dockerfile in it; the fix begins with the example's (docs/bring-your-own.md, step 3)"
-            )
-            self.wrong(key, allowed, command=fixes.begin_dockerfile(path))
+            allowed = "a folder with a Dockerfile in it; the fix begins with the example's"
+            self.wrong(key, f"{allowed} (docs/bring-your-own.md, step 3)", command=fixes.begin_dockerfile(path))
         return path
 
     def command(self, key: str) -> tuple[str, ...]:
