@@ -79,11 +79,11 @@ def edit_json(stack: str, key: str, statement: str, *, secret: bool) -> str:
     )
 
 
-def rename_namespace(old: str, new: str) -> str:
-    """Changes the project before the keys of all stacks' files; a copy of each is kept."""
+def rename_namespace(old: str, new: str, key: str = r"[^ ]", files: str = "Pulumi.*.yaml") -> str:
+    """Changes the project before the keys of all stacks' files, or before one key; a copy of each file is kept."""
     name = re.sub(r"[.\\[\]*^$/]", r"\\\g<0>", old)
-    change = rf"s/^\([^[:alnum:]]*\){name}:\([^ ]\)/\1{new}:\2/"
-    return f"sed -i.bak {shlex.quote(change)} Pulumi.*.yaml"
+    change = rf"s/^\([^[:alnum:]]*\){name}:\({key}\)/\1{new}:\2/"
+    return f"sed -i.bak {shlex.quote(change)} {files}"
 
 
 def folder_like(path: Path) -> Path | None:

@@ -7,6 +7,7 @@ command that mends it. It asks neither Docker nor AWS; that is `preflight` of th
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -197,11 +198,16 @@ class _Reader:
             if namespace == self.namespace and key not in self.known:
                 near = get_close_matches(re.sub("[_ .]", "-", key.lower()), self.known, n=1)
                 known = f"did you mean {near[0]}?" if near else "see Pulumi.yaml for all keys."
-                self.errors.append(f"{key} is not a setting; {known} Fix: {fixes.remove(self.stack, key)}")
+                shown = key if key.isprintable() else json.dumps(key)
+                self.errors.append(f"{shown} is not a setting; {known} Fix: {fixes.remove(self.stack, key)}")
             elif key in self.known and namespace not in {self.namespace, *_PROVIDERS}:
+                file = shlex.quote(f"Pulumi.{self.stack}.yaml")
+                fix = fixes.rename_namespace(namespace, self.namespace, f"{key}:", file)
+                if self.file.has(self.full(key)):
+                    fix = fixes.remove(self.stack, full)
                 self.errors.append(
                     f"{full} is a setting of another project; allowed: {self.namespace}:{key}, with the name in "
-                    f"Pulumi.yaml. Fix: {fixes.rename_namespace(namespace, self.namespace)}"
+                    f"Pulumi.yaml. Fix: {fix}"
                 )
 
     def raw(self, key: str) -> str:
@@ -226,7 +232,12 @@ class _Reader:
                 "cloud" if key == "platform" and "aws:region" in CONFIG.get() else fixes.default(key) or allowed[0]
             ]
             near = also or get_close_matches(value.lower(), allowed, n=1, cutoff=0.4) or likely
-            self.wrong(key, " or ".join(allowed), near[0])
+            few = (
+                allowed
+                if len(allowed) < 9
+                else [*get_close_matches(value, allowed, n=5, cutoff=0), "another of its kind"]
+            )
+            self.wrong(key, " or ".join(few), near[0])
         return value
 
     def boolean(self, key: str) -> bool:
@@ -298,18 +309,14 @@ class _Reader:
         path = ROOT / self.as_written(key)
         if not self.raw(key) or not os.path.isdir(path):  # noqa: PTH112  # pathlib's raises for a name that is too long
             # Not the example's folder: its migrations are nothing for the database of another project.
-            found = fixes.folder_like(path)
             allowed = f"the Django project's folder, absolute or relative to {ROOT}"
-            if found:
+            if found := fixes.folder_like(path):
                 self.wrong(key, allowed, str(found))
             else:
-                ask = fixes.ask_for(self.stack, key, secret=False)
-                self.wrong(key, f"{allowed}; {_ASKS}", command=ask)
+                self.wrong(key, f"{allowed}; {_ASKS}", command=fixes.ask_for(self.stack, key, secret=False))
         elif not (path / "Dockerfile").is_file():
-            allowed = (
-                "a folder with a Dockerfile in it; the fix begins with the example's (docs/bring-your-own.md, step 3)"
-            )
-            self.wrong(key, allowed, command=fixes.begin_dockerfile(path))
+            allowed = "a folder with a Dockerfile in it; the fix begins with the example's"
+            self.wrong(key, f"{allowed} (docs/bring-your-own.md, step 3)", command=fixes.begin_dockerfile(path))
         return path
 
     def command(self, key: str) -> tuple[str, ...]:

@@ -39,6 +39,10 @@ class StackFile:
             return ""
         return str(node.value) if _meaning(str(node.value)) == _meaning(value) else ""
 
+    def has(self, key: str) -> bool:
+        """Whether the full key stands there, and isn't only a default."""
+        return self._node(["config", key]) is not None
+
     def is_text(self, key: str) -> bool:
         """Whether the full key's value stands there as one text, encrypted or not, and isn't spread out below it."""
         import yaml  # noqa: PLC0415

@@ -51,10 +51,10 @@ def _passphrase(settings: Settings) -> list[str]:
     if passphrase != PUBLIC_PASSPHRASE:
         return []
     return [
-        "the stack's secrets are encrypted with the local stack's passphrase, which is public. Fix: "
+        "the stack's secrets are encrypted with the local stack's passphrase, which is public; take a KMS key, or "
+        "passphrase in its place and an own PULUMI_CONFIG_PASSPHRASE (docs/cloud.md). Fix: "
         f"pulumi stack change-secrets-provider -s {settings.stack} "
-        f"'awskms://alias/pulumi?region={settings.cloud.region}', "
-        "or with passphrase instead and an own PULUMI_CONFIG_PASSPHRASE (docs/cloud.md)"
+        f"'awskms://alias/pulumi?region={settings.cloud.region}'"
     ]
 
 
@@ -127,8 +127,8 @@ def _database(settings: Settings) -> list[str]:
     what = f"postgres-version is {wanted}, and the database runs PostgreSQL {version}"
     if 0 < version < wanted and not cloud.database_upgrade:
         errors.append(
-            f"{what}. {fix} database-upgrade true to upgrade it, from which there is no way back (docs/cloud.md), or "
-            f"postgres-version {version}"
+            f"{what}; set database-upgrade to true to upgrade it, from which there is no way back (docs/cloud.md), or "
+            f"stay. {fix} postgres-version {version}"
         )
     if version > wanted:
         errors.append(f"{what}, from which there is no way back. {fix} postgres-version {version}")

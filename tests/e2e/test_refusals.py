@@ -1,8 +1,12 @@
 """Wrong settings and machines that can't hold the stack: clear errors, all at once, before anything is made."""
 
 import re
+import secrets
+import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +98,36 @@ def test_the_commands_that_errors_propose_mend_them(refused: Stack) -> None:
             else:
                 refused.run("bash", "-c", command)
         refused.pulumi("preview")
+
+
+@pytest.mark.report("kubefirst#771")
+def test_capitals_in_the_names_of_project_and_stack_are_refused_and_the_commands_rename(
+    refused: Stack, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(refused.folder, project, symlinks=True)
+    name = f"E2E-Names-{secrets.token_hex(3)}"
+    settings = (project / f"Pulumi.{refused.name}.yaml").read_text().replace("django-stack:", "My_Site:")
+    (project / f"Pulumi.{refused.name}.yaml").rename(project / f"Pulumi.{name}.yaml")
+    (project / f"Pulumi.{name}.yaml").write_text(settings)
+    text = (project / "Pulumi.yaml").read_text()
+    (project / "Pulumi.yaml").write_text(text.replace("\nname: django-stack\n", "\nname: My_Site\n"))
+
+    def run(*command: str, check: bool = True) -> str:
+        done = subprocess.run(
+            command, cwd=project, env=refused.env, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done.stdout
+
+    run("pulumi", "stack", "init", name, "--no-select")
+    said = run("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "-s", name, check=False)
+    errors = re.findall(r"^ +- (the \w+'s name is \S.*)$", said, re.MULTILINE)
+    assert len(errors) == 2
+    for error in errors:
+        run("bash", "-c", error.partition(". Fix: ")[2])
+    run("pulumi", "preview", "--non-interactive", "-s", name.lower())
+    run("pulumi", "stack", "rm", "--yes", "-s", name.lower())
 
 
 def test_a_port_that_another_program_holds(refused: Stack) -> None:

@@ -1,5 +1,6 @@
 """Projects whose settings are read and set by the real `pulumi`, and loaded here: no update runs, so it's quick."""
 
+import asyncio
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
+from pulumi.runtime.stack import wait_for_rpcs
 
 from infra.settings import Settings
 from tests.infra.conftest import ROOT, Nothing
@@ -93,7 +95,10 @@ class Project:
             {key: entry.get("value", "") for key, entry in config.items()},
             [key for key, entry in config.items() if entry.get("secret")],
         )
-        return Settings.load()
+        try:
+            return Settings.load()
+        finally:
+            asyncio.get_event_loop().run_until_complete(wait_for_rpcs())
 
     def errors(self) -> list[str]:
         """What is wrong with the settings, an error each."""

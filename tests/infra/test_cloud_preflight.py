@@ -157,7 +157,7 @@ def test_zones_can_be_chosen_before_there_is_a_database(machine: Any, as_stack: 
 @pytest.mark.parametrize(
     ("runs", "wanted", "upgrade", "said"),
     [
-        ("16.4", 17, False, "the database runs PostgreSQL 16. Fix: pulumi config set -s cloud database-upgrade true"),
+        ("16.4", 17, False, "the database runs PostgreSQL 16; set database-upgrade to true to upgrade it"),
         ("17.2", 16, True, "the database runs PostgreSQL 17, from which there is no way back"),
         ("16.4", 17, True, ""),
         ("17.6", 17, False, ""),

@@ -147,11 +147,13 @@ def test_keys_of_a_project_that_was_renamed_by_hand_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Project(tmp_path, monkeypatch, "old-name", "dev")
-    made.write("web-port: 8010\ndocker:host: unix:///x")
+    made.write("web-port: 8010\nmedia-port: 9010\nnew-name:media-port: 9011\ndocker:host: unix:///x")
     file = tmp_path / "Pulumi.yaml"
     file.write_text(file.read_text().replace("\nname: old-name\n", "\nname: new-name\n"))
     made.run("pulumi", "stack", "init", "dev", "--no-select")
     errors = made.errors()
     assert any(error.startswith("old-name:web-port is a setting of another project") for error in errors)
-    made.paste(errors[0])
-    assert made.load().web_port == 8010
+    for error in errors:
+        made.paste(error)
+    settings = made.load()
+    assert (settings.web_port, settings.media_port) == (8010, 9011)
