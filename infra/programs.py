@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from infra.dsn import secret_parts
+from infra.plain import plain
 
 
 def program(module: str) -> str:
@@ -27,7 +28,8 @@ def request() -> dict[str, Any]:
 
 
 def blot_out(line: str, secrets: Iterable[str]) -> str:
-    """The line without the secrets, nor the passwords within them."""
+    """The line as plain text, without the secrets, nor the passwords within them."""
+    line = plain(line)
     for secret in secrets:
         for part in secret_parts(secret):
             line = line.replace(part, "[secret]")
