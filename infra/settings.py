@@ -233,7 +233,7 @@ class _Reader:
         path = ROOT / self.raw(key)
         if not self.raw(key) or not os.path.isdir(path):  # noqa: PTH112  # pathlib's raises for a name that is too long
             self.wrong(key, f"a folder, absolute or relative to {ROOT}", "app")
-        elif not (path / "Dockerfile").is_file():
+        elif os.access(path, os.R_OK | os.X_OK) and not (path / "Dockerfile").is_file():
             self.wrong(key, "a folder with a Dockerfile in it (docs/bring-your-own.md shows one)", "app")
         return path
 
