@@ -204,6 +204,9 @@ def _shown(name: str) -> str:
 
 def _unreadable(context: Path, error: OSError) -> str:
     path = str(error.filename or context)
+    if not os.access(context, os.R_OK | os.X_OK):
+        fix = f"chmod u+rX {shlex.quote(str(context))}"
+        return f"app-path is {context}, which can't be read ({error.strerror}), nothing was changed. Fix: {fix}"
     name = os.path.relpath(path, context)
     said = (
         f"app-path is {context}, and {_shown(name)} in it can't be read ({error.strerror}), nothing was changed. Fix: "

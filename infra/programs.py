@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from infra.plain import plain, without_escapes
 from infra.redaction import LINE, hide, redactor
 
 
@@ -67,13 +68,13 @@ class PassedOn:
     def _show(self, text: str) -> None:
         if not text:
             return
-        print(text, end="", flush=True)
+        print(without_escapes(text), end="", flush=True)
         *lines, rest = (self._line + text).split("\n")
-        self._lines += (line.rstrip("\r").rpartition("\r")[2] for line in lines)
+        self._lines += (plain(line) for line in lines)
         self._line = rest[-LINE:]
 
 
 def quoted(lines: Iterable[str]) -> str:
     """Lines of a log as the end of an error's message; nothing for none."""
-    text = "".join(f"\n  | {line}" for line in lines)
+    text = "".join(f"\n  | {plain(line)}" for line in lines)
     return f" Its last lines:{text}" if text else ""

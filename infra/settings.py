@@ -314,7 +314,7 @@ class _Reader:
                 self.wrong(key, allowed, str(found))
             else:
                 self.wrong(key, f"{allowed}; {_ASKS}", command=fixes.ask_for(self.stack, key, secret=False))
-        elif not (path / "Dockerfile").is_file():
+        elif os.access(path, os.R_OK | os.X_OK) and not (path / "Dockerfile").is_file():
             allowed = "a folder with a Dockerfile in it; the fix begins with the example's"
             self.wrong(key, f"{allowed} (docs/bring-your-own.md, step 3)", command=fixes.begin_dockerfile(path))
         return path

@@ -41,6 +41,7 @@ BEFORE = [
 ]
 SECURITY = "django.middleware.security.SecurityMiddleware"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+RUNSERVER = "whitenoise.runserver_nostatic"
 MEDIA = "environment.middleware.DebugMedia"
 GUARD = "environment.refusal.Guard"
 
@@ -80,7 +81,7 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         "SECRET_KEY_FALLBACKS": list(environment.secret_key_fallbacks),
         "ENVIRONMENT_MISSING": environment.missing,
         "ENVIRONMENT_MISSING_FOR_SERVERS": environment.missing_for_servers,
-        "INSTALLED_APPS": ["environment", *(app for app in project.get("INSTALLED_APPS", ()) if app != "environment")],
+        "INSTALLED_APPS": apps(project.get("INSTALLED_APPS", ())),
         "MIDDLEWARE": middleware(environment, project.get("MIDDLEWARE", ())),
         "DATABASES": databases(environment, project),
         **uploads(project),
@@ -95,6 +96,13 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         **sessions(project, served_by["CACHES"]),
         "SILENCED_SYSTEM_CHECKS": sorted({*project.get("SILENCED_SYSTEM_CHECKS", ()), "security.W021"}),
     }
+
+
+def apps(existing: Iterable[str]) -> list[str]:
+    """The project's apps behind ours. WhiteNoise serves static files under runserver, too: Django's own view compares
+    nothing but dates, which are all the same in a reproducible image, and lets browsers keep a file for years."""
+    others = [app for app in existing if app not in {"environment", RUNSERVER}]
+    return ["environment", *([RUNSERVER] if "django.contrib.staticfiles" in others else []), *others]
 
 
 def databases(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:

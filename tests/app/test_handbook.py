@@ -84,6 +84,7 @@ PAGE = {
     ],
     ("Static files", LOCAL_COLUMN): [
         "e2e/test_gallery.py::test_the_admin_has_its_styles_and_lets_the_administrator_in",
+        "e2e/test_source.py::test_a_changed_static_file_of_a_dependency_is_seen_though_its_date_is_the_same",
         "e2e/test_serving.py::test_static_files_are_hashed_and_may_be_kept_for_ever",
     ],
     ("Static files", BUILD_COLUMN): [
@@ -237,6 +238,15 @@ def test_static_files_whitenoise_stands_behind_the_security_middleware() -> None
     )["MIDDLEWARE"]
     security = chain.index("django.middleware.security.SecurityMiddleware")
     assert chain[security + 1] == "whitenoise.middleware.WhiteNoiseMiddleware"
+
+
+@pytest.mark.report("NixOS/nixpkgs#25485")
+def test_static_files_runserver_leaves_them_to_whitenoise() -> None:
+    """Its own view goes by dates alone, which are all the same in the image."""
+    mine = ["environment", "mine", "django.contrib.staticfiles"]
+    apps = environment_settings.settings(read(LOCAL), {"INSTALLED_APPS": mine})["INSTALLED_APPS"]
+    assert apps == ["environment", "whitenoise.runserver_nostatic", "mine", "django.contrib.staticfiles"]
+    assert environment_settings.settings(read(LOCAL), {"INSTALLED_APPS": apps})["INSTALLED_APPS"] == apps
 
 
 @pytest.mark.parametrize("environ", [CLOUD, LOCAL], ids=["cloud", "local"])

@@ -93,3 +93,21 @@ def test_what_cannot_be_read_stops_before_anything_is_changed(make_stack: MakeSt
     assert "nothing was changed. Fix: correct that line of" in done.stdout
     assert "Traceback" not in done.stdout
     assert not stack.containers()
+
+
+@pytest.mark.report("NixOS/nixpkgs#25485")
+def test_a_changed_static_file_of_a_dependency_is_seen_though_its_date_is_the_same(moved: Stack) -> None:
+    """All dates in the dependency layer are the same; this one changes without its length, as by an upgrade."""
+    address = "/static/admin/css/base.css"
+    first = moved.get(address)
+    assert first.headers["Cache-Control"].startswith("max-age=0")
+    find = "$(find /opt/venv -path '*/admin/static/admin/css/base.css')"
+    change = f"file={find}; stat -c %Y $file; sed -i '1s/^../XX/' $file; touch --date=@0 $file"
+    status, before = moved.container("web").exec_run(["sh", "-euc", change], user="0")
+    assert (status, before) == (0, b"0\n")
+    validators = {"If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"}
+    if "ETag" in first.headers:
+        validators["If-None-Match"] = first.headers["ETag"]
+    second = moved.get(address, headers=validators)
+    assert second.status_code == 200
+    assert second.content == b"XX" + first.content[2:]

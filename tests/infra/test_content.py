@@ -292,6 +292,20 @@ def test_what_cannot_be_read_is_one_line_with_the_path_and_a_fix_that_works(cont
 
 
 @pytest.mark.report("docker-library/postgres#708")
+def test_an_app_that_cannot_be_read_at_all_is_one_line(context: Path) -> None:
+    open_to_nobody(context)
+    context.chmod(0)
+    try:
+        said = as_nobody(lambda: content_hash(context, {}))
+        assert said == (
+            f"RunError: app-path is {context}, which can't be read (Permission denied), nothing was changed. "
+            f"Fix: chmod u+rX {context}"
+        )
+    finally:
+        context.chmod(0o755)
+
+
+@pytest.mark.report("docker-library/postgres#708")
 def test_the_program_says_it_before_anything_is_registered(
     program: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,9 +18,11 @@ from fake_registry import PASSWORD, USER, fake_registry
 from google.protobuf import empty_pb2
 from plugin_harness import BASE_IMAGE, Plugin, init_failed
 
+from django_stack_plugins.docker import dockerignore
 from django_stack_plugins.docker.client import _explain
 from django_stack_plugins.docker.container import _duration, _nanoseconds
 from django_stack_plugins.docker.image import context_digest
+from django_stack_plugins.docker.output import Lines
 from django_stack_plugins.stubs import provider_pb2
 from django_stack_plugins.values import UNKNOWN, Properties, decode_properties
 
@@ -255,6 +257,37 @@ def test_the_dockerfiles_own_ignore_file_comes_first(context: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("pieces", "lines"),
+    [
+        (["one ", "word\n", "rest"], ["one word", "rest"]),
+        (["\x1b[1;3", "1mred\x1b[0m\n"], ["red"]),
+        (["\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\\n"], ["link"]),
+        (["\x1b(B\x1b=\x1b[?25lx\x1b[2K\n"], ["x"]),
+        (["10%\r", "20%\r\n", "\n", "done\r\n"], ["20%", "done"]),
+        (["bell\x07 and\ttab\n"], ["bell and\ttab"]),
+    ],
+)
+@pytest.mark.report("joining bug 8")
+def test_output_becomes_whole_lines_of_plain_text(pieces: list[str], lines: list[str]) -> None:
+    output = Lines()
+    assert [line for piece in pieces for line in output.add(piece)] + output.end() == lines
+
+
+@pytest.mark.report("docker-library/postgres#708")
+def test_a_pattern_that_is_none_is_a_failure_of_the_context(plugin: Plugin, context: Path) -> None:
+    (context / ".dockerignore").write_text("[\n")
+    (failure,) = plugin.check(IMAGE, {"imageName": "a", "skipPush": True, "build": {"context": str(context)}}).failures
+    assert failure.property == "build.context"
+    assert failure.reason == f"unable to read {context}/.dockerignore: '[' is no pattern"
+
+
+def test_the_ignore_file_is_read_by_the_very_rules_of_the_programs_hash() -> None:
+    """The plugins are installed without the program, so each has the module."""
+    root = Path(__file__).parents[3]
+    assert Path(dockerignore.__file__).read_text() == (root / "infra" / "dockerignore.py").read_text()
+
+
+@pytest.mark.parametrize(
     ("build", "name"),
     [
         ({"context": "/no/such"}, "build.context"),
@@ -319,6 +352,39 @@ def test_a_failing_build_shows_its_last_lines(plugin: Plugin, unique: str, conte
     details = fails(lambda: plugin.create(IMAGE, image_inputs(plugin, context, unique))).details()
     assert "returned a non-zero code: 7" in details.splitlines()[0]
     assert "about to fail" in details.splitlines()
+
+
+@pytest.mark.docker
+def test_the_builder_sees_what_the_digest_covers(
+    plugin: Plugin, docker_engine: docker.DockerClient, unique: str, context: Path
+) -> None:
+    """By Docker's rules: a byte order mark, case, and a Dockerfile that is ignored and a symbolic link."""
+    (context / ".dockerignore").write_bytes(b"\xef\xbb\xbf*.txt\r\nmain.PY\nDockerfile\n#x\nsub\n!sub/keep\n")
+    (context / "Dockerfile").rename(context.parent / "elsewhere")
+    (context / "Dockerfile").symlink_to(context.parent / "elsewhere")
+    (context / "sub").mkdir()
+    (context / "empty").mkdir(mode=0o700)
+    for name in ("a.txt", "sub/keep", "sub/drop"):
+        (context / name).write_text("")
+    plugin.create(IMAGE, image_inputs(plugin, context, unique))
+    listing = docker_engine.containers.run(f"{unique}:1", ["find", "/app"], remove=True).decode().split()
+    assert sorted(listing) == ["/app", "/app/.dockerignore", "/app/empty", "/app/main.py", "/app/sub", "/app/sub/keep"]
+
+
+@pytest.mark.docker
+@pytest.mark.report("joining bug 8")
+def test_a_builds_output_is_whole_lines_of_plain_text(plugin: Plugin, unique: str, context: Path) -> None:
+    half, rest = r"\033[31mone wo", r"rd\033[0m\n 10%%\r 100%%\r\n\033]0;title\007caf\303\251\tx\n"
+    script = f"printf '{half}'; sleep 1; printf '{rest}'; exit 7"
+    (context / "Dockerfile").write_text(f"FROM {BASE_IMAGE}\nRUN {script}\n")
+    details = fails(lambda: plugin.create(IMAGE, image_inputs(plugin, context, unique))).details()
+    for lines in (plugin.engine.lines, details.splitlines()):
+        assert [line for line in lines if line in {"one word", " 100%", "caf\u00e9\tx"}] == [
+            "one word",
+            " 100%",
+            "caf\u00e9\tx",
+        ]
+        assert not re.search(r"[\x00-\x08\x0b-\x1f]", "".join(lines).replace("\t", "")), lines
 
 
 @pytest.mark.docker

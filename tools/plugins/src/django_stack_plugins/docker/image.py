@@ -11,12 +11,14 @@ import platform
 import re
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
-from django_stack_plugins.docker.client import DockerResource, as_they_come, docker_errors, find, load_docker
+from django_stack_plugins.docker import dockerignore
+from django_stack_plugins.docker.client import DockerResource, Line, as_they_come, docker_errors, find
+from django_stack_plugins.docker.output import Lines, plain
 from django_stack_plugins.docker.remote_image import ensure_image
 from django_stack_plugins.resource import Failure, Operation, PluginError
 from django_stack_plugins.values import UNKNOWN, Change, Properties, Secret, has_unknown
@@ -55,7 +57,10 @@ class Image(DockerResource):
         build.setdefault("platform", f"linux/{_ARCHITECTURES.get(platform.machine(), platform.machine())}")
         failures = _build_failures(build)
         if not failures:
-            build["contextDigest"] = context_digest(build["context"], build["dockerfile"])
+            try:
+                build["contextDigest"] = context_digest(build["context"], build["dockerfile"])
+            except PluginError as error:
+                failures = [Failure("build.context", str(error))]
         return {**checked, "build": build}, failures
 
     def validate(self, inputs: Properties) -> list[Failure]:
@@ -122,7 +127,6 @@ class Image(DockerResource):
         """Build the image; return the Dockerfile's path as seen from the context."""
         client = self.client
         from docker.api.build import process_dockerfile
-        from docker.utils.build import tar
 
         context = str(Path(build["context"]).absolute())
         dockerfile = str(Path(build["dockerfile"]).absolute())
@@ -133,11 +137,10 @@ class Image(DockerResource):
             except PluginError as error:
                 operation.log(f"no build cache: {error}", ephemeral=False)
         archive_name = process_dockerfile(dockerfile, context)
-        patterns = _ignore_patterns(context, dockerfile)
         for attempt in range(1, _ATTEMPTS + 1):
             with (
                 docker_errors(f"build image {name}"),
-                closing(tar(Path(context), exclude=patterns, dockerfile=archive_name)) as archive,
+                closing(_archive(context, dockerfile, archive_name)) as archive,
             ):
                 lines = client.build(
                     fileobj=archive,
@@ -211,13 +214,47 @@ def _registry_of(name: str) -> str | None:
     return host if slash and ("." in host or ":" in host or host == "localhost") else None
 
 
-def _ignore_patterns(context: str, dockerfile: str) -> list[str]:
-    """The patterns of the Dockerfile's own ignore file, else of the context's."""
-    for path in (Path(f"{dockerfile}.dockerignore"), Path(context, ".dockerignore")):
-        if path.is_file():
-            lines = (line.strip() for line in path.read_text().splitlines())
-            return [line for line in lines if line and not line.startswith("#")]
-    return []
+def _ignore_file(context: str, dockerfile: str) -> Path | None:
+    """The Dockerfile's own ignore file, else the context's."""
+    candidates = (Path(f"{dockerfile}.dockerignore"), Path(context, ".dockerignore"))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _entries(context: str, dockerfile: str) -> list[dockerignore.Entry]:
+    """What of the context is sent to the builder. Raises PluginError that names what is in the way."""
+    file = _ignore_file(context, dockerfile)
+    try:
+        patterns = dockerignore.read_patterns(file.read_bytes()) if file else []
+        return list(dockerignore.Context(Path(context), patterns).entries())
+    except dockerignore.IgnoreError as error:
+        raise PluginError(f"unable to read {file}: {error}") from error
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> PluginError:
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error  # the `docker` package hides the reason
+    return PluginError(f"unable to read {cause.filename} of the build context: {cause.strerror}")
+
+
+def _archive(context: str, dockerfile: str, archive_name: tuple[str | None, str | None]) -> Any:
+    """The context as a tar file; the Dockerfile and the ignore file are in it whatever the patterns say."""
+    from docker.utils.build import create_archive
+
+    name, text = str(archive_name[0]), archive_name[1]
+    names = [entry.name for entry in _entries(context, dockerfile)]
+    more = []
+    try:
+        if text is not None:  # from elsewhere, under a name of its own, which the builder is told to take away again
+            ignore_file = _ignore_file(context, dockerfile)
+            ignored = ignore_file.read_text(errors="surrogateescape") if ignore_file else ".dockerignore"
+            more = [(".dockerignore", f"{ignored}\n{name}\n"), (name, text)]
+        elif Path(dockerfile).is_symlink():  # the builder follows none out of the context
+            more = [(name, Path(dockerfile).read_text())]
+        also = [extra for extra in (name, ".dockerignore") if Path(context, extra).is_file() and extra not in names]
+        return create_archive(context, files=names + also, extra_files=more)
+    except OSError as error:
+        raise _unreadable(error) from error
 
 
 def context_digest(context: str, dockerfile: str) -> str:
@@ -227,28 +264,21 @@ def context_digest(context: str, dockerfile: str) -> str:
     def add(name: str, mode: str, content: bytes) -> None:
         digest.update(name.encode(errors="surrogateescape") + mode.encode() + content + b"\0")
 
-    # Docker cares for the Dockerfile's content only, wherever it lies.
-    add("Dockerfile", "-" * 10, _file_digest(Path(dockerfile)))
-    for name in sorted(_files(context, _ignore_patterns(context, dockerfile)), key=lambda name: name.split("/")):
-        path = Path(context, name)
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            add(name, "L" + stat.filemode(mode)[1:], hashlib.sha256(str(path.readlink()).encode()).digest())
-        elif stat.S_ISREG(mode):
-            add(name, stat.filemode(mode), _file_digest(path))
-        else:
-            add(name, stat.filemode(mode), hashlib.sha256().digest())
+    try:
+        # Docker cares for the Dockerfile's content only, wherever it lies.
+        add("Dockerfile", "-" * 10, _file_digest(Path(dockerfile)))
+        for entry in sorted(_entries(context, dockerfile), key=lambda entry: entry.name.split("/")):
+            mode = entry.status.st_mode
+            if stat.S_ISLNK(mode):
+                target = os.fsencode(Path(entry.path).readlink())
+                add(entry.name, "L" + stat.filemode(mode)[1:], hashlib.sha256(target).digest())
+            elif stat.S_ISREG(mode):
+                add(entry.name, stat.filemode(mode), _file_digest(Path(entry.path)))
+            elif not stat.S_ISDIR(mode):
+                add(entry.name, stat.filemode(mode), hashlib.sha256().digest())
+    except OSError as error:
+        raise _unreadable(error) from error
     return digest.hexdigest()
-
-
-def _files(context: str, patterns: list[str]) -> Iterator[str]:
-    load_docker()
-    from docker.utils.build import PatternMatcher
-
-    for name in PatternMatcher(patterns).walk(context):
-        path = Path(context, name)
-        if path.is_symlink() or not path.is_dir():
-            yield name.replace(os.sep, "/")
 
 
 def _file_digest(path: Path) -> bytes:
@@ -256,18 +286,27 @@ def _file_digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def follow(operation: Operation, lines: Iterable[dict[str, Any]], failure: str) -> dict[str, Any]:
+def follow(operation: Operation, lines: Iterable[Line], failure: str) -> dict[str, Any]:
     """Show a build's or push's lines; return what its `aux` messages said. Raises PluginError with the last lines."""
     tail: deque[str] = deque(maxlen=_TAIL)
     result: dict[str, Any] = {}
+    output = Lines()
+
+    def show(texts: Iterable[str]) -> None:
+        for text in texts:
+            tail.append(text)
+            operation.log(text)
+
     for line in as_they_come(operation, lines):
         result.update(line.get("aux") or {})
         if "error" in line:
-            raise PluginError("\n".join([f"{failure}: {line['error'].strip()}", *tail]))
-        if "progressDetail" in line and line.get("progressDetail"):
+            show(output.end())
+            raise PluginError("\n".join([f"{failure}: {plain(line['error'].strip())}", *tail]))
+        if line.get("progressDetail"):
             continue
-        text = line.get("stream") or " ".join(filter(None, (line.get("id"), line.get("status"))))
-        for part in filter(None, map(str.rstrip, text.splitlines())):
-            tail.append(part)
-            operation.log(part)
+        if "stream" in line:
+            show(output.add(line["stream"]))
+        elif status := " ".join(filter(None, (line.get("id"), line.get("status")))):
+            show([*output.end(), plain(status)])
+    show(output.end())
     return result

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django_stack_plugins.docker.client import DockerResource, as_they_come, docker_errors, find
+from django_stack_plugins.docker.output import plain
 from django_stack_plugins.resource import Operation, PluginError
 from django_stack_plugins.values import Properties
 
@@ -53,8 +54,8 @@ def ensure_image(client: Any, operation: Operation, name: str, platform: str | N
         lines = client.pull(reference, stream=True, decode=True, platform=platform or None)
         for line in as_they_come(operation, lines):
             if "error" in line:
-                raise PluginError(f"unable to pull image {name}: {line['error']}")
-            status = f"{line.get('id', '')} {line.get('status', '')}".strip()
+                raise PluginError(f"unable to pull image {name}: {plain(line['error'])}")
+            status = plain(f"{line.get('id', '')} {line.get('status', '')}").strip()
             if status not in shown and "progressDetail" not in line:
                 shown.add(status)
                 operation.log(status)
