@@ -194,6 +194,7 @@ def test_the_dockerfiles_own_ignore_file_comes_first(context: Path) -> None:
         (b"./sub/../a.txt/\n", {"a.txt"}),
         (b"[^R]*.txt\n", {"a.txt"}),
         (b"?.txt\n", {"a.txt"}),
+        (b"./ a.txt\n", {"a.txt"}),
         (rb"\a.txt", {"a.txt"}),
     ],
 )
