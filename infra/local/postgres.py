@@ -37,8 +37,7 @@ def folders(version: int) -> tuple[str, str]:
 
 def image_version(image: Image) -> int | None:
     """The major version that an image says it has, by the official images' PG_MAJOR; None if it says nothing."""
-    said = _environment(image).get("PG_MAJOR", "")
-    return int(said) if re.fullmatch(r"\d{1,3}", said) else None
+    return _major((image.attrs.get("Config") or {}).get("Env"))
 
 
 def data_version(engine: docker.DockerClient, volume: str, image: str, labels: Mapping[str, str]) -> int | None:
@@ -49,8 +48,12 @@ def data_version(engine: docker.DockerClient, volume: str, image: str, labels: M
     """
     for user in engine.containers.list(all=True, filters={"volume": volume}, ignore_removed=True):
         for mount in user.attrs["Mounts"]:
-            if mount.get("Name") == volume:  # quicker than a container of our own
-                return _version_below(user, PurePosixPath(mount["Destination"]))
+            if mount.get("Name") != volume:
+                continue
+            serves = user.status == "running" and not user.attrs["RestartCount"]
+            if serves and (version := _major(user.attrs["Config"]["Env"])):
+                return version  # a server of another version would not be up
+            return _version_below(user, PurePosixPath(mount["Destination"]))
     container = engine.containers.create(
         image,
         ["true"],
@@ -106,7 +109,7 @@ def elsewhere(image: Image, name: str, version: int) -> str:
     From 18 on the stack tells the image the folder.
     """
     mount, data = folders(version)
-    own = _environment(image).get("PGDATA", data)
+    own = _variables((image.attrs.get("Config") or {}).get("Env")).get("PGDATA", data)
     if version >= 18 or PurePosixPath(own).is_relative_to(mount):
         return ""
     return (
@@ -151,9 +154,14 @@ def get_image(engine: docker.DockerClient, *names: str) -> Image | None:
     return None
 
 
-def _environment(image: Image) -> dict[str, str]:
-    entries: list[Any] = (image.attrs.get("Config") or {}).get("Env") or []
-    return dict(entry.partition("=")[::2] for entry in entries)
+def _major(environment: list[str] | None) -> int | None:
+    """What PG_MAJOR says in the environment of an image, or of a container that was made of one."""
+    said = _variables(environment).get("PG_MAJOR", "")
+    return int(said) if re.fullmatch(r"\d{1,3}", said) else None
+
+
+def _variables(environment: list[str] | None) -> dict[str, str]:
+    return dict(entry.partition("=")[::2] for entry in environment or [])
 
 
 def _number(archive: bytes) -> int | None:
