@@ -8,7 +8,6 @@ import re
 import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
 import docker
 from docker.errors import ImageNotFound, NotFound
