@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from infra.cloud.address import Address
 from infra.cloud.database import Database
-from infra.cloud.labels import tags
+from infra.cloud.tags import tags
 from infra.environment import AppEnvironment
 from infra.settings import Settings
 

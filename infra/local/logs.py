@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 from infra.local import stack as here
-from infra.programs import PassedOn
 from infra.secret_forms import secret_values
+from infra.steps import PassedOn
 
 
 def main() -> None:

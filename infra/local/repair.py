@@ -15,8 +15,9 @@ import docker
 from docker.errors import APIError, ImageNotFound
 from docker.models.containers import Container
 
-from infra.local import labels, set_password
+from infra.local import labels
 from infra.local import stack as here
+from infra.local.steps import set_password
 
 # Seconds that a database has for its first boot: ended in it, the official image leaves half a cluster in its volume.
 PATIENCE = 60
@@ -99,7 +100,7 @@ def let_it_boot(container: Container) -> None:
     while (
         (container.name or "").endswith("-database")
         and container.status == "running"
-        and set_password.lacking(container)
+        and set_password.missing(container)
         and time.monotonic() < end
     ):
         time.sleep(0.5)

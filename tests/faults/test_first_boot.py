@@ -16,8 +16,8 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from infra.local.first_boot import way_on
 from infra.local.postgres import folders
+from infra.local.steps.first_boot import way_on
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import ROOT, SERVING, wait_until
 from tests.faults.conftest import is_whole, leave_data, moments
@@ -73,7 +73,7 @@ class Place:
         asked = {"container": container.id, "user": "app", "database": "app", "password": "new"}
         asked |= {"version": self.version, "volume": self.name, "stack": "local"}
         ended = subprocess.run(
-            [sys.executable, "-m", "infra.local.set_password"],
+            [sys.executable, "-m", "infra.local.steps.set_password"],
             input=json.dumps(asked),
             cwd=ROOT,
             capture_output=True,

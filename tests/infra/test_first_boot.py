@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.local.first_boot import is_a_beginning
+from infra.local.steps.first_boot import is_a_beginning
 
 FOLDERS = ["d base", "d base/1", "d global", "d pg_wal", "d pg_tblspc", "d pg_xact"]
 SETTINGS = ["f PG_VERSION", "f postgresql.conf", "f postgresql.auto.conf", "f pg_hba.conf", "f pg_ident.conf"]

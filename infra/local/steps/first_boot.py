@@ -1,4 +1,4 @@
-"""Whether a database's first boot was cut short so early that its volume is of no use, and the way on then.
+"""Whether a database's first boot was cut short so early that its volume is of no use, and what to do then.
 
 The official image makes its cluster in place. Killed during initdb it leaves the beginning of one, which its next start
 takes for a whole one or can't go on with. Nothing mends that by itself: only its owner removes a data volume.
@@ -14,8 +14,8 @@ from docker.models.containers import Container
 from docker.types import LogConfig
 
 from infra import endpoint
-from infra.local.containers import CHANCES, ENGINE_ERRORS
 from infra.local.postgres import OLD_FOLDER
+from infra.local.steps.containers import ENGINE_ERRORS, MAX_RESTARTS
 
 # What initdb and a server write at the top of a cluster: folders, and files.
 FOLDERS = re.compile(
@@ -30,7 +30,7 @@ USERS = 16384
 LOOK = "find . -mindepth 1 -printf '%y %P\\n' || exit 1; LC_ALL=C pg_controldata \"$CLUSTER\"; true"
 
 
-def way_on(container: Container) -> str:
+def next_step(container: Container) -> str:
     """What to do about a database that doesn't come up, if it is sure that nothing was ever stored in it; else nothing.
 
     Never raises what the engine raises: the failure itself is to be reported.
@@ -78,7 +78,7 @@ def _cluster(container: Container) -> PurePosixPath:
 def _is_at_it(container: Container) -> bool:
     """Whether it is only slow, and may still come to the end of its first boot."""
     container.reload()
-    if container.attrs["RestartCount"] > CHANCES:
+    if container.attrs["RestartCount"] > MAX_RESTARTS:
         return False
     with suppress(APIError):  # it doesn't run at the moment
         return "initdb" in [name for _, name in container.top(ps_args="-eo pid,comm")["Processes"]]

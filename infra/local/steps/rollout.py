@@ -1,6 +1,5 @@
 """Waits until the site is ready and has a home page, or says what is wrong. Run by local.Command.
 
-Request: {container: id, port: where the site is published, domain: its host name, timeout: seconds, secrets: [values]}
 
 The provider's own wait would look every few seconds, and fail without a word of the container's.
 """
@@ -9,12 +8,12 @@ import http.client
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 from infra import endpoint
-from infra.local.containers import engine_errors, last_lines, wait
-from infra.programs import request
+from infra.local.requests import RolloutRequest
+from infra.local.steps.containers import engine_errors, last_lines, wait
 from infra.readiness import READY, Answer, Patience, ReadinessError, Verdict, ask, judge_home, judge_readiness
+from infra.steps import read_request
 
 TOLERANCE = 5.0  # seconds; runserver may just be starting again
 PAUSE = 1.0  # seconds
@@ -23,32 +22,32 @@ READY_WITHIN, HOME_WITHIN = 5.0, 30.0  # seconds for one answer
 
 def main() -> None:
     """Exit status 0 when the site is up, else 1 with the reason and the container's last lines on standard error."""
-    asked = request()
-    container = endpoint.client().containers.get(asked["container"])
+    request = read_request(RolloutRequest)
+    container = endpoint.client().containers.get(request.container)
     try:
         for path, within, judge in ((READY, READY_WITHIN, judge_readiness), ("/", HOME_WITHIN, judge_home)):
-            lacks = watch(asked, path, within, judge)
-            wait(container, "The web container", lacks, asked["timeout"], asked["secrets"])
+            missing = watch(request.port, request.domain, path, within, judge)
+            wait(container, "The web container", missing, request.timeout, request.secrets)
     except ReadinessError as error:
-        sys.exit(f"The web container runs, but {error}.{last_lines(container, asked['secrets'])}")
+        sys.exit(f"The web container runs, but {error}.{last_lines(container, request.secrets)}")
 
 
 def watch(
-    asked: dict[str, Any], path: str, within: float, judge: Callable[[Answer, str], Verdict]
+    port: int, domain: str, path: str, within: float, judge: Callable[[Answer, str], Verdict]
 ) -> Callable[[], str]:
-    """Says what is lacking whenever it's called; nothing when the site answers well."""
-    host = f"{asked['domain']}:{asked['port']}"
+    """Says what is missing whenever it's called; nothing when the site answers well."""
+    host = f"{domain}:{port}"
     patience = Patience(TOLERANCE)
 
-    def lacking() -> str:
-        asked_at = time.monotonic()
-        answer = ask(http.client.HTTPConnection("127.0.0.1", asked["port"], timeout=within), path, host)
+    def missing() -> str:
+        begun = time.monotonic()
+        answer = ask(http.client.HTTPConnection("127.0.0.1", port, timeout=within), path, host)
         verdict = judge(answer, f"http://{host}{path}")
         if verdict.final:
             time.sleep(PAUSE)  # each look adds to the log, whose last lines shall say why
-        return patience.lacking(verdict, asked_at)
+        return patience.missing(verdict, begun)
 
-    return lacking
+    return missing
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """Compares `postgres-image` with `postgres-version`, and with the volume, by asking them. Run by local.Command.
 
 It comes after the image was pulled, and before volume and container are made: what doesn't fit has changed nothing.
-
-Request: {stack, image: id, name: of the image, version, volume, labels}
 """
 
 import sys
@@ -13,30 +11,31 @@ from docker.models.images import Image
 
 from infra import endpoint
 from infra.local import postgres
-from infra.local.containers import engine_errors
-from infra.programs import quoted, request
+from infra.local.requests import CheckImageRequest
+from infra.local.steps.containers import engine_errors
+from infra.steps import quoted, read_request
 
 
 def main() -> None:
     """Exits non-zero with one error that says what doesn't fit, and the way on."""
-    asked = request()
+    request = read_request(CheckImageRequest)
     engine = endpoint.client()
-    name, wanted, volume = asked["name"], asked["version"], asked["volume"]
-    image = engine.images.get(asked["image"])
+    name, wanted, volume = request.name, request.version, request.volume
+    image = engine.images.get(request.image)
     try:
-        has, musl, said = postgres.ask(engine, image, asked["labels"])
+        has, musl, said = postgres.ask(engine, image, request.labels)
     except APIError as error:  # no shell, or none for this processor
         has, musl, said = None, False, str(error.explanation)
-    rm = f"Fix: pulumi config rm -s {asked['stack']} postgres-image"
+    rm = f"Fix: pulumi config rm -s {request.stack} postgres-image"
     if has is None:
         sys.exit(f"postgres-image is {name}, {_no_server(engine, image)}.{quoted(said.splitlines())}\n{rm}")
     data = None
     try:
         engine.volumes.get(volume)
-        data = postgres.data_version(engine, volume, str(image.id), asked["labels"])
+        data = postgres.data_version(engine, volume, str(image.id), request.labels)
     except NotFound:
         pass  # this is the stack's first update
-    wrong = postgres.misfit(asked["stack"], name, wanted, has, data, volume)
+    wrong = postgres.misfit(request.stack, name, wanted, has, data, volume)
     wrong = wrong or postgres.elsewhere(image, name, wanted)
     if wrong:
         sys.exit(wrong)

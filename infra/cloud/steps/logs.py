@@ -1,20 +1,21 @@
 """Reads what a task's container printed, secrets as they are: who shows it redacts it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.cloud.requests import ReleaseRequest, RolloutRequest
+
 
 class Log:
-    """The log stream of one container of one task; `read()` gives the lines that are new."""
+    """The log stream of the request's container in one task; `read()` gives the lines that are new."""
 
-    def __init__(self, client: Any, asked: Mapping[str, Any], container: str, task_arn: str) -> None:
+    def __init__(self, client: Any, request: ReleaseRequest | RolloutRequest, task_arn: str) -> None:
         self._client = client
         task_id = task_arn.rpartition("/")[2]
         self._stream = {
-            "logGroupName": asked["log_group"],
-            "logStreamName": f"{asked['stream_prefix']}/{container}/{task_id}",
+            "logGroupName": request.log_group,
+            "logStreamName": f"{request.stream_prefix}/{request.container}/{task_id}",
             "startFromHead": True,
         }
         self._next: dict[str, str] = {}

@@ -5,8 +5,6 @@ none, and lets the network in when nobody is let in. Where nothing can be made u
 
 Before it does anything it asks the server what it is, and where its data are.
 
-Request: {container: id, user, database, password: letters and digits alone in all three, version, volume,
-    stack}
 """
 
 import json
@@ -19,12 +17,13 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from infra import endpoint
-from infra.local import first_boot
-from infra.local.containers import engine_errors, wait
-from infra.programs import quoted, request
+from infra.local.requests import SetPasswordRequest
+from infra.local.steps import first_boot
+from infra.local.steps.containers import engine_errors, wait
 from infra.redaction import redactor
+from infra.steps import quoted, read_request
 
-PATIENCE = 300  # seconds; the first boot makes the cluster, and runs the scripts that an image brings (PostGIS's)
+READY_SECONDS = 300  # the first boot makes the cluster, and runs the scripts that an image brings (PostGIS's)
 IDENTITY = """
 SELECT json_build_object(
     'version', current_setting('server_version_num')::int / 10000, 'folder', current_setting('data_directory'))
@@ -43,20 +42,20 @@ SELECT pg_reload_conf() \gset
 
 def main() -> None:
     """Exits non-zero with PostgreSQL's own words when it doesn't come up or the role can't be altered."""
-    asked = request("password")
-    container = endpoint.client().containers.get(asked["container"])
+    request = read_request(SetPasswordRequest)
+    container = endpoint.client().containers.get(request.container)
     try:
-        set_password(container, asked)
+        set_password(container, request)
     except SystemExit as failure:
-        sys.exit(f"{failure}{first_boot.way_on(container)}")
+        sys.exit(f"{failure}{first_boot.next_step(container)}")
 
 
-def set_password(container: Container, asked: dict[str, Any]) -> None:
-    """As the program; ends it when that fails."""
-    user, database, password = asked["user"], asked["database"], asked["password"]
-    wait(container, "The database", lambda: lacking(container), PATIENCE, [password])
+def set_password(container: Container, request: SetPasswordRequest) -> None:
+    """As the step; ends it when that fails."""
+    user, database, password = request.user, request.database, request.password
+    wait(container, "The database", lambda: missing(container), READY_SECONDS, [password])
     server = json.loads(psql(container, user, "postgres", IDENTITY))
-    check(container, server, asked)
+    check(container, server, request)
     sql = (
         f"ALTER ROLE {user} PASSWORD '{password}';\n"
         f"SELECT 'CREATE DATABASE {database}' "  # names of ours
@@ -67,7 +66,7 @@ def set_password(container: Container, asked: dict[str, Any]) -> None:
 
 
 def psql(container: Container, user: str, database: str, sql: str, secrets: Iterable[str] = ()) -> str:
-    """What psql prints, unaligned; ends the program with PostgreSQL's words when that fails."""
+    """What psql prints, unaligned; ends the step with PostgreSQL's words when that fails."""
     # By way of the environment and standard input: the command line would show it to everybody on the machine.
     status, (output, complaints) = container.exec_run(
         ["sh", "-c", 'printf %s "$SQL" | psql -qAtX -v ON_ERROR_STOP=1'],
@@ -80,13 +79,13 @@ def psql(container: Container, user: str, database: str, sql: str, secrets: Iter
     return bytes(output or b"").decode()
 
 
-def check(container: Container, server: dict[str, Any], asked: dict[str, Any]) -> None:
-    """Ends the program when the server isn't of `postgres-version`, or its data aren't in the stack's volume."""
-    version, volume = server["version"], asked["volume"]
-    if version != asked["version"]:
+def check(container: Container, server: dict[str, Any], request: SetPasswordRequest) -> None:
+    """Ends the step when the server isn't of `postgres-version`, or its data aren't in the stack's volume."""
+    version, volume = server["version"], request.volume
+    if version != request.version:
         sys.exit(
-            f"The image's PostgreSQL is {version}, and postgres-version is {asked['version']}. Nothing was changed in "
-            f"the database. Fix: pulumi config set -s {asked['stack']} postgres-version {version}"
+            f"The image's PostgreSQL is {version}, and postgres-version is {request.version}. Nothing was changed in "
+            f"the database. Fix: pulumi config set -s {request.stack} postgres-version {version}"
         )
     folder = PurePosixPath(server["folder"])
     container.reload()
@@ -100,7 +99,7 @@ def check(container: Container, server: dict[str, Any], asked: dict[str, Any]) -
         )
 
 
-def lacking(container: Container) -> str:
+def missing(container: Container) -> str:
     """What keeps the server from answering; nothing when it does.
 
     Over TCP: at first boot the image's own set-up server listens on the socket only.

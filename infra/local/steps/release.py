@@ -1,10 +1,8 @@
 """Runs the release commands in one-off containers and tells the truth about how they ended. Run by local.Command.
 
-Request: {image: id, environment: {name: value}, secrets: [names], commands: [command lines], name, web: name, network,
-volumes: {name: path}, labels: {name: value}, timeout: seconds for all commands together}
 
-Whatever happens to this program, no container is left: it removes its own at the end, on SIGINT, SIGTERM and time-out
-and when the `pulumi` above it is gone; and a watchdog in a session of its own does so when SIGKILL ended this program.
+Whatever happens to this step, no container is left: it removes its own at the end, on SIGINT, SIGTERM and time-out
+and when the `pulumi` above it is gone; and a watchdog in a session of its own does so when SIGKILL ended this one.
 """
 
 import os
@@ -15,10 +13,9 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
 from contextlib import suppress
 from types import FrameType
-from typing import IO, Any
+from typing import IO
 
 import docker
 import psutil
@@ -27,9 +24,10 @@ from docker.models.containers import Container
 from docker.types import LogConfig
 
 from infra import endpoint
-from infra.local.containers import ENGINE_ERRORS, engine_words
 from infra.local.labels import RUN
-from infra.programs import PassedOn, quoted, request, secrets_of
+from infra.local.requests import ReleaseRequest
+from infra.local.steps.containers import ENGINE_ERRORS, explain
+from infra.steps import PassedOn, quoted, read_request
 
 TAIL = 20
 
@@ -48,33 +46,33 @@ def main() -> None:
         return watch(sys.argv[2])
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _end)
-    asked = request()
+    request = read_request(ReleaseRequest)
     try:
-        ReleaseRun(asked).run()
+        ReleaseRun(request).run()
     except (ReleaseError, Interrupted) as error:
-        sys.exit(f"{error}\n{what_serves(asked)}The next `pulumi up` runs the release again.")
+        sys.exit(f"{error}\n{what_serves(request)}The next `pulumi up` runs the release again.")
     except ENGINE_ERRORS as error:
-        sys.exit(f"The release was ended. {engine_words(error)}")
+        sys.exit(f"The release was ended. {explain(error)}")
     return None
 
 
 class ReleaseRun:
     """One run of the release commands of one stack."""
 
-    def __init__(self, asked: dict[str, Any]) -> None:
-        self.asked = asked
-        self.deadline = time.monotonic() + asked["timeout"]
+    def __init__(self, request: ReleaseRequest) -> None:
+        self.request = request
+        self.deadline = time.monotonic() + request.timeout
         self.engine = endpoint.client()
         self.run_id = uuid.uuid4().hex
-        self.above = _programs_above()
-        self.secrets = secrets_of(asked)
+        self.above = _processes_above()
+        self.secrets = request.secret_values()
 
     def run(self) -> None:
         """Runs all commands in order; raises ReleaseError at the first that fails."""
-        remove(self.engine, {"name": f"^/{self.asked['name']}$"})  # a leftover of a run that was killed
+        remove(self.engine, {"name": f"^/{self.request.name}$"})  # a leftover of a run that was killed
         watchdog = start_watchdog(self.run_id)
         try:
-            for command in self.asked["commands"]:
+            for command in self.request.commands:
                 self.run_command(command)
         finally:
             remove(self.engine, {"label": f"{RUN}={self.run_id}"})
@@ -83,17 +81,17 @@ class ReleaseRun:
     def run_command(self, command: str) -> None:
         """Runs one command line in a container of its own, its output passed on line by line."""
         print(f"$ {command}", flush=True)
-        asked = self.asked
+        request = self.request
         try:
             container = self.engine.containers.create(
-                asked["image"],
+                request.image,
                 shlex.split(command),
-                name=asked["name"],
-                environment=asked["environment"],
-                labels={**asked["labels"], RUN: self.run_id},
-                network=asked["network"],
+                name=request.name,
+                environment=request.environment,
+                labels={**request.labels, RUN: self.run_id},
+                network=request.network,
                 init=True,  # hands signals on to the command
-                volumes={name: {"bind": path, "mode": "rw"} for name, path in asked["volumes"].items()},
+                volumes={name: {"bind": path, "mode": "rw"} for name, path in request.volumes.items()},
                 log_config=LogConfig(type="json-file"),  # readable whatever the engine's default
                 use_config_proxy=False,  # the environment is the web's, which the provider gives no proxies either
             )
@@ -106,7 +104,7 @@ class ReleaseRun:
         while reader.is_alive():
             reader.join(0.1)
             if time.monotonic() > self.deadline:
-                self.fail(command, f"was ended: release-timeout is {asked['timeout']} seconds", output)
+                self.fail(command, f"was ended: release-timeout is {request.timeout} seconds", output)
             if not all(_lives(process) for process in self.above):
                 self.fail(command, "was ended: pulumi is gone", output)
         code = container.wait(timeout=30)["StatusCode"]
@@ -127,23 +125,23 @@ class ReleaseRun:
         raise ReleaseError(f"Release command `{command}` {how}.{quoted(output.last_lines())}")
 
 
-def what_serves(asked: Mapping[str, Any]) -> str:
+def what_serves(request: ReleaseRequest) -> str:
     """Whether a web version is there that goes on, for the end of an error; nothing when the engine doesn't say."""
     try:
-        found = endpoint.client().containers.list(all=True, filters={"name": f"^/{asked['web']}$"})
+        found = endpoint.client().containers.list(all=True, filters={"name": f"^/{request.web}$"})
     except ENGINE_ERRORS:
         return ""
     if not found:
         return "There is no web version yet, so nothing serves. "
     if found[0].status != "running":
-        return f"The web container {asked['web']} is {found[0].status}, so nothing serves. "
+        return f"The web container {request.web} is {found[0].status}, so nothing serves. "
     return "The web version that was running keeps serving. "
 
 
 def start_watchdog(run_id: str) -> IO[bytes]:
     """Starts the watchdog of `run_id`; it acts when the pipe that is returned closes, by us or by our death."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "infra.local.run_release", "watchdog", run_id],
+        [sys.executable, "-m", "infra.local.steps.release", "watchdog", run_id],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -160,8 +158,8 @@ def watch(run_id: str) -> None:
     An engine that is gone, as in its restart, is given a minute to come back.
     """
     sys.stdin.read()
-    patience, looks = time.monotonic() + 60, 5
-    while looks and time.monotonic() < patience:
+    deadline, looks = time.monotonic() + 60, 5
+    while looks and time.monotonic() < deadline:
         with suppress(*ENGINE_ERRORS):
             remove(endpoint.client(), {"label": f"{RUN}={run_id}"})
             looks -= 1
@@ -180,7 +178,7 @@ def remove(engine: docker.DockerClient, filters: dict[str, str | list[str] | boo
                 raise
 
 
-def _programs_above() -> list[psutil.Process]:
+def _processes_above() -> list[psutil.Process]:
     """The processes between this one and `pulumi`, which is the last."""
     above = []
     for process in psutil.Process().parents():

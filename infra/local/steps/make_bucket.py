@@ -1,8 +1,6 @@
 """Waits for the local S3 server, makes the media bucket and says who may read it, and from which pages.
 
 Run by local.Command, repeatable.
-
-Request: {container: id, endpoint_url, region, access_key, secret_key, bucket, public: bool, origins: [str]}
 """
 
 import json
@@ -16,28 +14,29 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from infra import endpoint
-from infra.local.containers import engine_errors, unanswered, wait
+from infra.local.requests import MakeBucketRequest
+from infra.local.steps.containers import engine_errors, unanswered, wait
 from infra.origins import EXPOSED, MAX_AGE
-from infra.programs import request
+from infra.steps import read_request
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CORSRuleTypeDef
 
-PATIENCE = 60  # seconds
+READY_SECONDS = 60
 
 
 def main() -> None:
     """Exits non-zero with the server's own words when the bucket can't be made."""
-    asked = request("access_key", "secret_key")
-    bucket, keys = asked["bucket"], [asked["access_key"], asked["secret_key"]]
-    container = endpoint.client().containers.get(asked["container"])
-    wait(container, "The S3 server", lambda: lacking_here(container, asked["endpoint_url"]), PATIENCE, keys)
+    request = read_request(MakeBucketRequest)
+    bucket, keys = request.bucket, [request.access_key, request.secret_key]
+    container = endpoint.client().containers.get(request.container)
+    wait(container, "The S3 server", lambda: missing_here(container, request.endpoint_url), READY_SECONDS, keys)
     s3 = boto3.client(
         "s3",
-        endpoint_url=asked["endpoint_url"],
-        region_name=asked["region"],
-        aws_access_key_id=asked["access_key"],
-        aws_secret_access_key=asked["secret_key"],
+        endpoint_url=request.endpoint_url,
+        region_name=request.region,
+        aws_access_key_id=request.access_key,
+        aws_secret_access_key=request.secret_key,
         config=Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},
@@ -50,16 +49,16 @@ def main() -> None:
     try:
         if bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=bucket)
-        if asked["public"]:
+        if request.public:
             s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(public_read_policy(bucket)))
         else:
             s3.delete_bucket_policy(Bucket=bucket)
-        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [reading_by_pages_of(asked["origins"])]})
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [reading_by_pages_of(request.origins)]})
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"The S3 server did not make the bucket {bucket}: {error}")
 
 
-def lacking_here(container: Container, url: str) -> str:
+def missing_here(container: Container, url: str) -> str:
     """What keeps the server from answering here; ends the program at once when it answers in its container alone."""
     health = f"{url}/health"
     missing = unanswered(health)

@@ -1,4 +1,4 @@
-"""Waiting for a container to do its work, and its own words when it doesn't; for the programs of this folder."""
+"""Waiting for a container to do its work, and its own words when it doesn't; for the steps."""
 
 import http.client
 import sys
@@ -11,27 +11,27 @@ from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from urllib3.exceptions import HTTPError
 
-from infra.programs import quoted
 from infra.readiness import READY, ask
 from infra.redaction import redactor
+from infra.steps import quoted
 
 TAIL = 20
 # How often a container may end and be started again before its end is taken for good.
-CHANCES = 2
+MAX_RESTARTS = 2
 # What a call of the engine raises: its own refusals, and what comes of it when it is gone (requests' are OSErrors).
 ENGINE_ERRORS = (DockerException, HTTPError, OSError)
 
 
 @contextmanager
 def engine_errors() -> Iterator[None]:
-    """Ends the program with one line when the engine refuses something or is gone."""
+    """Ends the step with one line when the engine refuses something or is gone."""
     try:
         yield
     except ENGINE_ERRORS as error:
-        sys.exit(engine_words(error))
+        sys.exit(explain(error))
 
 
-def engine_words(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """One of `ENGINE_ERRORS` as a sentence for the user, and what to do."""
     if isinstance(error, APIError) and error.explanation:
         return f"The Docker engine refused: {error.explanation}."
@@ -39,20 +39,20 @@ def engine_words(error: Exception) -> str:
 
 
 def wait(
-    container: Container, what: str, lacks: Callable[[], str], seconds: float, secrets: Iterable[str] = ()
+    container: Container, what: str, missing: Callable[[], str], seconds: float, secrets: Iterable[str] = ()
 ) -> None:
-    """Returns when `lacks` says nothing is lacking any more.
+    """Returns when `missing`, which says what is missing still, says nothing any more.
 
-    Ends the program with exit status 1 and the container's last lines when the time is over, or when the container ends
+    Ends the step with exit status 1 and the container's last lines when the time is over, or when the container ends
     again and again. `what` names it in the message.
     """
     deadline = time.monotonic() + seconds
-    while lacking := lacks():
+    while still := missing():
         container.reload()
-        if container.attrs["RestartCount"] > CHANCES:
+        if container.attrs["RestartCount"] > MAX_RESTARTS:
             sys.exit(f"{what} ends again and again.{last_lines(container, secrets)}")
         if time.monotonic() > deadline:
-            sys.exit(f"{what} is not ready after {seconds:g} seconds: {lacking}.{last_lines(container, secrets)}")
+            sys.exit(f"{what} is not ready after {seconds:g} seconds: {still}.{last_lines(container, secrets)}")
         time.sleep(0.2)
 
 

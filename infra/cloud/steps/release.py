@@ -1,9 +1,5 @@
 """Runs the release commands in one-off tasks and tells the truth about how they ended. Run by local.Command.
 
-Request: {region, profile, cluster: name, service: the web's name, task_definition: ARN, container: name,
-commands: [command lines], subnets: [ids], security_groups: [ids], platform_version: Fargate's, started_by,
-log_group: name, stream_prefix, timeout: seconds for all commands together, secrets: [values], pause: seconds between
-two looks at a task}
 
 The task is stopped at the end whatever happens to this program, SIGKILL excepted; the next run stops what that leaves.
 """
@@ -18,9 +14,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cloud.aws import AWSError, client, plain_words
-from infra.cloud.logs import Log
-from infra.programs import PassedOn, quoted, request
+from infra.cloud.aws import AWSError, client, explain_errors
+from infra.cloud.requests import ReleaseRequest
+from infra.cloud.steps.logs import Log
+from infra.steps import PassedOn, quoted, read_request
 
 TAIL = 20
 STOPPING = 60.0  # seconds that a task has to end once it was told so
@@ -48,22 +45,22 @@ def main() -> None:
     """Exit status 0 when every command ended with 0, else 1 with the reason on standard error."""
     for ending in _ENDINGS:
         signal.signal(ending, _end)
-    asked = request()
+    request = read_request(ReleaseRequest)
     try:
-        with plain_words():
-            ReleaseRun(asked).run()
+        with explain_errors():
+            ReleaseRun(request).run()
     except (AWSError, ReleaseError, Interrupted) as error:
-        sys.exit(f"{error}\n{what_serves(asked)}The next `pulumi up` runs the release again.")
+        sys.exit(f"{error}\n{what_serves(request)}The next `pulumi up` runs the release again.")
 
 
 class ReleaseRun:
     """One run of the release commands of one stack."""
 
-    def __init__(self, asked: Mapping[str, Any]) -> None:
-        self.asked = asked
-        self.deadline = time.monotonic() + asked["timeout"]
-        self.ecs = client("ecs", asked)
-        self.logs = client("logs", asked)
+    def __init__(self, request: ReleaseRequest) -> None:
+        self.request = request
+        self.deadline = time.monotonic() + request.timeout
+        self.ecs = client("ecs", request)
+        self.logs = client("logs", request)
         self.running = ""
         self.seen: dict[str, float] = {}
 
@@ -71,7 +68,7 @@ class ReleaseRun:
         """Runs all commands in order; raises ReleaseError at the first that fails."""
         self.stop_all("A new release begins")  # after a run that was killed
         try:
-            for command in self.asked["commands"]:
+            for command in self.request.commands:
                 self.run_command(command)
         except BaseException:
             for ending in _ENDINGS:
@@ -85,15 +82,15 @@ class ReleaseRun:
     def run_command(self, command: str) -> None:
         """Runs one command in a task of its own, its output passed on as it comes."""
         task = self.start(command)
-        log = Log(self.logs, self.asked, self.asked["container"], task)
-        output = PassedOn(self.asked["secrets"], TAIL)
+        log = Log(self.logs, self.request, task)
+        output = PassedOn(self.request.secrets, TAIL)
         while (state := self.look(task))["lastStatus"] != "STOPPED":
             self.pass_on(log, output)
             if time.monotonic() > self.deadline:
-                self.fail(command, f"was ended: release-timeout is {self.asked['timeout']} seconds", output)
-            time.sleep(self.asked["pause"])
+                self.fail(command, f"was ended: release-timeout is {self.request.timeout} seconds", output)
+            time.sleep(self.request.pause)
         self.running = ""
-        time.sleep(self.asked["pause"])  # the last lines come a moment after the end
+        time.sleep(self.request.pause)  # the last lines come a moment after the end
         self.pass_on(log, output)
         output.close()
         how = self.judge(state)
@@ -102,24 +99,24 @@ class ReleaseRun:
 
     def start(self, command: str) -> str:
         """Starts the task; its ARN."""
-        asked = self.asked
+        request = self.request
         try:
             answer = self.ecs.run_task(
-                cluster=asked["cluster"],
-                taskDefinition=asked["task_definition"],
+                cluster=request.cluster,
+                taskDefinition=request.task_definition,
                 count=1,
                 launchType="FARGATE",
-                platformVersion=asked["platform_version"],
+                platformVersion=request.platform_version,
                 networkConfiguration={
                     "awsvpcConfiguration": {
-                        "subnets": asked["subnets"],
-                        "securityGroups": asked["security_groups"],
+                        "subnets": request.subnets,
+                        "securityGroups": request.security_groups,
                         "assignPublicIp": "ENABLED",
                     }
                 },
-                startedBy=asked["started_by"],
+                startedBy=request.started_by,
                 propagateTags="TASK_DEFINITION",
-                overrides={"containerOverrides": [{"name": asked["container"], "command": shlex.split(command)}]},
+                overrides={"containerOverrides": [{"name": request.container, "command": shlex.split(command)}]},
             )
         except ClientError as error:
             why = error.response["Error"].get("Message", "")
@@ -136,7 +133,7 @@ class ReleaseRun:
 
     def look(self, task: str) -> dict[str, Any]:
         """The task as ECS sees it; one that is new may not be known everywhere yet, and has no status then."""
-        tasks = self.ecs.describe_tasks(cluster=self.asked["cluster"], tasks=[task])["tasks"]
+        tasks = self.ecs.describe_tasks(cluster=self.request.cluster, tasks=[task])["tasks"]
         now = time.monotonic()
         if tasks:
             self.seen[task] = now
@@ -149,7 +146,7 @@ class ReleaseRun:
     def judge(self, task: Mapping[str, Any]) -> str:
         """How the stopped task failed, or nothing when its command ended with 0."""
         containers = {container["name"]: container for container in task.get("containers", [])}
-        main = containers.get(self.asked["container"], {})
+        main = containers.get(self.request.container, {})
         code, said = main.get("exitCode"), main.get("reason", "")
         stop, why = task.get("stopCode", ""), task.get("stoppedReason", "")
         if stop in _STOPPED_FROM_OUTSIDE:
@@ -170,18 +167,18 @@ class ReleaseRun:
 
     def stop_all(self, reason: str) -> None:
         """Stops the stack's release tasks, also one whose start we never heard of, and waits until they ended."""
-        tasks = self.ecs.list_tasks(cluster=self.asked["cluster"], startedBy=self.asked["started_by"])["taskArns"]
+        tasks = self.ecs.list_tasks(cluster=self.request.cluster, startedBy=self.request.started_by)["taskArns"]
         until = time.monotonic() + STOPPING
         for task in {*tasks, *filter(None, [self.running])}:
             while not self.stop(task, reason) and time.monotonic() < until:
-                time.sleep(self.asked["pause"])
+                time.sleep(self.request.pause)
             while time.monotonic() < until and self.look(task)["lastStatus"] != "STOPPED":
-                time.sleep(self.asked["pause"])
+                time.sleep(self.request.pause)
 
     def stop(self, task: str, reason: str) -> bool:
         """Whether ECS takes the order to stop the task; it doesn't as long as it hasn't heard of a new one."""
         try:
-            self.ecs.stop_task(cluster=self.asked["cluster"], task=task, reason=reason)
+            self.ecs.stop_task(cluster=self.request.cluster, task=task, reason=reason)
         except self.ecs.exceptions.InvalidParameterException:
             return False
         return True
@@ -194,18 +191,18 @@ class ReleaseRun:
         raise ReleaseError(f"Release command `{command}` {how}.{quoted(output.last_lines())}")
 
 
-def what_serves(asked: Mapping[str, Any]) -> str:
+def what_serves(request: ReleaseRequest) -> str:
     """Whether a web version is there that goes on, for the end of an error; nothing when AWS doesn't say."""
     try:
-        with plain_words():
-            answer = client("ecs", asked).describe_services(cluster=asked["cluster"], services=[asked["service"]])
+        with explain_errors():
+            answer = client("ecs", request).describe_services(cluster=request.cluster, services=[request.service])
     except AWSError:
         return ""
     active = [service for service in answer["services"] if service["status"] == "ACTIVE"]
     if not active:
         return "There is no web version yet, so nothing serves. "
     if not active[0]["runningCount"]:
-        return f"No task of the service {asked['service']} runs, so nothing serves. "
+        return f"No task of the service {request.service} runs, so nothing serves. "
     return "The web version that was running keeps serving. "
 
 
