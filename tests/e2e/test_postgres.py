@@ -205,7 +205,7 @@ def upgraded(make_stack: MakeStack) -> Iterator[Stack]:
     stack.remove_all()
 
 
-@pytest.mark.engine
+@pytest.mark.pulumi
 @pytest.mark.report("postgis/docker-postgis#362")
 def test_an_image_that_says_nothing_of_its_version_is_asked_before_there_is_a_volume(
     upgraded: Stack, engine: docker.DockerClient, tmp_path: Path
@@ -233,7 +233,7 @@ def documented(command: str, stack: Stack) -> str:
     return line.replace("django-stack-local", stack.prefix)
 
 
-@pytest.mark.engine
+@pytest.mark.pulumi
 def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
     upgraded: Stack, engine: docker.DockerClient
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from infra.dsn import S3DSN
 from tests.e2e.stacks import ROOT, Stack
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 NOWHERE = "http://127.0.0.1:9"
 

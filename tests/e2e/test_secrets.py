@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.stacks import Stack
 from tests.e2e.visitors import Visitor
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Finds what a stack has on this machine's Docker engine, for the programs behind make's targets."""
+"""Finds what a stack has on this machine's Docker engine, for the commands; and the option that names the stack."""
 
 import os
 import sys
@@ -6,8 +6,10 @@ from pathlib import Path
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
+import click
 import docker
 import yaml
+from click.shell_completion import CompletionItem
 from docker.errors import DockerException
 
 from infra import endpoint
@@ -16,6 +18,24 @@ from infra.local.labels import PROJECT, ROOT, STACK, STATE, state
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
+
+
+def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The stacks that have a file in the working directory."""
+    names = (file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in Path.cwd().glob("Pulumi.*.yaml"))
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+
+
+option = click.option(
+    "-s",
+    "--stack",
+    "name",
+    metavar="STACK",
+    default="local",
+    show_default=True,
+    shell_complete=_complete,
+    help="The stack's name.",
+)
 
 
 def project_name() -> str:
@@ -27,9 +47,9 @@ def project_name() -> str:
 
 
 def engine() -> docker.DockerClient:
-    """The Docker engine; ends the program with one line when none answers.
+    """The Docker engine; ends the command with one line when none answers.
 
-    From here on it is in this program's environment, for the docker CLI and what else this program becomes.
+    From here on it is in this command's environment, for the docker CLI and what else this command becomes.
     """
     try:
         found = endpoint.find()
@@ -60,7 +80,7 @@ def make(target: str, stack: str) -> str:
 
 
 def web(client: docker.DockerClient, stack: str) -> "Container":
-    """The stack's running web container; ends the program with one line when there is none."""
+    """The stack's running web container; ends the command with one line when there is none."""
     name = f"{project_name()}-{stack}-web"
     for container in client.containers.list(filters={**filters(stack), "name": f"^/{name}$"}):
         if container.status == "restarting":

@@ -74,7 +74,7 @@ def test_the_release_gets_the_very_environment_and_image_of_the_web(program: Any
     asked = json.loads(run["release"].inputs["stdin"])
     assert asked["environment"] == run.env("web")
     assert asked["image"] == run["web"].inputs["image"]
-    assert {"DATABASE_URL", "DEFAULT_STORAGE_DSN", "SECRET_KEY"} == set(asked["secrets"])
+    assert {"DATABASE_URL", "DEFAULT_STORAGE_DSN", "SECRET_KEY"} == set(asked["secret_names"])
 
 
 def test_the_web_waits_for_the_release(program: Any) -> None:
@@ -254,7 +254,7 @@ def test_own_variables_reach_the_app_and_secret_ones_are_redacted_in_the_log(pro
     run = program({"env": {"GREETING": "hello", "WORKERS": "3"}}, secrets=("env",))
     assert run.env("web")["GREETING"] == "hello"
     assert run.env("web")["WORKERS"] == "3"
-    assert "GREETING" in json.loads(run["release"].inputs["stdin"])["secrets"]
+    assert "GREETING" in json.loads(run["release"].inputs["stdin"])["secret_names"]
 
 
 def test_aws_is_not_imported_for_the_local_platform(program: Any) -> None:

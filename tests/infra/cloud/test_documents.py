@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.infra.cloud.test_policies import VARIANTS, cloud
 from tests.infra.conftest import ROOT, Run
-from tests.infra.test_cloud_policies import VARIANTS, cloud
 
 LARGE = {"architecture": "arm64", "cpu": 2048, "memory": 8192, "database-class": "db.m7g.large"}
 

@@ -65,7 +65,7 @@ def settings(as_stack: Any, set_config: Any, free_port: Any) -> Settings:
 
 @pytest.fixture(autouse=True)
 def on_the_engines_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests may run in a container themselves; tests/infra/test_reach.py is about that."""
+    """These tests may run in a container themselves; tests/infra/local/test_reach.py is about that."""
     monkeypatch.setattr(reach, "MARKS", ())
 
 

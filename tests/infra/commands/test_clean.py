@@ -10,7 +10,7 @@ from uuid import uuid4
 import docker
 import pytest
 
-from infra.local import clean
+from infra.commands import clean
 from infra.local.labels import STAND_IN
 from tools.setup.images import LABEL
 
@@ -58,7 +58,7 @@ def test_clean_takes_own_images_and_stand_ins_and_nothing_else(
     build(engine, f"{project}/other:two")
     build(engine, f"{project}-stand-in:3", **{clean.STAND_IN: f"{project}-stand-in:3"})
     build(engine, f"somebody-elses-{project}:4", base=f"{project}-stand-in:3")
-    clean.main()
+    clean.command.callback()
     printed = capsys.readouterr().out
     for name in (f"{project}/local:one", f"{project}/other:two", f"{project}-stand-in:3"):
         assert f"removed {name}" in printed
@@ -73,8 +73,8 @@ def test_clean_keeps_an_image_that_a_container_uses_and_says_so(
     with ExitStack() as after:
         used = engine.containers.create(f"{project}/local:used", ["never", "started"], labels=OF_THIS_TEST)
         after.callback(used.remove, force=True)
-        clean.main()
+        clean.command.callback()
         assert f"kept    {project}/local:used" in capsys.readouterr().out
         assert engine.images.list(f"{project}/local:used")
-    clean.main()
+    clean.command.callback()
     assert f"removed {project}/local:used" in capsys.readouterr().out

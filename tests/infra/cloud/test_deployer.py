@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.infra.cloud.test_policies import VARIANTS, cloud
+from tests.infra.cloud.test_program import OTHER
 from tests.infra.conftest import ROOT, Run
-from tests.infra.test_cloud_policies import VARIANTS, cloud
-from tests.infra.test_cloud_program import OTHER
 
 WHERE = "us-east-1:123456789012"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.infra.cloud.test_policies import cloud
 from tests.infra.conftest import ROOT
-from tests.infra.test_cloud_policies import cloud
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 SECTION = (ROOT / "docs" / "cloud.md").read_text().partition("## What it costs")[2].partition("\n## ")[0]
