@@ -1,7 +1,7 @@
 """Runs the release commands in one-off tasks and tells the truth about how they ended. Run by local.Command.
 
 
-The task is stopped at the end whatever happens to this program, SIGKILL excepted; the next run stops what that leaves.
+The task is stopped at the end whatever happens to this step, SIGKILL excepted; the next run stops what that leaves.
 """
 
 import shlex

@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def missing_here(container: Container, url: str) -> str:
-    """What keeps the server from answering here; ends the program at once when it answers in its container alone."""
+    """What keeps the server from answering here; ends the step at once when it answers in its container alone."""
     health = f"{url}/health"
     missing = unanswered(health)
     # Asked once more after it was well inside: the server may just have come up.
