@@ -4,8 +4,8 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from infra.cloud.labels import tags
 from infra.cloud.network import Network
+from infra.cloud.tags import tags
 from infra.environment import PORT
 from infra.origins import origin
 from infra.settings import Settings

@@ -3,8 +3,8 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra.cloud.labels import tags
 from infra.cloud.settings import ZONES
+from infra.cloud.tags import tags
 from infra.environment import PORT
 from infra.settings import Settings
 

@@ -87,9 +87,8 @@ def _beside_pulumi() -> Iterator[Path]:
 
 
 def _credentials(settings: Settings) -> list[str]:
-    asked = {"region": settings.cloud.region, "profile": settings.cloud.profile}
     try:
-        client("sts", asked).get_caller_identity()
+        client("sts", settings.cloud).get_caller_identity()
     except ClientError as error:
         return [
             f"AWS refuses your credentials: {error.response['Error'].get('Message', error)}. "
@@ -110,7 +109,7 @@ def _database(settings: Settings) -> list[str]:
     """
     cloud = settings.cloud
     try:
-        rds = client("rds", {"region": cloud.region, "profile": cloud.profile})
+        rds = client("rds", cloud)
         (database,) = rds.describe_db_instances(DBInstanceIdentifier=settings.prefix)["DBInstances"]
     except (BotoCoreError, ClientError):
         return []  # there is none yet

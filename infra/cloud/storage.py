@@ -4,8 +4,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.address import CACHING_OPTIMIZED, Address
-from infra.cloud.labels import tags
 from infra.cloud.network import Network
+from infra.cloud.tags import tags
 from infra.dsn import S3DSN
 from infra.origins import EXPOSED, MAX_AGE
 from infra.settings import Settings

@@ -7,9 +7,9 @@ import pulumi_aws as aws
 
 from infra.cloud import certificates
 from infra.cloud.image import AppImage
-from infra.cloud.labels import tags
 from infra.cloud.network import Network
 from infra.cloud.storage import MediaStorage
+from infra.cloud.tags import tags
 from infra.environment import PORT, AppEnvironment
 from infra.settings import Settings
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-if TYPE_CHECKING:  # the programs that look for labels start faster without Pulumi
+if TYPE_CHECKING:  # the commands that look for labels start faster without Pulumi
     from pulumi_docker import ContainerLabelArgsDict
 
     from infra.settings import Settings
