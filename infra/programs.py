@@ -3,6 +3,7 @@
 A program's request comes as JSON on standard input, where nobody else sees it.
 """
 
+import io
 import json
 import shlex
 import sys
@@ -29,6 +30,9 @@ def request(*secret: str) -> dict[str, Any]:
     Those are the values under the keys `secret` and in the list `secrets`; with an `environment` that has their names.
     """
     asked: dict[str, Any] = json.load(sys.stdin)
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):  # Pulumi reads UTF-8, whatever the user's locale is
+            output.reconfigure(encoding="utf-8", errors="backslashreplace")
     hide([*(asked[key] for key in secret), *secrets_of(asked)])
     return asked
 

@@ -1,5 +1,6 @@
 """Shows what the stack's web container prints, secrets redacted, and goes on showing it: logs.py STACK"""
 
+import io
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ from infra.secret_forms import secret_values
 def main() -> None:
     """Shows it until Ctrl-C or the container's end."""
     (stack,) = sys.argv[1:]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows no UTF-8 ends no log
     name = f"{here.project_name()}-{stack}-web"
     found = here.engine().containers.list(all=True, filters={**here.filters(stack), "name": f"^/{name}$"})
     if not found:
