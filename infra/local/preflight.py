@@ -66,9 +66,10 @@ def _namesakes(engine: docker.DockerClient, settings: Settings) -> list[str]:
     for name, has in found:
         theirs = {label: has[label] for label in ours if label in has}
         if theirs.keys() == ours.keys() and theirs != ours:
+            stack, project = theirs[labels.STACK], theirs[labels.PROJECT]
             return [
-                f"{name} is there already, of the stack {theirs[labels.STACK]} of the project "
-                f"{theirs[labels.PROJECT]}, whose names come out like this one's. Fix: pulumi stack rename -s {settings.stack} {settings.stack}-2"
+                f"{name} is there already, of the stack {stack} of the project {project}, whose names come out like "
+                f"this one's. Fix: pulumi stack rename -s {settings.stack} {settings.stack}-2"
             ]
     return []
 
