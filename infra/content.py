@@ -36,6 +36,7 @@ class Content:
     needless: list[str] = field(default_factory=list)
     secret: list[str] = field(default_factory=list)
     dangling: list[str] = field(default_factory=list)  # symbolic links that lead nowhere
+    sockets: list[str] = field(default_factory=list)  # in no image
     unreadable: list[str] = field(default_factory=list)  # for the image's user
 
 
@@ -72,7 +73,8 @@ def read_content(context: Path, build_args: Mapping[str, str], target: str = PLA
         for name, text in (("Dockerfile", dockerfile), (ignore_file.name, ignored)):
             total.update(f"{name} {hashlib.sha256(text).hexdigest()}\n".encode())
         final = _FinalStage(dockerfile.decode(errors="replace"))
-        for entry in dockerignore.Context(context, dockerignore.read_patterns(ignored)).entries():
+        seen = dockerignore.Context(context, dockerignore.read_patterns(ignored))
+        for entry in seen.entries():
             try:
                 described = _described(entry, final)
             except FileNotFoundError:  # gone since its folder was listed, as an editor's files come and go
@@ -80,6 +82,7 @@ def read_content(context: Path, build_args: Mapping[str, str], target: str = PLA
             # A path may hold anything but a null byte, a line's end included.
             total.update(os.fsencode(entry.name) + b"\0" + described.encode(errors="surrogateescape") + b"\0")
             _note(content, entry, final)
+        content.sockets = seen.sockets
     except OSError as error:
         raise pulumi.RunError(_unreadable(context, error)) from None
     except dockerignore.IgnoreError as error:
@@ -173,6 +176,11 @@ def warnings(context: Path, content: Content) -> list[str]:
             f"{_some(content.dangling)} of {context} leads nowhere, and Pulumi's Docker plugin builds with no such "
             f"symbolic link. Leave it out: {leave_out(context, map(dockerignore.literal, content.dangling))}"
         )
+    if content.sockets:
+        found.append(
+            f"{_some(content.sockets)} of {context} is a socket, at which Pulumi's Docker plugin ends. Leave it out: "
+            f"{leave_out(context, map(dockerignore.literal, content.sockets))}"
+        )
     if content.unreadable:
         found.append(
             f"{_some(content.unreadable)} of {context} can't be read by other users than yours, such as the image's. "
@@ -212,6 +220,8 @@ def _unreadable(context: Path, error: OSError) -> str:
         f"app-path is {context}, and {_shown(name)} in it can't be read ({error.strerror}), nothing was changed. Fix: "
     )
     readable = f"chmod u+rX {shlex.quote(path)}"
+    if isinstance(error, IsADirectoryError):  # as docker makes one for a file that is to be mounted and isn't there
+        return f"{said}mv {shlex.quote(path)} {shlex.quote(f'{path}.folder')}"
     if name in {".", "Dockerfile", "Dockerfile.dockerignore", ".dockerignore"}:
         return said + readable
     pattern = dockerignore.literal(name)

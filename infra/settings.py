@@ -21,14 +21,13 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from infra import command_line, dsn, fixes, stack_file
 from infra.cloud.settings import CloudSettings
 from infra.command_line import CommandLineError
-from infra.names import Names
+from infra.names import IMAGE, Names
 from infra.own_variables import read_variables
 from infra.versions import POSTGRES
 
 ROOT = fixes.ROOT
 
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
-_IMAGE = re.compile(r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$", re.ASCII)
 _ASKS = "the fix asks for it"
 _PROVIDERS = {"aws", "command", "docker", "pulumi", "random"}  # namespaces that aren't a project's
 
@@ -293,13 +292,14 @@ class _Reader:
         hosts = tuple(part.strip() for part in value.split(",") if part.strip())
         if any(not _HOST.match(host) for host in hosts) or (most and len(hosts) > most):
             form = "one host name" if most == 1 else "host names separated by commas"
-            good = [name for host in re.split(r"[,\s]+", value) if _HOST.match(name := fixes.host_in(host))]
+            # Spread out as a list of YAML's it comes as JSON, with quotes and brackets.
+            good = [name for host in re.split(r'[,\s"\[\]]+', value) if _HOST.match(name := fixes.host_in(host))]
             self.wrong(key, f"{form}, lower case, without scheme, port or path, or nothing", ",".join(good[:most]))
         return hosts
 
     def image(self, key: str) -> str:
         value = self.as_written(key).replace("{postgres-version}", self.raw("postgres-version"))
-        if not _IMAGE.match(value):
+        if not IMAGE.fullmatch(value):
             self.wrong(key, "an image reference such as name:tag", fixes.default(key))
         if key == "postgres-image" and "alpine" in value:
             self.wrong(key, "a glibc image: alpine's collation differs from a managed PostgreSQL's", fixes.default(key))
@@ -310,7 +310,7 @@ class _Reader:
         if not self.raw(key) or not os.path.isdir(path):  # noqa: PTH112  # pathlib's raises for a name that is too long
             # Not the example's folder: its migrations are nothing for the database of another project.
             allowed = f"the Django project's folder, absolute or relative to {ROOT}"
-            if found := fixes.folder_like(path):
+            if found := fixes.folder_of_shell(self.raw(key)) or fixes.folder_like(path):
                 self.wrong(key, allowed, str(found))
             else:
                 self.wrong(key, f"{allowed}; {_ASKS}", command=fixes.ask_for(self.stack, key, secret=False))
