@@ -215,6 +215,8 @@ ESCAPES: tuple[Escape, ...] = (
     lambda text: re.sub(r"[\x7f-\U0010ffff]", _octal, text),
     lambda text: re.sub(r"[\x7f-\U0010ffff]", _octal, text.replace("\\", "\\\\")),
     lambda text: re.sub(r"([^\w@%+=:,./-])", r"\\\1", text),
+    lambda text: re.sub(r"([^\w@%+=:./#~-])", r"\\\1", text),  # bash's printf %q
+    lambda text: re.sub(r"([\\=:#! ])", r"\\\1", text),  # Java's properties
     lambda text: text.replace("'", "''"),
     lambda text: text.replace("\\", "\\\\").replace("'", "\\'"),
     lambda text: text.replace('"', '""'),
