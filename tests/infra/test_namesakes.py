@@ -9,7 +9,7 @@ import pytest
 from infra.local import preflight as module
 from infra.local.labels import PROJECT, STACK
 from infra.settings import Settings
-from tests.infra.test_preflight import Engine, free_port, on_the_engines_machine, settings
+from tests.infra.local.test_preflight import Engine, free_port, on_the_engines_machine, settings
 
 __all__ = ["free_port", "on_the_engines_machine", "settings"]  # fixtures
 

@@ -18,5 +18,5 @@ from infra.readiness import READY, Answer, judge_home, judge_readiness
 )
 def test_an_answer_is_shown_as_plain_text_in_one_line(answer: Answer, said: str) -> None:
     url = "http://localhost:8000"
-    assert judge_home(answer, f"{url}/").lacking == f"the home page {url}/ {said}"
-    assert judge_readiness(answer, f"{url}{READY}").lacking.startswith(f"{url}{READY} {said}")
+    assert judge_home(answer, f"{url}/").missing == f"the home page {url}/ {said}"
+    assert judge_readiness(answer, f"{url}{READY}").missing.startswith(f"{url}{READY} {said}")
