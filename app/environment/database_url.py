@@ -208,6 +208,11 @@ def servers(hosts: str, path: str) -> dict[str, str]:
     if path.startswith("//"):
         folder, _, name = path[1:].rpartition("/")
         return {"HOST": unquote(folder), "NAME": unquote(name)}
+    if "/" in path[1:]:
+        raise MalformedError(
+            "has a slash in its database's name. There it is %2F, and a socket is postgres://USER:PASSWORD@/NAME"
+            "?host=/FOLDER."
+        )
     if "%2f" in hosts.lower():
         return {"HOST": unquote(re.sub(r":\d+$", "", hosts))}  # in its own case, unlike a name
     if "," not in hosts:

@@ -216,6 +216,8 @@ REFUSED_DATABASES = [
     (f"{POSTGRES}?atomic_requests=maybe", "an argument atomic_requests that is neither true nor false"),
     (f"{POSTGRES}?isolation_level=9", "isolation_level that is none of"),
     (f"{POSTGRES}?hunter2=", "unknown options of libpq"),
+    ("postgres://me:hunter2@/cloudsql/project:region:instance/db", "a socket is postgres://USER:PASSWORD@/NAME?host="),
+    ("postgres://me:hunter2@host/db/", "has a slash in its database's name. There it is %2F"),
     (f"psql '{POSTGRES}'", "is a command of a shell: write only the URL in it"),
     ("jdbc:postgresql://host:5432/db?user=me&password=hunter2", "write postgres://USER:PASSWORD@HOST:5432/NAME"),
     ("timescaledb://me:hunter2@host/db", "write timescale://"),
