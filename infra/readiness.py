@@ -149,5 +149,5 @@ def _words(answer: Answer) -> str:
         found += [exception[1]] if exception else []
         tagless = [html.unescape(re.sub(r"<[^>]*>", " ", part)) for part in found or [text]]
         text = ": ".join(" ".join(part.split()) for part in tagless) if found else tagless[0]
-    line = next((" ".join(line.split()) for line in text.splitlines() if line.strip()), "")
+    line = next((" ".join(line.split()) for line in without_escapes(text).splitlines() if line.strip()), "")
     return line if len(line) <= WORDS else f"{line[:WORDS]}…"

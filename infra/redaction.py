@@ -150,6 +150,7 @@ class Stream:
         self._redactor = redactor
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._pending = ""
+        self._rows, self._seen = 0, 0  # where the rows of a dump begin that end at the place that was looked at last
 
     def feed(self, chunk: bytes | str) -> str:
         """Takes a chunk in, wherever it was torn, also within a character."""
@@ -168,6 +169,7 @@ class Stream:
 
     def _take(self, end: int) -> str:
         given, self._pending = self._pending[:end], self._pending[end:]
+        self._rows, self._seen = max(self._rows - end, 0), max(self._seen - end, 0)
         return self._redactor.text(given) if given else ""
 
     def _end(self, begin: int) -> int:
@@ -180,7 +182,11 @@ class Stream:
         if held := self._redactor.unfinished(text, end):
             start = max(end - held, 0)
             end = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
-        return begin_of_rows(text, end, 0)
+        before = min(self._seen, end)
+        begin = begin_of_rows(text, end, before)
+        self._rows = min(self._rows, before) if begin == before else begin
+        self._seen = end
+        return self._rows
 
     def _end_within(self, text: str) -> int:
         """Where a line without an end may be cut: no secret begins before and ends behind."""

@@ -165,6 +165,16 @@ def test_a_dump_of_something_else_stays() -> None:
     assert Redactor(["hunter22", PEM]).text(text) == text
 
 
+def test_a_long_dump_is_shown_piece_by_piece_and_takes_seconds() -> None:
+    redactor = Redactor([PEM])
+    stream, begin, longest = redactor.stream(), time.process_time(), 0
+    for number in range(20_000):
+        stream.feed(f"{number:08x}: 6e6f 7468 696e 6720 6f66 2069 7420 6973\n")
+        longest = max(longest, len(stream._pending))
+    assert longest < 2 * LINE
+    assert time.process_time() - begin < 10, "it takes one on an idle machine"
+
+
 def test_a_key_of_django_is_hidden_as_bash_and_java_quote_it() -> None:
     key = "k9#2^x(a!v7&q@z_3-=m$0*r+8)wpe5hd6ygu1jfnbtclios~4kx"
     quoted = subprocess.run(
