@@ -102,18 +102,23 @@ class _FinalStage:
 
     def __init__(self, dockerfile: str) -> None:
         self.same_modes = self.has_user = False
+        copied: set[bool] = set()  # whether owner or modes are given
         without_comments = re.sub(r"^\s*#.*\n?", "", dockerfile, flags=re.MULTILINE)
         for line in re.sub(r"\\\s*\n", " ", without_comments).splitlines():
-            instruction, _, rest = line.strip().partition(" ")
+            instruction, rest = [*line.split(maxsplit=1), "", ""][:2]
             match instruction.upper():
                 case "FROM":
                     self.same_modes = self.has_user = False
+                    copied.clear()
                 case "COPY" | "ADD" if "--from=" not in rest:
                     self.same_modes = False
+                    copied.add("--chown=" in rest or "--chmod=" in rest)
                 case "RUN":
                     self.same_modes |= bool(SAME_MODES.search(rest))
                 case "USER":
                     self.has_user = rest.strip().partition(":")[0] not in {"0", "root"}
+        # All that is copied is made that user's, or gets modes for them, as far as one can tell.
+        self.gives_access = self.same_modes or copied == {True}
 
 
 def _described(entry: Entry, final: _FinalStage) -> str:
@@ -146,7 +151,7 @@ def _note(content: Content, entry: Entry, final: _FinalStage) -> None:
     elif stat.S_ISLNK(mode) and not os.path.exists(entry.path):  # noqa: PTH110  # pathlib's raises for a loop
         content.dangling.append(entry.name)
     needed = 0o005 if stat.S_ISDIR(mode) else 0o004
-    if final.has_user and not final.same_modes and not stat.S_ISLNK(mode) and mode & needed != needed:
+    if final.has_user and not final.gives_access and not stat.S_ISLNK(mode) and mode & needed != needed:
         content.unreadable.append(entry.name)
 
 

@@ -39,3 +39,31 @@ def test_a_folder_in_place_of_the_ignore_file_is_moved_away(context: Path) -> No
         content_hash(context, {})
     subprocess.run(["sh", "-c", str(error.value).partition(" Fix: ")[2]], check=True, timeout=10)
     assert content_hash(context, {})
+
+
+@pytest.mark.report("aws-cdk#6072")
+@pytest.mark.parametrize(
+    ("lines", "warned"),
+    [
+        ("COPY . .\nUSER app", True),
+        ("COPY . .\n\tUSER\tapp", True),
+        ("COPY --chown=app . .\nUSER app", False),
+        ("COPY --chmod=755 . .\nUSER app", False),
+        ("COPY --chown=app a .\nCOPY . .\nUSER app", True),
+        ("COPY . .\nFROM scratch\nCOPY --chown=app . .\nUSER app", False),
+    ],
+)
+def test_modes_are_warned_of_where_the_image_keeps_them(context: Path, lines: str, warned: bool) -> None:
+    (context / "Dockerfile").write_text(f"FROM scratch\n{lines}\n")
+    (context / "run").chmod(0o755)
+    (context / "key.py").touch(mode=0o600)
+    assert bool(warnings(context, read_content(context, {}))) is warned
+
+
+@pytest.mark.report("aws-cdk#6072")
+def test_a_tab_after_an_instruction_is_a_space(context: Path) -> None:
+    (context / "Dockerfile").write_text("FROM scratch\nRUN chmod -R u=rwX,go=rX .\nCOPY\t. .\n")
+    (context / "a.py").touch(mode=0o644)
+    before = content_hash(context, {})
+    (context / "a.py").chmod(0o600)
+    assert content_hash(context, {}) != before
