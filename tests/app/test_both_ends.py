@@ -33,7 +33,7 @@ def test_a_database_url_arrives_with_any_characters(user: str, password: str, na
     key=ANY,
     secret=ANY,
     port=st.integers(1, 65535),
-    prefix=st.text("abc/ é%?#", max_size=10),
+    prefix=st.text("abc/ é%?#", max_size=10).filter(lambda text: "//" not in text.strip("/")),
     signed=st.booleans(),
 )
 def test_a_bucket_in_a_container_arrives_with_any_characters(
