@@ -11,7 +11,7 @@ WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 UNIT = not docker and not engine and not browser
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local cloud manage logs repair clean test test-unit test-setup test-faults fuzz bench check format lock
+.PHONY: help setup local cloud manage logs repair clean test test-unit test-setup test-faults fuzz bench check format settings lock
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -63,11 +63,14 @@ bench: test-setup ## Measures speed against docker-compose, with neighbours and 
 	@python3 -m benchmarks.prepare
 	@$(IN_VENV) python -m benchmarks $(ARGS)
 
-check: ## Lints, checks formatting and types
-	@$(IN_VENV) ruff check . && ruff format --check . && mypy
+check: ## Lints, checks formatting, types and the order of imports
+	@$(IN_VENV) ruff check . && ruff format --check . && mypy && lint-imports
 
 format: ## Formats the code
 	@$(IN_VENV) ruff format . && ruff check --fix .
+
+settings: ## Writes Pulumi.yaml's `config:` and docs/settings.md from the settings' declarations
+	@$(IN_VENV) python -m infra.commands.settings_reference
 
 lock: ## Pins all dependencies anew, with hashes
 	@$(IN_VENV) tools/lock

@@ -5,12 +5,12 @@ import pulumi_command as command
 
 from infra.cloud.image import AppImage
 from infra.cloud.network import Network
+from infra.cloud.settings import CloudSettings
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX, Task
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
 from infra.programs import program
 from infra.release_log import release_log
-from infra.settings import Settings
 
 
 class Release(pulumi.ComponentResource):
@@ -24,7 +24,7 @@ class Release(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: CloudSettings,
         network: Network,
         image: AppImage,
         environment: AppEnvironment,
@@ -46,8 +46,8 @@ class Release(pulumi.ComponentResource):
                 add_previous_output_in_env=False,  # a long log would be more than an environment takes
                 stdin=pulumi.Output.json_dumps(
                     {
-                        "region": settings.cloud.region,
-                        "profile": settings.cloud.profile,
+                        "region": settings.region,
+                        "profile": settings.profile,
                         "cluster": network.cluster,
                         "service": f"{settings.prefix}-web",
                         "task_definition": self.task.definition,

@@ -10,8 +10,8 @@ from infra.local import server_warnings
 from infra.local.labels import data_label_args, label_args, labels
 from infra.local.network import Network
 from infra.local.postgres import folders
+from infra.local.settings import LocalSettings
 from infra.programs import program
-from infra.settings import Settings
 
 USER = NAME = "app"
 PORT = 5432
@@ -26,7 +26,7 @@ class Database(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+        self, name: str, settings: LocalSettings, network: Network, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("django-stack:local:Database", name, None, opts)
         password = random.RandomPassword(

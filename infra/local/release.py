@@ -8,10 +8,10 @@ from infra.fingerprint import fingerprint
 from infra.local.image import AppImage
 from infra.local.labels import labels
 from infra.local.network import Network
+from infra.local.settings import LocalSettings
 from infra.local.storage import media_volumes
 from infra.programs import program
 from infra.release_log import release_log
-from infra.settings import Settings
 
 
 class Release(pulumi.ComponentResource):
@@ -24,7 +24,7 @@ class Release(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: LocalSettings,
         network: Network,
         image: AppImage,
         environment: AppEnvironment,
