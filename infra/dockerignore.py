@@ -60,7 +60,7 @@ class Context:
     def __init__(self, folder: Path, patterns: list[str]) -> None:
         """Raises IgnoreError for a pattern that isn't one."""
         self.folder = str(folder)
-        self.patterns = [_pattern(pattern) for pattern in patterns]
+        self.patterns = [_pattern(pattern) for pattern in patterns if pattern.strip()]
         self.negations = [f"{pattern.text}/" for pattern in self.patterns if pattern.negated]
         # Without a negation one expression says it all: what is in an ignored folder isn't even looked at.
         together = "|".join(f"(?:{pattern.expression.pattern})" for pattern in self.patterns)
@@ -130,7 +130,7 @@ def _clean(path: str) -> str:
 
 
 def _pattern(pattern: str) -> _Pattern:
-    text = _clean(pattern)
+    text = _clean(pattern.strip())
     negated = text.startswith("!")
     if negated:
         text = text[1:]

@@ -8,10 +8,10 @@ import re
 import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
 import docker
 from docker.errors import ImageNotFound, NotFound
+from docker.models.containers import Container
 from docker.models.images import Image
 from docker.types import LogConfig
 
@@ -36,8 +36,7 @@ def folders(version: int) -> tuple[str, str]:
 
 def image_version(image: Image) -> int | None:
     """The major version that an image says it has, by the official images' PG_MAJOR; None if it says nothing."""
-    said = _environment(image).get("PG_MAJOR", "")
-    return int(said) if re.fullmatch(r"\d{1,3}", said) else None
+    return _major((image.attrs.get("Config") or {}).get("Env"))
 
 
 def data_version(engine: docker.DockerClient, volume: str, image: str, labels: Mapping[str, str]) -> int | None:
@@ -46,6 +45,14 @@ def data_version(engine: docker.DockerClient, volume: str, image: str, labels: M
     `image` is any that is on the machine: of a container that is never started, Docker reads files. `labels` make the
     container one that `make repair` finds.
     """
+    for user in engine.containers.list(all=True, filters={"volume": volume}, ignore_removed=True):
+        for mount in user.attrs["Mounts"]:
+            if mount.get("Name") != volume:
+                continue
+            serves = user.status == "running" and not user.attrs["RestartCount"]
+            if serves and (version := _major(user.attrs["Config"]["Env"])):
+                return version  # a server of another version would not be up
+            return _version_below(user, PurePosixPath(mount["Destination"]))
     container = engine.containers.create(
         image,
         ["true"],
@@ -54,14 +61,19 @@ def data_version(engine: docker.DockerClient, volume: str, image: str, labels: M
         labels=dict(labels),
     )
     try:
-        for folder in ("", *(f"{version}/docker" for version in POSTGRES if version >= 18), "pgdata"):
-            try:
-                chunks, _ = container.get_archive(str(LOOK / folder / "PG_VERSION"))
-            except NotFound:
-                continue
-            return _number(b"".join(chunks))
+        return _version_below(container, LOOK)
     finally:
         container.remove(v=True)  # the volumes that the image wants, too; never a named one
+
+
+def _version_below(container: Container, mount: PurePosixPath) -> int | None:
+    """The major version of the data in what is mounted there; None if there are none."""
+    for folder in ("", *(f"{version}/docker" for version in POSTGRES if version >= 18), "pgdata"):
+        try:
+            chunks, _ = container.get_archive(str(mount / folder / "PG_VERSION"))
+        except NotFound:
+            continue
+        return _number(b"".join(chunks))
     return None
 
 
@@ -96,7 +108,7 @@ def elsewhere(image: Image, name: str, version: int) -> str:
     From 18 on the stack tells the image the folder.
     """
     mount, data = folders(version)
-    own = _environment(image).get("PGDATA", data)
+    own = _variables((image.attrs.get("Config") or {}).get("Env")).get("PGDATA", data)
     if version >= 18 or PurePosixPath(own).is_relative_to(mount):
         return ""
     return (
@@ -141,9 +153,14 @@ def get_image(engine: docker.DockerClient, *names: str) -> Image | None:
     return None
 
 
-def _environment(image: Image) -> dict[str, str]:
-    entries: list[Any] = (image.attrs.get("Config") or {}).get("Env") or []
-    return dict(entry.partition("=")[::2] for entry in entries)
+def _major(environment: list[str] | None) -> int | None:
+    """What PG_MAJOR says in the environment of an image, or of a container that was made of one."""
+    said = _variables(environment).get("PG_MAJOR", "")
+    return int(said) if re.fullmatch(r"\d{1,3}", said) else None
+
+
+def _variables(environment: list[str] | None) -> dict[str, str]:
+    return dict(entry.partition("=")[::2] for entry in environment or [])
 
 
 def _number(archive: bytes) -> int | None:

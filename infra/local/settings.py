@@ -14,7 +14,7 @@ class LocalSettings(Settings):
 
     debug: bool = setting(Boolean(), False, "Whether Django runs in debug mode.", heading="The local platform only")
     mount_source: bool = setting(
-        Boolean(), False, "Whether the app's source is mounted over the image's copy (live reload)."
+        Boolean(), False, "Whether the app's source is mounted over the image's copy, at its WORKDIR (live reload)."
     )
     web_port: int = setting(Port(), 8000, "Port of the site on 127.0.0.1.")
     database_port: int = setting(Port(), 5432, "Port of PostgreSQL on 127.0.0.1.")

@@ -67,7 +67,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     settings = folder / "mysite" / "settings.py"
     settings.write_text(settings.read_text().replace("INSTALLED_APPS = [", "INSTALLED_APPS = [\n    'documents',"))
-    copy, _ = pieces("sh")
+    copy, *_ = pieces("sh")
     end_of_settings, handlers = pieces("python")
     (dockerfile,) = pieces("dockerfile")
     run(folder, "bash", "-euc", copy)

@@ -194,6 +194,7 @@ def test_the_dockerfiles_own_ignore_file_comes_first(context: Path) -> None:
         (b"./sub/../a.txt/\n", {"a.txt"}),
         (b"[^R]*.txt\n", {"a.txt"}),
         (b"?.txt\n", {"a.txt"}),
+        (b"./ a.txt\n", {"a.txt"}),
         (rb"\a.txt", {"a.txt"}),
     ],
 )
@@ -343,6 +344,18 @@ def test_what_has_no_business_in_an_image_is_named_with_a_command_that_leaves_it
     assert pasted(context) == []
     lines = (context / ".dockerignore").read_text().splitlines()
     assert lines == [*(ignore or "").splitlines(), ".git", ".venv", "**/__pycache__", "**/node_modules", "sub/.env"]
+
+
+@pytest.mark.parametrize("platform", ["local", "cloud"])
+def test_the_program_warns_of_it(
+    program: Callable[..., object], context: Path, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", said.append)
+    (context / ".git").mkdir()
+    program({"app-path": str(context)}, platform=platform)
+    (warning,) = said
+    assert warning.endswith(f"Leave it out: printf '%s\\n' .git >> {context}/.dockerignore")
 
 
 def test_a_large_context_is_named(context: Path) -> None:
