@@ -3,18 +3,20 @@ STACK ?= local
 SHELL := bash
 # Another project's must not leak into the tools' Python.
 unexport PYTHONHOME PYTHONPATH
-IN_VENV = { [ -f .venv/bin/activate ] || { echo 'There is no .venv yet. Fix: make setup'; exit 1; }; } && . .venv/bin/activate &&
+IN_VENV = { [ -x .venv/bin/django-stack ] || { echo 'There is no .venv yet, or an older one. Fix: make setup'; exit 1; }; } && . .venv/bin/activate &&
 # For Pulumi's docker plugin, which knows DOCKER_HOST and no docker contexts.
 WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 
 # What needs neither Docker nor Pulumi's engine.
-UNIT = not docker and not engine and not browser
+UNIT = not docker and not pulumi and not browser
 
 .DEFAULT_GOAL := help
 .PHONY: help setup local cloud manage logs repair clean test test-unit test-setup test-faults fuzz bench check format settings lock
 
+##@ Every day
+
 help: ## Lists the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## |##@ ' '/^##@ / {printf "\n%s\n", $$2} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, images
 	@python3 tools/setup local --stack "$(STACK)"
@@ -22,23 +24,19 @@ setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, i
 local: setup ## Brings the local stack up and says where the site is
 	@$(IN_VENV) $(WITH_ENGINE) pulumi up --stack "$(STACK)" --yes --skip-preview --refresh \
 		|| { echo 'What to do stands above (first: source .venv/bin/activate). After a killed pulumi: make repair'; exit 1; }
-	@$(IN_VENV) python -m infra.local.ready "$(STACK)"
+	@$(IN_VENV) django-stack ready --stack "$(STACK)"
 
 cloud: ## Deploys the stack `cloud` to AWS; docs/cloud.md says what it needs first
 	@python3 tools/setup cloud
 	@$(IN_VENV) $(WITH_ENGINE) pulumi up --stack cloud
 
 manage: ## Runs a management command in the web container: make manage ARGS=createsuperuser
-	@$(IN_VENV) python -m infra.local.manage "$(STACK)" $(ARGS)
+	@$(IN_VENV) django-stack manage --stack "$(STACK)" -- $(ARGS)
 
 logs: ## Shows what the web container prints, until Ctrl-C
-	@$(IN_VENV) python -m infra.local.logs "$(STACK)"
+	@$(IN_VENV) django-stack logs --stack "$(STACK)"
 
-repair: ## Mends what a killed `pulumi` left behind; then `make local`
-	@$(IN_VENV) $(WITH_ENGINE) python -m infra.local.repair "$(STACK)"
-
-clean: ## Removes the images of all of this project's stacks; containers and data stay
-	@$(IN_VENV) python -m infra.local.clean
+##@ Tests
 
 test-setup:
 	@python3 tools/setup test --stack "$(STACK)"
@@ -59,10 +57,6 @@ fuzz: ## Fuzzes what parses outside input for longer than the tests do: make fuz
 	@python3 tools/setup unit
 	@$(IN_VENV) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} pytest --numprocesses 2 tests/fuzz tests/app/test_fuzzing.py
 
-bench: test-setup ## Measures speed against docker-compose, with neighbours and under load (a quarter of an hour)
-	@python3 -m benchmarks.prepare
-	@$(IN_VENV) python -m benchmarks $(ARGS)
-
 check: ## Lints, checks formatting, types and the order of imports
 	@$(IN_VENV) ruff check . && ruff format --check . && mypy && lint-imports
 
@@ -71,6 +65,18 @@ format: ## Formats the code
 
 settings: ## Writes Pulumi.yaml's `config:` and docs/settings.md from the settings' declarations
 	@$(IN_VENV) python -m infra.commands.settings_reference
+
+##@ Maintenance
+
+repair: ## Mends what a killed `pulumi` left behind; then `make local`
+	@$(IN_VENV) $(WITH_ENGINE) django-stack repair --stack "$(STACK)"
+
+clean: ## Removes the images of all of this project's stacks; containers and data stay
+	@$(IN_VENV) django-stack clean
+
+bench: test-setup ## Measures speed against docker-compose, with neighbours and under load (a quarter of an hour)
+	@python3 -m benchmarks.prepare
+	@$(IN_VENV) python -m benchmarks $(ARGS)
 
 lock: ## Pins all dependencies anew, with hashes
 	@$(IN_VENV) tools/lock

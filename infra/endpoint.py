@@ -3,7 +3,7 @@
 DOCKER_HOST comes first, then the docker context (DOCKER_CONTEXT, or the one that `docker context use` chose), then the
 sockets where engines listen by default. The CLI and its contexts: docs.docker.com/engine/manage-resources/contexts.
 
-Standard library only, and quick: set-up, the plugin of tools/plugins and every small program ask this module.
+Standard library only, and quick: set-up, the plugin of tools/plugins, steps and commands ask this module.
 `python -m infra.endpoint` prints it for a shell, for what knows DOCKER_HOST and no contexts (Pulumi's docker plugin).
 """
 

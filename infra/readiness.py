@@ -33,9 +33,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is lacking, nothing for a good answer, and what to do about it; `final`: waiting won't mend it."""
+    """What is missing, nothing for a good answer, and what to do about it; `final`: waiting won't mend it."""
 
-    lacking: str = ""
+    missing: str = ""
     fix: str = ""
     final: bool = False
 
@@ -77,25 +77,25 @@ def judge_readiness(answer: Answer, url: str) -> Verdict:
     said = _health(answer.text)
     if answer.status == 200 and said.get("status") == said.get("database") == "ok":
         return Verdict()
-    lacking = f"{url} answers {_in_words(answer)}"
+    missing = f"{url} answers {_in_words(answer)}"
     if answer.status in {0, 502, 503, 504} or {"status", "database"} <= said.keys():
-        return Verdict(lacking)
+        return Verdict(missing)
     why = "which is not the contract's answer: the project's settings don't apply it"
-    return Verdict(f"{lacking}, {why}", STEP_2, final=True)
+    return Verdict(f"{missing}, {why}", STEP_2, final=True)
 
 
 def judge_home(answer: Answer, url: str) -> Verdict:
     """A page, a redirect, a login, a 404 and their like pass. 400, all from 500 on and a page that hangs don't."""
     if 200 <= answer.status < 500 and answer.status != 400:
         return Verdict()
-    lacking = f"the home page {url} answers {_in_words(answer)}"
+    missing = f"the home page {url} answers {_in_words(answer)}"
     if answer.status == 400:
         host = url.partition("://")[2].strip("/")
         fix = f"{STEP_2}, and let nothing behind them take {host.partition(':')[0]} out of ALLOWED_HOSTS"
-        return Verdict(lacking, fix, final=True)
+        return Verdict(missing, fix, final=True)
     if answer.hangs:
-        return Verdict(lacking, "find out what the page waits for", final=True)
-    return Verdict(lacking, "mend what the page or the log names", final=answer.status != 0)
+        return Verdict(missing, "find out what the page waits for", final=True)
+    return Verdict(missing, "mend what the page or the log names", final=answer.status != 0)
 
 
 def _health(text: str) -> dict[str, object]:
@@ -113,18 +113,18 @@ class Patience:
         self._tolerance = tolerance
         self._since: float | None = None
 
-    def lacking(self, verdict: Verdict, asked_at: float) -> str:
-        """What is lacking so far. Raises ReadinessError when there was nothing but final verdicts for too long.
+    def missing(self, verdict: Verdict, begun: float) -> str:
+        """What is missing so far. Raises ReadinessError when there was nothing but final verdicts for too long.
 
-        `asked_at` is when (`time.monotonic()`) the answer was asked for.
+        `begun` is when (`time.monotonic()`) the answer was asked for.
         """
         if not verdict.final:
             self._since = None
-            return verdict.lacking
-        self._since = self._since or asked_at
+            return verdict.missing
+        self._since = self._since or begun
         if time.monotonic() - self._since < self._tolerance:
-            return verdict.lacking
-        raise ReadinessError(f"{verdict.lacking}. Fix: {verdict.fix}, then run `pulumi up`")
+            return verdict.missing
+        raise ReadinessError(f"{verdict.missing}. Fix: {verdict.fix}, then run `pulumi up`")
 
 
 def _in_words(answer: Answer) -> str:

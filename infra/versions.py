@@ -1,4 +1,4 @@
-"""The versions that both platforms know. Without Pulumi, so that the programs that ask for them start quickly."""
+"""The versions that both platforms know. Without Pulumi, so that the steps that ask for them start quickly."""
 
 # The majors that PostgreSQL's project and RDS maintain: postgresql.org/support/versioning, and
 # docs.aws.amazon.com/AmazonRDS/latest/PostgreSQLReleaseNotes/postgresql-release-calendar.html.

@@ -17,7 +17,7 @@ from typing import Any
 import gunicorn
 
 from environment import checks, logs
-from environment.refusal import leave
+from environment.refusal import exit_with_problems
 from environment.variables import InvalidEnvironmentError, read
 
 TRIED_WITH = 27  # gunicorn's major version
@@ -47,7 +47,7 @@ def worker_count(cpus: float) -> int:
 try:
     environment = read(os.environ)
 except InvalidEnvironmentError as error:
-    leave("The environment has values that cannot be used:", error.problems)
+    exit_with_problems("The environment has values that cannot be used:", error.problems)
 
 bind = [f"0.0.0.0:{environment.port}"]
 workers = environment.workers or worker_count(cpu_limit())

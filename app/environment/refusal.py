@@ -37,7 +37,7 @@ BUILD_COMMANDS = {
 WORKERS = {"celery", "dramatiq", "huey_consumer", "huey_consumer.py", "rq", "rqworker", "procrastinate", "arq"}
 
 
-def leave(headline: str, lines: Iterable[str]) -> NoReturn:
+def exit_with_problems(headline: str, lines: Iterable[str]) -> NoReturn:
     """Ends the process with one line for each reason on stderr, without a traceback.
 
     Status 3 is what a gunicorn worker ends with when it cannot boot; at any other its master would start it again and
@@ -92,7 +92,7 @@ def refuse_program(argv: Sequence[str], environment: Environment, build_commands
     elif not command:  # a server, perhaps
         name, missing = program or "This program", environment.missing_for_servers
         hint = " (DJANGO_BUILD=True for a tool that only reads code)"
-    leave(f"{name} needs a complete environment{hint}:", missing)
+    exit_with_problems(f"{name} needs a complete environment{hint}:", missing)
 
 
 def refuse_stand_in(connection: Any, **_: Any) -> None:
@@ -100,7 +100,7 @@ def refuse_stand_in(connection: Any, **_: Any) -> None:
     if not in_memory(connection.settings_dict) or under_test():
         return
     if not builds_or_tests(sys.argv, settings.ENVIRONMENT_BUILD_COMMANDS):
-        leave("A database is needed here:", settings.ENVIRONMENT_MISSING)
+        exit_with_problems("A database is needed here:", settings.ENVIRONMENT_MISSING)
 
 
 def static_files_are_missing() -> bool:
@@ -120,7 +120,7 @@ def refuse_server() -> None:
             "the image's build collects them with `manage.py collectstatic`."
         )
     if lines:
-        leave("The server needs a complete environment:", lines)
+        exit_with_problems("The server needs a complete environment:", lines)
 
 
 class Guard:

@@ -28,7 +28,7 @@ DEFAULTS = {
     "DEFAULT_EXCEPTION_REPORTER_FILTER": "environment.logs.ReporterFilter",
     "EMAIL_TIMEOUT": 10,
 }
-DATABASE_MANNERS = {"ATOMIC_REQUESTS", "AUTOCOMMIT", "DISABLE_SERVER_SIDE_CURSORS", "TEST", "TIME_ZONE"}
+KEPT_DATABASE_OPTIONS = {"ATOMIC_REQUESTS", "AUTOCOMMIT", "DISABLE_SERVER_SIDE_CURSORS", "TEST", "TIME_ZONE"}
 
 COOKIE_PREFIX = re.compile(r"^__(Host-Http|Secure|Host|Http)-", re.IGNORECASE)
 
@@ -58,7 +58,7 @@ def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None
     try:
         environment = read(os.environ)
     except InvalidEnvironmentError as error:
-        refusal.leave("The environment has values that cannot be used:", error.problems)
+        refusal.exit_with_problems("The environment has values that cannot be used:", error.problems)
     refusal.refuse_program(sys.argv, environment, build_commands)
     found = settings(environment, namespace)
     namespace.update(found)
@@ -112,8 +112,8 @@ def databases(environment: Environment, project: Mapping[str, Any]) -> dict[str,
     """
     own = project.get("DATABASES", {})
     place = environment.database or {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
-    manners = {name: value for name, value in own.get("default", {}).items() if name in DATABASE_MANNERS}
-    return {**own, "default": {**place, **manners}}
+    kept = {name: value for name, value in own.get("default", {}).items() if name in KEPT_DATABASE_OPTIONS}
+    return {**own, "default": {**place, **kept}}
 
 
 def uploads(project: Mapping[str, Any]) -> dict[str, Any]:

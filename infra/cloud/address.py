@@ -4,9 +4,9 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from infra.cloud.labels import tags
 from infra.cloud.network import Network
 from infra.cloud.settings import CloudSettings
+from infra.cloud.tags import tags
 from infra.origins import origin
 from infra.reserved import PORT
 

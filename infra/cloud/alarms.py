@@ -7,8 +7,8 @@ import pulumi_aws as aws
 
 from infra.cloud.address import Address
 from infra.cloud.database import Database
-from infra.cloud.labels import tags
 from infra.cloud.settings import CloudSettings
+from infra.cloud.tags import tags
 from infra.environment import AppEnvironment
 
 GIB = 2**30
@@ -71,7 +71,7 @@ class Alarms(pulumi.ComponentResource):
             "Maximum",
             "<",
             1,
-            spell=60,
+            period=60,
             missing="breaching",
         )
 
@@ -111,10 +111,10 @@ class Alarms(pulumi.ComponentResource):
         comparison: Literal["<", ">"],
         threshold: float,
         *,
-        spell: int = 300,
+        period: int = 300,
         missing: Literal["breaching", "notBreaching"] = "notBreaching",
     ) -> None:
-        """An alarm when the statistic of each of the last three spells (seconds) is beyond the threshold."""
+        """An alarm when the statistic of each of the last three periods (seconds) is beyond the threshold."""
         settings = self._settings
         aws.cloudwatch.MetricAlarm(
             f"alarm-{name}",
@@ -126,7 +126,7 @@ class Alarms(pulumi.ComponentResource):
             statistic=statistic,
             comparison_operator={">": "GreaterThanThreshold", "<": "LessThanThreshold"}[comparison],
             threshold=threshold,
-            period=spell,
+            period=period,
             evaluation_periods=3,
             treat_missing_data=missing,
             alarm_actions=[self._topic],

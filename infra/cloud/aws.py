@@ -1,8 +1,8 @@
-"""Clients of AWS's API for the programs that run while the stack is deployed, and plain words for what goes wrong."""
+"""Clients of AWS's API for preflight and steps, and explanations of what goes wrong."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -18,14 +18,24 @@ class AWSError(Exception):
     """A call that AWS didn't fulfil; the message says which, why, and what to do."""
 
 
-def client(service: str, asked: Mapping[str, Any]) -> Any:
-    """A client with the region and profile of a program's request."""
-    session: Any = boto3.Session(profile_name=asked["profile"] or None, region_name=asked["region"])
+class Account(Protocol):
+    """Which part of AWS is asked, and as whom: a step's request has it, and so have the settings."""
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def profile(self) -> str: ...
+
+
+def client(service: str, account: Account) -> Any:
+    """A client of one of AWS's services."""
+    session: Any = boto3.Session(profile_name=account.profile or None, region_name=account.region)
     return session.client(service, config=_CONFIG)
 
 
 @contextmanager
-def plain_words() -> Iterator[None]:
+def explain_errors() -> Iterator[None]:
     """Turns boto3's errors into an AWSError."""
     try:
         yield

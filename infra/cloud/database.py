@@ -5,9 +5,9 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from infra.cloud import certificates
-from infra.cloud.labels import tags
 from infra.cloud.network import DATABASE_PORT, Network
 from infra.cloud.settings import CloudSettings
+from infra.cloud.tags import tags
 from infra.dsn import DatabaseURL
 
 ENGINE = "postgres"

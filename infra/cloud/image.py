@@ -7,10 +7,11 @@ import pulumi_aws as aws
 import pulumi_command as command
 import pulumi_docker as docker
 
-from infra.cloud.labels import tags
+from infra.cloud.requests import PushImageRequest
 from infra.cloud.settings import CloudSettings
+from infra.cloud.tags import tags
 from infra.content import image_tag
-from infra.programs import program
+from infra.steps import step_command, step_input
 
 KEPT_IMAGES = 30
 
@@ -57,18 +58,17 @@ class AppImage(pulumi.ComponentResource):
         )
         push = command.local.Command(
             f"{name}-push",
-            create=program("infra.cloud.push_image"),
+            create=step_command("infra.cloud.steps.push_image"),
             add_previous_output_in_env=False,
-            stdin=pulumi.Output.json_dumps(
-                {
-                    "image": image.repo_digest,  # with skip_push the id on this machine's engine
-                    "built_by": image.urn,
-                    "repository": repository.name,
-                    "url": repository.repository_url,
-                    "tag": tag,
-                    "region": settings.region,
-                    "profile": settings.profile,
-                }
+            stdin=step_input(
+                PushImageRequest,
+                image=image.repo_digest,  # with skip_push the id on this machine's engine
+                built_by=image.urn,
+                repository=repository.name,
+                url=repository.repository_url,
+                tag=tag,
+                region=settings.region,
+                profile=settings.profile,
             ),
             triggers=[tag, repository.arn],
             logging=command.local.Logging.STDERR,

@@ -3,8 +3,8 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra.cloud.labels import tags
 from infra.cloud.settings import ZONES, CloudSettings
+from infra.cloud.tags import tags
 from infra.reserved import PORT
 
 DATABASE_PORT = 5432

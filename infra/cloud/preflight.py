@@ -88,9 +88,8 @@ def _beside_pulumi() -> Iterator[Path]:
 
 
 def _credentials(settings: CloudSettings) -> list[str]:
-    asked = {"region": settings.region, "profile": settings.profile}
     try:
-        client("sts", asked).get_caller_identity()
+        client("sts", settings).get_caller_identity()
     except ClientError as error:
         return [
             f"AWS refuses your credentials: {error.response['Error'].get('Message', error)}. "
@@ -110,7 +109,7 @@ def _database(settings: CloudSettings) -> list[str]:
     AWS would refuse each of them in the middle of the update.
     """
     try:
-        rds = client("rds", {"region": settings.region, "profile": settings.profile})
+        rds = client("rds", settings)
         (database,) = rds.describe_db_instances(DBInstanceIdentifier=settings.prefix)["DBInstances"]
     except (BotoCoreError, ClientError):
         return []  # there is none yet

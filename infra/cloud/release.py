@@ -5,12 +5,13 @@ import pulumi_command as command
 
 from infra.cloud.image import AppImage
 from infra.cloud.network import Network
+from infra.cloud.requests import ReleaseRequest
 from infra.cloud.settings import CloudSettings
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX, Task
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
-from infra.programs import program
 from infra.release_log import release_log
+from infra.steps import step_command, step_input
 
 
 class Release(pulumi.ComponentResource):
@@ -34,37 +35,36 @@ class Release(pulumi.ComponentResource):
         self.task = Task("task", settings, network, image, environment, opts=pulumi.ResourceOptions(parent=self))
         self.log: pulumi.Output[str] = pulumi.Output.from_input("")
         if settings.release_commands:
-            asked = {
+            request = {
                 "image": image.id,
                 "environment": environment.variables,
                 "commands": list(settings.release_commands),
             }
             release = command.local.Command(
                 name,
-                create=program("infra.cloud.run_release"),
+                create=step_command("infra.cloud.steps.release"),
                 update="exit 0",  # what isn't a trigger (the time-out, say) is no reason to run again
                 add_previous_output_in_env=False,  # a long log would be more than an environment takes
-                stdin=pulumi.Output.json_dumps(
-                    {
-                        "region": settings.region,
-                        "profile": settings.profile,
-                        "cluster": network.cluster,
-                        "service": f"{settings.prefix}-web",
-                        "task_definition": self.task.definition,
-                        "container": CONTAINER,
-                        "commands": list(settings.release_commands),
-                        "subnets": network.public,
-                        "security_groups": [network.app_group],
-                        "platform_version": FARGATE,
-                        "started_by": "release",
-                        "log_group": self.task.log_group,
-                        "stream_prefix": STREAM_PREFIX,
-                        "timeout": settings.release_timeout,
-                        "pause": 2,
-                        "secrets": [environment.secret[name] for name in sorted(environment.secret)],
-                    }
+                stdin=step_input(
+                    ReleaseRequest,
+                    region=settings.region,
+                    profile=settings.profile,
+                    cluster=network.cluster,
+                    service=f"{settings.prefix}-web",
+                    task_definition=self.task.definition,
+                    container=CONTAINER,
+                    commands=list(settings.release_commands),
+                    subnets=network.public,
+                    security_groups=[network.app_group],
+                    platform_version=FARGATE,
+                    started_by="release",
+                    log_group=self.task.log_group,
+                    stream_prefix=STREAM_PREFIX,
+                    timeout=settings.release_timeout,
+                    pause=2,
+                    secrets=[environment.secret[name] for name in sorted(environment.secret)],
                 ),
-                triggers=[fingerprint({**asked, "database": environment.database.identity})],
+                triggers=[fingerprint({**request, "database": environment.database.identity})],
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     depends_on=[network],  # all of it: a task without a route out can't even pull its image

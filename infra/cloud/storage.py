@@ -4,9 +4,9 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.address import CACHING_OPTIMIZED, Address
-from infra.cloud.labels import tags
 from infra.cloud.network import Network
 from infra.cloud.settings import CloudSettings
+from infra.cloud.tags import tags
 from infra.dsn import S3DSN
 from infra.origins import EXPOSED, MAX_AGE
 

@@ -7,10 +7,10 @@ import pulumi_aws as aws
 
 from infra.cloud import certificates
 from infra.cloud.image import AppImage
-from infra.cloud.labels import tags
 from infra.cloud.network import Network
 from infra.cloud.settings import CloudSettings
 from infra.cloud.storage import MediaStorage
+from infra.cloud.tags import tags
 from infra.environment import AppEnvironment
 from infra.reserved import PORT
 

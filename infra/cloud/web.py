@@ -8,14 +8,15 @@ from pulumi_aws.ecs import ServiceLoadBalancerArgsDict, ServiceNetworkConfigurat
 from infra.cloud.address import Address
 from infra.cloud.alarms import Alarms
 from infra.cloud.image import AppImage
-from infra.cloud.labels import tags
 from infra.cloud.network import Network
 from infra.cloud.release import Release
+from infra.cloud.requests import RolloutRequest
 from infra.cloud.settings import CloudSettings
+from infra.cloud.tags import tags
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX
 from infra.environment import AppEnvironment
-from infra.programs import program
 from infra.reserved import PORT
+from infra.steps import step_command, step_input
 
 GRACE = 120  # seconds that a new task has before the load balancer's opinion counts
 TOLERANCE = 30  # seconds in which the site may still answer like the version before
@@ -90,27 +91,26 @@ class Web(pulumi.ComponentResource):
         )
         command.local.Command(
             f"{name}-rollout",
-            create=program("infra.cloud.run_rollout"),
+            create=step_command("infra.cloud.steps.rollout"),
             update="exit 0",  # what isn't a trigger moves no task
             add_previous_output_in_env=False,
-            stdin=pulumi.Output.json_dumps(
-                {
-                    "region": settings.region,
-                    "profile": settings.profile,
-                    "cluster": network.cluster,
-                    "service": service.name,
-                    "container": CONTAINER,
-                    "task_definition": task.definition,
-                    "tasks": settings.tasks_min,
-                    "domain": address.domain,
-                    "connect_to": address.connect_to,
-                    "log_group": task.log_group,
-                    "stream_prefix": STREAM_PREFIX,
-                    "timeout": settings.rollout_timeout,
-                    "tolerance": TOLERANCE,
-                    "pause": 5,
-                    "secrets": [environment.secret[name] for name in sorted(environment.secret)],
-                }
+            stdin=step_input(
+                RolloutRequest,
+                region=settings.region,
+                profile=settings.profile,
+                cluster=network.cluster,
+                service=service.name,
+                container=CONTAINER,
+                task_definition=task.definition,
+                tasks=settings.tasks_min,
+                domain=address.domain,
+                connect_to=address.connect_to,
+                log_group=task.log_group,
+                stream_prefix=STREAM_PREFIX,
+                timeout=settings.rollout_timeout,
+                tolerance=TOLERANCE,
+                pause=5,
+                secrets=[environment.secret[name] for name in sorted(environment.secret)],
             ),
             triggers=[
                 service.id,

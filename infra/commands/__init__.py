@@ -1,1 +1,1 @@
-"""What a person runs, for stacks of every platform."""
+"""What a person runs against a stack: `django-stack COMMAND`, a module for each command."""

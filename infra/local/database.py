@@ -10,8 +10,9 @@ from infra.local import server_warnings
 from infra.local.labels import data_label_args, label_args, labels
 from infra.local.network import Network
 from infra.local.postgres import folders
+from infra.local.requests import CheckImageRequest, SetPasswordRequest
 from infra.local.settings import LocalSettings
-from infra.programs import program
+from infra.steps import step_command, step_input
 
 USER = NAME = "app"
 PORT = 5432
@@ -42,17 +43,16 @@ class Database(pulumi.ComponentResource):
         # Two settings say which version it is, and the volume may hold data of a third: before anything is made.
         image_fits = command.local.Command(
             f"{name}-image-fits",
-            create=program("infra.local.check_image"),
+            create=step_command("infra.local.steps.check_image"),
             add_previous_output_in_env=False,
-            stdin=pulumi.Output.json_dumps(
-                {
-                    "stack": settings.stack,
-                    "image": image.image_id,
-                    "name": settings.postgres_image,
-                    "version": settings.postgres_version,
-                    "volume": volume_name,
-                    "labels": labels(settings),
-                }
+            stdin=step_input(
+                CheckImageRequest,
+                stack=settings.stack,
+                image=image.image_id,
+                name=settings.postgres_image,
+                version=settings.postgres_version,
+                volume=volume_name,
+                labels=labels(settings),
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -107,18 +107,17 @@ class Database(pulumi.ComponentResource):
         # the server's local socket trusts us to set ours.
         takes_password = command.local.Command(
             f"{name}-takes-password",
-            create=program("infra.local.set_password"),
+            create=step_command("infra.local.steps.set_password"),
             add_previous_output_in_env=False,
-            stdin=pulumi.Output.json_dumps(
-                {
-                    "container": container.id,
-                    "user": USER,
-                    "database": NAME,
-                    "password": password.result,
-                    "version": settings.postgres_version,
-                    "volume": volume_name,
-                    "stack": settings.stack,
-                }
+            stdin=step_input(
+                SetPasswordRequest,
+                container=container.id,
+                user=USER,
+                database=NAME,
+                password=password.result,
+                version=settings.postgres_version,
+                volume=volume_name,
+                stack=settings.stack,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

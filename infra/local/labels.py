@@ -10,7 +10,7 @@ import yaml
 
 from infra import stand_in
 
-if TYPE_CHECKING:  # the programs that look for labels start faster without Pulumi
+if TYPE_CHECKING:  # the commands that look for labels start faster without Pulumi
     from pulumi_docker import ContainerLabelArgsDict
 
     from infra.local.settings import LocalSettings

@@ -8,10 +8,11 @@ from infra.fingerprint import fingerprint
 from infra.local.image import AppImage
 from infra.local.labels import labels
 from infra.local.network import Network
+from infra.local.requests import ReleaseRequest
 from infra.local.settings import LocalSettings
 from infra.local.storage import media_volumes
-from infra.programs import program
 from infra.release_log import release_log
+from infra.steps import step_command, step_input
 
 
 class Release(pulumi.ComponentResource):
@@ -33,31 +34,28 @@ class Release(pulumi.ComponentResource):
         super().__init__("django-stack:local:Release", name, None, opts)
         self.log: pulumi.Output[str] = pulumi.Output.from_input("")
         if settings.release_commands:
-            asked = {
+            request = {
                 "image": image.id,
                 "environment": environment.variables,
                 "commands": list(settings.release_commands),
             }
             release = command.local.Command(
                 name,
-                create=program("infra.local.run_release"),
+                create=step_command("infra.local.steps.release"),
                 update="exit 0",  # what isn't a trigger (the time-out, say) is no reason to run again
                 add_previous_output_in_env=False,  # a long log would be more than an environment takes
-                stdin=pulumi.Output.json_dumps(
-                    {
-                        **asked,
-                        "name": f"{settings.prefix}-release",
-                        "web": f"{settings.prefix}-web",
-                        "network": network.name,
-                        "volumes": {
-                            volume["volume_name"]: volume["container_path"] for volume in media_volumes(settings)
-                        },
-                        "labels": labels(settings),
-                        "timeout": settings.release_timeout,
-                        "secrets": sorted(environment.secret),
-                    }
+                stdin=step_input(
+                    ReleaseRequest,
+                    **request,
+                    name=f"{settings.prefix}-release",
+                    web=f"{settings.prefix}-web",
+                    network=network.name,
+                    volumes={volume["volume_name"]: volume["container_path"] for volume in media_volumes(settings)},
+                    labels=labels(settings),
+                    timeout=settings.release_timeout,
+                    secret_names=sorted(environment.secret),
                 ),
-                triggers=[fingerprint({**asked, "database": environment.database.identity})],
+                triggers=[fingerprint({**request, "database": environment.database.identity})],
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     # The plugin takes neither for a secret by itself.

@@ -13,7 +13,7 @@ import pulumi
 from docker.models.containers import Container
 
 from infra import endpoint
-from infra.local.containers import ENGINE_ERRORS
+from infra.local.steps.containers import ENGINE_ERRORS
 
 ENCODING = """
 SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'collation', datcollate, 'server', version())

@@ -10,8 +10,9 @@ from infra.dsn import S3DSN, FileDSN
 from infra.local.address import Address
 from infra.local.labels import data_label_args, label_args
 from infra.local.network import Network
+from infra.local.requests import MakeBucketRequest, MakeWritableRequest
 from infra.local.settings import LocalSettings
-from infra.programs import program
+from infra.steps import step_command, step_input
 
 BUCKET = "media"
 REGION = "us-east-1"
@@ -77,19 +78,18 @@ class MediaStorage(pulumi.ComponentResource):
         )
         bucket = command.local.Command(
             f"{name}-bucket",
-            create=program("infra.local.make_bucket"),
+            create=step_command("infra.local.steps.make_bucket"),
             add_previous_output_in_env=False,
-            stdin=pulumi.Output.json_dumps(
-                {
-                    "container": container.id,  # a new server is asked for its bucket again
-                    "endpoint_url": f"http://127.0.0.1:{port}",
-                    "region": REGION,
-                    "access_key": access_key,
-                    "secret_key": secret_key,
-                    "bucket": BUCKET,
-                    "public": settings.media_access == "public",
-                    "origins": address.origins,
-                }
+            stdin=step_input(
+                MakeBucketRequest,
+                container=container.id,  # a new server is asked for its bucket again
+                endpoint_url=f"http://127.0.0.1:{port}",
+                region=REGION,
+                access_key=access_key,
+                secret_key=secret_key,
+                bucket=BUCKET,
+                public=settings.media_access == "public",
+                origins=address.origins,
             ),
             opts=own,
         )
@@ -123,11 +123,11 @@ class MediaStorage(pulumi.ComponentResource):
         )
         writable = command.local.Command(
             f"{name}-writable",
-            create=program("infra.local.make_writable"),
+            create=step_command("infra.local.steps.make_writable"),
             add_previous_output_in_env=False,
             # Files that one user wrote are for the other, too, when mount-source changes who the web is.
-            stdin=pulumi.Output.json_dumps(
-                {"volume": volume.name, "image": image.image_id, "mounted": settings.mount_source}
+            stdin=step_input(
+                MakeWritableRequest, volume=volume.name, image=image.image_id, mounted=settings.mount_source
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -11,11 +11,12 @@ from infra.local.address import Address
 from infra.local.image import AppImage
 from infra.local.labels import label_args
 from infra.local.network import Network
+from infra.local.requests import RolloutRequest
 from infra.local.settings import LocalSettings
 from infra.local.source import source_mounts
 from infra.local.storage import media_volumes
-from infra.programs import program
 from infra.reserved import PORT
+from infra.steps import step_command, step_input
 
 ROLLOUT_TIMEOUT = 60  # seconds
 
@@ -74,16 +75,15 @@ class Web(pulumi.ComponentResource):
         )
         command.local.Command(
             f"{name}-rollout",
-            create=program("infra.local.run_rollout"),
+            create=step_command("infra.local.steps.rollout"),
             add_previous_output_in_env=False,
-            stdin=pulumi.Output.json_dumps(
-                {
-                    "container": container.id,
-                    "port": settings.web_port,
-                    "domain": address.domain,
-                    "timeout": ROLLOUT_TIMEOUT,
-                    "secrets": [environment.secret[name] for name in sorted(environment.secret)],
-                }
+            stdin=step_input(
+                RolloutRequest,
+                container=container.id,
+                port=settings.web_port,
+                domain=address.domain,
+                timeout=ROLLOUT_TIMEOUT,
+                secrets=[environment.secret[name] for name in sorted(environment.secret)],
             ),
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["stdout", "stderr"]),
         )

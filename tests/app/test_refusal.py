@@ -217,8 +217,8 @@ def test_servers_among_the_commands_are_told_by_their_names(command: str, server
 
 def test_a_refusal_in_another_thread_ends_the_process_too() -> None:
     code = (
-        "import threading, time; from environment.refusal import leave\n"
-        "threading.Thread(target=leave, args=('No.', ['x'])).start(); time.sleep(20)"
+        "import threading, time; from environment.refusal import exit_with_problems\n"
+        "threading.Thread(target=exit_with_problems, args=('No.', ['x'])).start(); time.sleep(20)"
     )
     result = run(sys.executable, "-c", code, timeout=10)
     assert (result.returncode, result.stderr) == (1, "No.\n  - x\n")

@@ -1,4 +1,4 @@
-"""A scripted AWS, a site with TLS, and the cloud's programs run as `local.Command` runs them."""
+"""A scripted AWS, a site with TLS, and the cloud's steps run as `local.Command` runs them."""
 
 import importlib
 import io
@@ -35,7 +35,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(aws: FakeAWS, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Runs a program of infra/cloud to its end in this process: exit status, standard output, standard error."""
+    """Runs a step of infra/cloud to its end in this process: exit status, standard output, standard error."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -61,7 +61,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start(aws: FakeAWS) -> Iterator[Start]:
-    """Starts a program of infra/cloud with its request on standard input."""
+    """Starts a step of infra/cloud with its request on standard input."""
     started: list[subprocess.Popen[str]] = []
 
     def begin(module: str, request: dict[str, Any], environment: dict[str, str] | None = None) -> Any:

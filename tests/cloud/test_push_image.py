@@ -19,7 +19,7 @@ ASKED: dict[str, Any] = {
 
 
 def push(run: Run, **environment: str) -> tuple[int, str, str]:
-    return run("infra.cloud.push_image", ASKED, environment)
+    return run("infra.cloud.steps.push_image", ASKED, environment)
 
 
 def test_a_tag_that_is_there_gives_its_digest_and_nothing_is_built_or_pushed(aws: FakeAWS, run: Run) -> None:

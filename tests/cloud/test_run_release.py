@@ -1,4 +1,4 @@
-"""The release program tells the truth about a task: every end has its message and its exit status."""
+"""The release step tells the truth about a task: every end has its message and its exit status."""
 
 import signal
 import subprocess
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.cloud import run_release
+from infra.cloud.steps import release as step
 from tests.cloud.conftest import ACCOUNT, NEW, Run, Start
 from tests.cloud.fake_aws import FakeAWS, RefusalError
 
@@ -85,7 +85,7 @@ def ecs(aws: FakeAWS) -> FakeAWS:
 
 
 def release(run: Run, **changes: Any) -> tuple[int, str, str]:
-    return run("infra.cloud.run_release", ASKED | changes)
+    return run("infra.cloud.steps.release", ASKED | changes)
 
 
 def failed(run: Run, serves: str = SERVES, **changes: Any) -> str:
@@ -278,8 +278,8 @@ def test_a_task_that_ecs_does_not_know_yet_everywhere_is_waited_for(
 
 
 def test_a_task_that_ecs_forgets_is_no_success(ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run_release.SPREADING == 60.0
-    monkeypatch.setattr(run_release, "SPREADING", 0.1)
+    assert step.SPREADING == 60.0
+    monkeypatch.setattr(step, "SPREADING", 0.1)
     ecs.on("DescribeTasks", running(), MISSING)
     assert "ECS doesn't know the task" in failed(run)
 
@@ -296,7 +296,7 @@ def test_a_new_task_that_can_not_be_stopped_yet_is_stopped_a_moment_later(ecs: F
 def test_credentials_that_are_missing_are_said_plainly(ecs: FakeAWS, run: Run) -> None:
     nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "/dev/null"}
     nothing |= {"AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
-    code, _, error = run("infra.cloud.run_release", ASKED, nothing)
+    code, _, error = run("infra.cloud.steps.release", ASKED, nothing)
     assert code == 1
     assert "AWS can't be asked: Unable to locate credentials" in error
 
@@ -315,7 +315,7 @@ def test_what_a_killed_run_left_is_stopped_first(ecs: FakeAWS, run: Run) -> None
 @pytest.mark.parametrize("wait", [0.0, 0.11])
 def test_an_interrupt_stops_the_task(ecs: FakeAWS, start: Start, number: signal.Signals, wait: float) -> None:
     ecs.on("DescribeTasks", lambda _: stopped(143, "UserInitiated") if ecs.asked("StopTask") else running())
-    process: subprocess.Popen[str] = start("infra.cloud.run_release", ASKED)
+    process: subprocess.Popen[str] = start("infra.cloud.steps.release", ASKED)
     assert process.stdout is not None
     assert "starts" in process.stdout.readline()
     time.sleep(wait)
@@ -329,7 +329,7 @@ def test_an_interrupt_stops_the_task(ecs: FakeAWS, start: Start, number: signal.
 
 def test_the_program_runs_as_the_command_runs_it(ecs: FakeAWS, start: Start) -> None:
     ecs.on("DescribeTasks", running(), stopped(7))
-    process = start("infra.cloud.run_release", ASKED)
+    process = start("infra.cloud.steps.release", ASKED)
     _, error = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "failed with exit status 7" in error

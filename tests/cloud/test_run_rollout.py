@@ -85,7 +85,7 @@ def ecs(aws: FakeAWS) -> FakeAWS:
 
 
 def rollout(run: Run, site: Site, **changes: Any) -> tuple[int, str, str]:
-    return run("infra.cloud.run_rollout", asked(site, **changes), {"SSL_CERT_FILE": str(site.certificate)})
+    return run("infra.cloud.steps.rollout", asked(site, **changes), {"SSL_CERT_FILE": str(site.certificate)})
 
 
 def test_steady_and_ready_ends_with_0_and_shows_what_ecs_said(ecs: FakeAWS, run: Run, site: Site) -> None:
@@ -231,7 +231,7 @@ def test_a_home_page_that_fails_fails_the_update(
 ) -> None:
     ecs.on("DescribeServices", STEADY)
     site.answers["/"] = [(status, HTML, page)]
-    process = start("infra.cloud.run_rollout", asked(site), {"SSL_CERT_FILE": str(site.certificate)})
+    process = start("infra.cloud.steps.rollout", asked(site), {"SSL_CERT_FILE": str(site.certificate)})
     _, error = process.communicate(timeout=60)
     assert process.returncode == 1
     assert error.startswith(f"The new version runs, but the home page https://localhost/ answers {said}. Fix: ")
@@ -267,7 +267,7 @@ def test_a_service_that_is_gone_is_said(ecs: FakeAWS, run: Run, site: Site) -> N
 def test_an_interrupt_is_no_traceback(ecs: FakeAWS, start: Start, site: Site, inherited: Any) -> None:
     ecs.on("DescribeServices", GOING)
     before = signal.signal(signal.SIGINT, inherited)  # a shell's background has it ignored
-    process = start("infra.cloud.run_rollout", asked(site))
+    process = start("infra.cloud.steps.rollout", asked(site))
     signal.signal(signal.SIGINT, before)
     while len(ecs.asked("DescribeServices")) < 2:
         time.sleep(0.05)

@@ -23,7 +23,7 @@ from tests.cloud import made_up
 from tests.cloud.conftest import ROOT, Site, tls_site
 from tests.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 DOMAIN = "www.example.com"
 CLOUDFRONT = made_up.CLOUDFRONT

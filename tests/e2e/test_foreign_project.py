@@ -18,7 +18,7 @@ import requests
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import ROOT, SERVING, VENV, Stack, fetch
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 PAGE = (ROOT / "docs" / "bring-your-own.md").read_text()
 

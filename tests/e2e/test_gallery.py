@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.stacks import Stack, fetch, wait_until
 from tests.e2e.visitors import Visitor, log_in, png, screenshot
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine, pytest.mark.browser]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.browser]
 
 NATURAL_WIDTH = "image => image.decode().then(() => image.naturalWidth)"
 STYLED = "element => getComputedStyle(element).backgroundColor"

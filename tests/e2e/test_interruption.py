@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.stacks import OFFICIAL_PLUGINS, Running, Stack, wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 INTERRUPTIONS: dict[str, Callable[[Running], None]] = {
     "Ctrl-C in a terminal": lambda up: os.killpg(up.process.pid, signal.SIGINT),

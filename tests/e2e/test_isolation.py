@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.stacks import ROOT, Stack
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 
 def test_the_tests_stacks_leave_nothing_in_the_developers_own_backend_or_checkout(

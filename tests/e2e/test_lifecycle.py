@@ -6,7 +6,7 @@ from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import DEVELOPMENT, Stack, database_password, fetch
 from tests.e2e.visitors import Visitor, picture_url
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 
 def test_destroy_keeps_the_data_and_the_neighbour(development: Stack, serving: Stack) -> None:

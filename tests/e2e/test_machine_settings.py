@@ -12,7 +12,7 @@ from tests.e2e.stacks import Stack
 from tools.setup import stack as set_up
 from tools.setup.machine import Machine, SetupError
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 SHOWS_PROXIES = "python -c \"import os; print('proxies', [name for name in os.environ if 'proxy' in name.lower()])\""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.stacks import Stack, wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 
 def test_make_local_says_where_the_site_is_and_changes_nothing_the_second_time(serving: Stack) -> None:

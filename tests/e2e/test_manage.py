@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.stacks import Stack
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 
 def test_createsuperuser_takes_its_password_from_the_environment(development: Stack) -> None:

@@ -12,7 +12,7 @@ from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import DEVELOPMENT, Bucket, Stack, fetch
 from tests.e2e.visitors import Visitor
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 FILE = "import os, sys; s = os.stat(sys.argv[1]); print(s.st_uid, s.st_gid, oct(s.st_mode & 0o777), s.st_size)"
 

@@ -13,8 +13,10 @@ from uuid import uuid4
 import docker
 import pytest
 
-from infra.local import server_warnings, set_password
+from infra.local import server_warnings
 from infra.local.postgres import data_version, folders
+from infra.local.requests import SetPasswordRequest
+from infra.local.steps import set_password
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import ROOT, SERVING, Stack, database_password, wait_until
 from tests.images import POSTGRES_18, build_postgres_18
@@ -55,10 +57,10 @@ class Server:
         return server_warnings.ask(self.container, self.version, "app", database)
 
     def set_password(self, **asked: Any) -> None:
-        """As the local stack's program."""
+        """As the local stack's step."""
         request = {"user": "app", "database": "app", "password": "new", "version": self.version, "volume": self.volume}
-        request["stack"] = "local"
-        set_password.set_password(self.container, request | asked)
+        request |= {"container": self.container.id, "stack": "local"} | asked
+        set_password.set_password(self.container, SetPasswordRequest(**request))
 
 
 @pytest.fixture(scope="module", params=IMAGES)
@@ -74,7 +76,7 @@ def server(engine: docker.DockerClient, request: pytest.FixtureRequest) -> Itera
         detach=True,
     )
     try:
-        wait_until(lambda: not set_password.lacking(container), f"PostgreSQL {request.param}", 60)
+        wait_until(lambda: not set_password.missing(container), f"PostgreSQL {request.param}", 60)
         yield Server(request.param, container, name)
     finally:
         container.remove(force=True, v=True)
@@ -83,7 +85,7 @@ def server(engine: docker.DockerClient, request: pytest.FixtureRequest) -> Itera
 
 @pytest.fixture
 def check(engine: docker.DockerClient) -> Check:
-    """Runs the program that looks before volume and container are made."""
+    """Runs the step that looks before volume and container are made."""
 
     def run(image: str, version: int, volume: str = "django-stack-test-none") -> subprocess.CompletedProcess[str]:
         asked = {
@@ -95,7 +97,7 @@ def check(engine: docker.DockerClient) -> Check:
             "labels": {},
         }
         return subprocess.run(
-            [sys.executable, "-m", "infra.local.check_image"],
+            [sys.executable, "-m", "infra.local.steps.check_image"],
             input=json.dumps(asked),
             cwd=ROOT,
             capture_output=True,
@@ -203,7 +205,7 @@ def upgraded(make_stack: MakeStack) -> Iterator[Stack]:
     stack.remove_all()
 
 
-@pytest.mark.engine
+@pytest.mark.pulumi
 @pytest.mark.report("postgis/docker-postgis#362")
 def test_an_image_that_says_nothing_of_its_version_is_asked_before_there_is_a_volume(
     upgraded: Stack, engine: docker.DockerClient, tmp_path: Path
@@ -231,7 +233,7 @@ def documented(command: str, stack: Stack) -> str:
     return line.replace("django-stack-local", stack.prefix)
 
 
-@pytest.mark.engine
+@pytest.mark.pulumi
 def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
     upgraded: Stack, engine: docker.DockerClient
 ) -> None:

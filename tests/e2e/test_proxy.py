@@ -12,7 +12,7 @@ import pytest
 from infra.dsn import S3DSN
 from tests.e2e.stacks import ROOT, Stack
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -41,7 +41,7 @@ def test_the_roll_out_check_asks_the_site_and_no_proxy(serving: Stack) -> None:
     container = serving.container("web")
     port = serving.ports["web-port"]
     run(
-        "infra.local.run_rollout",
+        "infra.local.steps.rollout",
         {"container": container.id, "port": port, "domain": "localhost", "timeout": 3, "secrets": []},
     )
 
@@ -57,8 +57,9 @@ def test_the_bucket_is_made_without_a_proxy(serving: Stack) -> None:
         "secret_key": dsn.secret_key,
         "bucket": f"{dsn.bucket}-proxy",
         "public": False,
+        "origins": [f"http://localhost:{serving.ports['web-port']}"],
     }
-    run("infra.local.make_bucket", request)
+    run("infra.local.steps.make_bucket", request)
     client = serving.bucket().client
     assert f"{dsn.bucket}-proxy" in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
     client.delete_bucket(Bucket=f"{dsn.bucket}-proxy")

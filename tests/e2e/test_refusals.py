@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import DEVELOPMENT, Stack
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 
 @pytest.fixture(scope="module")

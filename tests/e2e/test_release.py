@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import SERVING, Stack, wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 MARK = "migrations.RunSQL('create table e2e_mark (at timestamptz default now()); insert into e2e_mark default values')"
 

@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.stacks import Stack
 from tests.e2e.visitors import Visitor
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,8 @@ def test_no_command_line_and_no_event_of_docker_shows_a_secret_while_an_update_r
     serving.up()
     secrets = serving.secrets | {serving.admin_password}
     assert before["SECRET_KEY"] in secrets
-    for what in ("infra.local.set_password", "infra.local.run_release", "infra.local.run_rollout", "manage.py migrate"):
+    steps = [f"infra.local.steps.{step}" for step in ("set_password", "release", "rollout")]
+    for what in (*steps, "manage.py migrate"):
         assert any(what in line for line in lines), f"{what} was not seen at work"
     assert shown(secrets, sorted(lines)) == []
     events = list(serving.engine.events(since=begin, until=int(time.time()) + 1, decode=True))

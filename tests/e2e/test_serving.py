@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.stacks import Stack
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 
 def test_static_files_are_hashed_and_may_be_kept_for_ever(serving: Stack) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import DEVELOPMENT, SERVING, Stack
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 AWKWARD = "it's a: site, 100% \N{SNOWMAN}=x"
 
@@ -59,8 +59,8 @@ def test_another_up_changes_nothing(moved: Stack) -> None:
 
 @pytest.mark.report("joining bug 4")
 def test_ready_says_that_pages_follow_edits(moved: Stack) -> None:
-    python = Path(".venv/bin/python")
-    assert "Pages follow your edits" in moved.run(str(python), "-m", "infra.local.ready", moved.name).stdout
+    program = Path(".venv/bin/django-stack")
+    assert "Pages follow your edits" in moved.run(str(program), "ready", "-s", moved.name).stdout
 
 
 @pytest.mark.report("aws-cdk#6072")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.stacks import ROOT, Stack, wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 
 def test_the_site_answers_after_the_first_up(development: Stack) -> None:

@@ -10,7 +10,7 @@ from tests.e2e.stacks import SERVING, Stack, wait_until
 from tests.faults.conftest import is_whole, leave_data
 from tests.faults.load import asking, writing
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 DATA = "/var/lib/postgresql/data"
 # As a crash: no checkpoint, so that PostgreSQL has to recover when it starts again.

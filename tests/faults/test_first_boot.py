@@ -16,8 +16,8 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from infra.local.first_boot import way_on
 from infra.local.postgres import folders
+from infra.local.steps.first_boot import next_step
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import ROOT, SERVING, wait_until
 from tests.faults.conftest import is_whole, leave_data, moments
@@ -66,14 +66,14 @@ class Place:
         """Cuts initdb short in a step: all processes of a container end with its first."""
         self.run(f"nice -n 19 initdb --username=app > /tmp/log & until grep -q '{step}' /tmp/log; do :; done")
 
-    def way_on(self) -> str:
+    def next_step(self) -> str:
         """What the local stack's program says that can't have its database."""
         container = self.container(restart_policy={"Name": "unless-stopped"})
         container.start()
         asked = {"container": container.id, "user": "app", "database": "app", "password": "new"}
         asked |= {"version": self.version, "volume": self.name, "stack": "local"}
         ended = subprocess.run(
-            [sys.executable, "-m", "infra.local.set_password"],
+            [sys.executable, "-m", "infra.local.steps.set_password"],
             input=json.dumps(asked),
             cwd=ROOT,
             capture_output=True,
@@ -153,7 +153,7 @@ def test_the_stand_in_leaves_alone_what_it_did_not_make(place: Place) -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_of_a_cluster_that_was_never_finished_it_is_said_that_nothing_was_stored(place: Place, step: str) -> None:
     place.begin(step)
-    said = place.way_on()
+    said = place.next_step()
     assert f"Fix: docker rm --force {place.name} && docker volume rm {place.name}, then pulumi up --refresh" in said
 
 
@@ -164,10 +164,10 @@ def test_of_a_first_boot_that_still_goes_on_nothing_is_said(place: Place) -> Non
     container.start()
     state = ["sh", "-c", "grep State: $(grep -l ^Name:.initdb /proc/[0-9]*/status)"]
     wait_until(lambda: b"stopped" in container.exec_run(state).output, "that initdb makes no progress")
-    assert way_on(container) == ""
+    assert next_step(container) == ""
     container.exec_run(["pkill", "-KILL", "initdb"])
     container.exec_run(["pkill", "-KILL", "postgres"])
-    wait_until(lambda: "volume rm" in way_on(container), "that it is said when nobody is at it any more")
+    wait_until(lambda: "volume rm" in next_step(container), "that it is said when nobody is at it any more")
 
 
 @pytest.mark.parametrize(
@@ -187,10 +187,10 @@ def test_nobody_is_told_to_remove_a_cluster_that_was_whole_once(place: Place, da
     container.stop()
     container.remove()
     place.run(damage)
-    assert "volume rm" not in place.way_on()
+    assert "volume rm" not in place.next_step()
 
 
-@pytest.mark.engine
+@pytest.mark.pulumi
 def test_the_way_on_that_a_failed_update_says_is_one(make_stack: MakeStack, engine: docker.DockerClient) -> None:
     stack = make_stack("begun", SERVING)
     place = Place(engine)

@@ -16,7 +16,7 @@ from tests.faults.own_engine import OwnEngine, own_engine
 
 PYTHON, POSTGRES, S3 = "python:3.13-slim-trixie", "postgres:17-trixie", "versity/versitygw:v1.8.0"
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import SERVING, Stack, wait_until
 from tests.faults.conftest import CUT, LOCKED, is_whole, leave_data, mend, moments
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 # How long the first `up` and an update take on two idle cores; a moment after the end breaks nothing.
 FIRST, UPDATE = 9.0, 6.0

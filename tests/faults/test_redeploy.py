@@ -6,7 +6,7 @@ from tests.e2e.stacks import Stack
 from tests.faults.conftest import is_whole
 from tests.faults.load import asking
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 # Seconds. One container hands the port to the next: stopping one and starting the other is what it takes.
 BOUND = 20

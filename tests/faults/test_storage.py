@@ -11,7 +11,7 @@ from tests.e2e.stacks import Stack, fetch, wait_until
 from tests.e2e.visitors import Visitor
 from tests.faults.conftest import is_whole, wait_for_s3
 
-pytestmark = [pytest.mark.docker, pytest.mark.engine]
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 # Shifts what programs take for the time of day, by CLOCK_OFF seconds; Python asks clock_gettime. Containers share the
 # kernel's clock, so that one container's can't be set otherwise.

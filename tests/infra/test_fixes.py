@@ -12,7 +12,7 @@ import pytest
 from tests.infra.conftest import DEFAULTS
 from tests.infra.projects import Project
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.pulumi
 
 CLOUD_ONLY = list(DEFAULTS)[list(DEFAULTS).index("architecture") :]
 # Kinds of wrong values, as they stand in the stack's file; each is given to every setting at once.

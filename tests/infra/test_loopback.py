@@ -57,7 +57,7 @@ def test_grpc_which_reads_lower_case_alone_and_no_star_asks_directly(given: dict
 def test_every_program_of_infra_asks_this_machine_directly() -> None:
     """What botocore, requests and urllib make of it."""
     script = (
-        "import infra.programs, urllib.request, requests.utils, botocore.utils as b;"
+        "import infra.steps, urllib.request, requests.utils, botocore.utils as b;"
         "url = 'http://127.0.0.1:9000/';"
         "print(urllib.request.proxy_bypass('127.0.0.1:9000'), requests.utils.get_environ_proxies(url),"
         " b.get_environ_proxies(url), b.get_environ_proxies('http://example.com/')['http'])"

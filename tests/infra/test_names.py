@@ -109,7 +109,7 @@ def test_the_limits_hold_for_every_name_of_the_longest_stack(program: Program) -
     assert names.LONGEST == 30
 
 
-@pytest.mark.engine
+@pytest.mark.pulumi
 @pytest.mark.report("kubefirst#771")
 @pytest.mark.report("terraform-aws-rds#225")
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_the_commands_rename_state_and_files(
     assert f'"{project}":"kept"' in made.config()[f"{proposed[0]}:env"]["value"]
 
 
-@pytest.mark.engine
+@pytest.mark.pulumi
 def test_keys_of_a_project_that_was_renamed_by_hand_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.plain import plain
-from infra.programs import PassedOn, quoted
+from infra.steps import PassedOn, quoted
 
 
 @pytest.mark.report("joining bug 8")

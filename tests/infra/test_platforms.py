@@ -69,7 +69,7 @@ def test_the_app_gets_the_same_variables_on_both_platforms(program: Any) -> None
 
 
 def test_the_same_variables_are_secret_on_both_platforms(program: Any) -> None:
-    local = json.loads(run_on(program, "local")["release"].inputs["stdin"])["secrets"]
+    local = json.loads(run_on(program, "local")["release"].inputs["stdin"])["secret_names"]
     web = json.loads(run_on(program, "cloud")["task"].inputs["containerDefinitions"])[1]
     assert set(local) == {entry["name"] for entry in web["secrets"]} == SECRET
 
@@ -90,7 +90,7 @@ def test_the_web_waits_for_the_release(program: Any, platform: str) -> None:
 @PLATFORMS
 def test_the_roll_out_is_checked_after_the_web_was_made(program: Any, platform: str) -> None:
     rollout = run_on(program, platform)["web-rollout"]
-    assert rollout.inputs["create"].endswith(f"-m infra.{platform}.run_rollout")
+    assert rollout.inputs["create"].endswith(f"-m infra.{platform}.steps.rollout")
     assert any(urn.endswith("::web") for urn in rollout.request.dependencies)
 
 
@@ -153,7 +153,7 @@ def test_what_only_the_web_is_changed_by_is_no_reason_for_a_release(
 @PLATFORMS
 def test_a_failed_release_leaves_no_trace_that_would_keep_it_from_running_again(program: Any, platform: str) -> None:
     release = run_on(program, platform)["release"]
-    assert release.inputs["create"].endswith(f"-m infra.{platform}.run_release")
+    assert release.inputs["create"].endswith(f"-m infra.{platform}.steps.release")
     assert release.inputs["update"] == "exit 0"
     assert set(release.request.additionalSecretOutputs) == {"stdout", "stderr"}
 
@@ -262,7 +262,9 @@ def test_both_platforms_have_the_same_parts() -> None:
 
 
 def test_the_cloud_is_a_mirror_image_file_by_file() -> None:
-    story = {"address", "database", "image", "network", "preflight", "release", "storage", "web"}
-    story |= {"labels", "platform", "run_release", "run_rollout", "settings"}
+    story = {"address", "database", "image", "network", "platform", "preflight", "release", "requests", "settings"}
+    story |= {"storage", "web"}
     for platform in ("local", "cloud"):
-        assert story <= {path.stem for path in (ROOT / "infra" / platform).glob("*.py")}
+        folder = ROOT / "infra" / platform
+        assert story <= {path.stem for path in folder.glob("*.py")}
+        assert {"release", "rollout"} <= {path.stem for path in (folder / "steps").glob("*.py")}

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from infra import readiness
-from infra.local import run_rollout
-from infra.local.containers import unanswered
+from infra.local.steps import rollout
+from infra.local.steps.containers import unanswered
 from infra.local.web import _alive
 from infra.readiness import READY, Answer, Patience, ReadinessError, Verdict, ask, judge_home, judge_readiness
 
@@ -64,8 +64,7 @@ def dead_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("dead_proxy")
 def test_this_machine_is_asked_without_a_proxy(serve: Serve) -> None:
     port = serve(200, "application/json", OURS)
-    asked = {"port": port, "domain": "site.localhost"}
-    assert run_rollout.watch(asked, READY, 5, judge_readiness)() == ""
+    assert rollout.watch(port, "site.localhost", READY, 5, judge_readiness)() == ""
     assert unanswered(f"http://127.0.0.1:{port}/health") == ""
     assert subprocess.run([sys.executable, "-c", _alive(port)], check=False).returncode == 0
 
@@ -73,7 +72,7 @@ def test_this_machine_is_asked_without_a_proxy(serve: Serve) -> None:
 def test_the_site_is_asked_by_its_own_name_and_port_and_no_redirect_is_followed(serve: Serve) -> None:
     seen: list[tuple[str, str]] = []
     port = serve(302, "text/html", "", seen)
-    assert run_rollout.watch({"port": port, "domain": "site.localhost"}, "/", 5, judge_home)() == ""
+    assert rollout.watch(port, "site.localhost", "/", 5, judge_home)() == ""
     [(path, headers)] = seen
     assert path == "/"
     assert f"Host: site.localhost:{port}\n" in headers
@@ -108,7 +107,7 @@ def test_a_server_that_does_not_answer_is_waited_for_but_a_page_that_hangs_is_no
         port = listening.getsockname()[1]
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=0.2)
         refused = judge_home(ask(connection, "/", "site"), "http://site/")
-        assert "refused" in refused.lacking
+        assert "refused" in refused.missing
         assert not refused.final
         listening.listen()
         hangs = judge_home(ask(connection, "/", "site"), "http://site/")
@@ -161,9 +160,9 @@ def test_these_are_home_pages(status: int) -> None:
 def test_these_are_none_and_the_first_words_say_why(answer: Answer, said: str, fix: str) -> None:
     verdict = judge_home(answer, "http://site.localhost:8000/")
     assert verdict.final
-    assert said in verdict.lacking
+    assert said in verdict.missing
     assert fix in verdict.fix
-    assert "\n" not in verdict.lacking
+    assert "\n" not in verdict.missing
 
 
 def test_patience_ends_when_nothing_but_final_answers_came(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,26 +170,26 @@ def test_patience_ends_when_nothing_but_final_answers_came(monkeypatch: pytest.M
     monkeypatch.setattr(readiness.time, "monotonic", lambda: now)
     final, passing = Verdict("it is a 404", "do it", final=True), Verdict("it is a 503")
     patience = Patience(5)
-    assert patience.lacking(final, now) == "it is a 404"
+    assert patience.missing(final, now) == "it is a 404"
     now = 104.0
-    assert patience.lacking(passing, now) == "it is a 503"
+    assert patience.missing(passing, now) == "it is a 503"
     now = 106.0
-    assert patience.lacking(final, now) == "it is a 404", "the clock starts again"
+    assert patience.missing(final, now) == "it is a 404", "the clock starts again"
     now = 111.5
     with pytest.raises(ReadinessError, match=r"it is a 404\. Fix: do it, then run `pulumi up`"):
-        patience.lacking(final, 111.0)
+        patience.missing(final, 111.0)
 
 
 def test_a_slow_answer_counts_from_when_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness.time, "monotonic", lambda: 100.0)
     with pytest.raises(ReadinessError):
-        Patience(5).lacking(Verdict("it hangs", "look", final=True), 70.0)
+        Patience(5).missing(Verdict("it hangs", "look", final=True), 70.0)
 
 
 def test_readiness_is_judged_by_the_contracts_own_answer() -> None:
     def judged(status: int, text: str, kind: str = "application/json") -> Any:
         verdict = judge_readiness(Answer(status, kind, text), "http://site/healthz/ready")
-        return "final" if verdict.final else "wait" if verdict.lacking else "ready"
+        return "final" if verdict.final else "wait" if verdict.missing else "ready"
 
     assert judged(200, OURS) == "ready"
     assert judged(503, '{"status": "unavailable", "database": "does not answer"}') == "wait"

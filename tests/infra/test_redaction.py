@@ -148,23 +148,29 @@ def test_a_hundred_thousand_lines_with_twenty_secrets_take_seconds() -> None:
     assert not [secret for secret in secrets if secret in shown]
 
 
-PROGRAM = """
+STEP = """
 import sys
-from infra.programs import request
-asked = request("password")
-print("to stdout", asked["password"], flush=True)
-print("to stderr", repr(asked["secrets"][0]), file=sys.stderr)
-print("without an end", asked["password"], end="")
-if asked["how"] == "exit":
-    sys.exit(f"ended by {asked['password']}")
-raise ValueError(f"can't reach postgres://user:{asked['password']}@host")
+from dataclasses import dataclass, field
+from infra.steps import SECRET, StepRequest, read_request
+@dataclass(frozen=True, kw_only=True)
+class Request(StepRequest):
+    password: str = field(repr=False, metadata=SECRET)
+    secrets: list[str] = field(repr=False, metadata=SECRET)
+    how: str
+request = read_request(Request)
+print("to stdout", request.password, flush=True)
+print("to stderr", repr(request.secrets[0]), file=sys.stderr)
+print("without an end", request.password, end="")
+if request.how == "exit":
+    sys.exit(f"ended by {request.password}")
+raise ValueError(f"can't reach postgres://user:{request.password}@host")
 """
 
 
 @pytest.mark.parametrize("how", ["exit", "raise"])
-def test_no_program_prints_a_secret_of_its_request_however_it_ends(how: str) -> None:
+def test_no_step_prints_a_secret_of_its_request_however_it_ends(how: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", STEP],
         input=json.dumps({"password": "TOP SECRET", "secrets": [PEM], "how": how}),
         capture_output=True,
         text=True,

@@ -32,7 +32,7 @@ def test_every_setting_has_a_description_and_a_default_and_leaves_checks_to_the_
     assert {key: sorted(entry) for key, entry in config.items() if sorted(entry) != ["default", "description"]} == {}
 
 
-@pytest.mark.engine
+@pytest.mark.pulumi
 def test_making_the_local_stack_leaves_its_file_as_git_has_it(tmp_path: Path) -> None:
     for name in ("Pulumi.yaml", "Pulumi.local.yaml"):
         shutil.copy(PROJECT / name, tmp_path)

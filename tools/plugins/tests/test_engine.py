@@ -11,7 +11,7 @@ import docker
 import pytest
 from plugin_harness import BASE_IMAGE, Project
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.pulumi
 
 STACK = """
 import pulumi, pulumi_command as command, pulumi_docker as docker, pulumi_random as random

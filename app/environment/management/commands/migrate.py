@@ -31,11 +31,11 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
-        with self.alone(connection, options["lock_timeout"]):
+        with self.advisory_lock(connection, options["lock_timeout"]):
             super().handle(*args, **options)
 
     @contextmanager
-    def alone(self, connection: BaseDatabaseWrapper, lock_timeout: str) -> Iterator[None]:
+    def advisory_lock(self, connection: BaseDatabaseWrapper, lock_timeout: str) -> Iterator[None]:
         """Holds the advisory lock of this session; PostgreSQL frees it when the connection ends, however it ends."""
         if connection.vendor != "postgresql":
             yield

@@ -1,0 +1,49 @@
+"""Reads what a task's container printed, secrets as they are: who shows it redacts it."""
+
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.cloud.requests import ReleaseRequest, RolloutRequest
+
+
+class Log:
+    """The log stream of the request's container in one task; `read()` gives the lines that are new."""
+
+    def __init__(self, client: Any, request: ReleaseRequest | RolloutRequest, task_arn: str) -> None:
+        self._client = client
+        task_id = task_arn.rpartition("/")[2]
+        self._stream = {
+            "logGroupName": request.log_group,
+            "logStreamName": f"{request.stream_prefix}/{request.container}/{task_id}",
+            "startFromHead": True,
+        }
+        self._next: dict[str, str] = {}
+        self._unreadable = False
+
+    def read(self) -> list[str]:
+        """The lines since the last reading; none as long as the container hasn't printed any.
+
+        A log that can't be read says so once: what the task does counts, not what is seen of it.
+        """
+        lines: list[str] = []
+        while True:
+            try:
+                answer = self._client.get_log_events(**self._stream, **self._next)
+            except ClientError as error:
+                if error.response["Error"].get("Code") == "ResourceNotFoundException":
+                    return lines  # the stream begins with the first line
+                return lines + self._complain(error)
+            except BotoCoreError as error:
+                return lines + self._complain(error)
+            lines += [event["message"] for event in answer["events"]]
+            token = answer["nextForwardToken"]
+            if self._next.get("nextToken") == token:
+                return lines
+            self._next = {"nextToken": token}
+
+    def _complain(self, error: Exception) -> list[str]:
+        if self._unreadable:
+            return []
+        self._unreadable = True
+        return [f"[the log can't be read: {error}]"]

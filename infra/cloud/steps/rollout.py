@@ -1,0 +1,193 @@
+"""Waits until the wanted definition is rolled out and the site ready, or says what went wrong. Run by local.Command.
+
+
+The provider's own wait takes a roll-back by the circuit breaker for a success: it sees a steady service, and doesn't
+look which version is steady (pulumi-aws #4487, terraform-provider-aws #20858).
+"""
+
+import http.client
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from infra.cloud.aws import AWSError, client, explain_errors
+from infra.cloud.requests import RolloutRequest
+from infra.cloud.steps.logs import Log
+from infra.readiness import READY, Patience, ReadinessError, ask, judge_home, judge_readiness
+from infra.redaction import redactor
+from infra.steps import quoted, read_request
+
+TAIL = 15
+ANSWER = 30.0  # seconds that one answer may take
+MIN_READY_SECONDS = 60.0  # for the site, however late the tasks were
+STOPPED_TASKS = 2  # that are shown
+NEXT_STEP = (
+    "Mend the code and run `pulumi up`; to try the very same version again, "
+    "`pulumi up --refresh`, for the state doesn't know yet that ECS went back."
+)
+
+
+class RolloutError(Exception):
+    """A version that isn't the one that serves; the message says why and what to do."""
+
+
+def main() -> None:
+    """Exit status 0 when the wanted version serves and is ready, else 1 with the reason on standard error."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell's background has it ignored
+    request = read_request(RolloutRequest)
+    try:
+        with explain_errors():
+            Rollout(request).run()
+    except (AWSError, RolloutError) as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("The watch over the roll-out was interrupted. ECS goes on; the next `pulumi up` looks again.")
+
+
+class Rollout:
+    """The watch over one service."""
+
+    def __init__(self, request: RolloutRequest) -> None:
+        self.request = request
+        self.deadline = time.monotonic() + request.timeout
+        self.ecs = client("ecs", request)
+        self.logs = client("logs", request)
+        self.shown: set[str] = set()
+
+    def run(self) -> None:
+        """Waits; raises RolloutError when the version is rolled back, or not steady or not ready in time."""
+        self.wait_until_steady()
+        self.wait_until_ready()
+        print(f"{_short(self.request.task_definition)} serves https://{self.request.domain}", flush=True)
+
+    def wait_until_steady(self) -> None:
+        """Returns when ECS calls the wanted definition's deployment complete, and as many tasks run as shall."""
+        wanted = self.request.task_definition
+        while True:
+            service = self.look()
+            # Autoscaling takes a moment to ask for a raised `tasks-min`.
+            needed = max(service["desiredCount"], self.request.tasks)
+            self.show_events(service)
+            primary: dict[str, Any] = next((d for d in service["deployments"] if d["status"] == "PRIMARY"), {})
+            running = primary.get("taskDefinition", "")
+            if running != wanted:
+                raise RolloutError(
+                    f"The new version {_short(wanted)} did not come up, ECS went back to {_short(running)}, "
+                    f"which serves.{self.reasons(service)}\n{NEXT_STEP}"
+                )
+            if primary.get("rolloutState") == "FAILED":
+                raise RolloutError(
+                    f"The version {_short(wanted)} did not come up, and there is none before it that could serve."
+                    f"{self.reasons(service)}\n{NEXT_STEP}"
+                )
+            if primary.get("rolloutState") == "COMPLETED" and service["runningCount"] >= needed:
+                return
+            if time.monotonic() > self.deadline:
+                raise RolloutError(
+                    f"The new version {_short(wanted)} is not steady after rollout-timeout, "
+                    f"{self.request.timeout} seconds: {primary.get('runningCount', 0)} of {needed} "
+                    f"tasks run.{self.reasons(service)}\n"
+                    f"ECS goes on trying; the next `pulumi up` looks again."
+                )
+            time.sleep(self.request.pause)
+
+    def look(self) -> dict[str, Any]:
+        """The service as ECS sees it."""
+        answer = self.ecs.describe_services(cluster=self.request.cluster, services=[self.request.service])
+        active = [service for service in answer["services"] if service["status"] == "ACTIVE"]
+        if not active:
+            raise RolloutError(f"ECS has no service {self.request.service}. Fix: pulumi up --refresh")
+        service: dict[str, Any] = active[0]
+        return service
+
+    def show_events(self, service: Mapping[str, Any]) -> None:
+        """Prints ECS's newest events once each; those from before this watch are not of interest."""
+        events = service.get("events", [])
+        news = [event for event in events if event["id"] not in self.shown]
+        if self.shown:
+            for event in reversed(news):
+                print(event["message"], flush=True)
+        self.shown |= {event["id"] for event in events} | {""}
+
+    def reasons(self, service: Mapping[str, Any]) -> str:
+        """What ECS says about the wanted version's deployment, and how its tasks ended."""
+        wanted = self.request.task_definition
+        said = [
+            deployment["rolloutStateReason"]
+            for deployment in service["deployments"]
+            if deployment["taskDefinition"] == wanted and deployment.get("rolloutStateReason")
+        ]
+        said += [event["message"] for event in service.get("events", [])[:5]]
+        return "".join(f"\n  ECS: {line}" for line in dict.fromkeys(said)) + "".join(self.stopped_tasks(wanted))
+
+    def stopped_tasks(self, definition: str) -> Iterable[str]:
+        """A paragraph for each of the last tasks of the definition that stopped, the very last one first."""
+        arns = self.ecs.list_tasks(
+            cluster=self.request.cluster, serviceName=self.request.service, desiredStatus="STOPPED"
+        )["taskArns"]
+        if not arns:
+            return
+        tasks = self.ecs.describe_tasks(cluster=self.request.cluster, tasks=arns)["tasks"]  # both know 100 at most
+        ours = [task for task in tasks if task["taskDefinitionArn"] == definition]
+        ours.sort(key=lambda task: task["stoppedAt"].timestamp() if "stoppedAt" in task else 0.0, reverse=True)
+        for task in ours[:STOPPED_TASKS]:
+            ends = [
+                f"container {container['name']} "
+                + (f"ended with exit status {container['exitCode']}" if "exitCode" in container else "never started")
+                + (f" ({container['reason']})" if container.get("reason") else "")
+                for container in task.get("containers", [])
+                if container.get("exitCode") != 0
+            ]
+            log = Log(self.logs, self.request, task["taskArn"]).read()
+            lines = redactor(self.request.secrets).text("\n".join(log[-20 * TAIL :])).split("\n")[-TAIL:] if log else []
+            about = "; ".join([task.get("stoppedReason", ""), *ends])
+            yield f"\n  Task {_short(task['taskArn'])} stopped: {about}.{quoted(lines)}"
+
+    def wait_until_ready(self) -> None:
+        """Asks the site from outside until it says that it's ready and has a home page."""
+        domain = self.request.domain
+        for path, judge in ((READY, judge_readiness), ("/", judge_home)):
+            patience = Patience(self.request.tolerance)
+            until = max(self.deadline, time.monotonic() + min(MIN_READY_SECONDS, self.request.timeout))
+            while True:
+                begun = time.monotonic()
+                answer = ask(Connection(domain, self.request.connect_to), path, domain)
+                try:
+                    missing = patience.missing(judge(answer, f"https://{domain}{path}"), begun)
+                except ReadinessError as error:
+                    raise RolloutError(f"The new version runs, but {error}") from None
+                if not missing:
+                    break
+                if time.monotonic() > until:
+                    raise RolloutError(
+                        f"The new version runs, but the site is not ready: {missing}\nThe next `pulumi up` looks again."
+                    )
+                time.sleep(self.request.pause)
+
+
+class Connection(http.client.HTTPSConnection):
+    """A connection to `connect_to`, a host (and port), whose name and certificate must be the domain's.
+
+    So the answer doesn't depend on DNS records that are new, or not ours to make.
+    """
+
+    def __init__(self, domain: str, connect_to: str) -> None:
+        super().__init__(domain, timeout=ANSWER)
+        self._place = connect_to
+
+    def connect(self) -> None:
+        host, _, port = self._place.partition(":")
+        plain = socket.create_connection((host, int(port or 443)), timeout=ANSWER)
+        self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+
+
+def _short(arn: str) -> str:
+    return arn.rpartition("/")[2] or "nothing"
+
+
+if __name__ == "__main__":
+    main()

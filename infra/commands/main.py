@@ -1,0 +1,69 @@
+"""`django-stack`: the commands for a stack that is up. Each is a module beside this one, imported when it is run."""
+
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "ready": "Say where the site is and what to do next.",
+    "manage": "Run a management command in the web container.",
+    "logs": "Show what the web container prints.",
+    "repair": "Mend what a killed pulumi left behind.",
+    "clean": "Remove the images of all of this project's stacks.",
+}
+
+
+class Commands(click.Group):
+    """The modules of this folder that are in COMMANDS. Each has a click command named `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"infra.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"There is no command {args[0]}. There are: {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Operates a stack of the project in the working directory, once `pulumi up` made it.
+
+    \b
+    Example:
+      django-stack manage -s local createsuperuser
+
+    \b
+    Completion of commands and stacks by the tab key, in a line of your shell's start-up file:
+      bash  eval "$(_DJANGO_STACK_COMPLETE=bash_source django-stack)"
+      zsh   eval "$(_DJANGO_STACK_COMPLETE=zsh_source django-stack)"
+      fish  _DJANGO_STACK_COMPLETE=fish_source django-stack | source
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main() -> None:
+    """Exit status: the command's own; 2 for a command line that can't be understood, 130 after Ctrl-C."""
+    try:
+        status = cli.main(prog_name="django-stack", standalone_mode=False)
+    except click.ClickException as error:
+        click.echo(f"{error.format_message()} (django-stack --help)", err=True)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,96 @@
+"""Finds what a stack has on this machine's Docker engine, for the commands; and the option that names the stack."""
+
+import os
+import sys
+from pathlib import Path
+from posixpath import normpath
+from typing import TYPE_CHECKING
+
+import click
+import docker
+import yaml
+from click.shell_completion import CompletionItem
+from docker.errors import DockerException
+
+from infra import endpoint
+from infra.endpoint import EndpointError
+from infra.local.labels import PROJECT, ROOT, STACK, STATE, state
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+
+def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The stacks that have a file in the working directory."""
+    names = (file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in Path.cwd().glob("Pulumi.*.yaml"))
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+
+
+option = click.option(
+    "-s",
+    "--stack",
+    "name",
+    metavar="STACK",
+    default="local",
+    show_default=True,
+    shell_complete=_complete,
+    help="The stack's name.",
+)
+
+
+def project_name() -> str:
+    """The name in Pulumi.yaml of the working directory, or else of this checkout."""
+    for folder in (Path.cwd(), ROOT):
+        if (folder / "Pulumi.yaml").is_file():
+            return str(yaml.safe_load((folder / "Pulumi.yaml").read_text())["name"])
+    sys.exit("There is no Pulumi.yaml here; run this in the project's folder.")
+
+
+def engine() -> docker.DockerClient:
+    """The Docker engine; ends the command with one line when none answers.
+
+    From here on it is in this command's environment, for the docker CLI and what else this command becomes.
+    """
+    try:
+        found = endpoint.find()
+        client = found.client()
+        client.ping()
+    except EndpointError as error:
+        sys.exit(str(error))
+    except DockerException as error:
+        sys.exit(f"No Docker engine answers at {found.host} ({error}). Fix: make setup")
+    os.environ.pop("DOCKER_CONTEXT", None)
+    os.environ.update(found.variables)
+    return client
+
+
+def filters(stack: str) -> dict[str, str | list[str] | bool]:
+    """Docker's filter for the containers and networks of the stack whose state is ours."""
+    return {"label": [f"{PROJECT}={project_name()}", f"{STACK}={stack}", f"{STATE}={state()}"]}
+
+
+def environment(container: "Container") -> dict[str, str]:
+    """The variables that a container was made with."""
+    return dict(entry.split("=", 1) for entry in container.attrs["Config"]["Env"])
+
+
+def make(target: str, stack: str) -> str:
+    """How to run a target of make for the stack; `local` is the one that it takes by itself."""
+    return f"make {target}" + ("" if stack == "local" else f" STACK={stack}")
+
+
+def web(client: docker.DockerClient, stack: str) -> "Container":
+    """The stack's running web container; ends the command with one line when there is none."""
+    name = f"{project_name()}-{stack}-web"
+    for container in client.containers.list(filters={**filters(stack), "name": f"^/{name}$"}):
+        if container.status == "restarting":
+            sys.exit(f"The container {name} ends again and again; why, says: {make('logs', stack)}")
+        return container
+    sys.exit(f"The container {name} is not running. Fix: {make('local', stack)}")
+
+
+def has_source_mounted(container: "Container") -> bool:
+    """Whether this machine's source stands where the container works."""
+    working_folder = normpath(container.attrs["Config"]["WorkingDir"] or "/")
+    mounts = container.attrs["Mounts"]
+    return any(mount["Type"] == "bind" and normpath(mount["Destination"]) == working_folder for mount in mounts)

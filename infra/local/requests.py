@@ -1,0 +1,93 @@
+"""What the local platform's components ask of its steps."""
+
+from dataclasses import dataclass, field
+
+from infra.steps import SECRET, StepRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckImageRequest(StepRequest):
+    """`image` is the id of the image `name` (the setting postgres-image), `version` the setting postgres-version.
+
+    `volume` is the name of the data's volume, which may not exist; `labels` are those of the container that looks.
+    """
+
+    stack: str
+    image: str
+    name: str
+    version: int
+    volume: str
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetPasswordRequest(StepRequest):
+    """`container` is the server's id. User, database and password have letters and digits alone.
+
+    `version` is the setting postgres-version, `volume` the name of the data's volume.
+    """
+
+    container: str
+    user: str
+    database: str
+    password: str = field(repr=False, metadata=SECRET)
+    version: int
+    volume: str
+    stack: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeBucketRequest(StepRequest):
+    """`container` is the S3 server's id; `origins` are those of the pages that may read its files."""
+
+    container: str
+    endpoint_url: str
+    region: str
+    access_key: str = field(repr=False, metadata=SECRET)
+    secret_key: str = field(repr=False, metadata=SECRET)
+    bucket: str
+    public: bool
+    origins: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeWritableRequest(StepRequest):
+    """`volume` is a name, `image` any that has chmod. With another `mounted` (mount-source) the step runs again."""
+
+    volume: str
+    image: str
+    mounted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseRequest(StepRequest):
+    """The containers of a release: `image` is an id, `commands` are command lines, `name` is the containers' name.
+
+    `web` is the name of the web's container, `volumes` are the paths of volumes by their names, `timeout` is in seconds
+    for all commands together. `secret_names` are the names of the secret variables in `environment`.
+    """
+
+    image: str
+    environment: dict[str, str] = field(repr=False)
+    secret_names: list[str]
+    commands: list[str]
+    name: str
+    web: str
+    network: str
+    volumes: dict[str, str]
+    labels: dict[str, str]
+    timeout: int
+
+    def secret_values(self) -> list[str]:
+        return [self.environment[name] for name in self.secret_names]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutRequest(StepRequest):
+    """`container` is the web's id, `port` where it is published, `domain` its host name, `timeout` in seconds."""
+
+    container: str
+    port: int
+    domain: str
+    timeout: float
+    secrets: list[str] = field(repr=False, metadata=SECRET)

@@ -1,0 +1,56 @@
+"""Compares `postgres-image` with `postgres-version`, and with the volume, by asking them. Run by local.Command.
+
+It comes after the image was pulled, and before volume and container are made: what doesn't fit has changed nothing.
+"""
+
+import sys
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.models.images import Image
+
+from infra import endpoint
+from infra.local import postgres
+from infra.local.requests import CheckImageRequest
+from infra.local.steps.containers import engine_errors
+from infra.steps import quoted, read_request
+
+
+def main() -> None:
+    """Exits non-zero with one error that says what doesn't fit, and the way on."""
+    request = read_request(CheckImageRequest)
+    engine = endpoint.client()
+    name, wanted, volume = request.name, request.version, request.volume
+    image = engine.images.get(request.image)
+    try:
+        has, musl, said = postgres.ask(engine, image, request.labels)
+    except APIError as error:  # no shell, or none for this processor
+        has, musl, said = None, False, str(error.explanation)
+    rm = f"Fix: pulumi config rm -s {request.stack} postgres-image"
+    if has is None:
+        sys.exit(f"postgres-image is {name}, {_no_server(engine, image)}.{quoted(said.splitlines())}\n{rm}")
+    data = None
+    try:
+        engine.volumes.get(volume)
+        data = postgres.data_version(engine, volume, str(image.id), request.labels)
+    except NotFound:
+        pass  # this is the stack's first update
+    wrong = postgres.misfit(request.stack, name, wanted, has, data, volume)
+    wrong = wrong or postgres.elsewhere(image, name, wanted)
+    if wrong:
+        sys.exit(wrong)
+    if musl and data is None:  # where there are data, the server is asked: server_warnings
+        sys.exit(f"postgres-image is {name}, which sorts text by musl; a managed PostgreSQL sorts by glibc. {rm}")
+
+
+def _no_server(engine: docker.DockerClient, image: Image) -> str:
+    """Why an image can't say what it is."""
+    ours, its = engine.version(), image.attrs
+    if its.get("Architecture") and its["Architecture"] != ours["Arch"]:
+        return f"which is made for {its['Architecture']}, and doesn't run on this machine's {ours['Arch']}"
+    return "which has no program postgres"
+
+
+if __name__ == "__main__":
+    with engine_errors():
+        main()

@@ -1,0 +1,113 @@
+"""Waits for the local S3 server, makes the media bucket and says who may read it, and from which pages.
+
+Run by local.Command, repeatable.
+"""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from docker.errors import APIError
+from docker.models.containers import Container
+
+from infra import endpoint
+from infra.local.requests import MakeBucketRequest
+from infra.local.steps.containers import engine_errors, unanswered, wait
+from infra.origins import EXPOSED, MAX_AGE
+from infra.steps import read_request
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CORSRuleTypeDef
+
+READY_SECONDS = 60
+
+
+def main() -> None:
+    """Exits non-zero with the server's own words when the bucket can't be made."""
+    request = read_request(MakeBucketRequest)
+    bucket, keys = request.bucket, [request.access_key, request.secret_key]
+    container = endpoint.client().containers.get(request.container)
+    wait(container, "The S3 server", lambda: missing_here(container, request.endpoint_url), READY_SECONDS, keys)
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=request.endpoint_url,
+        region_name=request.region,
+        aws_access_key_id=request.access_key,
+        aws_secret_access_key=request.secret_key,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            connect_timeout=5,
+            read_timeout=10,
+            retries={"max_attempts": 5},
+            proxies={},  # else the environment's, for this machine's own addresses as well
+        ),
+    )
+    try:
+        if bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}:
+            s3.create_bucket(Bucket=bucket)
+        if request.public:
+            s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(public_read_policy(bucket)))
+        else:
+            s3.delete_bucket_policy(Bucket=bucket)
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [reading_by_pages_of(request.origins)]})
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"The S3 server did not make the bucket {bucket}: {error}")
+
+
+def missing_here(container: Container, url: str) -> str:
+    """What keeps the server from answering here; ends the step at once when it answers in its container alone."""
+    health = f"{url}/health"
+    missing = unanswered(health)
+    # Asked once more after it was well inside: the server may just have come up.
+    if " answers nothing" in missing and _is_well(container) and " answers nothing" in (missing := unanswered(health)):
+        sys.exit(
+            f"The S3 server is ready in its container, but from here {missing}. Are the ports that Docker publishes on "
+            "127.0.0.1 another machine's, or is this program in a container of its own? "
+            "Fix: run pulumi on the machine of the Docker engine, or in a container with --network host"
+        )
+    return missing
+
+
+def _is_well(container: Container) -> bool:
+    """Whether its own health check succeeds, now."""
+    kind, *command = container.attrs["Config"]["Healthcheck"]["Test"]
+    try:
+        return kind == "CMD" and container.exec_run(command).exit_code == 0
+    except APIError:  # it does not run at the moment
+        return False
+
+
+def reading_by_pages_of(origins: list[str]) -> "CORSRuleTypeDef":
+    """The CORS rule with which scripts, canvases and fonts of the site's own pages may read files, and do no more."""
+    return {
+        "AllowedOrigins": origins,
+        "AllowedMethods": ["GET", "HEAD"],
+        "AllowedHeaders": ["*"],
+        "ExposeHeaders": EXPOSED,
+        "MaxAgeSeconds": MAX_AGE,
+    }
+
+
+def public_read_policy(bucket: str) -> dict[str, object]:
+    """The bucket policy with which everybody may read objects, and nothing else."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "PublicRead",
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": ["s3:GetObject"],
+                "Resource": [f"arn:aws:s3:::{bucket}/*"],
+            }
+        ],
+    }
+
+
+if __name__ == "__main__":
+    with engine_errors():
+        main()

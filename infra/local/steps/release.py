@@ -1,0 +1,204 @@
+"""Runs the release commands in one-off containers and tells the truth about how they ended. Run by local.Command.
+
+
+Whatever happens to this step, no container is left: it removes its own at the end, on SIGINT, SIGTERM and time-out
+and when the `pulumi` above it is gone; and a watchdog in a session of its own does so when SIGKILL ended this one.
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
+from types import FrameType
+from typing import IO
+
+import docker
+import psutil
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from docker.types import LogConfig
+
+from infra import endpoint
+from infra.local.labels import RUN
+from infra.local.requests import ReleaseRequest
+from infra.local.steps.containers import ENGINE_ERRORS, explain
+from infra.steps import PassedOn, quoted, read_request
+
+TAIL = 20
+
+
+class ReleaseError(Exception):
+    """A release that failed; the message says which command, how, and what to do."""
+
+
+class Interrupted(BaseException):
+    """A signal to end. No Exception: the HTTP client might take one for a failed connection."""
+
+
+def main() -> None:
+    """Exit status 0 when every command ended with 0, else 1 with the reason on standard error."""
+    if sys.argv[1:2] == ["watchdog"]:
+        return watch(sys.argv[2])
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _end)
+    request = read_request(ReleaseRequest)
+    try:
+        ReleaseRun(request).run()
+    except (ReleaseError, Interrupted) as error:
+        sys.exit(f"{error}\n{what_serves(request)}The next `pulumi up` runs the release again.")
+    except ENGINE_ERRORS as error:
+        sys.exit(f"The release was ended. {explain(error)}")
+    return None
+
+
+class ReleaseRun:
+    """One run of the release commands of one stack."""
+
+    def __init__(self, request: ReleaseRequest) -> None:
+        self.request = request
+        self.deadline = time.monotonic() + request.timeout
+        self.engine = endpoint.client()
+        self.run_id = uuid.uuid4().hex
+        self.above = _processes_above()
+        self.secrets = request.secret_values()
+
+    def run(self) -> None:
+        """Runs all commands in order; raises ReleaseError at the first that fails."""
+        remove(self.engine, {"name": f"^/{self.request.name}$"})  # a leftover of a run that was killed
+        watchdog = start_watchdog(self.run_id)
+        try:
+            for command in self.request.commands:
+                self.run_command(command)
+        finally:
+            remove(self.engine, {"label": f"{RUN}={self.run_id}"})
+            watchdog.close()
+
+    def run_command(self, command: str) -> None:
+        """Runs one command line in a container of its own, its output passed on line by line."""
+        print(f"$ {command}", flush=True)
+        request = self.request
+        try:
+            container = self.engine.containers.create(
+                request.image,
+                shlex.split(command),
+                name=request.name,
+                environment=request.environment,
+                labels={**request.labels, RUN: self.run_id},
+                network=request.network,
+                init=True,  # hands signals on to the command
+                volumes={name: {"bind": path, "mode": "rw"} for name, path in request.volumes.items()},
+                log_config=LogConfig(type="json-file"),  # readable whatever the engine's default
+                use_config_proxy=False,  # the environment is the web's, which the provider gives no proxies either
+            )
+            container.start()
+        except APIError as error:
+            raise ReleaseError(f"Release command `{command}` could not be started: {error.explanation}") from None
+        output = PassedOn(self.secrets, TAIL)
+        reader = threading.Thread(target=self.pass_on, args=(container, output), daemon=True)
+        reader.start()
+        while reader.is_alive():
+            reader.join(0.1)
+            if time.monotonic() > self.deadline:
+                self.fail(command, f"was ended: release-timeout is {request.timeout} seconds", output)
+            if not all(_lives(process) for process in self.above):
+                self.fail(command, "was ended: pulumi is gone", output)
+        code = container.wait(timeout=30)["StatusCode"]
+        if code != 0:
+            container.reload()
+            killed = " (killed: out of memory)" if container.attrs["State"].get("OOMKilled") else ""
+            self.fail(command, f"failed with exit status {code}{killed}", output)
+        container.remove()
+
+    def pass_on(self, container: Container, output: PassedOn) -> None:
+        """Prints the container's output as it comes, secrets redacted."""
+        with suppress(*ENGINE_ERRORS):  # with the engine gone, the call after this one says so
+            for chunk in container.logs(stream=True, follow=True):
+                output.feed(chunk)
+        output.close()
+
+    def fail(self, command: str, how: str, output: PassedOn) -> None:
+        raise ReleaseError(f"Release command `{command}` {how}.{quoted(output.last_lines())}")
+
+
+def what_serves(request: ReleaseRequest) -> str:
+    """Whether a web version is there that goes on, for the end of an error; nothing when the engine doesn't say."""
+    try:
+        found = endpoint.client().containers.list(all=True, filters={"name": f"^/{request.web}$"})
+    except ENGINE_ERRORS:
+        return ""
+    if not found:
+        return "There is no web version yet, so nothing serves. "
+    if found[0].status != "running":
+        return f"The web container {request.web} is {found[0].status}, so nothing serves. "
+    return "The web version that was running keeps serving. "
+
+
+def start_watchdog(run_id: str) -> IO[bytes]:
+    """Starts the watchdog of `run_id`; it acts when the pipe that is returned closes, by us or by our death."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "infra.local.steps.release", "watchdog", run_id],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PULUMI_CONFIG_PASSPHRASE")},
+    )
+    assert process.stdin is not None  # noqa: S101  # it is a pipe
+    return process.stdin
+
+
+def watch(run_id: str) -> None:
+    """The watchdog's life: waits for the pipe's end, then removes the run's container, also one that comes late.
+
+    An engine that is gone, as in its restart, is given a minute to come back.
+    """
+    sys.stdin.read()
+    deadline, looks = time.monotonic() + 60, 5
+    while looks and time.monotonic() < deadline:
+        with suppress(*ENGINE_ERRORS):
+            remove(endpoint.client(), {"label": f"{RUN}={run_id}"})
+            looks -= 1
+        time.sleep(1)
+
+
+def remove(engine: docker.DockerClient, filters: dict[str, str | list[str] | bool]) -> None:
+    """Removes all containers that fit, running or not."""
+    for container in engine.containers.list(all=True, filters=filters):
+        try:
+            container.remove(force=True, v=True)
+        except NotFound:
+            pass
+        except APIError as error:
+            if error.status_code != 409:  # somebody else removes it just now
+                raise
+
+
+def _processes_above() -> list[psutil.Process]:
+    """The processes between this one and `pulumi`, which is the last."""
+    above = []
+    for process in psutil.Process().parents():
+        above.append(process)
+        if process.name() == "pulumi":
+            return above
+    return above[:1]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise Interrupted(f"The release was interrupted ({signal.Signals(number).name}).")
+
+
+if __name__ == "__main__":
+    main()

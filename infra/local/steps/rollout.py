@@ -1,0 +1,55 @@
+"""Waits until the site is ready and has a home page, or says what is wrong. Run by local.Command.
+
+
+The provider's own wait would look every few seconds, and fail without a word of the container's.
+"""
+
+import http.client
+import sys
+import time
+from collections.abc import Callable
+
+from infra import endpoint
+from infra.local.requests import RolloutRequest
+from infra.local.steps.containers import engine_errors, last_lines, wait
+from infra.readiness import READY, Answer, Patience, ReadinessError, Verdict, ask, judge_home, judge_readiness
+from infra.steps import read_request
+
+TOLERANCE = 5.0  # seconds; runserver may just be starting again
+PAUSE = 1.0  # seconds
+READY_WITHIN, HOME_WITHIN = 5.0, 30.0  # seconds for one answer
+
+
+def main() -> None:
+    """Exit status 0 when the site is up, else 1 with the reason and the container's last lines on standard error."""
+    request = read_request(RolloutRequest)
+    container = endpoint.client().containers.get(request.container)
+    try:
+        for path, within, judge in ((READY, READY_WITHIN, judge_readiness), ("/", HOME_WITHIN, judge_home)):
+            missing = watch(request.port, request.domain, path, within, judge)
+            wait(container, "The web container", missing, request.timeout, request.secrets)
+    except ReadinessError as error:
+        sys.exit(f"The web container runs, but {error}.{last_lines(container, request.secrets)}")
+
+
+def watch(
+    port: int, domain: str, path: str, within: float, judge: Callable[[Answer, str], Verdict]
+) -> Callable[[], str]:
+    """Says what is missing whenever it's called; nothing when the site answers well."""
+    host = f"{domain}:{port}"
+    patience = Patience(TOLERANCE)
+
+    def missing() -> str:
+        begun = time.monotonic()
+        answer = ask(http.client.HTTPConnection("127.0.0.1", port, timeout=within), path, host)
+        verdict = judge(answer, f"http://{host}{path}")
+        if verdict.final:
+            time.sleep(PAUSE)  # each look adds to the log, whose last lines shall say why
+        return patience.missing(verdict, begun)
+
+    return missing
+
+
+if __name__ == "__main__":
+    with engine_errors():
+        main()

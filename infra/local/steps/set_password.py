@@ -1,0 +1,116 @@
+"""Waits for PostgreSQL and sets the role's password through the container's trusted local socket. Run by local.Command.
+
+It makes up for a first boot that was cut short, for the image doesn't try again: it makes the database when there is
+none, and lets the network in when nobody is let in. Where nothing can be made up for it says so (`first_boot`).
+
+Before it does anything it asks the server what it is, and where its data are.
+
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Any
+
+from docker.errors import APIError
+from docker.models.containers import Container
+
+from infra import endpoint
+from infra.local.requests import SetPasswordRequest
+from infra.local.steps import first_boot
+from infra.local.steps.containers import engine_errors, wait
+from infra.redaction import redactor
+from infra.steps import quoted, read_request
+
+READY_SECONDS = 300  # the first boot makes the cluster, and runs the scripts that an image brings (PostGIS's)
+IDENTITY = """
+SELECT json_build_object(
+    'version', current_setting('server_version_num')::int / 10000, 'folder', current_setting('data_directory'))
+"""
+# The image adds this rule to those of initdb, which let in the container itself alone. The server's folder is $PGDATA.
+LET_IN = r"""
+SELECT NOT EXISTS (
+    SELECT FROM pg_hba_file_rules WHERE type LIKE 'host%' AND address NOT IN ('127.0.0.1', '::1')
+) AS closed \gset
+\if :closed
+COPY (VALUES (''), ('host all all all scram-sha-256')) TO PROGRAM 'cat >> pg_hba.conf';
+SELECT pg_reload_conf() \gset
+\endif
+"""
+
+
+def main() -> None:
+    """Exits non-zero with PostgreSQL's own words when it doesn't come up or the role can't be altered."""
+    request = read_request(SetPasswordRequest)
+    container = endpoint.client().containers.get(request.container)
+    try:
+        set_password(container, request)
+    except SystemExit as failure:
+        sys.exit(f"{failure}{first_boot.next_step(container)}")
+
+
+def set_password(container: Container, request: SetPasswordRequest) -> None:
+    """As the step; ends it when that fails."""
+    user, database, password = request.user, request.database, request.password
+    wait(container, "The database", lambda: missing(container), READY_SECONDS, [password])
+    server = json.loads(psql(container, user, "postgres", IDENTITY))
+    check(container, server, request)
+    sql = (
+        f"ALTER ROLE {user} PASSWORD '{password}';\n"
+        f"SELECT 'CREATE DATABASE {database}' "  # names of ours
+        f"WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n"
+        f"{LET_IN}"
+    )
+    psql(container, user, "postgres", sql, [password])
+
+
+def psql(container: Container, user: str, database: str, sql: str, secrets: Iterable[str] = ()) -> str:
+    """What psql prints, unaligned; ends the step with PostgreSQL's words when that fails."""
+    # By way of the environment and standard input: the command line would show it to everybody on the machine.
+    status, (output, complaints) = container.exec_run(
+        ["sh", "-c", 'printf %s "$SQL" | psql -qAtX -v ON_ERROR_STOP=1'],
+        environment={"PGUSER": user, "PGDATABASE": database, "SQL": sql},
+        demux=True,
+    )
+    if status != 0:
+        words = redactor(secrets).text(bytes(complaints or b"").decode(errors="replace").strip())
+        sys.exit(f"PostgreSQL did not take the stack's password.{quoted(words.splitlines())}")
+    return bytes(output or b"").decode()
+
+
+def check(container: Container, server: dict[str, Any], request: SetPasswordRequest) -> None:
+    """Ends the step when the server isn't of `postgres-version`, or its data aren't in the stack's volume."""
+    version, volume = server["version"], request.volume
+    if version != request.version:
+        sys.exit(
+            f"The image's PostgreSQL is {version}, and postgres-version is {request.version}. Nothing was changed in "
+            f"the database. Fix: pulumi config set -s {request.stack} postgres-version {version}"
+        )
+    folder = PurePosixPath(server["folder"])
+    container.reload()
+    mounts = {PurePosixPath(mount["Destination"]): mount.get("Name") for mount in container.attrs["Mounts"]}
+    nearest = next((mounts[above] for above in (folder, *folder.parents) if above in mounts), None)
+    if nearest != volume:
+        sys.exit(
+            f"PostgreSQL keeps its data in {folder}, which is not in the volume {volume}: they would be lost with the "
+            f"container. Nothing was changed in the database. Fix: take a postgres-image that is made from the "
+            f"official one; if this one has data of yours, dump them first (docs/data.md)"
+        )
+
+
+def missing(container: Container) -> str:
+    """What keeps the server from answering; nothing when it does.
+
+    Over TCP: at first boot the image's own set-up server listens on the socket only.
+    """
+    try:
+        status, _ = container.exec_run(["pg_isready", "-h", "127.0.0.1"])
+    except APIError as error:
+        return str(error.explanation)
+    return "" if status == 0 else "PostgreSQL does not take connections"
+
+
+if __name__ == "__main__":
+    with engine_errors():
+        main()

@@ -1,0 +1,118 @@
+"""How a component runs one of its platform's steps as a `local.Command`, and what the steps share.
+
+A step gets its request, a dataclass that component and step share, as JSON on standard input, where nobody else sees
+it.
+"""
+
+import json
+import shlex
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from infra.plain import plain, without_escapes
+from infra.redaction import LINE, hide, redactor
+
+if TYPE_CHECKING:  # a step starts faster without Pulumi
+    import pulumi
+
+
+# The metadata of a request's field that is secret, a text or a list of texts: `field(repr=False, metadata=SECRET)`.
+SECRET = {"secret": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRequest:
+    """What a component asks of a step. The fields of a subclass are values that JSON has."""
+
+    def secret_values(self) -> list[str]:
+        """What the step must not print: the values of the fields that have `SECRET`."""
+        found: list[str] = []
+        for one in fields(self):
+            if one.metadata.get("secret"):
+                value = getattr(self, one.name)
+                found += [value] if isinstance(value, str) else value
+        return found
+
+
+Request = TypeVar("Request", bound=StepRequest)
+
+
+def step_command(module: str) -> str:
+    """The shell command that runs a step, a module of infra, with this Python.
+
+    `exec`, so that no shell stands between the plugin's signals and the step.
+    """
+    return f"exec {shlex.quote(sys.executable)} -m {module}"
+
+
+def step_input(kind: type[StepRequest], **values: "pulumi.Input[Any]") -> "pulumi.Output[str]":
+    """The `stdin` of the Command that runs a step: its request, whose fields may be outputs, as JSON.
+
+    Raises TypeError for a field that is missing or that the request doesn't have.
+    """
+    import pulumi  # noqa: PLC0415
+
+    _check_names(kind, values)
+    return pulumi.Output.json_dumps(values, sort_keys=True)
+
+
+def read_request(kind: type[Request]) -> Request:
+    """What the component asks of the step that is running, which from here on prints none of the request's secrets."""
+    values: dict[str, Any] = json.load(sys.stdin)
+    _check_names(kind, values)
+    request = kind(**values)
+    hide(request.secret_values())
+    return request
+
+
+def _check_names(kind: type[StepRequest], values: Iterable[str]) -> None:
+    """Raises TypeError, without a value in it, unless these are the names of the request's fields."""
+    wanted, given = {one.name for one in fields(kind)}, set(values)
+    if wanted != given:
+        missing, unknown = ", ".join(sorted(wanted - given)), ", ".join(sorted(given - wanted))
+        raise TypeError(f"{kind.__name__}: missing fields: {missing or 'none'}; unknown fields: {unknown or 'none'}")
+
+
+class PassedOn:
+    """Output of a command that is printed as it comes, secrets redacted; `last_lines` of it are kept."""
+
+    def __init__(self, secrets: Iterable[str], keep: int) -> None:
+        self._stream = redactor(secrets).stream()
+        self._lock = threading.Lock()
+        self._lines: deque[str] = deque(maxlen=keep)
+        self._line = ""
+
+    def feed(self, chunk: bytes | str) -> None:
+        """Takes a chunk in, wherever it was torn."""
+        with self._lock:
+            self._show(self._stream.feed(chunk))
+
+    def close(self) -> None:
+        """Prints what is left, when nothing more will come."""
+        with self._lock:
+            self._show(self._stream.close())
+            if self._line:
+                self._show("\n")
+
+    def last_lines(self) -> list[str]:
+        """The end of what was printed, of lines that overwrite themselves their last state."""
+        self.close()
+        return list(self._lines)
+
+    def _show(self, text: str) -> None:
+        if not text:
+            return
+        print(without_escapes(text), end="", flush=True)
+        *lines, rest = (self._line + text).split("\n")
+        self._lines += (plain(line) for line in lines)
+        self._line = rest[-LINE:]
+
+
+def quoted(lines: Iterable[str]) -> str:
+    """Lines of a log as the end of an error's message; nothing for none."""
+    text = "".join(f"\n  | {plain(line)}" for line in lines)
+    return f" Its last lines:{text}" if text else ""

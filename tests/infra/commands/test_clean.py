@@ -1,0 +1,80 @@
+"""`make clean` takes this project's images and the stand-ins, and leaves what is in use and what others built."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import docker
+import pytest
+
+from infra.commands import clean
+from infra.local.labels import STAND_IN
+from tools.setup.images import LABEL
+
+pytestmark = pytest.mark.docker
+OF_THIS_TEST = {"django-stack.test": "clean"}
+
+
+@pytest.fixture(scope="module")
+def engine() -> docker.DockerClient:
+    return docker.from_env()
+
+
+@pytest.fixture
+def project(engine: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a project of its own, with a label of its own: the stand-ins that other tests use stay."""
+    name = f"clean-{uuid4().hex[:8]}"
+    (tmp_path / "Pulumi.yaml").write_text(f"name: {name}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(clean, "STAND_IN", f"{STAND_IN}-of-{name}")
+    yield name
+    for image in engine.images.list(filters={"label": "django-stack.test=clean"}):
+        engine.images.remove(str(image.id), force=True)
+
+
+def build(engine: docker.DockerClient, name: str, base: str = "scratch", **labels: str) -> None:
+    """An image of one small file on a base."""
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        for file, content in {"Dockerfile": f"FROM {base}\nCOPY mark /\n".encode(), "mark": name.encode()}.items():
+            entry = tarfile.TarInfo(file)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    context.seek(0)
+    engine.images.build(fileobj=context, custom_context=True, tag=name, labels={**OF_THIS_TEST, **labels}, rm=True)
+
+
+def test_what_setup_builds_carries_the_label_that_clean_looks_for() -> None:
+    assert STAND_IN == LABEL
+
+
+def test_clean_takes_own_images_and_stand_ins_and_nothing_else(
+    engine: docker.DockerClient, project: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build(engine, f"{project}/local:one")
+    build(engine, f"{project}/other:two")
+    build(engine, f"{project}-stand-in:3", **{clean.STAND_IN: f"{project}-stand-in:3"})
+    build(engine, f"somebody-elses-{project}:4", base=f"{project}-stand-in:3")
+    clean.command.callback()
+    printed = capsys.readouterr().out
+    for name in (f"{project}/local:one", f"{project}/other:two", f"{project}-stand-in:3"):
+        assert f"removed {name}" in printed
+        assert not engine.images.list(name)
+    assert engine.images.list(f"somebody-elses-{project}:4")
+
+
+def test_clean_keeps_an_image_that_a_container_uses_and_says_so(
+    engine: docker.DockerClient, project: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build(engine, f"{project}/local:used")
+    with ExitStack() as after:
+        used = engine.containers.create(f"{project}/local:used", ["never", "started"], labels=OF_THIS_TEST)
+        after.callback(used.remove, force=True)
+        clean.command.callback()
+        assert f"kept    {project}/local:used" in capsys.readouterr().out
+        assert engine.images.list(f"{project}/local:used")
+    clean.command.callback()
+    assert f"removed {project}/local:used" in capsys.readouterr().out

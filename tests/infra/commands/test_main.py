@@ -1,0 +1,112 @@
+"""`django-stack` explains itself: help with examples for each command, one line for what it can't do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from infra.commands.main import COMMANDS, cli
+from tests.infra.conftest import ROOT
+
+FOLDER = ROOT / "infra" / "commands"
+PROGRAM = Path(sys.executable).with_name("django-stack")
+
+
+def django_stack(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | environment
+    )
+
+
+def test_the_help_lists_every_command_and_says_how_to_switch_completion_on() -> None:
+    done = django_stack("--help")
+    assert done.returncode == 0
+    for command, summary in COMMANDS.items():
+        assert f"  {command} " in done.stdout
+        assert summary in done.stdout
+    assert 'eval "$(_DJANGO_STACK_COMPLETE=bash_source django-stack)"' in done.stdout
+    assert django_stack().stdout == done.stdout
+
+
+def test_every_module_beside_the_program_is_a_command() -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "main", "stack"} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_has_an_example_that_can_be_understood(command: str) -> None:
+    shown = CliRunner().invoke(cli, [command, "--help"])
+    assert shown.exit_code == 0
+    examples = [line.split()[1:] for line in shown.output.splitlines() if line.startswith("    django-stack ")]
+    assert f"Usage: cli {command} " in shown.output
+    assert examples
+    for example in examples:
+        assert example[0] == command
+        cli.get_command(None, command).make_context(command, example[1:])
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean"}))
+def test_a_command_for_a_stack_takes_it_by_the_same_option_and_shows_the_default(command: str) -> None:
+    shown = CliRunner().invoke(cli, [command, "--help"]).output
+    assert "-s, --stack STACK  The stack's name.  [default: local]" in shown
+
+
+def test_the_help_imports_no_command_nor_what_it_needs() -> None:
+    code = (
+        "import sys; from infra.commands.main import cli; cli(['--help'], standalone_mode=False);"
+        "sys.exit(str({'docker', 'yaml', 'pulumi', 'boto3', 'infra.commands.stack'} & set(sys.modules) or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["mange"], "There is no command mange. There are: ready, manage, logs, repair, clean (django-stack --help)\n"),
+        (["logs", "--stak", "local"], "No such option '--stak'"),
+        (["logs", "local"], "Got unexpected extra argument (local) (django-stack --help)\n"),
+        (["logs", "-s"], "Option '-s' requires an argument. (django-stack --help)\n"),
+    ],
+)
+def test_a_line_that_cannot_be_understood_gets_one_line_and_status_2(arguments: list[str], said: str) -> None:
+    done = django_stack(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys()))
+def test_without_an_engine_a_command_is_one_line_and_status_1(command: str) -> None:
+    arguments = ["check"] if command == "manage" else []
+    done = django_stack(command, *arguments, DOCKER_HOST="unix:///nowhere.sock")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "Fix: " in done.stderr
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("command", ["ready", "manage", "logs"])
+def test_a_stack_that_is_not_there_is_one_line(command: str) -> None:
+    done = django_stack(command, "-s", "nowhere", *(["check"] if command == "manage" else []))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith("Fix: make local STACK=nowhere\n")
+
+
+def test_the_shell_completes_commands_and_the_stacks_of_the_project(tmp_path: Path) -> None:
+    for stack in ("local", "pr-12"):
+        (tmp_path / f"Pulumi.{stack}.yaml").touch()
+
+    def completed(*words: str) -> list[str]:
+        environment = {"_DJANGO_STACK_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words)}
+        environment["COMP_CWORD"] = str(len(words) - 1)
+        done = subprocess.run(
+            [PROGRAM], cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ | environment
+        )
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert completed("django-stack", "re") == ["ready", "repair"]
+    assert completed("django-stack", "logs", "-s", "pr") == ["pr-12"]

@@ -1,0 +1,221 @@
+"""What stands in a local stack's way on this machine is said before anything is made. The engine here is scripted."""
+
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from infra.local import preflight as module
+from infra.local import reach
+from infra.local.labels import PROJECT, STACK, STATE, state
+from infra.settings import Settings
+
+
+class Engine:
+    """A Docker engine that has the given containers, images and volumes."""
+
+    def __init__(
+        self,
+        containers: list[Any] | None = None,
+        images: set[str] | None = None,
+        volumes: Any = None,
+        postgres: tuple[str, ...] = ("PG_MAJOR=17",),
+    ) -> None:
+        self.postgres = list(postgres)
+        have = (
+            {"python:3.13-slim-trixie", "postgres:17-trixie", "versity/versitygw:v1.8.0"} if images is None else images
+        )
+        self.containers = SimpleNamespace(list=lambda **asked: _fitting(containers or [], **asked))
+        self.images = SimpleNamespace(get=lambda name: self._image(name, have), get_registry_data=self._no_registry)
+        self.volumes = SimpleNamespace(get=lambda name: self._volume(name, volumes or {}))
+
+    def ping(self) -> bool:
+        return True
+
+    def _image(self, name: str, have: set[str]) -> Any:
+        if name not in have:
+            raise ImageNotFound(name)
+        return SimpleNamespace(id=name, attrs={"Config": {"Env": self.postgres if "postgres" in name else None}})
+
+    @staticmethod
+    def _no_registry(name: str) -> None:
+        raise APIError("500", explanation="no such host")
+
+    @staticmethod
+    def _volume(name: str, volumes: dict[str, Any]) -> Any:
+        if name not in volumes:
+            raise NotFound(name)
+        return SimpleNamespace(attrs={"Labels": volumes[name]})
+
+
+def _fitting(containers: list[Any], filters: dict[str, list[str]] | None = None, **_: Any) -> list[Any]:
+    wanted = dict(label.split("=") for label in (filters or {}).get("label", []))
+    return [container for container in containers if wanted.items() <= container.labels.items()]
+
+
+@pytest.fixture
+def settings(as_stack: Any, set_config: Any, free_port: Any) -> Settings:
+    as_stack()
+    set_config({"web-port": free_port(), "database-port": free_port(), "media-port": free_port()})
+    return Settings.load()
+
+
+@pytest.fixture(autouse=True)
+def on_the_engines_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests may run in a container themselves; tests/infra/local/test_reach.py is about that."""
+    monkeypatch.setattr(reach, "MARKS", ())
+
+
+@pytest.fixture
+def free_port() -> Any:
+    taken: list[int] = []
+
+    def find() -> int:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = int(probe.getsockname()[1])
+            if port not in taken:
+                taken.append(port)
+                return port
+
+    return find
+
+
+def container(name: str, port: int, **labels: str) -> Any:
+    return SimpleNamespace(
+        name=name,
+        labels=labels,
+        attrs={"Mounts": []},
+        ports={"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]},
+    )
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, engine: Any, settings: Settings) -> str:
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: engine)
+    with pytest.raises(pulumi.RunError) as refused:
+        module.preflight(settings)
+    assert "nothing was changed" in str(refused.value)
+    return str(refused.value)
+
+
+def test_a_machine_with_all_that_is_needed_passes(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine())
+    module.preflight(settings)
+
+
+def test_ports_of_the_stack_itself_are_no_obstacle(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    ours = container(
+        "django-stack-local-web", settings.web_port, **{PROJECT: "django-stack", STACK: "local", STATE: state()}
+    )
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine([ours]))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", settings.web_port))
+        listener.listen()
+        module.preflight(settings)
+
+
+def test_a_port_of_another_stacks_container_is_named_with_that_container(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    other = container("django-stack-pr-12-web", settings.web_port, **{PROJECT: "django-stack", STACK: "pr-12"})
+    said = refusal(monkeypatch, Engine([other]), settings)
+    assert f"web-port is {settings.web_port}, and the container django-stack-pr-12-web holds that port" in said
+    assert f"pulumi config set -s local web-port {settings.web_port + 1}" in said
+
+
+def test_a_port_of_another_program_is_named(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", settings.database_port))
+        listener.listen()
+        said = refusal(monkeypatch, Engine(), settings)
+    assert f"database-port is {settings.database_port}, and another program on this machine holds that port" in said
+
+
+def test_an_image_that_can_not_be_had_is_named_with_its_key_and_reason(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    said = refusal(monkeypatch, Engine(images={"python:3.13-slim-trixie", "versity/versitygw:v1.8.0"}), settings)
+    assert "postgres-image is postgres:17-trixie" in said
+    assert "no such host" in said
+    assert "make setup" in said
+
+
+@pytest.mark.report("postgis/docker-postgis#362")
+def test_an_image_of_another_postgres_is_refused_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    said = refusal(monkeypatch, Engine(postgres=("PATH=/bin", "PG_MAJOR=16")), settings)
+    assert "postgres-image is postgres:17-trixie, which has PostgreSQL 16, and postgres-version is 17. Fix: " in said
+
+
+def test_an_image_that_keeps_its_data_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    said = refusal(monkeypatch, Engine(postgres=("PG_MAJOR=17", "PGDATA=/home/postgres/pgdata/data")), settings)
+    assert "would be lost with its container: PGDATA is /home/postgres/pgdata/data" in said
+    inside = Engine(postgres=("PGDATA=/var/lib/postgresql/data/pgdata",))
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: inside)
+    module.preflight(settings)
+
+
+def test_data_of_another_postgres_is_not_touched(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """With an image at hand the data themselves are asked: tests/e2e/test_postgres.py."""
+    old = {"django-stack-local-database": {"django-stack.postgres-version": "16"}}
+    said = refusal(monkeypatch, Engine(images=set(), volumes=old), settings)
+    assert "holds data of PostgreSQL 16" in said
+    assert "pulumi config set -s local postgres-version 16" in said
+
+
+def test_an_engine_that_does_not_answer_is_one_error(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    def unreachable(**_: Any) -> None:
+        raise DockerException("Connection refused")
+
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    monkeypatch.setattr(module.docker, "from_env", unreachable)
+    with pytest.raises(pulumi.RunError) as refused:
+        module.preflight(settings)
+    assert "No Docker engine answers at unix:///nowhere.sock, nothing was changed. Fix: start Docker" in str(
+        refused.value
+    )
+
+
+def test_all_obstacles_are_listed_together(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    other = container("somebody-else", settings.web_port)
+    said = refusal(monkeypatch, Engine([other], images=set()), settings)
+    assert said.count("Fix:") == 4
+
+
+def test_a_stack_of_the_same_name_whose_state_is_elsewhere_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    theirs = container(
+        "django-stack-local-web", settings.web_port, **{PROJECT: "django-stack", STACK: "local", STATE: "another"}
+    )
+    said = refusal(monkeypatch, Engine([theirs]), settings)
+    assert "the container django-stack-local-web belongs to a stack of the same name whose state is elsewhere" in said
+    assert "pulumi stack init NAME --copy-config-from local" in said
+    assert said.count("Fix:") == 1
+
+
+@pytest.mark.parametrize(("checkout", "warns"), [("this", False), ("another", True)])
+def test_a_stack_that_runs_another_checkouts_source_is_said_to_move(
+    monkeypatch: pytest.MonkeyPatch,
+    as_stack: Any,
+    set_config: Any,
+    free_port: Any,
+    checkout: str,
+    warns: bool,
+) -> None:
+    as_stack()
+    set_config({"mount-source": True, "debug": True, "web-port": free_port(), "database-port": free_port()})
+    settings = Settings.load()
+    ours = container("django-stack-local-web", 1, **{PROJECT: "django-stack", STACK: "local", STATE: state()})
+    source = settings.app_path if checkout == "this" else "/another/app"
+    ours.attrs["Mounts"].append({"Type": "bind", "Source": str(source), "Destination": "/app"})
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine([ours]))
+    module.preflight(settings)
+    assert bool([line for line in said if "runs the source in /another/app" in line]) is warns
