@@ -76,6 +76,7 @@ HISTORY = "pulumi stack history"
 
 @pytest.mark.report("pulumi#17759")
 def test_an_own_passphrase_that_is_not_the_stacks_is_named(machine: FakeMachine) -> None:
+    (machine.root / "Pulumi.local.yaml").write_text("encryptionsalt: v1:x\n")
     machine.environ["PULUMI_CONFIG_PASSPHRASE"] = "my own"
     machine.answers[LIST] = (0, '[{"name": "local"}]', "")
     machine.answers[HISTORY] = (255, "", "error: decrypting secrets: incorrect passphrase")
@@ -95,6 +96,13 @@ def test_a_new_stack_names_the_passphrase_and_not_the_stacks_name(machine: FakeM
     with pytest.raises(SetupError, match="PULUMI_CONFIG_PASSPHRASE_FILE is set") as error:
         stack.ensure(machine)
     assert "name right" not in error.value.remedy
+
+
+def test_without_the_stacks_file_pulumi_is_not_asked_for_it_would_begin_one(machine: FakeMachine) -> None:
+    machine.environ["PULUMI_CONFIG_PASSPHRASE"] = "my own"
+    machine.answers[LIST] = (0, '[{"name": "local"}]', "")
+    machine.answers[HISTORY] = (255, "", "incorrect passphrase")
+    stack.ensure(machine)
 
 
 @pytest.mark.parametrize("environ", [{}, {"PULUMI_CONFIG_PASSPHRASE": "django-stack-local"}])

@@ -65,6 +65,8 @@ def refuse_another_passphrase(machine: Machine, environ: Mapping[str, str]) -> N
     """Raises SetupError when the person's own passphrase isn't the stack's, which else shows in the middle of `up`."""
     if not any(name in machine.environ for name in VARIABLES) or environ.get(VARIABLES[0]) == PASSPHRASE:
         return
+    if not (machine.root / f"Pulumi.{machine.stack}.yaml").exists():
+        return  # pulumi would begin one, with a salt of this passphrase
     command = ["pulumi", "stack", "history", "--show-secrets", "--page-size", "1", "--stack", machine.stack]
     if WRONG in machine.ask([*command, "--non-interactive"], environ=environ).stderr:
         raise in_the_way(machine)
