@@ -4,6 +4,7 @@ So what only a shell understands (`$PORT`, `&&`, `> file`, `NAME=x` before the p
 arguments. It's found here, and the line that works is proposed: `sh -c "…"`.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -18,6 +19,13 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _BUILT_IN = re.compile(
     r"[!.:{]|case|cd|eval|exec|exit|export|for|if|set|shift|source|trap|ulimit|umask|unset|until|wait|while"
 )
+
+
+# What word processors and web pages make of spaces, quotes and hyphens; shlex and programs know none of them.
+_INVISIBLE = {"\u00a0": " ", "\u202f": " ", "\u2007": " ", "\u200b": "", "\ufeff": ""}
+_TYPOGRAPHIC = {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'"}
+_DASHES = {"\u2013": "--", "\u2014": "--"}
+_PLAIN = str.maketrans(_INVISIBLE | _TYPOGRAPHIC | _DASHES)
 
 
 class CommandLineError(ValueError):
@@ -63,6 +71,8 @@ def split(line: str) -> tuple[str, ...]:
 
 
 def _split(line: str) -> tuple[str, ...]:
+    if listed := _listed(line):
+        raise CommandLineError("one command line, not a list of its words", shlex.join(listed))
     try:
         words = tuple(shlex.split(line))
     except ValueError as error:
@@ -72,13 +82,42 @@ def _split(line: str) -> tuple[str, ...]:
     if "\0" in line or (words and not words[0]):
         without = line.replace("\0", "").strip().removeprefix("''").removeprefix('""').strip()
         raise CommandLineError("a command line that begins with a program and has no null byte", without)
-    found = next(_for_a_shell(scanned := _scan(line)), "")
+    scanned = _scan(line)
+    if odd := next(filter(None, map(_typographic, scanned)), ""):
+        raise CommandLineError(f"plain spaces, quotes and hyphens, not {odd!a}", line.translate(_PLAIN).strip())
+    if words and re.fullmatch(r"[a-z]\w*:", words[0]):
+        raise CommandLineError(
+            f"a command line that begins with a program, not with a Procfile's {words[0]}",
+            line.partition(":")[2].strip(),
+        )
+    found = next(_for_a_shell(scanned), "")
     if found:
+        alone = re.sub(r"(?<![&;\\])[&;]\s*$", "", line).rstrip()
+        if alone != line.rstrip() and not next(_for_a_shell(_scan(alone)), ""):
+            raise CommandLineError(
+                f"one program and its arguments in the foreground, without {found!r} at its end", alone
+            )
         raise CommandLineError(
             f"one program and its arguments, for no shell reads them: {found!r} is for a shell",
             _in_a_shell(line, scanned),
         )
     return words
+
+
+def _listed(line: str) -> list[str]:
+    """The words of a list as JSON: YAML's own lists come so, and Dockerfiles have commands so."""
+    try:
+        listed = json.loads(line) if line.lstrip().startswith("[") else []
+    except (ValueError, RecursionError):
+        return []
+    return listed if all(isinstance(word, str) for word in listed) else []
+
+
+def _typographic(word: _Word) -> str:
+    """A character in a word, outside of quotes, that only looks like a space, a quote or a hyphen; or nothing."""
+    bare = word.bare("")
+    invisible = next((character for character in bare if character in _INVISIBLE), "")
+    return invisible or (bare[0] if bare[:1] in _TYPOGRAPHIC or bare[:1] in _DASHES else "")
 
 
 def _splits(line: str) -> bool:

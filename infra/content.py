@@ -36,6 +36,7 @@ class Content:
     needless: list[str] = field(default_factory=list)
     secret: list[str] = field(default_factory=list)
     dangling: list[str] = field(default_factory=list)  # symbolic links that lead nowhere
+    sockets: list[str] = field(default_factory=list)  # in no image
     unreadable: list[str] = field(default_factory=list)  # for the image's user
 
 
@@ -72,7 +73,8 @@ def read_content(context: Path, build_args: Mapping[str, str], target: str = PLA
         for name, text in (("Dockerfile", dockerfile), (ignore_file.name, ignored)):
             total.update(f"{name} {hashlib.sha256(text).hexdigest()}\n".encode())
         final = _FinalStage(dockerfile.decode(errors="replace"))
-        for entry in dockerignore.Context(context, dockerignore.read_patterns(ignored)).entries():
+        seen = dockerignore.Context(context, dockerignore.read_patterns(ignored))
+        for entry in seen.entries():
             try:
                 described = _described(entry, final)
             except FileNotFoundError:  # gone since its folder was listed, as an editor's files come and go
@@ -80,6 +82,7 @@ def read_content(context: Path, build_args: Mapping[str, str], target: str = PLA
             # A path may hold anything but a null byte, a line's end included.
             total.update(os.fsencode(entry.name) + b"\0" + described.encode(errors="surrogateescape") + b"\0")
             _note(content, entry, final)
+        content.sockets = seen.sockets
     except OSError as error:
         raise pulumi.RunError(_unreadable(context, error)) from None
     except dockerignore.IgnoreError as error:
@@ -99,18 +102,23 @@ class _FinalStage:
 
     def __init__(self, dockerfile: str) -> None:
         self.same_modes = self.has_user = False
+        copied: set[bool] = set()  # whether owner or modes are given
         without_comments = re.sub(r"^\s*#.*\n?", "", dockerfile, flags=re.MULTILINE)
         for line in re.sub(r"\\\s*\n", " ", without_comments).splitlines():
-            instruction, _, rest = line.strip().partition(" ")
+            instruction, rest = [*line.split(maxsplit=1), "", ""][:2]
             match instruction.upper():
                 case "FROM":
                     self.same_modes = self.has_user = False
+                    copied.clear()
                 case "COPY" | "ADD" if "--from=" not in rest:
                     self.same_modes = False
+                    copied.add("--chown=" in rest or "--chmod=" in rest)
                 case "RUN":
                     self.same_modes |= bool(SAME_MODES.search(rest))
                 case "USER":
                     self.has_user = rest.strip().partition(":")[0] not in {"0", "root"}
+        # All that is copied is made that user's, or gets modes for them, as far as one can tell.
+        self.gives_access = self.same_modes or copied == {True}
 
 
 def _described(entry: Entry, final: _FinalStage) -> str:
@@ -143,7 +151,7 @@ def _note(content: Content, entry: Entry, final: _FinalStage) -> None:
     elif stat.S_ISLNK(mode) and not os.path.exists(entry.path):  # noqa: PTH110  # pathlib's raises for a loop
         content.dangling.append(entry.name)
     needed = 0o005 if stat.S_ISDIR(mode) else 0o004
-    if final.has_user and not final.same_modes and not stat.S_ISLNK(mode) and mode & needed != needed:
+    if final.has_user and not final.gives_access and not stat.S_ISLNK(mode) and mode & needed != needed:
         content.unreadable.append(entry.name)
 
 
@@ -172,6 +180,11 @@ def warnings(context: Path, content: Content) -> list[str]:
         found.append(
             f"{_some(content.dangling)} of {context} leads nowhere, and Pulumi's Docker plugin builds with no such "
             f"symbolic link. Leave it out: {leave_out(context, map(dockerignore.literal, content.dangling))}"
+        )
+    if content.sockets:
+        found.append(
+            f"{_some(content.sockets)} of {context} is a socket, at which Pulumi's Docker plugin ends. Leave it out: "
+            f"{leave_out(context, map(dockerignore.literal, content.sockets))}"
         )
     if content.unreadable:
         found.append(
@@ -212,6 +225,8 @@ def _unreadable(context: Path, error: OSError) -> str:
         f"app-path is {context}, and {_shown(name)} in it can't be read ({error.strerror}), nothing was changed. Fix: "
     )
     readable = f"chmod u+rX {shlex.quote(path)}"
+    if isinstance(error, IsADirectoryError):  # as docker makes one for a file that is to be mounted and isn't there
+        return f"{said}mv {shlex.quote(path)} {shlex.quote(f'{path}.folder')}"
     if name in {".", "Dockerfile", "Dockerfile.dockerignore", ".dockerignore"}:
         return said + readable
     pattern = dockerignore.literal(name)

@@ -30,7 +30,7 @@ class DatabaseURL:
     host: str
     port: int
     name: str
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         """`postgres://USER:PASSWORD@HOST:PORT/NAME?OPTIONS`"""
@@ -74,7 +74,7 @@ class S3DSN:
     endpoint_url: str = ""
     prefix: str = ""
     signed: bool = True
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         """`s3://KEY:SECRET@BUCKET/PREFIX?endpoint_url=…`, or `s3://BUCKET.s3.REGION.amazonaws.com/PREFIX` on AWS"""

@@ -4,6 +4,7 @@ A secret's value is never in one: a command takes it from where it stands, or `p
 """
 
 import json
+import os
 import re
 import shlex
 from difflib import get_close_matches
@@ -84,6 +85,14 @@ def rename_namespace(old: str, new: str, key: str = r"[^ ]", files: str = "Pulum
     name = re.sub(r"[.\\[\]*^$/]", r"\\\g<0>", old)
     change = rf"s/^\([^[:alnum:]]*\){name}:\({key}\)/\1{new}:\2/"
     return f"sed -i.bak {shlex.quote(change)} {files}"
+
+
+def folder_of_shell(text: str) -> Path | None:
+    """The folder that a shell would have made of `~/site` or `$HOME/site`, which nothing expands in a setting."""
+    expanded = os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111  # pathlib's raises for an unknown user
+    if expanded == text or not os.path.isdir(expanded):  # noqa: PTH112  # pathlib's raises for a null byte
+        return None
+    return Path(expanded)
 
 
 def folder_like(path: Path) -> Path | None:

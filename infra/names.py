@@ -18,6 +18,15 @@ from infra import fixes
 _DOCKER = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _DOCKER_WORDS = "lower-case letters and digits, with single . or _, __ or hyphens between them (an image's repository)"
 
+# A reference to an image in the same grammar: a registry, which only a dot, a port or `localhost` tells from a name,
+# then names, at most 255 characters together, a tag and a digest.
+IMAGE = re.compile(
+    r"(?:(?:localhost|(?=[^/]*[.:])[A-Za-z0-9]+(?:[.-]+[A-Za-z0-9]+)*)(?::[0-9]{1,5})?/)?"
+    rf"(?=[^:@]{{1,255}}(?:[:@]|$)){_DOCKER.pattern}(?:/{_DOCKER.pattern})*"
+    r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+
 # Letters, digits and single hyphens:
 # - load balancer and target group: letters, digits and hyphens, none at the ends
 #   https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html

@@ -11,6 +11,8 @@ import re
 import time
 from dataclasses import dataclass
 
+from infra.plain import without_escapes
+
 READY = "/healthz/ready"
 BODY = 64 * 1024  # bytes of an answer that are read; Django's debug pages name the error within the first 20 KB
 WORDS = 300  # characters of an answer that are shown
@@ -130,7 +132,7 @@ class Patience:
 def _in_words(answer: Answer) -> str:
     """`404 Not Found: its title`, in one line."""
     if not answer.status:
-        return answer.text
+        return " ".join(without_escapes(answer.text).split())
     reason = http.client.responses.get(answer.status, "")
     words = _words(answer)
     return f"{answer.status} {reason}".strip() + (f": {words}" if words else "")
@@ -138,7 +140,7 @@ def _in_words(answer: Answer) -> str:
 
 def _words(answer: Answer) -> str:
     """The first line of a text; of a page its title or first heading, of Django's debug page the exception too."""
-    text = answer.text
+    text = without_escapes(answer.text)
     if answer.kind == "text/html" or text.lstrip()[:1] == "<":
         text = re.sub(r"(?is)<(script|style)\b.*?</\1>|<!--.*?-->", " ", text)
         heading = re.search(r"(?is)<title[^>]*>(?P<words>[^<]*\w[^<]*)</title>|<h(\d)[^>]*>(?P<more>.*?)</h\2>", text)
@@ -147,5 +149,5 @@ def _words(answer: Answer) -> str:
         found += [exception[1]] if exception else []
         tagless = [html.unescape(re.sub(r"<[^>]*>", " ", part)) for part in found or [text]]
         text = ": ".join(" ".join(part.split()) for part in tagless) if found else tagless[0]
-    line = next((" ".join(line.split()) for line in text.splitlines() if line.strip()), "")
+    line = next((" ".join(line.split()) for line in without_escapes(text).splitlines() if line.strip()), "")
     return line if len(line) <= WORDS else f"{line[:WORDS]}…"

@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import TextIO
 
+from infra.dumps import begin_of_rows, readings
 from infra.secret_forms import SHORTEST, encoded_forms, forms, looks_random, secret_parts
 
 SHOWN = "[secret]"
@@ -29,6 +30,7 @@ _LARGE = 4096  # characters
 _PLACES = 20  # of one gram that are tried
 _BEFORE = 80  # characters that tell enough of a secret's beginning
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+_JOINT = re.compile(r"([\"'])\n[ ]*b?\1")  # between the lines in which pprint writes a long text
 
 Span = tuple[int, int]
 
@@ -87,12 +89,20 @@ class Redactor:
         if not self._by_head:
             return []
         spans = self._whole(text) + self._partial(text)
-        if "\x1b" in text:
+        for codes in (
+            [*_ANSI.finditer(text)] if "\x1b" in text else [],
+            [*_JOINT.finditer(text)] if "\n " in text else [],
+        ):
+            if not codes:
+                continue
             where = list(range(len(text)))
-            for code in reversed(list(_ANSI.finditer(text))):
+            for code in reversed(codes):
                 del where[code.start() : code.end()]
-            plain = _ANSI.sub("", text)
+            plain = "".join(text[at] for at in where)
             spans += [(where[a], where[b - 1] + 1) for a, b in self._whole(plain) + self._partial(plain)]
+        for plain, places in readings(text):
+            for a, b in self._whole(plain) + self._partial(plain):
+                spans += [places[at] for at in range(a, b)]
         merged: list[Span] = []
         for begin, end in sorted(spans):
             if merged and begin <= merged[-1][1]:
@@ -133,13 +143,14 @@ class Stream:
     """Output that comes in chunks: `feed` gives what of it may be shown by now, `close` the rest.
 
     That is whole lines; a carriage return ends one, too, so that progress is seen. A line without an end is given in
-    pieces. Lines that are the beginning of a secret of several wait for the next.
+    pieces. Lines that are the beginning of a secret of several wait for the next, and so do the rows of a dump.
     """
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._pending = ""
+        self._rows, self._seen = 0, 0  # where the rows of a dump begin that end at the place that was looked at last
 
     def feed(self, chunk: bytes | str) -> str:
         """Takes a chunk in, wherever it was torn, also within a character."""
@@ -158,6 +169,7 @@ class Stream:
 
     def _take(self, end: int) -> str:
         given, self._pending = self._pending[:end], self._pending[end:]
+        self._rows, self._seen = max(self._rows - end, 0), max(self._seen - end, 0)
         return self._redactor.text(given) if given else ""
 
     def _end(self, begin: int) -> int:
@@ -165,11 +177,16 @@ class Stream:
         text = self._pending
         stop = len(text) - text.endswith("\r")  # a line feed may follow
         end = max(text.rfind("\n", begin, stop), text.rfind("\r", begin, stop)) + 1
-        held = self._redactor.unfinished(text, end)
-        if held and len(text) <= LINE + self._redactor.longest:
+        if len(text) > LINE + self._redactor.longest:
+            return end
+        if held := self._redactor.unfinished(text, end):
             start = max(end - held, 0)
-            return max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
-        return end
+            end = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
+        before = min(self._seen, end)
+        begin = begin_of_rows(text, end, before)
+        self._rows = min(self._rows, before) if begin == before else begin
+        self._seen = end
+        return self._rows
 
     def _end_within(self, text: str) -> int:
         """Where a line without an end may be cut: no secret begins before and ends behind."""

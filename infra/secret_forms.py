@@ -18,6 +18,8 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 SHORTEST = 4
 # Secrets larger than this (characters) are looked for in fewer nested forms; their lines in all.
 LARGE = 1024
+# Shorter ones may be everyday words, which are not looked for in other cases: INFO is no secret for `info` is one.
+LONG = 12
 # Values of switches, which `env` has among its secrets.
 WORDS = {"true", "false", "none", "null"}
 # Users of databases whose names are in everybody's output; they are no secret.
@@ -213,6 +215,8 @@ ESCAPES: tuple[Escape, ...] = (
     lambda text: re.sub(r"[\x7f-\U0010ffff]", _octal, text),
     lambda text: re.sub(r"[\x7f-\U0010ffff]", _octal, text.replace("\\", "\\\\")),
     lambda text: re.sub(r"([^\w@%+=:,./-])", r"\\\1", text),
+    lambda text: re.sub(r"([^\w@%+=:./#~-])", r"\\\1", text),  # bash's printf %q
+    lambda text: re.sub(r"([\\=:#! ])", r"\\\1", text),  # Java's properties
     lambda text: text.replace("'", "''"),
     lambda text: text.replace("\\", "\\\\").replace("'", "\\'"),
     lambda text: text.replace('"', '""'),
@@ -239,7 +243,7 @@ def forms(part: str) -> set[str]:
     for form in once if len(part) <= LARGE else {part}:
         for encoded in encoded_forms(form):
             found |= {encoded, *_cases(quote(encoded, safe=""))}
-    found |= set(_numbers(part))
+    found |= {*_numbers(part), *_letters(part)}
     return {form for form in found if len(form) >= SHORTEST and form.strip()}
 
 
@@ -262,6 +266,14 @@ def _numbers(text: str) -> Iterable[str]:
     """Its bytes one by one, as Python, JavaScript and openssl print them."""
     data = _bytes(text)
     return [data.hex(":"), data.hex(" "), data.hex(":").upper(), *(mark.join(map(str, data)) for mark in (",", ", "))]
+
+
+def _letters(text: str) -> Iterable[str]:
+    """Its letters one by one, as a list of them shows, and in other cases, as names of hosts and headings show."""
+    if len(text) > LARGE:
+        return ()
+    spread = [repr(list(text))[1:-1], " ".join(text)]
+    return [*spread, text.upper(), text.lower()] if len(text) >= LONG else spread
 
 
 def _cases(form: str) -> set[str]:

@@ -74,7 +74,8 @@ class StackFile:
         import yaml  # noqa: PLC0415
 
         try:
-            return yaml.compose(self._text, yaml.SafeLoader)
+            # The engine reads the first document of several.
+            return next(iter(yaml.compose_all(self._text, yaml.SafeLoader)), None)
         except (yaml.YAMLError, RecursionError):
             return None
 
@@ -84,12 +85,27 @@ class StackFile:
         node = self._root
         for step in path:
             if isinstance(node, yaml.MappingNode):
-                node = next((value for name, value in node.value if name.value == step), None)
+                node = _entry(node, step)
             elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
                 node = node.value[step]
             else:
                 return None
         return node
+
+
+def _entry(mapping: "yaml.MappingNode", name: str | int) -> "yaml.Node | None":
+    """The value of a name, of a mapping that is merged in (`<<`) too; what stands there itself comes first."""
+    import yaml  # noqa: PLC0415
+
+    for key, value in mapping.value:
+        if key.value == name:
+            return value  # type: ignore[no-any-return]
+    for key, value in mapping.value:
+        if key.value == "<<":
+            merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            found = (_entry(one, name) for one in merged if isinstance(one, yaml.MappingNode))
+            return next((entry for entry in found if entry is not None), None)
+    return None
 
 
 def _meaning(text: str) -> object:

@@ -4,6 +4,7 @@ A step gets its request, a dataclass that component and step share, as JSON on s
 it.
 """
 
+import io
 import json
 import shlex
 import sys
@@ -63,6 +64,9 @@ def step_input(kind: type[StepRequest], **values: "pulumi.Input[Any]") -> "pulum
 def read_request(kind: type[Request]) -> Request:
     """What the component asks of the step that is running, which from here on prints none of the request's secrets."""
     values: dict[str, Any] = json.load(sys.stdin)
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):  # Pulumi reads UTF-8, whatever the user's locale is
+            output.reconfigure(encoding="utf-8", errors="backslashreplace")
     _check_names(kind, values)
     request = kind(**values)
     hide(request.secret_values())

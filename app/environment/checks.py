@@ -57,7 +57,7 @@ def hosts(before: Any, now: Any) -> str:
 def database(before: Any, now: Any) -> str:
     """Where it is; how it is used is the project's business. Options may be added."""
     old, new = before["default"], now.get("default", {})
-    names = [name for name in PLACE if new.get(name) != old.get(name)]
+    names = [name for name in PLACE if (new.get(name) or "") != (old.get(name) or "")]  # Django adds empty ones
     if "OPTIONS" in names and not lacks(new.get("OPTIONS"), old.get("OPTIONS")):
         names.remove("OPTIONS")
     return f"another {', '.join(names)} than the stack's" if names else ""
@@ -123,6 +123,16 @@ def overwritten() -> Iterator[CheckMessage]:
 
 def never_applied() -> Error:
     """The package is there, and the settings in force know nothing of the stack."""
+    if applied:
+        return Error(
+            f"apply(globals()) was called, but the settings in force, {settings.SETTINGS_MODULE}, are other ones: the "
+            "stack's database, storage, hosts and key are not used.",
+            hint=(
+                "Fix: call it at the end of that file, but before a line that takes the settings over (like `settings "
+                "= dynaconf.DjangoDynaconf(__name__)`), or as `apply(locals())` at the end of a configuration's class."
+            ),
+            id="environment.E002",
+        )
     return Error(
         f"The settings in force, {settings.SETTINGS_MODULE}, never called apply(globals()): the stack's database, "
         "storage, hosts and key are not used.",

@@ -98,6 +98,7 @@ ENGINES = {
 }
 # Schemes that are written elsewhere, each with what to write instead.
 OTHER_SCHEMES = {
+    "jdbc:postgresql": "write postgres://USER:PASSWORD@HOST:5432/NAME",
     "ldap": "can't be Django's first database; define it in the project's own settings under another alias",
     "mariadb": "write mysql://",
     "prisma": "is Prisma's own proxy; write the database's own postgres://USER:PASSWORD@HOST:5432/NAME",
@@ -109,6 +110,8 @@ OTHER_SCHEMES = {
 
 def database(text: str) -> dict[str, Any]:
     """An entry of DATABASES: persistent connections that are checked before use and given up on after seconds."""
+    if text.startswith("psql "):  # as Neon and Render have it to copy
+        raise MalformedError("is a command of a shell: write only the URL in it.")
     scheme, _, rest = text.partition("://")
     scheme = re.sub(r"^(postgres|postgresql)\+[a-z0-9_]+$", r"\1", scheme.lower())  # SQLAlchemy's names a driver
     if scheme in OTHER_SCHEMES:
@@ -205,6 +208,11 @@ def servers(hosts: str, path: str) -> dict[str, str]:
     if path.startswith("//"):
         folder, _, name = path[1:].rpartition("/")
         return {"HOST": unquote(folder), "NAME": unquote(name)}
+    if "/" in path[1:]:
+        raise MalformedError(
+            "has a slash in its database's name. There it is %2F, and a socket is postgres://USER:PASSWORD@/NAME"
+            "?host=/FOLDER."
+        )
     if "%2f" in hosts.lower():
         return {"HOST": unquote(re.sub(r":\d+$", "", hosts))}  # in its own case, unlike a name
     if "," not in hosts:

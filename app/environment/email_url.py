@@ -111,8 +111,9 @@ def smtp(config: dict[str, Any], usual_port: int | None, arguments: dict[str, st
     started = bool(config.get("EMAIL_USE_TLS") or wishes.get("tls") or wishes.get("email_use_tls"))
     found: dict[str, Any] = {"EMAIL_USE_SSL": implicit, "EMAIL_USE_TLS": started and not implicit}
     port = config.get("EMAIL_PORT") or usual_port
-    if port == 465 and found["EMAIL_USE_TLS"]:
-        raise MalformedError("asks for STARTTLS at port 465, which speaks TLS from the start: write smtp+ssl://.")
+    if port == 465 and not implicit:
+        asked = "STARTTLS" if started else "no TLS"
+        raise MalformedError(f"asks for {asked} at port 465, which speaks TLS from the start: write smtp+ssl://.")
     if port:
         found["EMAIL_PORT"] = port
     if "timeout" in arguments:

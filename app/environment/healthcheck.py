@@ -21,7 +21,8 @@ def main() -> int:
         return 1
     print(response.status, body)
     try:
-        return 0 if response.status == 200 and json.loads(body)["status"] == "ok" else 1
+        said = json.loads(body)
+        return 0 if response.status == 200 and said["status"] == said["database"] == "ok" else 1
     except (ValueError, KeyError, TypeError):  # a page of somebody else's
         print("This is not the answer of environment.health: the project's settings don't apply the contract.")
         return 1

@@ -6,6 +6,7 @@ No message ever repeats the value of a variable that may hold a secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -137,7 +138,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         try:
             return parse(text)
         except MalformedError as error:
-            problems.append(f"{named(name)} {error}")
+            problems.append(f"{named(name)} {wrapping(named(name), text) or error}")
         except Exception:  # one that nobody thought of: its words may repeat the value
             problems.append(f"{named(name)} cannot be read.")
         return default
@@ -174,6 +175,17 @@ def read(environ: Mapping[str, str]) -> Environment:
     if problems:
         raise InvalidEnvironmentError(problems)
     return environment
+
+
+def wrapping(name: str, text: str) -> str:
+    """What is around a value that can't be read, as files and shells that are not understood leave it; or nothing."""
+    if text[0] in "\"'" and text[0] == text[-1]:
+        return f"is in quotes ({text[0]}), which belong to where it was written: take them away."
+    if text.startswith((f"{name}=", f"export {name}=")):
+        return f"begins with its own name: write only what comes behind {name}=."
+    if re.fullmatch(r"\$\w+|\$[({].*[)}]|\{\{.*\}\}", text):
+        return "is a placeholder that nobody has filled in: write the value itself."
+    return ""
 
 
 def in_memory(database: Mapping[str, Any]) -> bool:

@@ -193,7 +193,7 @@ class CloudSettings(Settings):
     def workers(self) -> int:
         """Web workers a task: WEB_CONCURRENCY of `env`, else what the app would choose for this many CPUs."""
         chosen = self.env.get("WEB_CONCURRENCY", "")
-        return int(chosen) if chosen.isdigit() and int(chosen) > 0 else min(max(2, self.cpu // 512), 8)
+        return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else min(max(2, self.cpu // 512), 8)
 
     @property
     def connections(self) -> int:

@@ -1,5 +1,6 @@
 """`django-stack logs`: what the stack's web container prints, secrets redacted."""
 
+import io
 import subprocess
 import sys
 
@@ -19,6 +20,8 @@ def command(name: str) -> None:
     Example:
       django-stack logs -s pr-12
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows no UTF-8 ends no log
     web = f"{stack.project_name()}-{name}-web"
     found = stack.engine().containers.list(all=True, filters={**stack.filters(name), "name": f"^/{web}$"})
     if not found:

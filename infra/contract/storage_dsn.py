@@ -52,6 +52,12 @@ INSTEAD = {
     "spaces": "write s3://KEY:SECRET@BUCKET.REGION.digitaloceanspaces.com/",
 }
 
+# Folders with more in them than a site's files: /proc even has the environment, with its secrets.
+SYSTEM = re.compile(
+    r"/+(?:(?:app|bin|boot|home|lib|lib64|opt|root|run|sbin|srv|tmp|usr|var)/*|(?:dev|etc|proc|sys)(?:/.*)?)?",
+    re.DOTALL,
+)
+
 HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
 
 
@@ -115,6 +121,10 @@ class S3:
         else:
             end = "com.cn" if region.startswith("cn-") else "eu" if region.startswith("eusc-") else "com"
             endpoint = f"https://s3{'.' if region else ''}{region}.amazonaws.{end}"
+        if prefix.strip("/") and {"", ".", ".."} & set(prefix.strip("/").split("/")):
+            raise MalformedError(
+                "has a prefix with nothing, . or .. between two slashes; expected one like shop/media."
+            )
         at = urlsplit(endpoint)
         known = server(at.netloc)
         if with_a_bucket(at.netloc) or (at.path and known and not known.root):
@@ -225,6 +235,8 @@ def parse_file(netloc: str, path: str, arguments: dict[str, str]) -> Files:
     folder = unquote(path)
     if netloc not in ("", "localhost") or not folder.startswith("/") or "\0" in folder:
         raise MalformedError("needs an absolute folder after three slashes, like file:///data/media/.")
+    if SYSTEM.fullmatch(folder) or {".", ".."} & set(folder.split("/")):
+        raise MalformedError("needs a folder of its own, like file:///data/media/: all that is in it is served.")
     url = arguments.get("url") or "/media/"
     if not url.startswith("/"):
         url = web_address("url", url)

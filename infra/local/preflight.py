@@ -23,6 +23,7 @@ def preflight(settings: LocalSettings) -> None:
     errors = (
         reach_errors(engine, settings)
         or _strangers(engine, settings)
+        or _namesakes(engine, settings)
         or [
             *_ports(engine, settings),
             *(_data(engine, settings) or _images(engine, settings)),
@@ -50,6 +51,34 @@ def _strangers(engine: docker.DockerClient, settings: LocalSettings) -> list[str
                 f"(pulumi stack init NAME --copy-config-from {settings.stack}, with ports of its own)"
             ]
     return []
+
+
+def _namesakes(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
+    """Another stack whose names come out the same, b-c of the project a and c of a-b: its volumes would be shared."""
+    ours = {labels.PROJECT: settings.project, labels.STACK: settings.stack}
+    names = {f"{settings.prefix}-{part}" for part in ("web", "database", "media", "media-files", "release")}
+    found = [(name, _volume_labels(engine, name)) for name in sorted(names)]
+    found += [
+        (container.name, container.labels)
+        for container in engine.containers.list(all=True, filters={"name": f"^/{settings.prefix}-"})
+        if container.name in names
+    ]
+    for name, has in found:
+        theirs = {label: has[label] for label in ours if label in has}
+        if theirs.keys() == ours.keys() and theirs != ours:
+            stack, project = theirs[labels.STACK], theirs[labels.PROJECT]
+            return [
+                f"{name} is there already, of the stack {stack} of the project {project}, whose names come out like "
+                f"this one's. Fix: pulumi stack rename -s {settings.stack} {settings.stack}-2"
+            ]
+    return []
+
+
+def _volume_labels(engine: docker.DockerClient, name: str) -> dict[str, str]:
+    try:
+        return engine.volumes.get(name).attrs.get("Labels") or {}
+    except NotFound:
+        return {}
 
 
 def _warn_of_another_checkout(engine: docker.DockerClient, settings: LocalSettings) -> None:

@@ -21,7 +21,7 @@ class AppPath:
         if not reader.raw_value(key) or not os.path.isdir(path):  # noqa: PTH112  # pathlib's raises for too long a name
             # Not the example's folder: its migrations are nothing for the database of another project.
             allowed = f"the Django project's folder, absolute or relative to {ROOT}"
-            if found := fixes.folder_like(path):
+            if found := fixes.folder_of_shell(reader.raw_value(key)) or fixes.folder_like(path):
                 reader.note_wrong(key, allowed, str(found))
             else:
                 command = fixes.ask_for(reader.stack, key, secret=False)

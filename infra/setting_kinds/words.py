@@ -7,11 +7,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from infra import fixes
+from infra.names import IMAGE
 from infra.setting_kinds.base import Setting
 from infra.settings_reader import Reader
 
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
-_IMAGE = re.compile(r"^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$", re.ASCII)
 
 
 class Choice:
@@ -165,7 +165,8 @@ class Hosts:
         value = reader.value_as_written(setting.key)
         hosts = _listed(value)
         if any(not _HOST.match(host) for host in hosts) or (self._most and len(hosts) > self._most):
-            good = [name for host in re.split(r"[,\s]+", value) if _HOST.match(name := fixes.host_in(host))]
+            # Spread out as a list of YAML's it comes as JSON, with quotes and brackets.
+            good = [name for host in re.split(r'[,\s"\[\]]+', value) if _HOST.match(name := fixes.host_in(host))]
             reader.note_wrong(setting.key, self.allowed, ",".join(good[: self._most]))
         return hosts
 
@@ -192,7 +193,7 @@ class Image:
 
     def read(self, reader: Reader, setting: Setting[Any]) -> str:
         value = self.named(reader, setting)
-        if not _IMAGE.match(value):
+        if not IMAGE.fullmatch(value):
             reader.note_wrong(setting.key, self.allowed, setting.default_text)
         return value
 

@@ -515,6 +515,26 @@ def test_large_uploads_find_a_place_in_a_read_only_container(monkeypatch: pytest
     assert found["FILE_UPLOAD_TEMP_DIR"] == "/dev/shm"
 
 
+@pytest.mark.report("tabbycat#1841")
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('"postgres://u:hunter2@h/d"', 'is in quotes ("), which belong to where it was written: take them away.'),
+        ("'redis://:hunter2@h'", "is in quotes ('), which belong to where it was written: take them away."),
+        ("{name}=postgres://u:hunter2@h/d", "begins with its own name: write only what comes behind {name}=."),
+        ("export {name}=smtp://u:hunter2@h", "begins with its own name: write only what comes behind {name}=."),
+        ("${{{name}}}", "is a placeholder that nobody has filled in: write the value itself."),
+        ("${name}", "is a placeholder that nobody has filled in: write the value itself."),
+        ("$(cat /run/secrets/hunter2)", "is a placeholder that nobody has filled in: write the value itself."),
+    ],
+)
+@pytest.mark.parametrize("name", ["DATABASE_URL", "CACHE_URL", "EMAIL_URL", "DEFAULT_STORAGE_DSN"])
+def test_what_is_around_a_value_is_named(name: str, value: str, said: str) -> None:
+    with pytest.raises(InvalidEnvironmentError) as caught:
+        read({name: value.format(name=name)})
+    assert caught.value.problems == [f"{name} {said.format(name=name)}"]
+
+
 def test_all_malformed_values_are_listed_at_once() -> None:
     with pytest.raises(InvalidEnvironmentError) as caught:
         read({"DATABASE_URL": "x", "SECRET_KEY": "x", "DOMAIN": "x y", "DEFAULT_STORAGE_DSN": "x"})

@@ -212,6 +212,7 @@ def test_workers_and_port_are_those_of_the_environment(
         (200, "<h1>Our shop</h1>", 1),
         (200, '{"status": "unavailable"}', 1),
         (200, '["status"]', 1),
+        (200, '{"status": "ok"}', 1),  # somebody else's
         (200, "", 1),
         (503, '{"status": "ok"}', 1),
         (301, "", 1),

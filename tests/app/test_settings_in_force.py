@@ -135,6 +135,27 @@ def test_gunicorn_says_that_the_app_was_taken_out(tmp_path: Path) -> None:
         assert "(environment.W008)" in (tmp_path / "output").read_text()
 
 
+@pytest.mark.report("joining bug 2")
+def test_settings_that_were_applied_and_then_not_used_are_named(tmp_path: Path) -> None:
+    """As with dynaconf, which takes the settings over before `apply` is called."""
+    write_site(tmp_path)
+    (tmp_path / "production.py").write_text(
+        "import site_settings\n"
+        "INSTALLED_APPS, ROOT_URLCONF = site_settings.INSTALLED_APPS, 'site_urls'\nSECRET_KEY = 'x'\n"
+        "MIDDLEWARE, TEMPLATES = site_settings.MIDDLEWARE, site_settings.TEMPLATES\n"
+    )
+    ended = manage(tmp_path, "check", DJANGO_SETTINGS_MODULE="production")
+    assert named(ended.stderr) == {"E002"}
+    assert "apply(globals()) was called, but the settings in force, production, are other ones" in ended.stderr
+
+
+def test_a_build_has_nothing_to_warn_of(tmp_path: Path) -> None:
+    """Django fills in what the database in memory leaves out; that is nobody's change."""
+    write_site(tmp_path)
+    ended = manage(tmp_path, "makemigrations", "--check", DATABASE_URL="", SECRET_KEY="")
+    assert (ended.returncode, named(ended.stderr)) == (0, set()), ended.stderr
+
+
 def test_to_apply_twice_is_fine(tmp_path: Path) -> None:
     """In base.py and again at the end of production.py: the last one counts, also over what stands between them."""
     found, said = checked(tmp_path, OWN + "\napply(globals())\n")

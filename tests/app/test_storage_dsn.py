@@ -194,6 +194,8 @@ def test_no_acl_unless_asked_for() -> None:
         ("file:///data/media/?url=%2Fmedia%2F", "/data/media/", "/media/"),
         ("file:///data/media?url=/files", "/data/media/", "/files/"),
         ("file:///data/media/", "/data/media/", "/media/"),
+        ("file:///app/media/", "/app/media/", "/media/"),
+        ("file:///tmp/media/", "/tmp/media/", "/media/"),
         ("file:///d/?url=https%3A%2F%2Fcdn.example.com%2Fm%2F", "/d/", "https://cdn.example.com/m/"),
     ],
 )
@@ -233,6 +235,11 @@ def test_folder_dsn(dsn: str, folder: str, url: str) -> None:
         ("s3://K:hun#ter2@b-1.s3.amazonaws.com/", "has a # or a blank"),
         ("s3://K:[hunter2@b-1.s3.amazonaws.com/", "is not a URL"),
         ("file://data/media/", "three slashes"),
+        *((f"file://{folder}", "needs a folder of its own") for folder in ("/", "//", "/app/", "/proc/self", "/etc/x")),
+        ("file:///data/media/../../proc/self/", "needs a folder of its own"),
+        ("file:///data/%2e%2e/", "needs a folder of its own"),
+        *((f"s3://K:hunter2@b-1.s3.amazonaws.com/{path}", "has a prefix with") for path in ("a//b", "a/../b", "./a")),
+        ("s3://K:hunter2@b-1/..?endpoint_url=http://media", "has a prefix with"),
         ("file:///data/?url=//evil", "argument url"),
         ("file:///data/?url=/", "argument url"),
     ],
@@ -252,7 +259,7 @@ HOST = st.from_regex(r"[a-z0-9]{1,10}(\.[a-z0-9]{1,10}){0,2}(:[1-9][0-9]{0,3})?"
     login=st.one_of(st.just(("", "")), st.tuples(st.text(min_size=1), st.text(min_size=1))),
     region=st.sampled_from(["", "eu-central-1", "us-east-1"]),
     endpoint=st.one_of(st.just(""), st.builds("{}://{}".format, st.sampled_from(["http", "https"]), HOST)),
-    prefix=st.text(),
+    prefix=st.lists(st.text(min_size=1).filter(lambda name: "/" not in name and name not in (".", ".."))).map("/".join),
     domain=st.one_of(st.just(""), HOST),
     qs_auth=st.sampled_from(["", "true", "false"]),
     style=st.sampled_from(["", "path", "virtual", "auto"]),
@@ -285,14 +292,14 @@ def test_s3_dsn_survives_the_round_trip_with_any_characters(
 
 
 @given(
-    st.text().filter(lambda text: "\0" not in text),
+    st.text().filter(lambda text: "\0" not in text and not {".", ".."} & set(text.split("/"))),
     st.one_of(
         st.text().map(lambda text: f"/{text.strip('/')}/").filter(lambda url: url != "//"),
         st.just("https://cdn.example.com/"),
     ),
 )
 def test_folder_dsn_survives_the_round_trip_with_any_characters(folder: str, url: str) -> None:
-    location = Files("/" + folder.strip("/") + "/" if folder.strip("/") else "/", url)
+    location = Files(f"/data/{folder.strip('/')}".rstrip("/") + "/", url)
     assert parse(build(location)) == location
 
 

@@ -45,6 +45,7 @@ def test_the_app_parses_or_refuses(parse: Callable[[str], Any], text: str) -> No
 
 @fuzz
 @given(text=urls())
+@example(text=f"postgres://h/db?sslpassword={SECRET}")
 def test_what_infra_read_shows_no_secret_when_printed(text: str) -> None:
     for kind in (DatabaseURL, S3DSN):
         try:

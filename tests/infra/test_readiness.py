@@ -155,6 +155,11 @@ def test_these_are_home_pages(status: int) -> None:
         (Answer(599, "text/html", "<title> </title><h1>Odd</h1>"), "599: Odd", "mend"),
         (Answer(500, "text/html", "<script>var a</script>" + "x" * 900), "Error: " + "x" * 300 + "…", "mend"),
         (Answer(500, "text/html", ""), "500 Internal Server Error", "mend"),
+        (
+            Answer(500, "text/html", "<title>a\x1b[31mred\x07 page</title>"),
+            "500 Internal Server Error: ared page",
+            "mend",
+        ),
     ],
 )
 def test_these_are_none_and_the_first_words_say_why(answer: Answer, said: str, fix: str) -> None:

@@ -2,9 +2,12 @@
 
 import base64
 import json
+import pprint
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,6 +104,85 @@ def test_nothing_of_a_key_of_several_lines_is_seen(printed: str) -> None:
     grams = {form[at : at + 4] for form in (printed, *BODY) for at in range(len(form) - 3)}
     innocent = "truncated " + base64.b64encode(b"user:").decode()  # what stands around it
     assert [gram for gram in grams if gram in rest and gram.isalnum() and gram not in innocent] == []
+
+
+def xxd(data: bytes, group: int = 2) -> str:
+    """As `xxd -g GROUP` and, with spaces between all bytes, `hexdump -C` print it."""
+    rows = []
+    for at in range(0, len(data), 16):
+        row = data[at : at + 16]
+        words = " ".join(row[begin : begin + group].hex() for begin in range(0, len(row), group))
+        gutter = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        rows.append(f"{at:08x}: {words:<40} {gutter}" if group > 1 else f"{at:08x}  {words:<48} |{gutter}|")
+    return "\n".join([*rows, ""])
+
+
+def od(data: bytes, *arguments: str) -> str:
+    return subprocess.run(["od", *arguments], input=data, capture_output=True, check=True).stdout.decode()
+
+
+DUMPS = {
+    "xxd": xxd,
+    "hexdump -C": lambda data: xxd(data, 1),
+    "xxd -i": lambda data: ",\n".join(
+        ", ".join(f"0x{b:02x}" for b in data[at : at + 12]) for at in range(0, len(data), 12)
+    ),
+    "od": od,
+    "od -x, and hexdump": lambda data: od(data, "-x"),
+    "od -c": lambda data: od(data, "-c"),
+    "od -t x1z": lambda data: od(data, "-A", "x", "-t", "x1z"),
+    "od -An -tx1": lambda data: od(data, "-An", "-tx1"),
+    "od -b": lambda data: od(data, "-b"),
+    "od -An -tu1": lambda data: od(data, "-An", "-tu1"),
+    "escapes": lambda data: "".join(f"\\x{byte:02x}" for byte in data),
+    "octal escapes": lambda data: "".join(f"\\{byte:03o}" for byte in data),
+    "Go": lambda data: f"[{' '.join(map(str, data))}]",
+    "pprint": lambda data: pprint.pformat({"DATABASES": {"PASSWORD": data.decode()}}, width=40),
+    "pprint of bytes": lambda data: pprint.pformat({"DATABASES": {"PASSWORD": data}}, width=40),
+}
+
+
+@pytest.mark.parametrize("dump", DUMPS.values(), ids=DUMPS)
+@pytest.mark.parametrize(
+    "secret", ["hunter22", "correct horse battery staple, grüße", PEM.strip()], ids=["8", "36", "PEM"]
+)
+def test_a_secret_that_is_dumped_byte_by_byte_is_hidden(secret: str, dump: Callable[[bytes], str]) -> None:
+    text = f"before\n{dump(b'KEY=' + secret.encode() + b' ')}\nafter\n"
+    redactor = Redactor([secret])
+    stream = redactor.stream()
+    streamed = "".join(stream.feed(text[at : at + 7]) for at in range(0, len(text), 7)) + stream.close()
+    for shown in (redactor.text(text), streamed):
+        assert SHOWN in shown
+        assert shown.startswith("before\n")
+        assert shown.endswith("after\n")
+        assert len(re.sub(r"\W", "", shown.replace(SHOWN, ""))) < 60, shown
+
+
+def test_a_dump_of_something_else_stays() -> None:
+    text = (
+        xxd(b"nothing of it is a secret, whatever it looks like") + od(b"neither is this", "-c") + "[1, 2, 3, 4, 5]\n"
+    )
+    assert Redactor(["hunter22", PEM]).text(text) == text
+
+
+def test_a_long_dump_is_shown_piece_by_piece_and_takes_seconds() -> None:
+    redactor = Redactor([PEM])
+    stream, begin, longest = redactor.stream(), time.process_time(), 0
+    for number in range(20_000):
+        stream.feed(f"{number:08x}: 6e6f 7468 696e 6720 6f66 2069 7420 6973\n")
+        longest = max(longest, len(stream._pending))
+    assert longest < 2 * LINE
+    assert time.process_time() - begin < 10, "it takes one on an idle machine"
+
+
+def test_a_key_of_django_is_hidden_as_bash_and_java_quote_it() -> None:
+    key = "k9#2^x(a!v7&q@z_3-=m$0*r+8)wpe5hd6ygu1jfnbtclios~4kx"
+    quoted = subprocess.run(
+        ["bash", "-c", 'printf %q "$KEY"'], env={"KEY": key}, capture_output=True, check=True, text=True
+    ).stdout
+    assert quoted != key
+    assert Redactor([key]).text(quoted) == SHOWN
+    assert Redactor([key]).text("k9\\#2^x(a\\!v7&q@z_3-\\=m$0*r+8)wpe5hd6ygu1jfnbtclios~4kx") == SHOWN
 
 
 def test_each_form_is_one_mark() -> None:

@@ -5,10 +5,10 @@ import json
 import pytest
 import yaml
 
-from infra.commands import settings_reference
 from infra.fixes import ROOT
 from infra.setting_kinds import declared
 from infra.settings import PLATFORMS, section_of
+from tools import settings_reference
 
 SETTINGS = {setting.key: setting for platform in PLATFORMS for setting in declared(section_of(platform)).values()}
 PROJECT = (ROOT / "Pulumi.yaml").read_text()

@@ -15,7 +15,7 @@ AGAINST_THE_ORDER = [
     ("engine", "def later():\n    from infra.cloud import labels", "The core imports no platform"),
     ("settings_reader", "from infra.platforms import load_platform", "The core imports no platform"),
     ("cloud/preflight", "from infra.local.labels import STATE", "What runs a stack is above the platforms"),
-    ("local/labels", "from infra.commands import settings_reference", "What runs a stack is above the platforms"),
+    ("local/labels", "from infra.commands import stack", "What runs a stack is above the platforms"),
     (
         "fixes",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from infra.settings_reader import Reader",

@@ -65,6 +65,7 @@ class Context:
         # Without a negation one expression says it all: what is in an ignored folder isn't even looked at.
         together = "|".join(f"(?:{pattern.expression.pattern})" for pattern in self.patterns)
         self.ignored = re.compile(together, re.DOTALL) if self.patterns and not self.negations else None
+        self.sockets: list[str] = []  # that `entries` passed over
 
     def entries(self) -> Iterator[Entry]:
         """Everything that is sent, folders before what is in them, in the order of the names.
@@ -93,6 +94,7 @@ class Context:
                 except FileNotFoundError:
                     continue
                 if stat.S_ISSOCK(status.st_mode):
+                    self.sockets.append(name)
                     continue
                 yield Entry(name, item.path, status)
             elif not is_folder or not any(negation.startswith(f"{name}/") for negation in self.negations):

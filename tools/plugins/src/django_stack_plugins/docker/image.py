@@ -267,18 +267,40 @@ def context_digest(context: str, dockerfile: str) -> str:
     try:
         # Docker cares for the Dockerfile's content only, wherever it lies.
         add("Dockerfile", "-" * 10, _file_digest(Path(dockerfile)))
+        left_out: str | None = None
         for entry in sorted(_entries(context, dockerfile), key=lambda entry: entry.name.split("/")):
             mode = entry.status.st_mode
+            if left_out is not None and entry.name.startswith(left_out):
+                continue
             if stat.S_ISLNK(mode):
-                target = os.fsencode(Path(entry.path).readlink())
-                add(entry.name, "L" + stat.filemode(mode)[1:], hashlib.sha256(target).digest())
+                try:
+                    target = os.path.realpath(entry.path, strict=True)
+                except FileNotFoundError:
+                    # The official plugin passes over such a link, and over what comes after it in the link's folder.
+                    left_out = entry.name[: entry.name.rfind("/") + 1]
+                    continue
+                add(entry.name, _go_mode(mode), hashlib.sha256(os.fsencode(target)).digest())
             elif stat.S_ISREG(mode):
-                add(entry.name, stat.filemode(mode), _file_digest(Path(entry.path)))
+                add(entry.name, _go_mode(mode), _file_digest(Path(entry.path)))
             elif not stat.S_ISDIR(mode):
-                add(entry.name, stat.filemode(mode), hashlib.sha256().digest())
+                add(entry.name, _go_mode(mode), hashlib.sha256().digest())
     except OSError as error:
         raise _unreadable(error) from error
     return digest.hexdigest()
+
+
+def _go_mode(mode: int) -> str:
+    """A mode as the official plugin writes it (fs.FileMode.String): a letter for each thing that is special, then nine.
+
+    A symbolic link's is `Lrwxrwxrwx`, a program's that runs as its owner `urwxr-xr-x`.
+    """
+    kinds = {stat.S_IFLNK: "L", stat.S_IFBLK: "D", stat.S_IFIFO: "p", stat.S_IFCHR: "Dc"}
+    special = kinds.get(stat.S_IFMT(mode), "")
+    kind, device = special[:1], special[1:]
+    bits = [(stat.S_ISUID, "u"), (stat.S_ISGID, "g")]
+    letters = kind + "".join(letter for bit, letter in bits if mode & bit) + device
+    letters += "t" if mode & stat.S_ISVTX else ""
+    return (letters or "-") + stat.filemode(stat.S_IMODE(mode) & 0o777)[1:]
 
 
 def _file_digest(path: Path) -> bytes:

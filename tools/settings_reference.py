@@ -14,7 +14,7 @@ import yaml
 from infra.setting_kinds import Setting, declared
 from infra.settings import PLATFORMS, Settings, section_of
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 _BLOCK = """config:
   # Written by `make settings` from the declarations in infra/settings.py and the module `settings` of each platform.
