@@ -11,7 +11,7 @@ WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 UNIT = not docker and not pulumi and not browser
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local cloud manage logs repair clean test test-unit test-setup test-faults fuzz bench check format lock
+.PHONY: help setup local cloud manage logs repair clean test test-unit test-setup test-faults fuzz bench check format settings lock
 
 ##@ Every day
 
@@ -57,11 +57,14 @@ fuzz: ## Fuzzes what parses outside input for longer than the tests do: make fuz
 	@python3 tools/setup unit
 	@$(IN_VENV) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} pytest --numprocesses 2 --timeout 7200 tests/fuzz tests/app/test_fuzzing.py
 
-check: ## Lints, checks formatting and types
-	@$(IN_VENV) ruff check . && ruff format --check . && mypy
+check: ## Lints, checks formatting, types and the order of imports
+	@$(IN_VENV) ruff check . && ruff format --check . && mypy && lint-imports
 
 format: ## Formats the code
 	@$(IN_VENV) ruff format . && ruff check --fix .
+
+settings: ## Writes Pulumi.yaml's `config:` and docs/settings.md from the settings' declarations
+	@$(IN_VENV) python -m tools.settings_reference
 
 ##@ Maintenance
 

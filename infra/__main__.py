@@ -2,11 +2,11 @@
 
 from infra.environment import AppEnvironment, SecretKey
 from infra.outputs import export_outputs
-from infra.parts import platform as platform_of
+from infra.platforms import load_platform
 from infra.settings import Settings
 
 settings = Settings.load()  # every setting checked, or one error that lists all that is wrong
-platform = platform_of(settings.platform)
+platform = load_platform(settings.platform)
 platform.preflight(settings)  # the machine or account checked, before anything is made
 
 image = platform.AppImage("image", settings)

@@ -5,46 +5,13 @@ The same on every platform; the app reads nothing else (Twelve-Factor, "III. Con
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_random as random
 
-from infra.parts import Address, Database, MediaStorage
-
-if TYPE_CHECKING:
-    from infra.settings import Settings
-
-# The port inside the container: not 80, which ECS refuses to a non-root user.
-PORT = 8000
-
-# Names that `env` can't override, and what to use instead.
-RESERVED: Mapping[str, str] = {
-    "DATABASE_URL": "only the stack's own database",
-    "DEFAULT_DATABASE_DSN": "only the stack's own database",
-    "DEFAULT_STORAGE_DSN": "the secret setting storage-dsn",
-    **{
-        f"DEFAULT_STORAGE_{part}": "the secret setting storage-dsn"
-        for part in (
-            "BUCKET",
-            "ACCESS_KEY_ID",
-            "SECRET_ACCESS_KEY",
-            "CUSTOM_DOMAIN",
-            "REGION",
-            "ENDPOINT_URL",
-        )
-    },
-    "SECRET_KEY": "only the stack's own random key (SECRET_KEY_FALLBACKS may be set)",
-    "DOMAIN": "the setting domain",
-    "DOMAIN_ALIASES": "the setting domain-aliases",
-    "DOMAIN_REDIRECTS": "the setting domain-redirects",
-    "DJANGO_DEBUG": "the setting debug",
-    "DEBUG": "the setting debug",
-    "SECURE_SSL_REDIRECT": "only the platform's own choice",
-    "SECURE_PROXY_SSL_HEADER": "only the platform's own choice",
-    "STAGE": "only the stack's name",
-    "PORT": f"only {PORT}, the port that the platform expects",
-}
+from infra.components import Address, Database, MediaStorage
+from infra.reserved import PORT
+from infra.settings import Settings
 
 
 class SecretKey(pulumi.ComponentResource):
@@ -68,7 +35,7 @@ class AppEnvironment:
 
     @classmethod
     def of(
-        cls, settings: "Settings", address: Address, database: Database, media: MediaStorage, secret_key: SecretKey
+        cls, settings: Settings, address: Address, database: Database, media: MediaStorage, secret_key: SecretKey
     ) -> "AppEnvironment":
         """The contract filled in for one stack."""
         plain: dict[str, pulumi.Input[str]] = {
@@ -81,8 +48,7 @@ class AppEnvironment:
         }
         if address.proxy_ssl_header:
             plain["SECURE_PROXY_SSL_HEADER"] = address.proxy_ssl_header
-        if settings.debug:
-            plain["DJANGO_DEBUG"] = "True"
+        plain |= settings.app_variables
         secret: dict[str, pulumi.Output[str]] = {
             "DATABASE_URL": database.url,
             "DEFAULT_STORAGE_DSN": media.dsn,

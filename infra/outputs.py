@@ -6,8 +6,8 @@ no machine but the tasks reaches the database, so they are the app's own.
 
 import pulumi
 
+from infra.components import Address, AppImage, Release
 from infra.environment import AppEnvironment
-from infra.parts import Address, AppImage, Release
 
 
 def export_outputs(address: Address, image: AppImage, environment: AppEnvironment, release: Release) -> None:

@@ -41,7 +41,7 @@ class StackFile:
 
     def has(self, key: str) -> bool:
         """Whether the full key stands there, and isn't only a default."""
-        return self._node(["config", key]) is not None
+        return key in self._text and self._node(["config", key]) is not None  # in most files it isn't: no YAML to read
 
     def is_text(self, key: str) -> bool:
         """Whether the full key's value stands there as one text, encrypted or not, and isn't spread out below it."""

@@ -5,10 +5,10 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from infra.cloud.network import Network
+from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
-from infra.environment import PORT
 from infra.origins import origin
-from infra.settings import Settings
+from infra.reserved import PORT
 
 # CloudFront's managed policies: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -28,7 +28,7 @@ class Address(pulumi.ComponentResource):
     https = True
 
     def __init__(
-        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+        self, name: str, settings: CloudSettings, network: Network, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("django-stack:cloud:Address", name, None, opts)
         self._settings = settings
@@ -88,7 +88,7 @@ class Address(pulumi.ComponentResource):
         settings = self._settings
         for port in (80, 443):
             self._admit(name, network, port, cidr_ipv4="0.0.0.0/0")
-        certificate: pulumi.Input[str] = settings.cloud.certificate or self._certificate(name)
+        certificate: pulumi.Input[str] = settings.certificate or self._certificate(name)
         aws.lb.Listener(
             f"{name}-https",
             load_balancer_arn=self._balancer.arn,
@@ -111,11 +111,11 @@ class Address(pulumi.ComponentResource):
             tags=tags(settings),
             opts=self._own,
         )
-        if settings.cloud.hosted_zone:
+        if settings.hosted_zone:
             for host in self._hosts():
                 aws.route53.Record(
                     f"{name}-{host}",
-                    zone_id=settings.cloud.hosted_zone,
+                    zone_id=settings.hosted_zone,
                     name=host,
                     type="A",
                     aliases=[
@@ -147,7 +147,7 @@ class Address(pulumi.ComponentResource):
             )
             return aws.route53.Record(
                 f"{name}-proof-{host}",
-                zone_id=settings.cloud.hosted_zone,
+                zone_id=settings.hosted_zone,
                 name=option.apply(lambda known: known.resource_record_name or ""),
                 type=option.apply(lambda known: known.resource_record_type or ""),
                 records=[option.apply(lambda known: known.resource_record_value or "")],

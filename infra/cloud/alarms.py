@@ -7,9 +7,9 @@ import pulumi_aws as aws
 
 from infra.cloud.address import Address
 from infra.cloud.database import Database
+from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.environment import AppEnvironment
-from infra.settings import Settings
 
 GIB = 2**30
 BALANCER, DATABASE = "AWS/ApplicationELB", "AWS/RDS"
@@ -24,7 +24,7 @@ class Alarms(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: CloudSettings,
         address: Address,
         environment: AppEnvironment,
         opts: pulumi.ResourceOptions | None = None,
@@ -34,9 +34,9 @@ class Alarms(pulumi.ComponentResource):
         self._own = own = pulumi.ResourceOptions(parent=self)
         topic = aws.sns.Topic(name, name=f"{settings.prefix}-alarms", tags=tags(settings), opts=own)
         self._topic: pulumi.Output[str] = topic.arn
-        if settings.cloud.alarm_email:
+        if settings.alarm_email:
             aws.sns.TopicSubscription(
-                f"{name}-email", topic=topic.arn, protocol="email", endpoint=settings.cloud.alarm_email, opts=own
+                f"{name}-email", topic=topic.arn, protocol="email", endpoint=settings.alarm_email, opts=own
             )
         self._of_the_site(address)
         self._of_the_database(cast("Database", environment.database))
@@ -76,7 +76,7 @@ class Alarms(pulumi.ComponentResource):
         )
 
     def _of_the_database(self, instance: Database) -> None:
-        cloud = self._settings.cloud
+        settings = self._settings
         database = {"DBInstanceIdentifier": instance.name}
         self._alarm("database-cpu", "the database is busy", DATABASE, "CPUUtilization", database, "Average", ">", 80)
         self._alarm(
@@ -87,7 +87,7 @@ class Alarms(pulumi.ComponentResource):
             database,
             "Minimum",
             "<",
-            cloud.database_storage * GIB // 10,
+            settings.database_storage * GIB // 10,
         )
         self._alarm(
             "database-connections",
@@ -97,7 +97,7 @@ class Alarms(pulumi.ComponentResource):
             database,
             "Maximum",
             ">",
-            cloud.connections * 8 // 10,
+            settings.connections * 8 // 10,
         )
 
     def _alarm(

@@ -6,9 +6,9 @@ import pulumi_random as random
 
 from infra.cloud import certificates
 from infra.cloud.network import DATABASE_PORT, Network
+from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.dsn import DatabaseURL
-from infra.settings import Settings
 
 ENGINE = "postgres"
 USER = NAME = "app"
@@ -22,7 +22,7 @@ class Database(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+        self, name: str, settings: CloudSettings, network: Network, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("django-stack:cloud:Database", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
@@ -51,18 +51,17 @@ class Database(pulumi.ComponentResource):
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
-        cloud = settings.cloud
         instance = aws.rds.Instance(
             name,
             identifier=settings.prefix,
             engine=ENGINE,
             engine_version=str(settings.postgres_version),  # the major only: minor upgrades come by themselves
             auto_minor_version_upgrade=True,
-            allow_major_version_upgrade=cloud.database_upgrade,  # else AWS refuses another major: there's no way back
+            allow_major_version_upgrade=settings.database_upgrade,  # else AWS refuses another major
             engine_lifecycle_support="open-source-rds-extended-support-disabled",  # on, it's billed by the vCPU
-            instance_class=cloud.database_class,
-            allocated_storage=cloud.database_storage,
-            max_allocated_storage=cloud.database_storage_max,
+            instance_class=settings.database_class,
+            allocated_storage=settings.database_storage,
+            max_allocated_storage=settings.database_storage_max,
             storage_type="gp3",
             storage_encrypted=True,
             db_name=NAME,
@@ -72,10 +71,10 @@ class Database(pulumi.ComponentResource):
             db_subnet_group_name=subnets.name,
             vpc_security_group_ids=[network.database_group],
             publicly_accessible=False,
-            multi_az=cloud.database_multi_az,
+            multi_az=settings.database_multi_az,
             parameter_group_name=parameters.name,
             ca_cert_identifier="rds-ca-rsa2048-g1",
-            backup_retention_period=cloud.database_backup_days,
+            backup_retention_period=settings.database_backup_days,
             copy_tags_to_snapshot=True,
             deletion_protection=settings.keep_data,
             skip_final_snapshot=False,

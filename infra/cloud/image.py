@@ -8,9 +8,9 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from infra.cloud.requests import PushImageRequest
+from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.content import image_tag
-from infra.settings import Settings
 from infra.steps import step_command, step_input
 
 KEPT_IMAGES = 30
@@ -24,9 +24,9 @@ class AppImage(pulumi.ComponentResource):
     second time (aws/containers-roadmap #2380), so that going back to an older content would fail.
     """
 
-    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, settings: CloudSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         build_args = {"PYTHON_IMAGE": settings.python_image}
-        platform = settings.cloud.platform
+        platform = settings.image_platform
         tag = image_tag(settings.app_path, build_args, platform)  # before anything is registered: it may be unreadable
         super().__init__("django-stack:cloud:AppImage", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
@@ -67,8 +67,8 @@ class AppImage(pulumi.ComponentResource):
                 repository=repository.name,
                 url=repository.repository_url,
                 tag=tag,
-                region=settings.cloud.region,
-                profile=settings.cloud.profile,
+                region=settings.region,
+                profile=settings.profile,
             ),
             triggers=[tag, repository.arn],
             logging=command.local.Logging.STDERR,

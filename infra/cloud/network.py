@@ -3,10 +3,9 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra.cloud.settings import ZONES
+from infra.cloud.settings import ZONES, CloudSettings
 from infra.cloud.tags import tags
-from infra.environment import PORT
-from infra.settings import Settings
+from infra.reserved import PORT
 
 DATABASE_PORT = 5432
 
@@ -21,7 +20,7 @@ class Network(pulumi.ComponentResource):
     (security group ids), `cluster` (name) and `cluster_arn`.
     """
 
-    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, settings: CloudSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:cloud:Network", name, None, opts)
         self._settings = settings
         self._own = own = pulumi.ResourceOptions(parent=self)
@@ -49,7 +48,7 @@ class Network(pulumi.ComponentResource):
         aws.ec2.VpcEndpoint(
             f"{name}-s3",  # of the gateway kind: free, and the way to the bucket stays in AWS's network
             vpc_id=vpc.id,
-            service_name=f"com.amazonaws.{settings.cloud.region}.s3",
+            service_name=f"com.amazonaws.{settings.region}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=[routes.id],
             tags=tags(settings, "s3"),
@@ -133,10 +132,10 @@ class Network(pulumi.ComponentResource):
         )
 
 
-def _zones(settings: Settings, parent: pulumi.Resource) -> list[str]:
+def _zones(settings: CloudSettings, parent: pulumi.Resource) -> list[str]:
     """The zones that the settings name, or else the region's first two, sorted; known already in a preview."""
-    if settings.cloud.zones:
-        return sorted(set(settings.cloud.zones))
+    if settings.zones:
+        return sorted(set(settings.zones))
     region = aws.get_availability_zones(
         # In whatever state: a zone that is impaired for an hour must not move what stands in it.
         filters=[{"name": "zone-type", "values": ["availability-zone"]}],

@@ -13,15 +13,16 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from docker.errors import ImageNotFound
 
+from infra import stand_in
 from infra.cloud.aws import client
+from infra.cloud.settings import CloudSettings
 from infra.engine import connect, image_errors
-from infra.local.labels import STAND_IN
-from infra.settings import ROOT, Settings
+from infra.fixes import ROOT
 
 PUBLIC_PASSPHRASE = "django-stack-local"  # noqa: S105  # everybody knows it: docs/state.md
 
 
-def preflight(settings: Settings) -> None:
+def preflight(settings: CloudSettings) -> None:
     """Asks this machine, the Docker engine and AWS once. Raises `pulumi.RunError` that lists what stands in the way."""
     errors = [*_passphrase(settings), *_plugin(), *(_credentials(settings) or _database(settings))]
     try:
@@ -35,7 +36,7 @@ def preflight(settings: Settings) -> None:
         )
 
 
-def _passphrase(settings: Settings) -> list[str]:
+def _passphrase(settings: CloudSettings) -> list[str]:
     """The local stack's passphrase is public, and this stack's state holds the keys to real data."""
     for folder in (Path(pulumi.get_root_directory() or ROOT), ROOT):
         file = folder / f"Pulumi.{settings.stack}.yaml"
@@ -54,7 +55,7 @@ def _passphrase(settings: Settings) -> list[str]:
         "the stack's secrets are encrypted with the local stack's passphrase, which is public; take a KMS key, or "
         "passphrase in its place and an own PULUMI_CONFIG_PASSPHRASE (docs/cloud.md). Fix: "
         f"pulumi stack change-secrets-provider -s {settings.stack} "
-        f"'awskms://alias/pulumi?region={settings.cloud.region}'"
+        f"'awskms://alias/pulumi?region={settings.region}'"
     ]
 
 
@@ -86,9 +87,9 @@ def _beside_pulumi() -> Iterator[Path]:
             continue
 
 
-def _credentials(settings: Settings) -> list[str]:
+def _credentials(settings: CloudSettings) -> list[str]:
     try:
-        client("sts", settings.cloud).get_caller_identity()
+        client("sts", settings).get_caller_identity()
     except ClientError as error:
         return [
             f"AWS refuses your credentials: {error.response['Error'].get('Message', error)}. "
@@ -102,29 +103,28 @@ def _credentials(settings: Settings) -> list[str]:
     return []
 
 
-def _database(settings: Settings) -> list[str]:
+def _database(settings: CloudSettings) -> list[str]:
     """What a database that runs can't do: move to other zones, go back to an older version, or upgrade unasked.
 
     AWS would refuse each of them in the middle of the update.
     """
-    cloud = settings.cloud
     try:
-        rds = client("rds", cloud)
+        rds = client("rds", settings)
         (database,) = rds.describe_db_instances(DBInstanceIdentifier=settings.prefix)["DBInstances"]
     except (BotoCoreError, ClientError):
         return []  # there is none yet
     fix = f"Fix: pulumi config set -s {settings.stack}"
     errors = []
     stands = {database.get("AvailabilityZone"), database.get("SecondaryAvailabilityZone")} - {None}
-    missing = sorted(stands - set(cloud.zones)) if cloud.zones else []
+    missing = sorted(stands - set(settings.zones)) if settings.zones else []
     if missing:
         errors.append(
-            f"zones is {','.join(cloud.zones)}, without {' and '.join(missing)}, where the database stands. It can't "
-            f"move. {fix} zones {','.join(sorted({*cloud.zones, *missing}))}"
+            f"zones is {','.join(settings.zones)}, without {' and '.join(missing)}, where the database stands. It "
+            f"can't move. {fix} zones {','.join(sorted({*settings.zones, *missing}))}"
         )
     version, wanted = int(database.get("EngineVersion", "0").partition(".")[0]), settings.postgres_version
     what = f"postgres-version is {wanted}, and the database runs PostgreSQL {version}"
-    if 0 < version < wanted and not cloud.database_upgrade:
+    if 0 < version < wanted and not settings.database_upgrade:
         errors.append(
             f"{what}; set database-upgrade to true to upgrade it, from which there is no way back (docs/cloud.md), or "
             f"stay. {fix} postgres-version {version}"
@@ -134,7 +134,7 @@ def _database(settings: Settings) -> list[str]:
     return errors
 
 
-def _base_image(engine: docker.DockerClient, settings: Settings) -> list[str]:
+def _base_image(engine: docker.DockerClient, settings: CloudSettings) -> list[str]:
     name = settings.python_image
     errors = image_errors(engine, "python-image", name)
     if errors:
@@ -143,7 +143,7 @@ def _base_image(engine: docker.DockerClient, settings: Settings) -> list[str]:
         labels = engine.images.get(name).labels or {}
     except ImageNotFound:
         return []  # comes from its registry
-    if not labels.get(STAND_IN):
+    if not labels.get(stand_in.LABEL):
         return []
     return [
         f"python-image is {name}, and this machine has a stand-in for it that `make setup` built, which gets no "

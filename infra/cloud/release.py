@@ -6,11 +6,11 @@ import pulumi_command as command
 from infra.cloud.image import AppImage
 from infra.cloud.network import Network
 from infra.cloud.requests import ReleaseRequest
+from infra.cloud.settings import CloudSettings
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX, Task
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
 from infra.release_log import release_log
-from infra.settings import Settings
 from infra.steps import step_command, step_input
 
 
@@ -25,7 +25,7 @@ class Release(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: CloudSettings,
         network: Network,
         image: AppImage,
         environment: AppEnvironment,
@@ -47,8 +47,8 @@ class Release(pulumi.ComponentResource):
                 add_previous_output_in_env=False,  # a long log would be more than an environment takes
                 stdin=step_input(
                     ReleaseRequest,
-                    region=settings.cloud.region,
-                    profile=settings.cloud.profile,
+                    region=settings.region,
+                    profile=settings.profile,
                     cluster=network.cluster,
                     service=f"{settings.prefix}-web",
                     task_definition=self.task.definition,

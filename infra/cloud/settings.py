@@ -1,4 +1,4 @@
-"""The settings that only the cloud platform has, and what they must fulfil together. Read by infra/settings.py.
+"""The settings that only the cloud platform has, and what must fit together on it.
 
 Limits and their sources: Fargate's sizes https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html,
 PostgreSQL's connections https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html
@@ -8,15 +8,13 @@ import re
 import shlex
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
-
-from pulumi.runtime.config import CONFIG
+from typing import Any
 
 from infra import fixes
 from infra.cloud.certificates import certificates
-
-if TYPE_CHECKING:
-    from infra.settings import Settings, _Reader
+from infra.setting_kinds import Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
+from infra.settings import Settings
+from infra.settings_reader import Reader
 
 # CPU units (1024 are one vCPU) and the memory in MiB that each may have: from, to, in steps of.
 FARGATE_SIZES = {
@@ -43,6 +41,7 @@ DATABASE_CLASSES = {
     for family in families
     for step, size in enumerate(sizes)
 }
+_CLASSES = ", ".join(family for families in _FAMILIES for family in families)
 KEPT_CONNECTIONS = 5  # PostgreSQL's for superusers, and RDS's own
 THREADS = 4  # of a web worker, as the app's gunicorn configuration has it
 
@@ -55,70 +54,145 @@ _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _AWS_KEYS = {"aws:region", "aws:profile"}
 
 
+def _connections(database_class: str) -> int:
+    usable = DATABASE_CLASSES[database_class] * 0.93 - 0.25
+    return min(int(usable * 2**30 / 9531392), 5000)
+
+
+def _find_zone(reader: Reader) -> str:
+    """The command that sets the public zone that the domain is in, the nearest one; nothing without a domain."""
+    domain = reader.raw_value("domain")
+    if not _DOMAIN.fullmatch(domain):
+        return ""
+    query = (
+        f"HostedZones[?!(Config.PrivateZone) && ends_with('.{domain}.', join('', ['.', Name]))]"
+        " | sort_by(@, &length(Name))[-1].Id"
+    )
+    return _look_up(reader, "hosted-zone", "route53 list-hosted-zones", query, "${FOUND##*/}")
+
+
+def _find_certificate(reader: Reader) -> str:
+    """The command that sets the domain's certificate in the stack's region; nothing without a domain."""
+    domain = reader.raw_value("domain")
+    if not _DOMAIN.fullmatch(domain):
+        return ""
+    query = f"CertificateSummaryList[?DomainName=='{domain}'].CertificateArn | [0]"
+    region = shlex.quote(reader.raw_value("aws:region"))
+    return _look_up(reader, "certificate", f"acm list-certificates --region {region}", query, "$FOUND")
+
+
+def _look_up(reader: Reader, key: str, call: str, query: str, value: str) -> str:
+    profile = f" --profile {shlex.quote(reader.raw_value('aws:profile'))}" if reader.raw_value("aws:profile") else ""
+    return (
+        f'FOUND="$(aws {call} --query {shlex.quote(query)} --output text{profile})" && '
+        f'pulumi config set -s {shlex.quote(reader.stack)} {key} "{value}"'
+    )
+
+
+class _Region:
+    """AWS's region; whether it's one that can be used is checked when nothing else is wrong."""
+
+    allowed = "a region that docs/cloud.md lists"
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> str:
+        return reader.value_as_written(setting.key)
+
+
 @dataclass(frozen=True)
-class CloudSettings:
-    """One cloud stack's own settings. Memory is in MiB, storage in GiB, `rollout_timeout` in seconds."""
+class CloudSettings(Settings):
+    """One cloud stack's settings. Memory is in MiB, storage in GiB, `rollout_timeout` in seconds."""
 
-    region: str
-    profile: str
-    architecture: str
-    cpu: int
-    memory: int
-    tasks_min: int
-    tasks_max: int
-    rollout_timeout: int
-    execute_command: bool
-    zones: tuple[str, ...]
-    hosted_zone: str
-    certificate: str
-    database_class: str
-    database_storage: int
-    database_storage_max: int
-    database_multi_az: bool
-    database_upgrade: bool
-    database_backup_days: int
-    log_days: int
-    alarm_email: str
-
-    @classmethod
-    def read(cls, read: "_Reader") -> "CloudSettings":
-        """The values, each checked by itself; what is wrong is noted in `read`."""
-        return cls(
-            region=read.raw("aws:region"),
-            profile=read.as_written("aws:profile"),
-            architecture=read.choice("architecture", "amd64", "arm64"),
-            cpu=read.one_of("cpu", FARGATE_SIZES, "Fargate's CPU units, 1024 for one vCPU"),
-            memory=read.integer("memory", 512, 122880, "MiB"),
-            tasks_min=read.integer("tasks-min", 1, 100, "a number of tasks"),
-            tasks_max=read.integer("tasks-max", 1, 100, "a number of tasks"),
-            rollout_timeout=read.integer("rollout-timeout", 60, 7200, "seconds"),
-            execute_command=read.boolean("execute-command"),
-            zones=read.words("zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]", "names of zones"),
-            hosted_zone=read.text("hosted-zone", r"Z[A-Z0-9]{5,31}", "the id of a Route 53 zone", _find_zone(read)),
-            certificate=read.text(
-                "certificate",
-                r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}",
-                "the ARN of an ACM certificate",
-                _find_certificate(read),
-            ),
-            database_class=read.choice("database-class", *DATABASE_CLASSES),
-            database_storage=read.integer("database-storage", 20, 65536, "GiB"),
-            database_storage_max=read.integer("database-storage-max", 0, 65536, "GiB, 0 for no growth"),
-            database_multi_az=read.boolean("database-multi-az"),
-            database_upgrade=read.boolean("database-upgrade"),
-            database_backup_days=read.integer("database-backup-days", 1, 35, "days"),
-            log_days=read.one_of("log-days", LOG_DAYS, "days that CloudWatch can keep logs"),
-            alarm_email=read.text("alarm-email", r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
-        )
+    region: str = setting(_Region(), "", "AWS's region.", key="aws:region")
+    profile: str = setting(Text("a profile's name"), "", "Named profile of your AWS credentials.", key="aws:profile")
+    architecture: str = setting(
+        Choice("amd64", "arm64"),
+        "amd64",
+        "Processor of the tasks and the image, amd64 or arm64 (a fifth cheaper; built by emulation on other machines).",
+        heading="The cloud platform only; the region is the setting aws:region, a named profile of credentials "
+        "aws:profile. docs/cloud.md",
+    )
+    cpu: int = setting(
+        NumberOf(tuple(FARGATE_SIZES), "Fargate's CPU units, 1024 for one vCPU"),
+        256,
+        "CPU units of a task, 1024 for one vCPU.",
+    )
+    memory: int = setting(
+        Integer(512, 122880, "MiB"), 1024, "Memory of a task in MiB; Fargate takes certain amounts for each cpu only."
+    )
+    tasks_min: int = setting(Integer(1, 100, "a number of tasks"), 1, "Tasks of the site that always run.")
+    tasks_max: int = setting(
+        Integer(1, 100, "a number of tasks"),
+        4,
+        "Tasks that autoscaling may go up to under load; the database must have connections for all of them, twice.",
+    )
+    rollout_timeout: int = setting(
+        Integer(60, 7200, "seconds"),
+        1200,
+        "Seconds that new tasks may take to be steady and ready before the update fails.",
+    )
+    execute_command: bool = setting(
+        Boolean(),
+        False,
+        "Whether `aws ecs execute-command` opens a shell in a task; opens two folders of it for writing.",
+    )
+    zones: tuple[str, ...] = setting(
+        Words("names of zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]"),
+        "",
+        "Availability zones, comma-separated, at least two; empty for the region's first two. More can be added later.",
+    )
+    hosted_zone: str = setting(
+        Text("the id of a Route 53 zone", r"Z[A-Z0-9]{5,31}", _find_zone),
+        "",
+        "Id of the Route 53 zone that the domain is in; certificate and DNS records are made there.",
+    )
+    certificate: str = setting(
+        Text(
+            "the ARN of an ACM certificate",
+            r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}",
+            _find_certificate,
+        ),
+        "",
+        "ARN of an own ACM certificate for the domain and its aliases, when DNS is elsewhere.",
+    )
+    database_class: str = setting(
+        Choice(*DATABASE_CLASSES, kind=f"a size of the classes {_CLASSES}"),
+        "db.t4g.micro",
+        "Instance class of the database.",
+    )
+    database_storage: int = setting(Integer(20, 65536, "GiB"), 20, "Storage of the database in GiB.")
+    database_storage_max: int = setting(
+        Integer(22, 65536, "GiB", zero="for no growth"),
+        100,
+        "GiB that the database's storage may grow to by itself; 0 for no growth.",
+    )
+    database_multi_az: bool = setting(
+        Boolean(), False, "Whether a standby database runs in a second zone; doubles its price."
+    )
+    database_upgrade: bool = setting(
+        Boolean(),
+        False,
+        "Whether a changed postgres-version upgrades the running database, for which there is no way back; true for "
+        "that one update.",
+    )
+    database_backup_days: int = setting(
+        Integer(1, 35, "days"), 7, "Days that automatic backups of the database are kept."
+    )
+    log_days: int = setting(NumberOf(LOG_DAYS, "days that CloudWatch can keep logs"), 30, "Days that logs are kept.")
+    alarm_email: str = setting(
+        Text("an e-mail address", r"[^@\s]+@[^@\s]+\.[^@\s]+"),
+        "",
+        "E-mail address that alarms go to, after a confirmation; empty for none.",
+    )
 
     @property
-    def platform(self) -> str:
+    def image_platform(self) -> str:
         """Docker's name for what the tasks run on."""
         return f"linux/{self.architecture}"
 
-    def workers(self, settings: "Settings") -> int:
+    @property
+    def workers(self) -> int:
         """Web workers a task: WEB_CONCURRENCY of `env`, else what the app would choose for this many CPUs."""
-        chosen = settings.env.get("WEB_CONCURRENCY", "")
+        chosen = self.env.get("WEB_CONCURRENCY", "")
         return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else min(max(2, self.cpu // 512), 8)
 
     @property
@@ -129,42 +203,45 @@ class CloudSettings:
         """
         return _connections(self.database_class)
 
-    def check_together(self, read: "_Reader", settings: "Settings") -> None:
-        """Notes in `read` what doesn't fit together on the cloud platform."""
-        self._check_account(read, settings)
-        self._check_sizes(read, settings)
-        self._check_address(read, settings)
+    def check_together(self, reader: Reader) -> None:
+        if self.media == "filesystem":
+            reader.note_wrong("media", "s3 on the cloud platform: a task's disk is not kept", "s3")
+        self._check_account(reader)
+        self._check_sizes(reader)
+        self._check_address(reader)
 
-    def _check_account(self, read: "_Reader", settings: "Settings") -> None:
+    def _check_account(self, reader: Reader) -> None:
         regions = sorted(certificates())
         if self.region not in regions:
             near = get_close_matches(self.region.lower().replace("_", "-"), regions, n=1) or ["us-east-1"]
-            read.wrong("aws:region", f"a region that docs/cloud.md lists, such as {near[0]}", near[0])
-        for key in sorted(CONFIG.get()):
+            reader.note_wrong("aws:region", f"a region that docs/cloud.md lists, such as {near[0]}", near[0])
+        for key in reader.all_keys():
             if key.startswith("aws:") and key not in _AWS_KEYS:
-                read.refuse(
+                reader.note_error(
                     key,
                     f"{key} is set; allowed: aws:region and aws:profile only, for the programs that push the image, "
                     f"run the release and watch the roll-out know no other; put the rest into a profile. "
-                    f"Fix: {fixes.remove(settings.stack, key)}",
+                    f"Fix: {fixes.remove(self.stack, key)}",
                 )
         if self.zones and (len(set(self.zones)) < 2 or any(zone[:-1] != self.region for zone in self.zones)):
             here = sorted({f"{self.region}{zone[-1]}" for zone in self.zones})
             fix = ",".join(here) if len(here) > 1 else ""
-            read.wrong("zones", f"at least two zones of {self.region}, or nothing for its first two", fix)
+            reader.note_wrong("zones", f"at least two zones of {self.region}, or nothing for its first two", fix)
 
-    def _check_sizes(self, read: "_Reader", settings: "Settings") -> None:
+    def _check_sizes(self, reader: Reader) -> None:
         memory = FARGATE_SIZES[self.cpu]
         if self.memory not in memory:
             allowed = f"{memory[0]} to {memory[-1]}, in steps of {memory[1] - memory[0]}"
             if len(memory) < 5:
                 allowed = ", ".join(map(str, memory))
-            read.wrong("memory", f"with cpu {self.cpu}: {allowed} MiB", str(memory[0]))
+            reader.note_wrong("memory", f"with cpu {self.cpu}: {allowed} MiB", str(memory[0]))
         if self.database_storage_max and self.database_storage_max * 10 < self.database_storage * 11:
             allowed = f"a tenth more than database-storage, {self.database_storage}, or 0"
             most = min(self.database_storage * 2, 65536)
-            read.wrong("database-storage-max", allowed, str(most if most * 10 >= self.database_storage * 11 else 0))
-        workers = self.workers(settings)
+            reader.note_wrong(
+                "database-storage-max", allowed, str(most if most * 10 >= self.database_storage * 11 else 0)
+            )
+        workers = self.workers
         each = workers * THREADS * 2
         free = self.connections - KEPT_CONNECTIONS
         most = (free - 1) // each
@@ -180,65 +257,35 @@ class CloudSettings:
             enough = [other for other in DATABASE_CLASSES if _connections(other) - KEPT_CONNECTIONS > each]
             family = [other for other in enough if other.split(".")[1] == name.split(".")[1]]
             allowed = f"one that is large enough for one task; {reckoned(1)}"
-            read.wrong("database-class", allowed, (family or enough or [max(DATABASE_CLASSES, key=_connections)])[0])
+            reader.note_wrong(
+                "database-class", allowed, (family or enough or [max(DATABASE_CLASSES, key=_connections)])[0]
+            )
         elif self.tasks_min > most:
-            read.wrong("tasks-min", f"at most so many tasks as {reckoned(self.tasks_min)}", str(most))
+            reader.note_wrong("tasks-min", f"at most so many tasks as {reckoned(self.tasks_min)}", str(most))
         elif self.tasks_max < self.tasks_min:
-            read.wrong("tasks-max", f"tasks-min, {self.tasks_min}, or more", str(self.tasks_min))
+            reader.note_wrong("tasks-max", f"tasks-min, {self.tasks_min}, or more", str(self.tasks_min))
         elif self.tasks_max > most:
-            read.wrong("tasks-max", f"so many tasks as {reckoned(self.tasks_max)}", str(most))
+            reader.note_wrong("tasks-max", f"so many tasks as {reckoned(self.tasks_max)}", str(most))
 
-    def _check_address(self, read: "_Reader", settings: "Settings") -> None:
-        domain = settings.domain
+    def _check_address(self, reader: Reader) -> None:
+        domain = self.domain
         if domain and ("." not in domain or domain.rpartition(".")[2].isdigit()):
-            read.wrong("domain", "a full host name in the public DNS, or nothing for one of CloudFront's")
+            reader.note_wrong("domain", "a full host name in the public DNS, or nothing for one of CloudFront's")
         elif domain and not (self.hosted_zone or self.certificate):
-            read.wrong(
+            reader.note_wrong(
                 "hosted-zone",
                 f"the id of the Route 53 zone that {domain} is in, or set certificate",
-                command=_find_zone(read),
+                command=_find_zone(reader),
             )
         for key in ("hosted-zone", "certificate", "domain-aliases", "domain-redirects"):
-            if read.raw(key) and not domain:
-                read.wrong(key, "only together with domain")
+            if reader.raw_value(key) and not domain:
+                reader.note_wrong(key, "only together with domain")
         if self.certificate and self.certificate.split(":")[3] != self.region:
-            read.wrong(
+            reader.note_wrong(
                 "certificate",
                 f"a certificate in {self.region}, where the load balancer is",
-                command=_find_certificate(read),
+                command=_find_certificate(reader),
             )
 
 
-def _connections(database_class: str) -> int:
-    usable = DATABASE_CLASSES[database_class] * 0.93 - 0.25
-    return min(int(usable * 2**30 / 9531392), 5000)
-
-
-def _find_zone(read: "_Reader") -> str:
-    """The command that sets the public zone that the domain is in, the nearest one; nothing without a domain."""
-    domain = read.raw("domain")
-    if not _DOMAIN.fullmatch(domain):
-        return ""
-    query = (
-        f"HostedZones[?!(Config.PrivateZone) && ends_with('.{domain}.', join('', ['.', Name]))]"
-        " | sort_by(@, &length(Name))[-1].Id"
-    )
-    return _look_up(read, "hosted-zone", "route53 list-hosted-zones", query, "${FOUND##*/}")
-
-
-def _find_certificate(read: "_Reader") -> str:
-    """The command that sets the domain's certificate in the stack's region; nothing without a domain."""
-    domain = read.raw("domain")
-    if not _DOMAIN.fullmatch(domain):
-        return ""
-    query = f"CertificateSummaryList[?DomainName=='{domain}'].CertificateArn | [0]"
-    region = shlex.quote(read.raw("aws:region"))
-    return _look_up(read, "certificate", f"acm list-certificates --region {region}", query, "$FOUND")
-
-
-def _look_up(read: "_Reader", key: str, call: str, query: str, value: str) -> str:
-    profile = f" --profile {shlex.quote(read.raw('aws:profile'))}" if read.raw("aws:profile") else ""
-    return (
-        f'FOUND="$(aws {call} --query {shlex.quote(query)} --output text{profile})" && '
-        f'pulumi config set -s {shlex.quote(read.stack)} {key} "{value}"'
-    )
+SECTION = CloudSettings

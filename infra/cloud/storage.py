@@ -5,10 +5,10 @@ import pulumi_aws as aws
 
 from infra.cloud.address import CACHING_OPTIMIZED, Address
 from infra.cloud.network import Network
+from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.dsn import S3DSN
 from infra.origins import EXPOSED, MAX_AGE
-from infra.settings import Settings
 
 # CloudFront's managed policy that tells S3 a page's origin: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html
 CORS_S3_ORIGIN = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
@@ -26,7 +26,7 @@ class MediaStorage(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: CloudSettings,
         network: Network,
         address: Address,
         opts: pulumi.ResourceOptions | None = None,
@@ -41,7 +41,7 @@ class MediaStorage(pulumi.ComponentResource):
         self.host_dsn = self.dsn
         self.register_outputs({"dsn": self.dsn, "host_dsn": self.host_dsn})
 
-    def _make_bucket(self, name: str, settings: Settings, address: Address) -> None:
+    def _make_bucket(self, name: str, settings: CloudSettings, address: Address) -> None:
         own = pulumi.ResourceOptions(parent=self)
         bucket = aws.s3.Bucket(
             name,
@@ -112,7 +112,7 @@ class MediaStorage(pulumi.ComponentResource):
                 lambda known: str(
                     S3DSN(
                         bucket=known[0],
-                        region=settings.cloud.region,
+                        region=settings.region,
                         signed=not known[1],
                         options={"domain": known[1]} if known[1] else {},
                     )
@@ -121,7 +121,7 @@ class MediaStorage(pulumi.ComponentResource):
         )
 
     def _cloudfront(
-        self, name: str, settings: Settings, bucket: aws.s3.Bucket, address: Address
+        self, name: str, settings: CloudSettings, bucket: aws.s3.Bucket, address: Address
     ) -> aws.cloudfront.Distribution:
         """Everybody reads through this distribution; the bucket itself stays private."""
         own = pulumi.ResourceOptions(parent=self)

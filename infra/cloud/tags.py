@@ -1,9 +1,9 @@
 """The tags that every AWS resource of a stack carries."""
 
-from infra.settings import Settings
+from infra.cloud.settings import CloudSettings
 
 
-def tags(settings: Settings, part: str = "") -> dict[str, str]:
+def tags(settings: CloudSettings, part: str = "") -> dict[str, str]:
     """The tags by name. `Name`, which AWS's console shows, for a `part` that has no name of its own."""
     name = {"Name": f"{settings.prefix}-{part}" if part else settings.prefix}
     return name | {"django-stack.project": settings.project, "django-stack.stack": settings.stack}

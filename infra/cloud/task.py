@@ -8,10 +8,11 @@ import pulumi_aws as aws
 from infra.cloud import certificates
 from infra.cloud.image import AppImage
 from infra.cloud.network import Network
+from infra.cloud.settings import CloudSettings
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
-from infra.environment import PORT, AppEnvironment
-from infra.settings import Settings
+from infra.environment import AppEnvironment
+from infra.reserved import PORT
 
 CONTAINER = "web"
 STREAM_PREFIX = "app"
@@ -38,7 +39,7 @@ class Task(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: CloudSettings,
         network: Network,
         image: AppImage,
         environment: AppEnvironment,
@@ -49,7 +50,7 @@ class Task(pulumi.ComponentResource):
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             name=f"/{settings.project}/{settings.stack}",
-            retention_in_days=settings.cloud.log_days,
+            retention_in_days=settings.log_days,
             tags=tags(settings),
             opts=own,
         )
@@ -99,16 +100,16 @@ class Task(pulumi.ComponentResource):
                 for variable in sorted(environment.secret)
             ]
         )
-        volumes = ["certificates", "tmp", *(sorted(EXECUTE_COMMAND_FOLDERS) if settings.cloud.execute_command else ())]
+        volumes = ["certificates", "tmp", *(sorted(EXECUTE_COMMAND_FOLDERS) if settings.execute_command else ())]
         definition = aws.ecs.TaskDefinition(
             name,
             family=settings.prefix,
             network_mode="awsvpc",
             requires_compatibilities=["FARGATE"],
-            cpu=str(settings.cloud.cpu),
-            memory=str(settings.cloud.memory),
+            cpu=str(settings.cpu),
+            memory=str(settings.memory),
             runtime_platform={
-                "cpu_architecture": {"amd64": "X86_64", "arm64": "ARM64"}[settings.cloud.architecture],
+                "cpu_architecture": {"amd64": "X86_64", "arm64": "ARM64"}[settings.architecture],
                 "operating_system_family": "LINUX",
             },
             execution_role_arn=execution_role.arn,
@@ -126,7 +127,7 @@ class Task(pulumi.ComponentResource):
         self.log_group: pulumi.Output[str] = logs.name
         self.register_outputs({"definition": self.definition, "log_group": self.log_group})
 
-    def _role(self, name: str, part: str, settings: Settings, account: pulumi.Output[str]) -> aws.iam.Role:
+    def _role(self, name: str, part: str, settings: CloudSettings, account: pulumi.Output[str]) -> aws.iam.Role:
         return aws.iam.Role(
             f"{name}-{part}-role",
             name=f"{settings.prefix}-{part}",
@@ -175,7 +176,7 @@ def _execution_policy(
     }
 
 
-def _app_statements(bucket: pulumi.Output[str] | None, settings: Settings) -> list[dict[str, object]]:
+def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) -> list[dict[str, object]]:
     """What the app may do: its own bucket's files, and with `execute-command` the shell's channels."""
     statements: list[dict[str, object]] = []
     if bucket is not None:
@@ -188,7 +189,7 @@ def _app_statements(bucket: pulumi.Output[str] | None, settings: Settings) -> li
                 "Resource": pulumi.Output.concat(bucket, "/*"),
             },
         ]
-    if settings.cloud.execute_command:
+    if settings.execute_command:
         statements.append(
             {
                 "Sid": "ExecuteCommand",
@@ -206,7 +207,7 @@ def _app_statements(bucket: pulumi.Output[str] | None, settings: Settings) -> li
 
 
 def _containers(
-    settings: Settings,
+    settings: CloudSettings,
     image: pulumi.Output[str],
     environment: AppEnvironment,
     references: pulumi.Output[list[dict[str, str]]],
@@ -216,7 +217,7 @@ def _containers(
 
     Any other form is a change at each update (pulumi-aws #4576, #5256).
     """
-    plain = {"WEB_CONCURRENCY": str(settings.cloud.workers(settings)), **environment.plain}
+    plain = {"WEB_CONCURRENCY": str(settings.workers), **environment.plain}
     shared = {
         "image": image,
         "cpu": 0,
@@ -227,19 +228,19 @@ def _containers(
             "logDriver": "awslogs",
             "options": {
                 "awslogs-group": log_group,
-                "awslogs-region": settings.cloud.region,
+                "awslogs-region": settings.region,
                 "awslogs-stream-prefix": STREAM_PREFIX,
             },
         },
     }
-    folders = EXECUTE_COMMAND_FOLDERS if settings.cloud.execute_command else {}
+    folders = EXECUTE_COMMAND_FOLDERS if settings.execute_command else {}
     prepare = {
         **shared,
         "name": "prepare",
         "essential": False,
         "user": "0:0",
         "entryPoint": ["python", "-c", PREPARE],
-        "environment": [{"name": "CERTIFICATES", "value": certificates.certificates()[settings.cloud.region]}],
+        "environment": [{"name": "CERTIFICATES", "value": certificates.certificates()[settings.region]}],
         "mountPoints": [_mount("certificates", certificates.FOLDER), _mount("tmp", "/tmp")],  # noqa: S108  # the container's
         "portMappings": [],
     }

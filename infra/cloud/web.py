@@ -11,10 +11,11 @@ from infra.cloud.image import AppImage
 from infra.cloud.network import Network
 from infra.cloud.release import Release
 from infra.cloud.requests import RolloutRequest
+from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX
-from infra.environment import PORT, AppEnvironment
-from infra.settings import Settings
+from infra.environment import AppEnvironment
+from infra.reserved import PORT
 from infra.steps import step_command, step_input
 
 GRACE = 120  # seconds that a new task has before the load balancer's opinion counts
@@ -32,7 +33,7 @@ class Web(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: CloudSettings,
         network: Network,
         address: Address,
         image: AppImage,
@@ -43,7 +44,6 @@ class Web(pulumi.ComponentResource):
         del image  # in the task definition already
         super().__init__("django-stack:cloud:Web", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
-        cloud = settings.cloud
         task = after.task
         network_configuration: ServiceNetworkConfigurationArgsDict = {
             "subnets": network.public,
@@ -58,7 +58,7 @@ class Web(pulumi.ComponentResource):
             name=f"{settings.prefix}-web",
             cluster=network.cluster_arn,
             task_definition=task.definition,
-            desired_count=cloud.tasks_min,
+            desired_count=settings.tasks_min,
             launch_type="FARGATE",
             platform_version=FARGATE,
             network_configuration=network_configuration,
@@ -67,7 +67,7 @@ class Web(pulumi.ComponentResource):
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             deployment_circuit_breaker={"enable": True, "rollback": True},
-            enable_execute_command=cloud.execute_command,
+            enable_execute_command=settings.execute_command,
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
             wait_for_steady_state=False,
@@ -84,8 +84,8 @@ class Web(pulumi.ComponentResource):
             service_namespace="ecs",
             scalable_dimension="ecs:service:DesiredCount",
             resource_id=pulumi.Output.concat("service/", network.cluster, "/", service.name),
-            min_capacity=cloud.tasks_min,
-            max_capacity=cloud.tasks_max,
+            min_capacity=settings.tasks_min,
+            max_capacity=settings.tasks_max,
             tags=tags(settings),
             opts=own,
         )
@@ -96,18 +96,18 @@ class Web(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             stdin=step_input(
                 RolloutRequest,
-                region=cloud.region,
-                profile=cloud.profile,
+                region=settings.region,
+                profile=settings.profile,
                 cluster=network.cluster,
                 service=service.name,
                 container=CONTAINER,
                 task_definition=task.definition,
-                tasks=cloud.tasks_min,
+                tasks=settings.tasks_min,
                 domain=address.domain,
                 connect_to=address.connect_to,
                 log_group=task.log_group,
                 stream_prefix=STREAM_PREFIX,
-                timeout=cloud.rollout_timeout,
+                timeout=settings.rollout_timeout,
                 tolerance=TOLERANCE,
                 pause=5,
                 secrets=[environment.secret[name] for name in sorted(environment.secret)],
@@ -121,7 +121,7 @@ class Web(pulumi.ComponentResource):
                         "network": network_configuration,
                         "load balancers": load_balancers,
                         "platform": FARGATE,
-                        "tasks": cloud.tasks_min,
+                        "tasks": settings.tasks_min,
                         "site": [address.domain, address.connect_to],
                     },
                     sort_keys=True,

@@ -3,8 +3,8 @@
 import pulumi
 
 from infra.local.network import Network
+from infra.local.settings import LocalSettings
 from infra.origins import origin
-from infra.settings import Settings
 
 
 class Address(pulumi.ComponentResource):
@@ -14,7 +14,7 @@ class Address(pulumi.ComponentResource):
     proxy_ssl_header = ""
 
     def __init__(
-        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+        self, name: str, settings: LocalSettings, network: Network, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         del network  # the cloud's load balancer stands in its network; a published port in none
         super().__init__("django-stack:local:Address", name, None, opts)

@@ -11,7 +11,7 @@ from infra.local.labels import data_label_args, label_args, labels
 from infra.local.network import Network
 from infra.local.postgres import folders
 from infra.local.requests import CheckImageRequest, SetPasswordRequest
-from infra.settings import Settings
+from infra.local.settings import LocalSettings
 from infra.steps import step_command, step_input
 
 USER = NAME = "app"
@@ -27,7 +27,7 @@ class Database(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, name: str, settings: Settings, network: Network, opts: pulumi.ResourceOptions | None = None
+        self, name: str, settings: LocalSettings, network: Network, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("django-stack:local:Database", name, None, opts)
         password = random.RandomPassword(

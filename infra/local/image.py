@@ -4,7 +4,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.content import PLATFORM, image_tag
-from infra.settings import Settings
+from infra.local.settings import LocalSettings
 
 
 class AppImage(pulumi.ComponentResource):
@@ -14,7 +14,7 @@ class AppImage(pulumi.ComponentResource):
     would be replaced at each update (pulumi-docker #325).
     """
 
-    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, settings: LocalSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         build_args = {"PYTHON_IMAGE": settings.python_image}
         tag = image_tag(settings.app_path, build_args)  # before anything is registered: the folder may be unreadable
         super().__init__("django-stack:local:AppImage", name, None, opts)

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from infra import stand_in
+
 if TYPE_CHECKING:  # the commands that look for labels start faster without Pulumi
     from pulumi_docker import ContainerLabelArgsDict
 
-    from infra.settings import Settings
+    from infra.local.settings import LocalSettings
 
 PROJECT = "django-stack.project"
 STACK = "django-stack.stack"
 STATE = "django-stack.state"
 RUN = "django-stack.release-run"
-STAND_IN = "django-stack.stand-in"
+STAND_IN = stand_in.LABEL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,17 +41,17 @@ def _backend_of_the_project() -> str:
     return str(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["backend"]["url"])
 
 
-def labels(settings: "Settings") -> dict[str, str]:
+def labels(settings: "LocalSettings") -> dict[str, str]:
     """The labels of what comes and goes with the stack, by name."""
     return {PROJECT: settings.project, STACK: settings.stack, STATE: state()}
 
 
-def label_args(settings: "Settings") -> "list[ContainerLabelArgsDict]":
+def label_args(settings: "LocalSettings") -> "list[ContainerLabelArgsDict]":
     """The labels as pulumi-docker wants them, for containers and networks alike."""
     return _args(labels(settings))
 
 
-def data_label_args(settings: "Settings", **more: str) -> "list[ContainerLabelArgsDict]":
+def data_label_args(settings: "LocalSettings", **more: str) -> "list[ContainerLabelArgsDict]":
     """The same for volumes, which outlive the stack and may go over to another state."""
     return _args({PROJECT: settings.project, STACK: settings.stack, **more})
 

@@ -4,13 +4,13 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.local.labels import label_args
-from infra.settings import Settings
+from infra.local.settings import LocalSettings
 
 
 class Network(pulumi.ComponentResource):
     """A bridge network in which the containers know each other by name. Exposes `name`."""
 
-    def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, settings: LocalSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:local:Network", name, None, opts)
         network = docker.Network(
             name, name=settings.prefix, labels=label_args(settings), opts=pulumi.ResourceOptions(parent=self)

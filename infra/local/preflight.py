@@ -14,10 +14,10 @@ from infra.engine import connect, image_errors
 from infra.local import labels, postgres
 from infra.local.database import VERSION_LABEL
 from infra.local.reach import reach_errors
-from infra.settings import Settings
+from infra.local.settings import LocalSettings
 
 
-def preflight(settings: Settings) -> None:
+def preflight(settings: LocalSettings) -> None:
     """Asks the Docker engine once. Raises `pulumi.RunError` that lists all that stands in the stack's way."""
     engine = connect()
     errors = (
@@ -37,7 +37,7 @@ def preflight(settings: Settings) -> None:
     _warn_of_another_checkout(engine, settings)
 
 
-def _strangers(engine: docker.DockerClient, settings: Settings) -> list[str]:
+def _strangers(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
     """A stack of this name whose state is elsewhere: its names are taken, and nothing of it is ours to change."""
     ours = labels.labels(settings)
     same_name: dict[str, str | list[str] | bool] = {
@@ -53,7 +53,7 @@ def _strangers(engine: docker.DockerClient, settings: Settings) -> list[str]:
     return []
 
 
-def _namesakes(engine: docker.DockerClient, settings: Settings) -> list[str]:
+def _namesakes(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
     """Another stack whose names come out the same, b-c of the project a and c of a-b: its volumes would be shared."""
     ours = {labels.PROJECT: settings.project, labels.STACK: settings.stack}
     names = {f"{settings.prefix}-{part}" for part in ("web", "database", "media", "media-files", "release")}
@@ -81,7 +81,7 @@ def _volume_labels(engine: docker.DockerClient, name: str) -> dict[str, str]:
         return {}
 
 
-def _warn_of_another_checkout(engine: docker.DockerClient, settings: Settings) -> None:
+def _warn_of_another_checkout(engine: docker.DockerClient, settings: LocalSettings) -> None:
     """Two clones of the project have one state, so the other one's stack is this one's to change."""
     for container in engine.containers.list(all=True, filters={"name": f"{settings.prefix}-web"}):
         if container.name != f"{settings.prefix}-web" or not settings.mount_source:
@@ -96,7 +96,7 @@ def _warn_of_another_checkout(engine: docker.DockerClient, settings: Settings) -
                 )
 
 
-def _ports(engine: docker.DockerClient, settings: Settings) -> list[str]:
+def _ports(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
     ours = labels.labels(settings)
     wanted = {"web-port": settings.web_port, "database-port": settings.database_port}
     if settings.media == "s3" and not settings.storage_dsn:
@@ -145,14 +145,14 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _images(engine: docker.DockerClient, settings: Settings) -> list[str]:
+def _images(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
     wanted = {"postgres-image": settings.postgres_image, "python-image": settings.python_image}
     if settings.media == "s3" and not settings.storage_dsn:
         wanted["s3-image"] = settings.s3_image
     return [error for key, name in wanted.items() for error in image_errors(engine, key, name)]
 
 
-def _data(engine: docker.DockerClient, settings: Settings) -> list[str]:
+def _data(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
     """What of postgres-image, postgres-version and the data that are there doesn't fit."""
     image = postgres.get_image(engine, settings.postgres_image)
     has = postgres.image_version(image) if image else None
@@ -165,7 +165,7 @@ def _data(engine: docker.DockerClient, settings: Settings) -> list[str]:
     return [wrong] if wrong else []
 
 
-def _data_version(engine: docker.DockerClient, settings: Settings, name: str) -> int | None:
+def _data_version(engine: docker.DockerClient, settings: LocalSettings, name: str) -> int | None:
     """The major version of the data in the stack's volume; without any image to look with, what its label says."""
     try:
         volume = engine.volumes.get(name)

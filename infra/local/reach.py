@@ -14,14 +14,14 @@ import docker
 from docker.errors import APIError
 
 from infra import endpoint
-from infra.settings import Settings
+from infra.local.settings import LocalSettings
 
 # What marks a container from within: Docker's and Podman's own files.
 MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 MOUNTS = Path("/proc/self/mountinfo")
 
 
-def reach_errors(engine: docker.DockerClient, settings: Settings) -> list[str]:
+def reach_errors(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
     """What is wrong with running this program here rather than on the engine's machine."""
     found = endpoint.find()
     # A virtual machine's engine (Docker Desktop's, say) is neither: it hands its ports on to this machine.
@@ -62,7 +62,7 @@ def _is_ours(address: str) -> bool:
     return True
 
 
-def _mount_errors(container: Any, settings: Settings) -> list[str]:
+def _mount_errors(container: Any, settings: LocalSettings) -> list[str]:
     """In a container with the host's network: the source must be at the same path outside, where the engine is."""
     if not settings.mount_source:
         return []

@@ -9,9 +9,9 @@ from infra.local.image import AppImage
 from infra.local.labels import labels
 from infra.local.network import Network
 from infra.local.requests import ReleaseRequest
+from infra.local.settings import LocalSettings
 from infra.local.storage import media_volumes
 from infra.release_log import release_log
-from infra.settings import Settings
 from infra.steps import step_command, step_input
 
 
@@ -25,7 +25,7 @@ class Release(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: LocalSettings,
         network: Network,
         image: AppImage,
         environment: AppEnvironment,

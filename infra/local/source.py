@@ -6,10 +6,10 @@ from pulumi_docker import ContainerMountArgsDict
 
 from infra.engine import connect
 from infra.local.image import AppImage
-from infra.settings import Settings
+from infra.local.settings import LocalSettings
 
 
-def source_mounts(settings: Settings, image: AppImage) -> list[ContainerMountArgsDict]:
+def source_mounts(settings: LocalSettings, image: AppImage) -> list[ContainerMountArgsDict]:
     """With `mount-source` one mount of the app's folder, where the image's WORKDIR is; else none.
 
     A mount and no volume: in a volume's `path:path` a colon in the path would be the end of it.
@@ -33,7 +33,7 @@ def working_folder(image_id: str) -> str:
         engine.close()
 
 
-def _mounted_at(settings: Settings, folder: str) -> str:
+def _mounted_at(settings: LocalSettings, folder: str) -> str:
     if folder == "/":
         raise pulumi.RunError(
             f"mount-source is true, and the app's image has no WORKDIR for the source. Fix: a line `WORKDIR /app` "

@@ -11,7 +11,7 @@ from infra.local.address import Address
 from infra.local.labels import data_label_args, label_args
 from infra.local.network import Network
 from infra.local.requests import MakeBucketRequest, MakeWritableRequest
-from infra.settings import Settings
+from infra.local.settings import LocalSettings
 from infra.steps import step_command, step_input
 
 BUCKET = "media"
@@ -29,7 +29,7 @@ class MediaStorage(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: LocalSettings,
         network: Network,
         address: Address,
         opts: pulumi.ResourceOptions | None = None,
@@ -43,7 +43,7 @@ class MediaStorage(pulumi.ComponentResource):
             self._make_bucket(name, settings, network, address)
         self.register_outputs({"dsn": self.dsn, "host_dsn": self.host_dsn})
 
-    def _make_bucket(self, name: str, settings: Settings, network: Network, address: Address) -> None:
+    def _make_bucket(self, name: str, settings: LocalSettings, network: Network, address: Address) -> None:
         own = pulumi.ResourceOptions(parent=self)
         access_key = random.RandomPassword(f"{name}-access-key", length=20, special=False, opts=own).result
         secret_key = random.RandomPassword(f"{name}-secret-key", length=40, special=False, opts=own).result
@@ -113,7 +113,7 @@ class MediaStorage(pulumi.ComponentResource):
         self.dsn = dsn(HOST)
         self.host_dsn = dsn("127.0.0.1")
 
-    def _make_folder(self, name: str, settings: Settings) -> None:
+    def _make_folder(self, name: str, settings: LocalSettings) -> None:
         volume = self._make_volume(name, settings)
         image = docker.RemoteImage(
             f"{name}-image",
@@ -133,7 +133,7 @@ class MediaStorage(pulumi.ComponentResource):
         )
         self.dsn = self.host_dsn = pulumi.Output.secret(writable.id.apply(lambda _: str(FileDSN(FOLDER, FOLDER_URL))))
 
-    def _make_volume(self, name: str, settings: Settings) -> docker.Volume:
+    def _make_volume(self, name: str, settings: LocalSettings) -> docker.Volume:
         return docker.Volume(
             f"{name}-data",
             name=_volume_name(settings),
@@ -142,13 +142,13 @@ class MediaStorage(pulumi.ComponentResource):
         )
 
 
-def media_volumes(settings: Settings) -> list[ContainerVolumeArgsDict]:
+def media_volumes(settings: LocalSettings) -> list[ContainerVolumeArgsDict]:
     """The volumes that the app's containers mount for uploaded files: one with `media: filesystem`, else none."""
     if settings.media != "filesystem" or settings.storage_dsn:
         return []
     return [{"volume_name": _volume_name(settings), "container_path": FOLDER.rstrip("/")}]
 
 
-def _volume_name(settings: Settings) -> str:
+def _volume_name(settings: LocalSettings) -> str:
     # Files of the one kind mean nothing to the other: an S3 server keeps its objects' metadata beside them.
     return f"{settings.prefix}-media" + ("-files" if settings.media == "filesystem" else "")

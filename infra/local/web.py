@@ -6,15 +6,16 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
-from infra.environment import PORT, AppEnvironment
+from infra.environment import AppEnvironment
 from infra.local.address import Address
 from infra.local.image import AppImage
 from infra.local.labels import label_args
 from infra.local.network import Network
 from infra.local.requests import RolloutRequest
+from infra.local.settings import LocalSettings
 from infra.local.source import source_mounts
 from infra.local.storage import media_volumes
-from infra.settings import Settings
+from infra.reserved import PORT
 from infra.steps import step_command, step_input
 
 ROLLOUT_TIMEOUT = 60  # seconds
@@ -33,7 +34,7 @@ class Web(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
+        settings: LocalSettings,
         network: Network,
         address: Address,
         image: AppImage,

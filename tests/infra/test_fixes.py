@@ -107,6 +107,21 @@ def test_fixes_mend_settings_that_are_all_wrong(project: Project, platform: str,
     assert project.load().platform == platform.split()[1]
 
 
+@pytest.mark.parametrize(
+    ("platform", "settings"),
+    [(CLOUD, "web-port: 8000\nmedia-port: ~\ndebug: false"), (LOCAL, "cpu: 256\nzones: ''\ntasks-max: 50")],
+    ids=["cloud", "local"],
+)
+def test_fixes_take_the_other_platforms_settings_out_of_the_stacks_file(
+    project: Project, platform: str, settings: str
+) -> None:
+    project.write(f"{platform}\n{settings}")
+    mend(project)
+    assert project.load().platform == platform.split()[1]
+    file = (project.folder / "Pulumi.dev.yaml").read_text()
+    assert not [line for line in settings.splitlines() if f":{line.split(':')[0]}:" in file and "~" not in line]
+
+
 NUMBERS = """env:
     VERSION: 1.10
     ACCOUNT: 0123

@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
-from infra import parts
+from infra import components
 from infra.content import content_hash
 from tests.infra.conftest import ROOT, Run
 
@@ -126,8 +126,6 @@ def _all_behind(run: Run, name: str) -> set[str]:
         ({"domain": "example.net"}, True),
         ({"python-image": "python:3.13-slim-bookworm"}, None),
         ({"release-timeout": 60}, False),
-        ({"web-port": 8123}, False),
-        ({"log-days": 90, "memory": 2048, "tasks-max": 1}, False),
     ],
     ids=str,
 )
@@ -139,6 +137,17 @@ def test_the_release_runs_again_for_the_same_reasons(
         assert before.outputs["image"] != after.outputs["image"]
     else:
         assert (triggers(before) != triggers(after)) is runs_again
+
+
+@pytest.mark.parametrize(
+    ("platform", "change"),
+    [("local", {"web-port": 8123}), ("cloud", {"log-days": 90, "memory": 2048, "tasks-max": 1})],
+    ids=str,
+)
+def test_what_only_the_web_is_changed_by_is_no_reason_for_a_release(
+    program: Any, platform: str, change: dict[str, Any]
+) -> None:
+    assert triggers(run_on(program, platform)) == triggers(run_on(program, platform, change))
 
 
 @PLATFORMS
@@ -204,8 +213,8 @@ def test_every_resource_has_a_component_as_parent(program: Any, platform: str) -
 @PLATFORMS
 @pytest.mark.parametrize(("name", "part"), STORY.items())
 def test_a_component_exposes_what_the_story_reads(program: Any, platform: str, name: str, part: str) -> None:
-    """As declared in infra/parts.py, where mypy checks the types; here the values, as they run."""
-    protocol, component = getattr(parts, part), run_on(program, platform).story[name]
+    """As declared in infra/components.py, where mypy checks the types; here the values, as they run."""
+    protocol, component = getattr(components, part), run_on(program, platform).story[name]
     types = get_type_hints(protocol)
     types |= {
         key: get_type_hints(value.fget)["return"]
@@ -243,17 +252,18 @@ def test_the_release_log_is_kept_until_the_release_runs_again(program: Any, plat
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_component_is_made_with_the_same_arguments_on_both_platforms(part: str) -> None:
-    local, cloud = (getattr(import_module(f"infra.{platform}.parts"), part) for platform in ("local", "cloud"))
+    local, cloud = (getattr(import_module(f"infra.{platform}.platform"), part) for platform in ("local", "cloud"))
     assert list(signature(local).parameters) == list(signature(cloud).parameters)
 
 
 def test_both_platforms_have_the_same_parts() -> None:
-    local, cloud = (import_module(f"infra.{platform}.parts").__all__ for platform in ("local", "cloud"))
+    local, cloud = (import_module(f"infra.{platform}.platform").__all__ for platform in ("local", "cloud"))
     assert local == cloud
 
 
 def test_the_cloud_is_a_mirror_image_file_by_file() -> None:
-    story = {"address", "database", "image", "network", "parts", "preflight", "release", "requests", "storage", "web"}
+    story = {"address", "database", "image", "network", "platform", "preflight", "release", "requests", "settings"}
+    story |= {"storage", "web"}
     for platform in ("local", "cloud"):
         folder = ROOT / "infra" / platform
         assert story <= {path.stem for path in folder.glob("*.py")}

@@ -109,6 +109,75 @@ def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
     assert "nothing was changed" in message
 
 
+ELSEWHERE = [
+    # platform, settings, the error
+    (
+        "cloud",
+        {"web-port": 8080},
+        'web-port is "8080", but web-port is for the local platform; allowed: no value of the stack\'s own, only the '
+        "default, 8000 on the cloud platform. Fix: pulumi config rm -s cloud web-port",
+    ),
+    ("cloud", {"debug": True}, "debug is for the local platform"),
+    ("cloud", {"mount-source": True}, "mount-source is for the local platform"),
+    ("cloud", {"database-port": 5433}, "database-port is for the local platform"),
+    ("cloud", {"media-port": "nonsense"}, "media-port is for the local platform"),
+    ("cloud", {"postgres-image": "postgres:17"}, "postgres-image is for the local platform"),
+    ("cloud", {"s3-image": "minio/minio"}, "s3-image is for the local platform"),
+    ("local", {"cpu": 512}, "pulumi config rm -s local cpu"),
+    ("local", {"zones": "us-east-1a,us-east-1b"}, "only the default, nothing on the local platform"),
+    ("local", {"database-multi-az": True}, "database-multi-az is for the cloud platform"),
+]
+
+
+@pytest.mark.parametrize(("platform", "settings", "said"), ELSEWHERE, ids=str)
+def test_a_setting_of_the_other_platform_is_refused(
+    as_stack: Any, set_config: Any, platform: str, settings: dict[str, Any], said: str
+) -> None:
+    as_stack(platform)
+    set_config(settings, platform=platform)
+    with pytest.raises(pulumi.RunError, match="one setting can't be used") as refused:
+        Settings.load()
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "refused"),
+    [
+        ("config:\n  django-stack:web-port: 8000\n", True),
+        ("config:\n  'django-stack:web-port': \"8000\"\n", True),
+        ("config: {django-stack:platform: cloud}\n# django-stack:web-port: 8000\n", False),
+        (None, False),  # the stack's settings come from --config-file
+    ],
+)
+def test_a_default_of_the_other_platform_is_refused_only_where_the_stack_itself_sets_it(
+    as_stack: Any, set_config: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str | None, refused: bool
+) -> None:
+    if file:
+        (tmp_path / "Pulumi.cloud.yaml").write_text(file)
+    as_stack("cloud")
+    monkeypatch.setattr(pulumi, "get_root_directory", lambda: str(tmp_path))
+    set_config({"web-port": 8000}, platform="cloud")
+    if refused:
+        with pytest.raises(pulumi.RunError, match="config rm -s cloud web-port"):
+            Settings.load()
+    else:
+        assert Settings.load().platform == "cloud"
+
+
+def test_a_secret_of_the_other_platform_is_not_shown(as_stack: Any, set_config: Any) -> None:
+    as_stack("cloud")
+    set_config({"web-port": "TOPSECRET"}, secrets=("web-port",), platform="cloud")
+    with pytest.raises(pulumi.RunError, match=r"web-port is \[secret\], .* Fix: pulumi config rm -s cloud web-port$"):
+        Settings.load()
+
+
+def test_a_likely_platform_is_taken_for_a_wrong_one_so_that_all_is_listed_at_once(load: Any) -> None:
+    with pytest.raises(pulumi.RunError, match="2 settings can't be used") as refused:
+        load({"platform": "docker", "web-port": 0})
+    assert "set -s local platform local" in str(refused.value)
+    assert "set -s local web-port 8000" in str(refused.value)
+
+
 def test_all_wrong_settings_are_listed_together(load: Any) -> None:
     with pytest.raises(pulumi.RunError) as refused:
         load({"web-port": 0, "media": "s4", "domian": "x", "release-timeout": "soon"})

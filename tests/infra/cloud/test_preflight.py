@@ -219,7 +219,7 @@ def test_all_obstacles_are_listed_together(machine: Any, settings: Settings, mon
 
 
 def test_a_missing_package_is_one_line_that_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "infra.cloud.parts", raising=False)
+    monkeypatch.delitem(sys.modules, "infra.cloud.platform", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(pulumi.RunError, match="python3 tools/setup cloud"):
-        importlib.import_module("infra.cloud.parts")
+        importlib.import_module("infra.cloud.platform")

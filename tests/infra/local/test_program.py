@@ -261,5 +261,5 @@ def test_aws_is_not_imported_for_the_local_platform(program: Any) -> None:
     import subprocess
     import sys
 
-    code = "import infra.local.parts, infra.settings, sys; sys.exit('pulumi_aws' in sys.modules)"
+    code = "import infra.local.platform, infra.settings, sys; sys.exit('pulumi_aws' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""The parts of the local platform, under the names that the story in infra/__main__.py uses."""
+"""The components of the local platform, under the names that the story in infra/__main__.py uses."""
 
 from infra.local.address import Address
 from infra.local.database import Database

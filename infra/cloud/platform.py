@@ -1,4 +1,4 @@
-"""The parts of the cloud platform, under the names that the story in infra/__main__.py uses."""
+"""The components of the cloud platform, under the names that the story in infra/__main__.py uses."""
 
 from importlib.util import find_spec
 

@@ -5,15 +5,15 @@ Numbers are refused: YAML has read them before we do, and 1.10 is 1.1 then, 0123
 
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 
 from infra import fixes
-from infra.environment import RESERVED
-
-if TYPE_CHECKING:
-    from infra.settings import _Reader
+from infra.reserved import RESERVED
+from infra.setting_kinds.base import Setting
+from infra.settings_reader import Reader
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
@@ -26,16 +26,16 @@ class _Number(str):
 
 
 class _Variables:
-    """Reads the object, and notes in `read` what is wrong with it. No value is shown that may be a secret."""
+    """Reads the object, and notes in `reader` what is wrong with it. No value is shown that may be a secret."""
 
-    def __init__(self, read: "_Reader", key: str) -> None:
-        self.read = read
+    def __init__(self, reader: Reader, key: str) -> None:
+        self.reader = reader
         self.key = key
-        self.secret = read.is_secret(key)
+        self.secret = reader.is_secret(key)
         self.stack = pulumi.get_stack()
 
     def load(self) -> dict[str, str]:
-        text = self.read.raw(self.key)
+        text = self.reader.raw_value(self.key)
         try:
             value = json.loads(text or "{}", parse_int=_Number, parse_float=_Number, parse_constant=_Number)
         except (ValueError, RecursionError):  # no JSON, or too deep
@@ -101,7 +101,7 @@ class _Variables:
 
     def refuse(self, path: str, what: str, allowed: str, fix: str) -> None:
         comma = "," if what.startswith("which") else ""
-        self.read.refuse(path, f"{path}{comma} {what}; allowed: {allowed}. Fix: {fix}")
+        self.reader.note_error(path, f"{path}{comma} {what}; allowed: {allowed}. Fix: {fix}")
 
     def path(self, name: str) -> str:
         """The path of a variable as `pulumi config set --path` takes it."""
@@ -113,10 +113,10 @@ class _Variables:
     @property
     def is_one_text(self) -> bool:
         """Whether the whole object is one JSON text in the stack's file: `pulumi config set env '{…}'`."""
-        return self.read.file.is_text(self.read.full(self.key))
+        return self.reader.is_one_text(self.key)
 
     def written(self, name: str, comes: str) -> str:
-        return self.read.file.written(comes, self.read.full(self.key), name)
+        return self.reader.file.written(comes, self.reader.full_key(self.key), name)
 
     def changed(self, name: str, value: str) -> str:
         if self.is_one_text:
@@ -137,6 +137,10 @@ class _Variables:
             )
 
 
-def read_variables(read: "_Reader", key: str) -> dict[str, str]:
-    """The variables by name; what is wrong is noted in `read`."""
-    return _Variables(read, key).load()
+class Env:
+    """An object of names and texts: environment variables by name."""
+
+    allowed = "an object of names and texts, or `{}`"
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> Mapping[str, str]:
+        return _Variables(reader, setting.key).load()

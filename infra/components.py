@@ -1,0 +1,66 @@
+"""What the components of a platform (infra/local, infra/cloud) expose: the same on every platform.
+
+mypy holds both platforms to these Protocols (infra/platforms.py), and tests/infra/test_platforms.py compares the
+values as they run.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import pulumi
+
+
+class AppImage(Protocol):
+    """The built image. `name` ends in the hash of its content, equal wherever the content is equal; `id` is fixed."""
+
+    name: str
+    id: pulumi.Output[str]
+
+
+class Network(Protocol):
+    """The network that database, tasks and address share; what it exposes is the platform's own affair."""
+
+
+class Address(Protocol):
+    """Where the site answers. `url` is what a visitor opens; with `https`, plain http is redirected there. `origins`
+    are those of its pages, for what lets only them in."""
+
+    https: bool
+    proxy_ssl_header: str
+    domain_aliases: tuple[str, ...]
+
+    @property
+    def domain(self) -> pulumi.Input[str]: ...
+
+    @property
+    def url(self) -> pulumi.Input[str]: ...
+
+    @property
+    def origins(self) -> Sequence[pulumi.Input[str]]: ...
+
+
+class Database(Protocol):
+    """PostgreSQL. `url` is for the app, `host_url` for this machine, `identity` changes when it's another one."""
+
+    url: pulumi.Output[str]
+    host_url: pulumi.Output[str]
+    identity: pulumi.Output[str]
+
+
+class MediaStorage(Protocol):
+    """Where uploaded files go. `dsn` is for the app, `host_dsn` for this machine."""
+
+    dsn: pulumi.Output[str]
+    host_dsn: pulumi.Output[str]
+
+
+class Release(Protocol):
+    """The release step. `log` is what its last run printed."""
+
+    log: pulumi.Output[str]
+
+
+class Web(Protocol):
+    """The site. `id` is what runs it, a container or a service."""
+
+    id: pulumi.Output[str]

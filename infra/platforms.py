@@ -1,0 +1,59 @@
+"""The platforms: what each has to have, and which one a stack is on. The one module that knows them all by name."""
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from infra import components
+from infra.environment import AppEnvironment
+from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.cloud.settings import CloudSettings
+    from infra.local.settings import LocalSettings
+
+S_contra = TypeVar("S_contra", bound=Settings, contravariant=True)
+
+
+class Platform(Protocol[S_contra]):
+    """The module `platform` of a platform. Its components take its own settings and each other (`Any` here)."""
+
+    def preflight(self, settings: S_contra) -> None: ...
+
+    def AppImage(self, name: str, settings: S_contra) -> components.AppImage: ...  # noqa: N802  # made like the class that it is
+
+    def Network(self, name: str, settings: S_contra) -> components.Network: ...  # noqa: N802
+
+    def Address(self, name: str, settings: S_contra, network: Any) -> components.Address: ...  # noqa: N802
+
+    def Database(self, name: str, settings: S_contra, network: Any) -> components.Database: ...  # noqa: N802
+
+    def MediaStorage(  # noqa: N802
+        self, name: str, settings: S_contra, network: Any, address: Any
+    ) -> components.MediaStorage: ...
+
+    def Release(  # noqa: N802
+        self, name: str, settings: S_contra, network: Any, image: Any, environment: AppEnvironment
+    ) -> components.Release: ...
+
+    def Web(  # noqa: N802
+        self,
+        name: str,
+        settings: S_contra,
+        network: Any,
+        address: Any,
+        image: Any,
+        environment: AppEnvironment,
+        after: Any,
+    ) -> components.Web: ...
+
+
+def load_platform(name: str) -> Platform[Any]:
+    """The platform of the setting `platform`, local or cloud; the other one's packages are not imported."""
+    if name == "local":
+        from infra.local import platform as local  # noqa: PLC0415
+
+        on_docker: Platform[LocalSettings] = local
+        return on_docker
+    from infra.cloud import platform as cloud  # noqa: PLC0415
+
+    on_aws: Platform[CloudSettings] = cloud
+    return on_aws

@@ -1,0 +1,45 @@
+"""The kinds of settings: each reads a key's value and checks it, and says for the docs what is allowed.
+
+`setting(kind, default, description)` declares one, as a field of a dataclass; `declared` lists those of a class.
+"""
+
+from infra.setting_kinds.base import Kind, Setting, declared, setting
+from infra.setting_kinds.commands import Command, Commands
+from infra.setting_kinds.project import AppPath, StorageDSN
+from infra.setting_kinds.variables import Env
+from infra.setting_kinds.words import (
+    Boolean,
+    Choice,
+    Host,
+    Hosts,
+    Image,
+    Integer,
+    NumberOf,
+    Port,
+    PostgresImage,
+    Text,
+    Words,
+)
+
+__all__ = [
+    "AppPath",
+    "Boolean",
+    "Choice",
+    "Command",
+    "Commands",
+    "Env",
+    "Host",
+    "Hosts",
+    "Image",
+    "Integer",
+    "Kind",
+    "NumberOf",
+    "Port",
+    "PostgresImage",
+    "Setting",
+    "StorageDSN",
+    "Text",
+    "Words",
+    "declared",
+    "setting",
+]

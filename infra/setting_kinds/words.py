@@ -1,0 +1,220 @@
+"""Kinds of settings that are one word, one number, or a comma list of words."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from infra import fixes
+from infra.names import IMAGE
+from infra.setting_kinds.base import Setting
+from infra.settings_reader import Reader
+
+_HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$")
+
+
+class Choice:
+    """One of some words; `kind` says what many of them are.
+
+    `likely` guesses from the stack what a value that is like none of them should be.
+    """
+
+    def __init__(self, *words: str, kind: str = "", likely: Callable[[Reader], str] | None = None) -> None:
+        self.words = words
+        self._kind = kind
+        self._likely = likely
+
+    @property
+    def allowed(self) -> str:
+        return self._kind or " or ".join(f"`{word}`" for word in self.words)
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> str:
+        value = reader.value_as_written(setting.key)
+        if value in self.words:
+            return value
+        also = [word for word in self.words if value.lower() in fixes.ALSO.get(word, ())]
+        likely = [(self._likely(reader) if self._likely else "") or setting.default_text]
+        near = also or get_close_matches(value.lower(), self.words, n=1, cutoff=0.4) or likely
+        few = self.words
+        if self._kind:
+            few = (*get_close_matches(value, self.words, n=5, cutoff=0), "another of its kind")
+        reader.note_wrong(setting.key, " or ".join(few), near[0])
+        return near[0]
+
+
+class Boolean:
+    """`true` or `false`."""
+
+    allowed = "`true` or `false`"
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> bool:
+        value = reader.value_as_written(setting.key)
+        if value not in {"true", "false"}:
+            words = (word for word in ("true", "false") if value.lower() in fixes.ALSO[word])
+            reader.note_wrong(setting.key, "true or false", next(words, setting.default_text))
+        return value == "true"
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number from `low` to `high`, of some `unit`; or 0, when it's said what that is `zero` for."""
+
+    low: int
+    high: int
+    unit: str
+    zero: str = ""
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.unit}, {self.low} to {self.high}" + (f", or 0 {self.zero}" if self.zero else "")
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> int:
+        value = reader.raw_value(setting.key)
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not self._fits(int(value)):
+            whole = value.partition(".")[0]
+            fits = re.fullmatch(r"[0-9]{1,9}\.[0-9]+", value) and self._fits(int(whole))
+            reader.note_wrong(setting.key, self.allowed, whole if fits else setting.default_text)
+            return self.low
+        written = reader.number_as_written(setting.key)
+        if re.fullmatch(r"0[0-9]{1,8}", written) and int(written) != int(value):
+            allowed = f"{self.unit} without a zero before it, for YAML reads {written} as {value}"
+            fix = str(int(written)) if self._fits(int(written)) else setting.default_text
+            reader.note_wrong(setting.key, allowed, fix)
+        return int(value)
+
+    def _fits(self, number: int) -> bool:
+        return self.low <= number <= self.high or (bool(self.zero) and number == 0)
+
+
+class Port(Integer):
+    """A TCP port."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 65535, "a port number")
+
+
+@dataclass(frozen=True)
+class NumberOf:
+    """A number of a list; the first of the list when it's another."""
+
+    numbers: Sequence[int]
+    unit: str
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.unit}, one of {', '.join(map(str, self.numbers))}"
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> int:
+        value = reader.raw_value(setting.key)
+        if value not in map(str, self.numbers):
+            reader.note_wrong(setting.key, self.allowed, setting.default_text)
+            return self.numbers[0]
+        return int(value)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that fits a pattern, or nothing; any text without one. `find` gives a command that sets the right one."""
+
+    what: str
+    pattern: str = r"(?s:.*)"
+    find: Callable[[Reader], str] = lambda _: ""
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.what}, or nothing"
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> str:
+        value = reader.value_as_written(setting.key)
+        if value and not re.fullmatch(self.pattern, value):
+            reader.note_wrong(setting.key, self.allowed, command=self.find(reader))
+        return value
+
+
+@dataclass(frozen=True)
+class Words:
+    """A comma list of words that fit a pattern."""
+
+    what: str
+    pattern: str
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.what}, separated by commas, or nothing"
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> tuple[str, ...]:
+        words = _listed(reader.value_as_written(setting.key))
+        if any(not re.fullmatch(self.pattern, word) for word in words):
+            good = [word for word in words if re.fullmatch(self.pattern, word)]
+            reader.note_wrong(setting.key, self.allowed, ",".join(good) if len(good) > 1 else "")
+        return words
+
+
+class Hosts:
+    """A comma list of host names."""
+
+    _form = "host names separated by commas"
+    _most: int | None = None
+
+    @property
+    def allowed(self) -> str:
+        return f"{self._form}, lower case, without scheme, port or path, or nothing"
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> tuple[str, ...]:
+        value = reader.value_as_written(setting.key)
+        hosts = _listed(value)
+        if any(not _HOST.match(host) for host in hosts) or (self._most and len(hosts) > self._most):
+            # Spread out as a list of YAML's it comes as JSON, with quotes and brackets.
+            good = [name for host in re.split(r'[,\s"\[\]]+', value) if _HOST.match(name := fixes.host_in(host))]
+            reader.note_wrong(setting.key, self.allowed, ",".join(good[: self._most]))
+        return hosts
+
+
+class _OneHost(Hosts):
+    _form = "one host name"
+    _most = 1
+
+
+class Host:
+    """One host name, or nothing."""
+
+    _list = _OneHost()
+    allowed = _list.allowed
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> str:
+        return next(iter(self._list.read(reader, setting)), "")
+
+
+class Image:
+    """An image's reference."""
+
+    allowed = "an image reference such as name:tag"
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> str:
+        value = self.named(reader, setting)
+        if not IMAGE.fullmatch(value):
+            reader.note_wrong(setting.key, self.allowed, setting.default_text)
+        return value
+
+    def named(self, reader: Reader, setting: Setting[Any]) -> str:
+        """The reference as it's meant."""
+        return reader.value_as_written(setting.key)
+
+
+class PostgresImage(Image):
+    """An image of PostgreSQL. The setting postgres-version is filled in for {postgres-version}."""
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> str:
+        value = super().read(reader, setting)
+        if "alpine" in value:
+            allowed = "a glibc image: alpine's collation differs from a managed PostgreSQL's"
+            reader.note_wrong(setting.key, allowed, setting.default_text)
+        return value
+
+    def named(self, reader: Reader, setting: Setting[Any]) -> str:
+        return super().named(reader, setting).replace("{postgres-version}", reader.raw_value("postgres-version"))
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -1,0 +1,168 @@
+"""Reads the raw config of the running stack, and collects what is wrong with it.
+
+The kinds of settings (infra/setting_kinds) judge values; what a value is, whether it's secret, where it stands, and how
+an error is worded, they get from here.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import pulumi
+from pulumi.runtime.config import CONFIG, is_config_secret
+
+from infra import fixes, stack_file
+from infra.names import Names
+
+ASKS = "the fix asks for it"
+_PROVIDERS = {"aws", "command", "docker", "pulumi", "random"}  # namespaces that aren't a project's
+
+
+class Reader:
+    """Raw config values (strings, objects as JSON) by key, and the errors that were noted about them."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self.namespace = pulumi.get_project()
+        self.stack = pulumi.get_stack()
+        self.file = stack_file.running()
+        self._refused: set[str] = set()
+        self._unquoted: dict[str, str] = {}
+
+    def is_secret(self, key: str) -> bool:
+        """Whether the value is encrypted in the stack's file."""
+        return bool(is_config_secret(self.full_key(key)))
+
+    def full_key(self, key: str) -> str:
+        """The key as the engine knows it; one of another namespace, such as aws:region, has it already."""
+        return key if ":" in key else f"{self.namespace}:{key}"
+
+    def all_keys(self) -> list[str]:
+        """All keys of the stack's config, as the engine knows them."""
+        return sorted(CONFIG.get())
+
+    def raw_value(self, key: str) -> str:
+        """The value as text, without what a shell or an editor leaves around it."""
+        value = CONFIG.get().get(self.full_key(key), "")
+        return value.strip() if isinstance(value, str) else json.dumps(value)
+
+    def value_as_written(self, key: str) -> str:
+        """The value of a setting that is no number; of one that YAML read as a number or a time, what stands there."""
+        value = self.raw_value(key)
+        if written := self.file.written(value, self.full_key(key)):
+            self._unquoted[key] = written
+        return written or value
+
+    def number_as_written(self, key: str) -> str:
+        """What stands in the stack's file for a number with a zero before it (octal in YAML); else nothing."""
+        return self.file.written(self.raw_value(key), self.full_key(key)) if self.file.has_octal else ""
+
+    def value_from_json(self, key: str) -> Any:
+        """The list or object that the value is; None when it's none."""
+        try:
+            return json.loads(self.raw_value(key))
+        except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or too deep
+            return None
+
+    def is_one_text(self, key: str) -> bool:
+        """Whether a list or an object stands as one JSON text in the stack's file."""
+        return self.file.is_text(self.full_key(key))
+
+    def is_set(self, key: str, default: str) -> bool:
+        """Whether the stack sets this key itself: the defaults of Pulumi.yaml are in every stack's config, too.
+
+        Where the stack's settings are in no file that is known (`--config-file`), one that equals its default isn't.
+        """
+        if self.full_key(key) not in CONFIG.get():
+            return False
+        if self.file.has(self.full_key(key)):
+            return True
+        value = self.raw_value(key)
+        return value != default and value != fixes.default(key)  # somebody may have changed Pulumi.yaml by hand
+
+    def note_error(self, key: str, error: str) -> None:
+        """Notes an error, the first one of a key only: what follows from it goes with it."""
+        if key not in self._refused:
+            self.errors.append(error)
+        self._refused.add(key)
+
+    def note_wrong(
+        self, key: str, allowed: str, fix: str = "", *, value: str | None = None, command: str = "", but: str = ""
+    ) -> None:
+        """Notes one bad key: its value unless it's a secret, what is allowed, and the command that sets it to `fix`.
+
+        Another `command` can take that one's place; `but` is a reason to stand behind the value. A secret value is
+        asked for, since fixes are made of values.
+        """
+        shown = self._unquoted.get(key, self.raw_value(key)) if value is None else value
+        shown = json.dumps(shown, ensure_ascii=False)
+        if self.is_secret(key) or key == "storage-dsn":
+            shown = "[secret]"
+            command = "" if self.is_secret(key) and not but else command
+            if not command:
+                allowed += "" if ASKS in allowed else f"; {ASKS}"
+                command = fixes.ask_for(self.stack, key, secret=True)
+        self.note_error(
+            key, f"{key} is {shown}{but}; allowed: {allowed}. Fix: {command or fixes.set_value(self.stack, key, fix)}"
+        )
+
+    def note_names(self, *, cloud: bool) -> None:
+        """Notes what is wrong with the names of project and stack."""
+        organization = pulumi.get_organization() or "organization"
+        names = Names(self.namespace, self.stack, cloud, organization, self.file.stacks())
+        self.errors += names.errors()
+
+    def note_unquoted(self) -> None:
+        """Notes what would be right if YAML hadn't made another value of it."""
+        for key, written in self._unquoted.items():
+            self.note_wrong(key, f"text in quotes, for YAML reads this as {self.raw_value(key)}", written)
+
+    def note_unknown_keys(self, known: Collection[str], foreign: Collection[str]) -> None:
+        """Notes keys that are neither `known` nor those of another platform, and those of another project."""
+        for full in self.all_keys():
+            namespace, _, key = full.partition(":")
+            if namespace == self.namespace and key not in known and key not in foreign:
+                near = get_close_matches(re.sub("[_ .]", "-", key.lower()), known, n=1)
+                meant = f"did you mean {near[0]}?" if near else "see Pulumi.yaml for all keys."
+                shown = key if key.isprintable() else json.dumps(key)
+                self.errors.append(f"{shown} is not a setting; {meant} Fix: {fixes.remove(self.stack, key)}")
+            elif (key in known or key in foreign) and namespace not in {self.namespace, *_PROVIDERS}:
+                file = shlex.quote(f"Pulumi.{self.stack}.yaml")
+                fix = fixes.rename_namespace(namespace, self.namespace, f"{key}:", file)
+                if self.file.has(self.full_key(key)):
+                    fix = fixes.remove(self.stack, full)
+                self.errors.append(
+                    f"{full} is a setting of another project; allowed: {self.namespace}:{key}, with the name in "
+                    f"Pulumi.yaml. Fix: {fix}"
+                )
+
+    def note_foreign_keys(self, platform: str, foreign: Mapping[str, tuple[str, str]]) -> None:
+        """Notes keys that the stack sets though another platform has them; `foreign` has that one and the default."""
+        for key, (other, default) in foreign.items():
+            if self.is_set(key, default):
+                self.note_wrong(
+                    key,
+                    f"no value of the stack's own, only the default, {default or 'nothing'} on the {platform} platform",
+                    but=f", but {key} is for the {other} platform",
+                    command=fixes.remove(self.stack, key),
+                )
+
+    def raise_errors(self) -> None:
+        """Raises `pulumi.RunError` that lists all errors, if there are any."""
+        if self.errors:
+            raise pulumi.RunError(
+                f"Stack {self.stack}: {_count(len(self.errors))} can't be used, nothing was changed.\n"
+                + "\n".join(f"  - {error}" for error in sorted(self.errors, key=_asks))
+            )
+
+
+def _asks(error: str) -> bool:
+    """Whether an error's fix asks for a value: it comes last, so that it takes no pasted command for its answer."""
+    return ASKS in error
+
+
+def _count(errors: int) -> str:
+    return "one setting" if errors == 1 else f"{errors} settings"

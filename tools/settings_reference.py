@@ -1,0 +1,111 @@
+"""Writes the settings' reference from their declarations: the block `config:` of Pulumi.yaml, and docs/settings.md.
+
+`make settings` runs it. tests/infra/test_settings_reference.py fails when one of the two is not up to date.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra.setting_kinds import Setting, declared
+from infra.settings import PLATFORMS, Settings, section_of
+
+ROOT = Path(__file__).resolve().parents[1]
+
+_BLOCK = """config:
+  # Written by `make settings` from the declarations in infra/settings.py and the module `settings` of each platform.
+"""
+_PAGE = """# Settings
+
+Written by `make settings` from the declarations in `infra/settings.py` and the module `settings` of each platform.
+
+A stack's own values stand in `Pulumi.STACK.yaml`. `pulumi config set -s STACK KEY VALUE` writes one there, and
+`pulumi config rm -s STACK KEY` takes it out again, so that it has its default. All are checked together before anything
+is made; a setting of the other platform is refused.
+"""
+
+
+def config_block() -> str:
+    """The block `config:` of Pulumi.yaml, to its end."""
+    return _BLOCK + "\n".join(_entries(_sections()))
+
+
+def with_config_block(project: str) -> str:
+    """The text of Pulumi.yaml with the block in the place of the one that it has."""
+    head, found, _ = project.partition("\nconfig:\n")
+    return f"{head}\n{config_block()}\n" if found else f"{project.rstrip()}\n{config_block()}\n"
+
+
+def page() -> str:
+    """The text of docs/settings.md."""
+    titles = ["Every platform", *(f"The {platform} platform only" for platform in PLATFORMS)]
+    tables = (f"\n## {title}\n\n{_table(section)}" for title, section in zip(titles, _sections(), strict=True))
+    return _PAGE + "".join(tables)
+
+
+def _sections() -> list[list[Setting[Any]]]:
+    """The settings that every platform has, then each platform's own."""
+    sections = [Settings, *map(section_of, PLATFORMS)]
+    return [list(declared(section, own=True).values()) for section in sections]
+
+
+def _entries(sections: Iterable[Iterable[Setting[Any]]]) -> Iterator[str]:
+    for section in sections:
+        for setting in section:
+            if ":" in setting.key:  # another namespace's is not this project's to describe
+                continue
+            if setting.heading:
+                yield f"\n  # {setting.heading}"
+            yield f"  {setting.key}:"
+            yield f"    description: {_scalar(setting.description)}"
+            if setting.default and isinstance(setting.default, list):
+                yield "    default:"
+                yield from (f"      - {_scalar(item)}" for item in setting.default)
+            else:
+                yield f"    default: {_scalar(setting.default)}"
+
+
+def _scalar(value: object) -> str:
+    """The value as YAML on one line, without quotes where it doesn't need them."""
+    if isinstance(value, str) and value and "\n" not in value:
+        try:
+            if yaml.safe_load(f"key: {value}") == {"key": value}:
+                return value
+        except yaml.YAMLError:
+            pass
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _table(settings: Iterable[Setting[Any]]) -> str:
+    rows = ["| key | meaning | allowed | default |", "|---|---|---|---|"]
+    rows += (
+        "| " + " | ".join(_cell(text) for text in (f"`{setting.key}`", setting.description, *_values(setting))) + " |"
+        for setting in settings
+    )
+    return "\n".join(rows) + "\n"
+
+
+def _values(setting: Setting[Any]) -> tuple[str, str]:
+    return setting.kind.allowed, f"`{setting.default_text}`" if setting.default_text else "none"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> int:
+    """Writes both files, and says which of them changed."""
+    project = ROOT / "Pulumi.yaml"
+    for file, text in ((project, with_config_block(project.read_text())), (ROOT / "docs" / "settings.md", page())):
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+            print(f"{file.relative_to(ROOT)} is written anew.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
