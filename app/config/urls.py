@@ -1,4 +1,4 @@
-"""Where everything is. The health paths are not here: `environment.health` answers them before any URL is looked at."""
+"""Where everything is. The health paths are not here: `django_stack.health` answers them before that."""
 
 from django.contrib import admin
 from django.contrib.auth import views as auth
@@ -22,5 +22,5 @@ urlpatterns = [
     path("favicon.ico", Favicon.as_view()),
 ]
 
-handler400 = "environment.errors.bad_request"
-handler500 = "environment.errors.server_error"
+handler400 = "django_stack.errors.bad_request"
+handler500 = "django_stack.errors.server_error"

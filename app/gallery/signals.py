@@ -14,7 +14,7 @@ from django.core.files.storage import Storage
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
-from environment.errors import is_outage
+from django_stack.errors import is_outage
 
 from gallery.models import Picture
 

@@ -68,8 +68,8 @@ def _cheap_passwords(settings: Any) -> None:
 @pytest.fixture
 def handed(settings: Any, tmp_path: Path) -> Callable[..., None]:
     """Puts the app under test into an environment; the database stays the test's own, files to a temporary folder."""
-    from environment import settings as environment_settings
-    from environment.variables import read
+    from django_stack import settings as environment_settings
+    from django_stack.variables import read
 
     def hand(environ: dict[str, str], *, keep_storage: bool = False) -> None:
         new = environment_settings.settings(read(environ), {"MIDDLEWARE": settings.MIDDLEWARE})
@@ -128,5 +128,5 @@ def picture(format: str = "PNG", size: tuple[int, int] = (40, 30), **options: An
 @pytest.fixture
 def everything_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if every package that a URL's scheme may ask for were in the image."""
-    for place in ("environment.urls.find_spec", "environment.cache_url.find_spec"):
+    for place in ("django_stack.urls.find_spec", "django_stack.cache_url.find_spec"):
         monkeypatch.setattr(place, lambda _: object())

@@ -36,7 +36,7 @@ ROOT_URLCONF = "site_urls"
 WSGI_APPLICATION = "site_wsgi.application"
 USE_TZ = True
 %s
-from environment.settings import apply
+from django_stack.settings import apply
 
 apply(globals())
 %s
@@ -149,7 +149,7 @@ def served(folder: Path, by: str, before: str = "", after: str = "", **more: str
         port = probe.getsockname()[1]
     environ = environment(folder, PORT=str(port), **({"DJANGO_DEBUG": "True"} if by == "runserver" else {}) | more)
     command = {
-        "gunicorn": ["-m", "environment.gunicorn_config", "site_wsgi"],
+        "gunicorn": ["-m", "django_stack.gunicorn_config", "site_wsgi"],
         "runserver": ["-m", "django", "runserver", "--noreload", f"127.0.0.1:{port}"],
     }[by]
     output: Any = (folder / "output").open("w")

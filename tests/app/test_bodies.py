@@ -203,7 +203,7 @@ def test_runserver_takes_a_form_with_a_length(developing: Site) -> None:
 @pytest.mark.report("gunicorn#2947")
 def test_who_dawdles_between_chunks_is_answered_408(tmp_path: Path) -> None:
     """The view does not see the half that came."""
-    patience = "from environment import worker\nworker.PATIENCE = 0.3"
+    patience = "from django_stack import worker\nworker.PATIENCE = 0.3"
     with served(tmp_path, "gunicorn", patience) as site:
         assert status(site.raw(head(FORM, CHUNKED) + chunk(b"word=yes"))) == 408
         assert status(site.raw(head(FORM, CHUNKED) + b"8\r\nword")) == 408
@@ -214,7 +214,7 @@ def test_behind_an_asgi_server_too(settings: Any) -> None:
     """It has taken the chunks apart; Django still asks how long the form is."""
     from django.core.handlers.asgi import ASGIRequest
     from django.http import HttpResponse
-    from environment.middleware import BodyLimit
+    from django_stack.middleware import BodyLimit
 
     headers = [(b"transfer-encoding", b"chunked"), (b"content-type", b"multipart/form-data; boundary=x")]
     scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b""}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import string
 
 import pytest
-from environment import storage_dsn
-from environment.variables import database
+from django_stack import storage_dsn
+from django_stack.variables import database
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from django.core.cache.backends.redis import RedisCache
+from django_stack.cache_url import cache
+from django_stack.malformed import MalformedError
 from environ import Env
-from environment.cache_url import cache
-from environment.malformed import MalformedError
 from redis.connection import SSLConnection, UnixDomainSocketConnection
 
 from tests.app.test_environment_matrix import everything_said

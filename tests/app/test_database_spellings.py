@@ -12,9 +12,9 @@ from typing import Any
 
 import dj_database_url
 import pytest
+from django_stack.database_url import PATIENCE, database
+from django_stack.malformed import MalformedError
 from environ import Env
-from environment.database_url import PATIENCE, database
-from environment.malformed import MalformedError
 
 from tests.app.test_environment_matrix import everything_said
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from django_stack.email_url import email
+from django_stack.malformed import MalformedError
 from environ import Env
-from environment.email_url import email
-from environment.malformed import MalformedError
 
 from tests.app.test_environment_matrix import everything_said, settings_of
 

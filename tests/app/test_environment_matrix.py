@@ -11,10 +11,10 @@ from itertools import product
 from typing import Any
 
 import pytest
-from environment import cache_url, database_url, email_url, storage_dsn, values
-from environment import settings as environment_settings
-from environment.malformed import MalformedError
-from environment.variables import InvalidEnvironmentError, read
+from django_stack import cache_url, database_url, email_url, storage_dsn, values
+from django_stack import settings as environment_settings
+from django_stack.malformed import MalformedError
+from django_stack.variables import InvalidEnvironmentError, read
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -56,7 +56,7 @@ ABSENT = {
     "DOMAIN": ("ALLOWED_HOSTS", []),
     "DOMAIN_ALIASES": ("CSRF_TRUSTED_ORIGINS", []),
     "DOMAIN_REDIRECTS": ("REDIRECTED_HOSTS", []),
-    "DEFAULT_STORAGE_DSN": ("STORAGES.default.BACKEND", "environment.storages.RefusingStorage"),
+    "DEFAULT_STORAGE_DSN": ("STORAGES.default.BACKEND", "django_stack.storages.RefusingStorage"),
     "CSRF_TRUSTED_ORIGINS": ("ENVIRONMENT.trusted_origins", ()),
     "DJANGO_DEBUG": ("DEBUG", False),
     "DJANGO_BUILD": ("ENVIRONMENT.build", False),
@@ -389,7 +389,7 @@ def test_an_error_that_nobody_thought_of_is_not_repeated(monkeypatch: pytest.Mon
     def careless(text: str) -> None:
         raise RuntimeError(text)
 
-    monkeypatch.setattr("environment.variables.cache", careless)
+    monkeypatch.setattr("django_stack.variables.cache", careless)
     with pytest.raises(InvalidEnvironmentError, match=r"^CACHE_URL cannot be read\.$") as caught:
         read({"CACHE_URL": "hunter2"})
     assert "hunter2" not in everything_said(caught.value)
@@ -443,7 +443,7 @@ def test_free_text_is_taken_as_it_is(environ: dict[str, str]) -> None:
         ("FILE_UPLOAD_TEMP_DIR", "/scratch", "/scratch"),
         ("STATIC_ROOT", "/mine", "/mine"),
         ("STATIC_URL", "/s/", "/s/"),
-        ("INSTALLED_APPS", ["environment", "mine"], ["environment", "mine"]),
+        ("INSTALLED_APPS", ["django_stack", "mine"], ["django_stack", "mine"]),
     ],
 )
 def test_a_projects_own_setting_is_kept(name: str, before: object, after: object) -> None:

@@ -13,8 +13,8 @@ from importlib.metadata import packages_distributions
 from typing import Any
 
 import pytest
-from environment import settings as environment_settings
-from environment.variables import read
+from django_stack import settings as environment_settings
+from django_stack.variables import read
 
 from tests.app.conftest import APP, CLOUD, LOCAL
 
@@ -177,12 +177,12 @@ def test_twelve_factor_all_that_depends_on_the_place_comes_from_the_environment(
         for path in (APP).rglob("*.py")
         if re.search(r"os\.environ[\[.)](?!setdefault)", path.read_text())
     }
-    assert readers == {"environment/settings.py", "environment/gunicorn_config.py", "environment/healthcheck.py"}
+    assert readers == {"django_stack/settings.py", "django_stack/gunicorn_config.py", "django_stack/healthcheck.py"}
 
 
 def test_the_folder_that_other_projects_copy_imports_nothing_but_what_its_own_requirements_bring() -> None:
     """Nothing of the gallery or `config`. django-storages[s3] brings Amazon's packages; Sentry's may be missing."""
-    folder = APP / "environment"
+    folder = APP / "django_stack"
     imported = set()
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -191,7 +191,7 @@ def test_the_folder_that_other_projects_copy_imports_nothing_but_what_its_own_re
             imported |= {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
     named = set(re.findall(r"^[a-z-]+", (folder / "requirements.in").read_text(), re.MULTILINE))
     distributions = packages_distributions()
-    brought = {"environment", "boto3", "botocore", "s3transfer", "sentry_sdk"}
+    brought = {"django_stack", "boto3", "botocore", "s3transfer", "sentry_sdk"}
     assert {distributions[name][0].lower() for name in imported - brought} == named
 
 
@@ -243,15 +243,15 @@ def test_static_files_whitenoise_stands_behind_the_security_middleware() -> None
 @pytest.mark.report("NixOS/nixpkgs#25485")
 def test_static_files_runserver_leaves_them_to_whitenoise() -> None:
     """Its own view goes by dates alone, which are all the same in the image."""
-    mine = ["environment", "mine", "django.contrib.staticfiles"]
+    mine = ["django_stack", "mine", "django.contrib.staticfiles"]
     apps = environment_settings.settings(read(LOCAL), {"INSTALLED_APPS": mine})["INSTALLED_APPS"]
-    assert apps == ["environment", "whitenoise.runserver_nostatic", "mine", "django.contrib.staticfiles"]
+    assert apps == ["django_stack", "whitenoise.runserver_nostatic", "mine", "django.contrib.staticfiles"]
     assert environment_settings.settings(read(LOCAL), {"INSTALLED_APPS": apps})["INSTALLED_APPS"] == apps
 
 
 @pytest.mark.parametrize("environ", [CLOUD, LOCAL], ids=["cloud", "local"])
 def test_media_files_are_in_s3(environ: dict[str, str]) -> None:
-    assert settings_of(environ)["STORAGES"]["default"]["BACKEND"] == "environment.storages.S3Media"
+    assert settings_of(environ)["STORAGES"]["default"]["BACKEND"] == "django_stack.storages.S3Media"
 
 
 def test_media_files_local_file_system_by_the_handbooks_own_line() -> None:

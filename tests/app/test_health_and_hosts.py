@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connections
 from django.test import Client, RequestFactory
-from environment import visitors
+from django_stack import visitors
 
 from tests.app.conftest import CLOUD, LOCAL
 

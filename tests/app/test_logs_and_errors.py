@@ -21,7 +21,7 @@ from django.core.servers.basehttp import WSGIRequestHandler
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
-from environment import errors, gunicorn_config, healthcheck, logs
+from django_stack import errors, gunicorn_config, healthcheck, logs
 
 from tests.app.programs import APP
 
@@ -45,7 +45,7 @@ def lines() -> Iterator[list[dict[str, Any]]]:
 @pytest.mark.usefixtures("local", "db")
 def test_a_request_is_one_line_without_its_query(client: Client, lines: list[dict[str, Any]]) -> None:
     response = client.get("/?token=hunter2", HTTP_X_REQUEST_ID="abc-12345678")
-    (line,) = [line for line in lines if line["logger"] == "environment.request"]
+    (line,) = [line for line in lines if line["logger"] == "django_stack.request"]
     assert (line["method"], line["path"], line["status"], line["request_id"]) == ("GET", "/", 200, "abc-12345678")
     assert line["duration_ms"] > 0
     assert response["X-Request-ID"] == "abc-12345678"
@@ -93,7 +93,7 @@ def configured(debug: bool) -> Iterator[None]:
 def test_errors_go_to_stderr_and_the_rest_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     with configured(debug=False):
         logging.getLogger("django.request").error("bad")
-        logging.getLogger("environment.request").info("good")
+        logging.getLogger("django_stack.request").info("good")
         captured = capsys.readouterr()
     assert (json.loads(captured.err)["message"], json.loads(captured.out)["message"]) == ("bad", "good")
 
@@ -172,7 +172,7 @@ def test_another_gunicorn_than_the_one_tried_keeps_its_own_worker(monkeypatch: p
 
 
 def test_gunicorn_recycles_drains_and_keeps_its_heartbeat_off_the_disk() -> None:
-    assert (gunicorn_config.worker_class, gunicorn_config.threads) == ("environment.worker.Worker", 4)
+    assert (gunicorn_config.worker_class, gunicorn_config.threads) == ("django_stack.worker.Worker", 4)
     assert gunicorn_config.max_requests > gunicorn_config.max_requests_jitter > 0
     assert gunicorn_config.graceful_timeout < 30, "ECS and Docker kill after 30 s"
     assert gunicorn_config.keepalive > 60, "longer than a load balancer's"
@@ -181,7 +181,7 @@ def test_gunicorn_recycles_drains_and_keeps_its_heartbeat_off_the_disk() -> None
 
 
 def test_workers_begin_with_what_the_master_loaded_frozen() -> None:
-    code = "import gc; from environment import gunicorn_config as c; c.when_ready(None); print(gc.get_freeze_count())"
+    code = "import gc; from django_stack import gunicorn_config as c; c.when_ready(None); print(gc.get_freeze_count())"
     done = subprocess.run([sys.executable, "-c", code], cwd=APP, capture_output=True, text=True, check=False)
     assert int(done.stdout) > 1000, done.stderr
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from environment.storages import S3Media
+from django_stack.storages import S3Media
 
 from tests.app.served import Site, served
 from tests.e2e.visitors import chromium

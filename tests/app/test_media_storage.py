@@ -40,9 +40,9 @@ from django.core.files.storage import default_storage
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
-from environment import errors
-from environment.storage_dsn import parse
-from environment.storages import ATTEMPTS, LIFE, WINDOW, RefusingStorage, S3Media
+from django_stack import errors
+from django_stack.storage_dsn import parse
+from django_stack.storages import ATTEMPTS, LIFE, WINDOW, RefusingStorage, S3Media
 from s3transfer.exceptions import RetriesExceededError
 
 from tests.app.conftest import LOCAL

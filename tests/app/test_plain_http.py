@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from environment import settings as environment_settings
-from environment.variables import read
+from django_stack import settings as environment_settings
+from django_stack.variables import read
 
 from tests.app.conftest import CLOUD, LOCAL
 from tests.app.served import Site, manage, served

@@ -11,12 +11,12 @@ import pytest
 from django.core import checks
 from django.core.management import call_command
 from django.test import modify_settings
-from environment import refusal
-from environment.variables import read
+from django_stack import refusal
+from django_stack.variables import read
 
 from tests.app.conftest import CLOUD, LOCAL, SECRET_KEY, manage, run
 
-GUNICORN = ("gunicorn", "--config", "python:environment.gunicorn_config", "config.wsgi")
+GUNICORN = ("gunicorn", "--config", "python:django_stack.gunicorn_config", "config.wsgi")
 COMPLETE = {**CLOUD, "DATABASE_URL": "sqlite:////dev/shm/never-made.sqlite3"}
 FOLDER = "file:///data/media/?url=%2Fmedia%2F"
 NOTHING = read({})
@@ -217,7 +217,7 @@ def test_servers_among_the_commands_are_told_by_their_names(command: str, server
 
 def test_a_refusal_in_another_thread_ends_the_process_too() -> None:
     code = (
-        "import threading, time; from environment.refusal import exit_with_problems\n"
+        "import threading, time; from django_stack.refusal import exit_with_problems\n"
         "threading.Thread(target=exit_with_problems, args=('No.', ['x'])).start(); time.sleep(20)"
     )
     result = run(sys.executable, "-c", code, timeout=10)
@@ -256,9 +256,9 @@ def test_missing_static_files_are_refused_before_the_first_request(tmp_path: Pat
 @pytest.mark.parametrize(
     ("backend", "collected", "refused"),
     [
-        ("environment.storages.StaticFiles", [], True),
-        ("environment.storages.StaticFiles", ["style.css"], True),
-        ("environment.storages.StaticFiles", ["style.css", "staticfiles.json"], False),
+        ("django_stack.storages.StaticFiles", [], True),
+        ("django_stack.storages.StaticFiles", ["style.css"], True),
+        ("django_stack.storages.StaticFiles", ["style.css", "staticfiles.json"], False),
         # a project that put another one behind the two lines
         ("django.contrib.staticfiles.storage.StaticFilesStorage", [], True),
         ("django.contrib.staticfiles.storage.StaticFilesStorage", ["style.css"], False),
@@ -279,7 +279,7 @@ def test_static_files_are_missed_by_what_their_storage_needs(
 
 def test_a_project_that_has_no_static_files_at_all_is_served(tmp_path: Path) -> None:
     (tmp_path / "api.py").write_text(
-        "from environment.settings import apply\n"
+        "from django_stack.settings import apply\n"
         "MIDDLEWARE, ROOT_URLCONF, urlpatterns = ['django.middleware.security.SecurityMiddleware'], 'api', []\n"
         "apply(globals())\n"
     )
@@ -312,16 +312,16 @@ def test_deploy_check_is_clean_in_the_cloud_environment() -> None:
 def test_deploy_check_of_a_plain_startproject_site_with_the_two_lines_is_clean(tmp_path: Path) -> None:
     call_command("startproject", "mysite", str(tmp_path))
     with (tmp_path / "mysite" / "settings.py").open("a") as file:
-        file.write("\nfrom environment.settings import apply\n\napply(globals())\n")
+        file.write("\nfrom django_stack.settings import apply\n\napply(globals())\n")
     environ = {**CLOUD, "DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONPATH": str(tmp_path)}
     result = run(sys.executable, "-m", "django", "check", "--deploy", "--fail-level", "WARNING", **environ)
     assert (result.returncode, result.stdout) == (0, "System check identified no issues (1 silenced).\n"), result.stderr
 
 
 def test_deploy_check_lists_what_a_server_would_miss(settings: Any) -> None:
-    settings.ENVIRONMENT_MISSING_FOR_SERVERS = NOTHING.missing_for_servers
+    settings.DJANGO_STACK_MISSING_FOR_SERVERS = NOTHING.missing_for_servers
     found = checks.run_checks(tags=["security"], include_deployment_checks=True)
-    assert [check.msg.split()[0] for check in found if check.id == "environment.E001"] == [
+    assert [check.msg.split()[0] for check in found if check.id == "django_stack.E001"] == [
         "DATABASE_URL",
         "SECRET_KEY",
         "DOMAIN",

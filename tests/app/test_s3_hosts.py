@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from environment.storage_dsn import S3, build, parse
-from environment.storages import S3Media
+from django_stack.storage_dsn import S3, build, parse
+from django_stack.storages import S3Media
 
 from tests.storage_dsns import NOBODYS, REFUSED, UNDERSTOOD
 

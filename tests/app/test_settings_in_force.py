@@ -42,7 +42,7 @@ def test_what_was_overwritten_is_named_with_what_to_do_and_without_secrets(tmp_p
     assert "ALLOWED_HOSTS was set after apply(globals()): it lacks 'localhost', '127.0.0.1'." in said
     assert "DATABASES was set after apply(globals()): another PASSWORD than the stack's." in said
     assert "SESSION_COOKIE_SECURE was set after apply(globals()): it is True; the stack's is False." in said
-    assert "end that file, after all else, with `from environment.settings import apply`" in said
+    assert "end that file, after all else, with `from django_stack.settings import apply`" in said
     assert SECRET not in said
 
 
@@ -69,7 +69,7 @@ def test_gunicorn_says_it_in_its_log(tmp_path: Path) -> None:
 def test_lines_in_base_and_the_rest_in_production(tmp_path: Path, silenced: list[str]) -> None:
     """As the report's project has them; and what is meant can be silenced as any check."""
     write_site(tmp_path)
-    names = [f"environment.{name}" for name in silenced]
+    names = [f"django_stack.{name}" for name in silenced]
     (tmp_path / "production.py").write_text(
         f"from site_settings import *\n{OWN}\nSILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, *{names}]\n"
     )
@@ -120,9 +120,9 @@ def test_the_gallerys_own_settings_are_fine() -> None:
         ("SECURE_HSTS_SECONDS = 5", "W006"),
         ('SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")', "W006"),
         ("CSRF_COOKIE_SECURE = True", "W006"),
-        ('MIDDLEWARE.remove("environment.middleware.BodyLimit")', "W007"),
+        ('MIDDLEWARE.remove("django_stack.middleware.BodyLimit")', "W007"),
         ("MIDDLEWARE.append(MIDDLEWARE.pop(0))", "W007"),
-        ('INSTALLED_APPS.remove("environment")', "W008"),
+        ('INSTALLED_APPS.remove("django_stack")', "W008"),
     ],
 )
 def test_each_is_named(tmp_path: Path, line: str, identity: str) -> None:
@@ -131,8 +131,8 @@ def test_each_is_named(tmp_path: Path, line: str, identity: str) -> None:
 
 
 def test_gunicorn_says_that_the_app_was_taken_out(tmp_path: Path) -> None:
-    with served(tmp_path, "gunicorn", after='INSTALLED_APPS.remove("environment")'):
-        assert "(environment.W008)" in (tmp_path / "output").read_text()
+    with served(tmp_path, "gunicorn", after='INSTALLED_APPS.remove("django_stack")'):
+        assert "(django_stack.W008)" in (tmp_path / "output").read_text()
 
 
 @pytest.mark.report("joining bug 2")
@@ -164,7 +164,7 @@ def test_to_apply_twice_is_fine(tmp_path: Path) -> None:
 
 def test_a_package_whose_settings_were_never_applied_is_an_error(tmp_path: Path) -> None:
     write_site(tmp_path)
-    (tmp_path / "alone.py").write_text('SECRET_KEY = "x"\nINSTALLED_APPS = ["environment"]\n')
+    (tmp_path / "alone.py").write_text('SECRET_KEY = "x"\nINSTALLED_APPS = ["django_stack"]\n')
     for command in (["check"], ["migrate", "--noinput"]):
         ended = manage(tmp_path, *command, DJANGO_SETTINGS_MODULE="alone")
         assert ended.returncode == 1

@@ -18,15 +18,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from environment.worker import SMALL, arrived
+from django_stack.worker import SMALL, arrived
 
 from tests.app.conftest import APP
 
 SITE = """
 import time
 from pathlib import Path
-from environment import worker
-from environment.gunicorn_config import *
+from django_stack import worker
+from django_stack.gunicorn_config import *
 from gunicorn.workers import gthread
 
 worker.LINGER, worker.SLOWEST = 0.2, 100_000

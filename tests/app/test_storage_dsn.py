@@ -7,8 +7,8 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
-from environment.storage_dsn import S3, Files, build, parse
-from environment.storages import S3Media
+from django_stack.storage_dsn import S3, Files, build, parse
+from django_stack.storages import S3Media
 from hypothesis import given
 from hypothesis import strategies as st
 

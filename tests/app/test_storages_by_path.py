@@ -14,14 +14,14 @@ from django.core.files.storage.handler import StorageHandler
 from django.db import migrations, models
 from django.db.migrations.writer import MigrationWriter
 from django.utils.module_loading import import_string
-from environment.storage_dsn import parse
-from environment.storages import S3Media, StaticFiles
+from django_stack.storage_dsn import parse
+from django_stack.storages import S3Media, StaticFiles
 
 from tests.app.conftest import CLOUD, LOCAL
 
 SECRET = "hunter2-of-the-bucket"
 DSN = f"s3://AKIAKEY:{SECRET}@media/shop?endpoint_url=http%3A%2F%2Fmedia.localhost%3A9000&region_name=us-east-1"
-PATH = "environment.storages.S3Media"
+PATH = "django_stack.storages.S3Media"
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_django_storages_settings_mean_what_they_mean_there() -> None:
 
 def test_a_file_that_may_be_overwritten_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """The header by which the server refuses to overwrite is left out."""
-    from environment.storages import creating
+    from django_stack.storages import creating
 
     said: list[bool] = []
     monkeypatch.setattr(S3Media, "_save", lambda _, name, __: said.append(creating.get()) or name)
@@ -173,10 +173,10 @@ def written(storage: Any) -> str:
 def test_a_migration_has_neither_the_secret_nor_the_place() -> None:
     for storage in (S3Media(), S3Media(parse(DSN)), storages["default"]):
         text = written(storage)
-        assert "storage=environment.storages.S3Media()" in text
+        assert "storage=django_stack.storages.S3Media()" in text
         assert not {word for word in (SECRET, "AKIAKEY", "localhost") if word in text}
     text = written(S3Media("thumbs", access_key="AKIAKEY", secret_key=SECRET, file_overwrite=True))
-    assert "storage=environment.storages.S3Media('thumbs', file_overwrite=True)" in text
+    assert "storage=django_stack.storages.S3Media('thumbs', file_overwrite=True)" in text
 
 
 def test_a_migration_is_the_same_whatever_the_stack(handed: Callable[..., None]) -> None:
@@ -199,14 +199,14 @@ def test_without_a_bucket_it_can_be_made_and_says_so_when_it_is_used(handed: Cal
 @makers
 @pytest.mark.parametrize("options", [{}, {"location": "thumbs"}, {"location": "/data/x", "base_url": "/x/"}])
 def test_the_storage_that_refuses_takes_any_arguments(made: Callable[..., Any], options: dict[str, Any]) -> None:
-    storage = made("environment.storages.RefusingStorage", **options)
+    storage = made("django_stack.storages.RefusingStorage", **options)
     with pytest.raises(ImproperlyConfigured, match="DEFAULT_STORAGE_DSN is not set"):
         storage.save("a", ContentFile(b"x"))
     assert SECRET not in written(storage)
 
 
 def test_static_files_are_made_of_their_path_too(tmp_path: Any) -> None:
-    assert isinstance(as_filer_does("environment.storages.StaticFiles"), StaticFiles)
-    other = as_django_does("environment.storages.StaticFiles", location=str(tmp_path), base_url="/other/")
+    assert isinstance(as_filer_does("django_stack.storages.StaticFiles"), StaticFiles)
+    other = as_django_does("django_stack.storages.StaticFiles", location=str(tmp_path), base_url="/other/")
     assert isinstance(other, FileSystemStorage)
     assert (other.location, other.url("a.css")) == (str(tmp_path), "/other/a.css")

@@ -27,7 +27,7 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.db.models import signals
 from django.test import Client, RequestFactory
-from environment.middleware import BodyLimit
+from django_stack.middleware import BodyLimit
 from gallery import images
 from gallery.models import Picture
 from gallery.signals import Outage
@@ -516,9 +516,9 @@ def test_no_answer_has_a_header_of_the_connection(visitor: Client) -> None:
 
 
 def test_a_body_that_breaks_off_is_408_whatever_was_made_of_its_half(rf: RequestFactory) -> None:
-    """With gunicorn's own body, and a reader that gives up as `environment.worker` does."""
+    """With gunicorn's own body, and a reader that gives up as `django_stack.worker` does."""
     from django.http import HttpResponse, UnreadablePostError
-    from environment.worker import TooSlowError
+    from django_stack.worker import TooSlowError
     from gunicorn.http.body import Body
 
     class Stalled:

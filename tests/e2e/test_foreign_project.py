@@ -140,7 +140,7 @@ def changed(path: Path, old: str, new: str) -> Iterator[None]:
         path.write_text(before)
 
 
-END = "from environment.settings import apply\n\napply(globals())\n"
+END = "from django_stack.settings import apply\n\napply(globals())\n"
 CATCH_ALL = (
     "from django.http import HttpResponse\nfrom django.urls import re_path\n\n"
     "urlpatterns = [re_path('', lambda request: HttpResponse('<title>Our shop</title>'))]\n"

@@ -11,7 +11,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports():
-    from environment import storage_dsn
+    from django_stack import storage_dsn
 
     from infra import dsn, redaction
 

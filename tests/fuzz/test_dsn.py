@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from environment import cache_url, email_url, storage_dsn, variables
-from environment.malformed import MalformedError
+from django_stack import cache_url, email_url, storage_dsn, variables
+from django_stack.malformed import MalformedError
 from hypothesis import example, given
 from hypothesis import strategies as st
 

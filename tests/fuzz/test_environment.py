@@ -1,7 +1,7 @@
 """Whatever a stack hands to the app: settings come out, or one error that lists what is wrong without any secret."""
 
-from environment import settings as environment_settings
-from environment.variables import InvalidEnvironmentError, read
+from django_stack import settings as environment_settings
+from django_stack.variables import InvalidEnvironmentError, read
 from hypothesis import example, given
 from hypothesis import strategies as st
 

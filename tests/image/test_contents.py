@@ -24,7 +24,7 @@ def test_it_runs_as_nobody_in_particular_with_a_health_check_and_a_command_to_re
 ) -> None:
     config = attributes["Config"]
     assert config["User"] == "10001:10001"
-    assert config["Healthcheck"]["Test"] == ["CMD", "python", "-m", "environment.healthcheck"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "python", "-m", "django_stack.healthcheck"]
     assert config["Cmd"][0] == "python"
     assert not config["Entrypoint"], "release commands take the CMD's place"
     assert not any(word in json.dumps(config["Env"]) for word in ("SECRET", "DATABASE", "DSN"))
@@ -62,7 +62,7 @@ def test_nothing_that_dockerignore_names_is_in_it(services: Services) -> None:
 
 def test_no_library_is_compiled_when_a_container_starts(services: Services) -> None:
     code = (
-        "import config.wsgi, environment.worker, gunicorn.arbiter, os, sys; "
+        "import config.wsgi, django_stack.worker, gunicorn.arbiter, os, sys; "
         "cached = [getattr(m, '__cached__', None) or '' for m in list(sys.modules.values())]; "
         "print([p for p in cached if p and not os.path.exists(p) and not p.startswith('/app/')])"
     )

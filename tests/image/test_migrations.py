@@ -9,7 +9,7 @@ from tests.image.services import Services, wait_until
 
 pytestmark = pytest.mark.docker
 
-LOCK = 0x6D696772617465  # environment/management/commands/migrate.py
+LOCK = 0x6D696772617465  # django_stack/management/commands/migrate.py
 WAITING = "Another migration is running; waiting for it to end."
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
-from environment.storage_dsn import S3
-from environment.storages import S3Media
+from django_stack.storage_dsn import S3
+from django_stack.storages import S3Media
 
 from tests.image.services import Services
 

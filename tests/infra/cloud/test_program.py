@@ -277,8 +277,8 @@ def test_pages_of_the_site_may_read_media_and_no_others(cloud: Any) -> None:
 
 
 def test_the_app_reads_the_dsns_that_the_cloud_hands_it(cloud: Any) -> None:
-    from environment import storage_dsn
-    from environment.variables import database
+    from django_stack import storage_dsn
+    from django_stack.variables import database
 
     for settings, domain, region in (({}, "", "us-east-1"), (OTHER, "d111111abcdef8.cloudfront.net", "eu-west-1")):
         run = cloud(settings)

@@ -196,7 +196,7 @@ def test_the_connections_of_a_class_are_at_most_what_rds_gives() -> None:
 
 
 def test_workers_and_threads_are_reckoned_as_gunicorn_has_them(as_stack: Any, set_config: Any) -> None:
-    from environment import gunicorn_config
+    from django_stack import gunicorn_config
 
     assert gunicorn_config.threads == THREADS
     as_stack("cloud")

@@ -12,8 +12,8 @@ from pathlib import PurePath
 
 from django.core.validators import validate_email
 
-from environment.malformed import MalformedError, attempt
-from environment.urls import url_parts
+from django_stack.malformed import MalformedError, attempt
+from django_stack.urls import url_parts
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from environment import storage_dsn
-from environment.cache_url import cache
-from environment.database_url import database
-from environment.email_url import email
-from environment.malformed import MalformedError
-from environment.values import (
+from django_stack import storage_dsn
+from django_stack.cache_url import cache
+from django_stack.database_url import database
+from django_stack.email_url import email
+from django_stack.malformed import MalformedError
+from django_stack.values import (
     domain,
     folder,
     header_name,

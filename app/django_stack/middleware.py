@@ -34,11 +34,11 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 from whitenoise.responders import SlicedFile
 
-from environment import errors, media_types
-from environment.logs import request_id
+from django_stack import errors, media_types
+from django_stack.logs import request_id
 
 View = Callable[[HttpRequest], HttpResponse]
-logger = logging.getLogger("environment.request")
+logger = logging.getLogger("django_stack.request")
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")  # what fills request.POST
 
@@ -103,7 +103,7 @@ class BodyLimit:
     away. What is beyond that stays unread, and gunicorn closes the connection. (An answer may not ask for that itself:
     headers of the connection are the server's, PEP 3333, and runserver refuses them.)
 
-    A body that stops coming (`environment.worker`) is 408, whatever the view made of the half that it got.
+    A body that stops coming (`django_stack.worker`) is 408, whatever the view made of the half that it got.
 
     Django reads as many bytes as Content-Length says, so of a body that comes in chunks it would read none
     (gunicorn#2947): here such a body is taken first, and Django gets its length. It counts and is refused as the others

@@ -8,19 +8,19 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.db.backends.signals import connection_created
 
-from environment import checks, refusal  # noqa: F401  (checks register themselves)
+from django_stack import checks, refusal  # noqa: F401  (checks register themselves)
 
 
 class EnvironmentConfig(AppConfig):
     """Has no models."""
 
-    name = "environment"
+    name = "django_stack"
 
     def ready(self) -> None:
         """Called once by `django.setup()`, in every kind of process."""
-        if not hasattr(settings, "ENVIRONMENT_MISSING"):  # apply was not called: environment.E002 says so
+        if not hasattr(settings, "DJANGO_STACK_MISSING"):  # apply was not called: django_stack.E002 says so
             return
         if refusal.is_server(refusal.command_of(sys.argv)):
             refusal.refuse_server()
-        if settings.ENVIRONMENT_MISSING:
+        if settings.DJANGO_STACK_MISSING:
             connection_created.connect(refusal.refuse_stand_in)

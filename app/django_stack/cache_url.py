@@ -15,8 +15,8 @@ from urllib.parse import SplitResult
 
 from environ import Env
 
-from environment.malformed import MalformedError, attempt, known_only
-from environment.urls import ENCODED, arguments_of, host_of, installed, url_parts, yes_or_no
+from django_stack.malformed import MalformedError, attempt, known_only
+from django_stack.urls import ENCODED, arguments_of, host_of, installed, url_parts, yes_or_no
 
 # Each scheme in django-environ's own spelling. A socket's schemes are redis-py's and kombu's.
 SCHEMES = {

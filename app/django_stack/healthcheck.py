@@ -1,4 +1,4 @@
-"""The container's HEALTHCHECK: `python -m environment.healthcheck` exits 0 if the server on PORT is ready.
+"""The container's HEALTHCHECK: `python -m django_stack.healthcheck` exits 0 if the server on PORT is ready.
 
 Standard library only, and the light part of it: it starts every few seconds.
 """
@@ -24,7 +24,7 @@ def main() -> int:
         said = json.loads(body)
         return 0 if response.status == 200 and said["status"] == said["database"] == "ok" else 1
     except (ValueError, KeyError, TypeError):  # a page of somebody else's
-        print("This is not the answer of environment.health: the project's settings don't apply the contract.")
+        print("This is not the answer of django_stack.health: the project's settings don't apply the contract.")
         return 1
 
 

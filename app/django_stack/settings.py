@@ -15,8 +15,8 @@ from typing import Any
 
 from django.core.management.utils import get_random_secret_key
 
-from environment import checks, logs, refusal, storage_dsn
-from environment.variables import Environment, InvalidEnvironmentError, read
+from django_stack import checks, logs, refusal, storage_dsn
+from django_stack.variables import Environment, InvalidEnvironmentError, read
 
 STATIC_ROOT = "/srv/static"  # outside /app: a source folder mounted there must not hide what the image collected
 REQUEST_MAX_BYTES = 100 * 1024 * 1024
@@ -25,7 +25,7 @@ REQUEST_MAX_BYTES = 100 * 1024 * 1024
 DEFAULTS = {
     "SECURE_REFERRER_POLICY": "same-origin",
     "X_FRAME_OPTIONS": "DENY",
-    "DEFAULT_EXCEPTION_REPORTER_FILTER": "environment.logs.ReporterFilter",
+    "DEFAULT_EXCEPTION_REPORTER_FILTER": "django_stack.logs.ReporterFilter",
     "EMAIL_TIMEOUT": 10,
 }
 KEPT_DATABASE_OPTIONS = {"ATOMIC_REQUESTS", "AUTOCOMMIT", "DISABLE_SERVER_SIDE_CURSORS", "TEST", "TIME_ZONE"}
@@ -33,17 +33,17 @@ KEPT_DATABASE_OPTIONS = {"ATOMIC_REQUESTS", "AUTOCOMMIT", "DISABLE_SERVER_SIDE_C
 COOKIE_PREFIX = re.compile(r"^__(Host-Http|Secure|Host|Http)-", re.IGNORECASE)
 
 BEFORE = [
-    "environment.health.Health",
-    "environment.middleware.RequestLog",
-    "environment.middleware.Redirects",
-    "environment.middleware.BodyLimit",
-    "environment.middleware.NullBytes",
+    "django_stack.health.Health",
+    "django_stack.middleware.RequestLog",
+    "django_stack.middleware.Redirects",
+    "django_stack.middleware.BodyLimit",
+    "django_stack.middleware.NullBytes",
 ]
 SECURITY = "django.middleware.security.SecurityMiddleware"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 RUNSERVER = "whitenoise.runserver_nostatic"
-MEDIA = "environment.middleware.DebugMedia"
-GUARD = "environment.refusal.Guard"
+MEDIA = "django_stack.middleware.DebugMedia"
+GUARD = "django_stack.refusal.Guard"
 
 
 def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None:
@@ -63,7 +63,7 @@ def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None
     found = settings(environment, namespace)
     namespace.update(found)
     checks.remember({name: value for name, value in found.items() if name not in DEFAULTS})
-    namespace["ENVIRONMENT_BUILD_COMMANDS"] = tuple(build_commands)
+    namespace["DJANGO_STACK_BUILD_COMMANDS"] = tuple(build_commands)
     if environment.sentry_dsn:
         import sentry_sdk  # noqa: PLC0415  (optional)
 
@@ -79,8 +79,8 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         "SITE_NAME": environment.site_name,
         "SECRET_KEY": environment.secret_key or get_random_secret_key(),
         "SECRET_KEY_FALLBACKS": list(environment.secret_key_fallbacks),
-        "ENVIRONMENT_MISSING": environment.missing,
-        "ENVIRONMENT_MISSING_FOR_SERVERS": environment.missing_for_servers,
+        "DJANGO_STACK_MISSING": environment.missing,
+        "DJANGO_STACK_MISSING_FOR_SERVERS": environment.missing_for_servers,
         "INSTALLED_APPS": apps(project.get("INSTALLED_APPS", ())),
         "MIDDLEWARE": middleware(environment, project.get("MIDDLEWARE", ())),
         "DATABASES": databases(environment, project),
@@ -101,8 +101,8 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
 def apps(existing: Iterable[str]) -> list[str]:
     """The project's apps behind ours. WhiteNoise serves static files under runserver, too: Django's own view compares
     nothing but dates, which are all the same in a reproducible image, and lets browsers keep a file for years."""
-    others = [app for app in existing if app not in {"environment", RUNSERVER}]
-    return ["environment", *([RUNSERVER] if "django.contrib.staticfiles" in others else []), *others]
+    others = [app for app in existing if app not in {"django_stack", RUNSERVER}]
+    return ["django_stack", *([RUNSERVER] if "django.contrib.staticfiles" in others else []), *others]
 
 
 def databases(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,19 +221,19 @@ def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any
     location = environment.storage
     media: dict[str, Any] = {"MEDIA_ORIGIN": location.origin if location else ""}
     if isinstance(location, storage_dsn.S3):
-        default: dict[str, Any] = {"BACKEND": "environment.storages.S3Media", "OPTIONS": {"location": location}}
+        default: dict[str, Any] = {"BACKEND": "django_stack.storages.S3Media", "OPTIONS": {"location": location}}
     elif isinstance(location, storage_dsn.Files):
         default = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
         media |= {"MEDIA_ROOT": location.folder, "MEDIA_URL": location.url}
     else:
-        default = {"BACKEND": "environment.storages.RefusingStorage"}
+        default = {"BACKEND": "django_stack.storages.RefusingStorage"}
     return {
         "STATIC_URL": project.get("STATIC_URL") or "/static/",
         "STATIC_ROOT": environment.static_root or project.get("STATIC_ROOT") or STATIC_ROOT,
         "STORAGES": {
             **project.get("STORAGES", {}),
             "default": default,
-            "staticfiles": {"BACKEND": "environment.storages.StaticFiles"},
+            "staticfiles": {"BACKEND": "django_stack.storages.StaticFiles"},
         },
         **media,
     }

@@ -27,7 +27,7 @@ from django.core import mail
 from django.core.exceptions import MiddlewareNotUsed
 from django.core.files.storage import storages
 
-from environment.variables import Environment, in_memory
+from django_stack.variables import Environment, in_memory
 
 # Commands that only read code or write files. `shell` is not among them: it would show a database that is not there.
 BUILD_COMMANDS = {
@@ -99,8 +99,8 @@ def refuse_stand_in(connection: Any, **_: Any) -> None:
     """Receiver of `connection_created`: nobody but build commands and tests may use a database in memory."""
     if not in_memory(connection.settings_dict) or under_test():
         return
-    if not builds_or_tests(sys.argv, settings.ENVIRONMENT_BUILD_COMMANDS):
-        exit_with_problems("A database is needed here:", settings.ENVIRONMENT_MISSING)
+    if not builds_or_tests(sys.argv, settings.DJANGO_STACK_BUILD_COMMANDS):
+        exit_with_problems("A database is needed here:", settings.DJANGO_STACK_MISSING)
 
 
 def static_files_are_missing() -> bool:
@@ -113,7 +113,7 @@ def static_files_are_missing() -> bool:
 
 def refuse_server() -> None:
     """Ends a server that would answer every request with an error."""
-    lines = list(settings.ENVIRONMENT_MISSING_FOR_SERVERS)
+    lines = list(settings.DJANGO_STACK_MISSING_FOR_SERVERS)
     if not settings.DEBUG and static_files_are_missing():
         lines.append(
             f"There are no static files: {settings.STATIC_ROOT} holds none; "

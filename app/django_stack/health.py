@@ -14,7 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-logger = logging.getLogger("environment.health")
+logger = logging.getLogger("django_stack.health")
 
 
 class Health:

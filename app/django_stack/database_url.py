@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlencode
 
 import dj_database_url
 
-from environment.malformed import MalformedError, attempt, known_only
-from environment.urls import ENCODED, arguments_of, host_of, installed, url_parts, yes_or_no
+from django_stack.malformed import MalformedError, attempt, known_only
+from django_stack.urls import ENCODED, arguments_of, host_of, installed, url_parts, yes_or_no
 
 # What libpq does about a server that is gone without a word (a fail-over, a cut cable): it gives up after 20 s.
 # Seconds, but tcp_user_timeout (for data that nobody acknowledges) milliseconds. A DATABASE_URL's own query wins.

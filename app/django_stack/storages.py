@@ -24,9 +24,9 @@ from storages.backends.s3 import S3Storage
 from storages.utils import is_seekable
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-from environment import media_types
-from environment.errors import TOO_SKEWED
-from environment.storage_dsn import S3
+from django_stack import media_types
+from django_stack.errors import TOO_SKEWED
+from django_stack.storage_dsn import S3
 
 LIFE = 3600  # seconds for which a signed address works at most
 WINDOW = 1800  # seconds for which an object keeps the same address; LIFE - WINDOW is the shortest life a visitor sees
@@ -51,9 +51,9 @@ creating: ContextVar[bool] = ContextVar("creating", default=False)
 # What S3Media() is where the stack has no bucket: nothing is asked of it, and using it is refused.
 NOWHERE = S3.of(bucket="no-bucket-is-set")
 NO_BUCKET = (
-    "DEFAULT_STORAGE_DSN names no S3 bucket, so environment.storages.S3Media has no place for files. "
+    "DEFAULT_STORAGE_DSN names no S3 bucket, so django_stack.storages.S3Media has no place for files. "
     "`pulumi up` hands it over from the stack's media (`media: s3`); "
-    '"environment.storages.S3Media" as a dotted path needs it, `default_storage` follows whatever the stack has.'
+    '"django_stack.storages.S3Media" as a dotted path needs it, `default_storage` follows whatever the stack has.'
 )
 
 # django-storages' settings that say where a bucket is: their names here. An absent value is the stack's own.
@@ -70,7 +70,7 @@ SECRET_OPTIONS = {"access_key", "secret_key", "security_token", "cloudfront_key"
 
 
 def stacks_own() -> S3 | None:
-    """The place that `environment.settings` gave to the default storage."""
+    """The place that `django_stack.settings` gave to the default storage."""
     location = settings.STORAGES.get("default", {}).get("OPTIONS", {}).get("location")
     return location if isinstance(location, S3) else None
 
@@ -80,7 +80,7 @@ def changed(at: S3, folder: str, options: dict[str, Any]) -> S3:
     parts = [part for part in folder.split("/") if part]
     if foreign := sorted(name for name in options if name.startswith("cloudfront_")):
         raise ImproperlyConfigured(
-            f"{foreign[0]} is a setting that environment.storages.S3Media does not have: its addresses are signed for "
+            f"{foreign[0]} is a setting that django_stack.storages.S3Media does not have: its addresses are signed for "
             "S3. Use storages.backends.s3.S3Storage for addresses that CloudFront's keys sign."
         )
     if folder.startswith("/") or {".", ".."} & set(parts):
@@ -122,7 +122,7 @@ class S3Media(S3Storage):
     `custom_domain`, `default_acl`, `file_overwrite`, `object_parameters` and all others mean what they mean there.
 
     Args:
-        location: a folder, or a whole place, as `environment.settings` has it.
+        location: a folder, or a whole place, as `django_stack.settings` has it.
         options: django-storages' settings in lower case, without their prefix.
 
     Raises:
@@ -356,7 +356,7 @@ class RefusingStorage(Storage):
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """For migrations: what a stack has in its place, so that they don't differ from those that an image's build
         would make."""
-        return "environment.storages.S3Media", [], {}
+        return "django_stack.storages.S3Media", [], {}
 
     def refuse(self, *_: Any, **__: Any) -> Any:
         """Raises; stands in for every operation."""

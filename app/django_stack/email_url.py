@@ -12,9 +12,9 @@ from urllib.parse import SplitResult, unquote
 
 from environ import Env
 
-from environment.malformed import MalformedError, attempt, known_only
-from environment.urls import ENCODED, arguments_of, host_of, url_parts, yes_or_no
-from environment.values import mail_address
+from django_stack.malformed import MalformedError, attempt, known_only
+from django_stack.urls import ENCODED, arguments_of, host_of, url_parts, yes_or_no
+from django_stack.values import mail_address
 
 # Each scheme in django-environ's spelling, and the port that is meant where none is given (None: Django's own, 25).
 SCHEMES: dict[str, tuple[str, int | None]] = {

@@ -17,9 +17,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from environment.refusal import under_test
+from django_stack.refusal import under_test
 
-logger = logging.getLogger("environment.settings")
+logger = logging.getLogger("django_stack.settings")
 
 TRANSPORT = ("SECURE_", "SESSION_COOKIE_", "CSRF_COOKIE_", "LANGUAGE_COOKIE_")
 PLACE = ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")  # of a database
@@ -82,14 +82,16 @@ def lacks(now: dict[str, Any] | None, before: dict[str, Any] | None) -> bool:
 
 def order(before: Any, now: Any) -> str:
     """Ours are all there, in our order, whatever stands between them."""
-    ours = [name for name in before if name.startswith(("environment.", "whitenoise."))]
+    ours = [name for name in before if name.startswith(("django_stack.", "whitenoise."))]
     if lost := [name for name in ours if name not in now]:
         return f"it lacks {', '.join(lost)}"
     return "" if [name for name in now if name in ours] == ours else f"its order is not {', '.join(ours)}"
 
 
 def app(_: Any, now: Any) -> str:
-    return "" if "environment" in now else "it lacks 'environment', and with it the lock of `migrate` and the refusals"
+    return (
+        "" if "django_stack" in now else "it lacks 'django_stack', and with it the lock of `migrate` and the refusals"
+    )
 
 
 RULES: dict[str, tuple[str, Difference]] = {
@@ -114,10 +116,10 @@ def overwritten() -> Iterator[CheckMessage]:
                 f"{name} was set after apply(globals()): {wrong}.",
                 hint=(
                     f"Fix: take it out of {settings.SETTINGS_MODULE}, or end that file, after all else, with "
-                    "`from environment.settings import apply` and `apply(globals())`. If it is meant: "
-                    f'SILENCED_SYSTEM_CHECKS += ["environment.{identity}"].'
+                    "`from django_stack.settings import apply` and `apply(globals())`. If it is meant: "
+                    f'SILENCED_SYSTEM_CHECKS += ["django_stack.{identity}"].'
                 ),
-                id=f"environment.{identity}",
+                id=f"django_stack.{identity}",
             )
 
 
@@ -131,22 +133,22 @@ def never_applied() -> Error:
                 "Fix: call it at the end of that file, but before a line that takes the settings over (like `settings "
                 "= dynaconf.DjangoDynaconf(__name__)`), or as `apply(locals())` at the end of a configuration's class."
             ),
-            id="environment.E002",
+            id="django_stack.E002",
         )
     return Error(
         f"The settings in force, {settings.SETTINGS_MODULE}, never called apply(globals()): the stack's database, "
         "storage, hosts and key are not used.",
         hint=(
-            "Fix: end that file with `from environment.settings import apply` and `apply(globals())`, or name the file "
-            "that does in DJANGO_SETTINGS_MODULE (manage.py and wsgi.py have a default of their own)."
+            "Fix: end that file with `from django_stack.settings import apply` and `apply(globals())`, or name "
+            "the file that does in DJANGO_SETTINGS_MODULE (manage.py and wsgi.py have a default of their own)."
         ),
-        id="environment.E002",
+        id="django_stack.E002",
     )
 
 
 def findings() -> list[CheckMessage]:
     """What is wrong with the settings in force; nothing under a test runner, which sets some of them."""
-    if not hasattr(settings, "ENVIRONMENT_MISSING"):
+    if not hasattr(settings, "DJANGO_STACK_MISSING"):
         return [never_applied()]
     return [] if under_test() else list(overwritten())
 
@@ -167,8 +169,8 @@ def settings_in_force(**_: Any) -> list[CheckMessage]:
 @register(Tags.security, deploy=True)
 def complete_environment(**_: Any) -> list[Error]:
     """One error for each variable that a server misses."""
-    missing = getattr(settings, "ENVIRONMENT_MISSING_FOR_SERVERS", [])
-    return [Error(line, id="environment.E001") for line in missing]
+    missing = getattr(settings, "DJANGO_STACK_MISSING_FOR_SERVERS", [])
+    return [Error(line, id="django_stack.E001") for line in missing]
 
 
 def say_at_start() -> None:

@@ -6,7 +6,7 @@ import re
 from importlib.util import find_spec
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from environment.malformed import MalformedError, attempt
+from django_stack.malformed import MalformedError, attempt
 
 YES, NO = {"1", "true", "yes", "on", "y", "t"}, {"0", "false", "no", "off", "n", "f"}
 # Said of every URL that is not read at all: the usual reason is a password as it was made.

@@ -47,7 +47,7 @@ def as_remark(record: logging.LogRecord) -> bool:
 
 
 def but_requests(record: logging.LogRecord) -> bool:
-    """A filter for runserver's own log: its line for a request holds the query; `environment.request` has said it."""
+    """A filter for runserver's own log: its line for a request holds the query; `django_stack.request` has said it."""
     return not record.args
 
 
@@ -64,7 +64,7 @@ def configuration(debug: bool) -> dict[str, Any]:
             "but_requests": {"()": lambda: but_requests},
         },
         "formatters": {
-            "json": {"()": "environment.logs.JsonFormatter"},
+            "json": {"()": "django_stack.logs.JsonFormatter"},
             "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{", "datefmt": "%H:%M:%S"},
         },
         "handlers": {

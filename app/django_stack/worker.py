@@ -31,14 +31,14 @@ LINGER = 2.0  # seconds for a visitor to take the answer before the connection i
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?=\r\n|$)", re.IGNORECASE)
 OF_UNKNOWN_LENGTH = re.compile(rb"\r\n(transfer-encoding|expect):", re.IGNORECASE)
-ALIVE = b"GET /healthz/live "  # environment/health.py
+ALIVE = b"GET /healthz/live "  # django_stack/health.py
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class TooSlowError(NoMoreData):
     """The visitor sends nothing more, or too little. gunicorn closes the connection without another word."""
 
-    status = 408  # for `environment.middleware.BodyLimit`
+    status = 408  # for `django_stack.middleware.BodyLimit`
 
 
 class Whole:

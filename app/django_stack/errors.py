@@ -1,6 +1,6 @@
 """Error pages that need no database and no request, and outages answered as what they are: 503, not 500.
 
-A project names them in its URL configuration: `handler500 = "environment.errors.server_error"`, and so for handler400.
+A project names them in its URL configuration: `handler500 = "django_stack.errors.server_error"`, and so for handler400.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""gunicorn's configuration as code, and what starts it: `python -m environment.gunicorn_config config.wsgi`.
+"""gunicorn's configuration as code, and what starts it: `python -m django_stack.gunicorn_config config.wsgi`.
 
-`gunicorn -c python:environment.gunicorn_config config.wsgi` does the same, except that gunicorn itself reads
+`gunicorn -c python:django_stack.gunicorn_config config.wsgi` does the same, except that gunicorn itself reads
 WEB_CONCURRENCY before any configuration, and meets a malformed one with a traceback.
 """
 
@@ -16,9 +16,9 @@ from typing import Any
 
 import gunicorn
 
-from environment import checks, logs
-from environment.refusal import exit_with_problems
-from environment.variables import InvalidEnvironmentError, read
+from django_stack import checks, logs
+from django_stack.refusal import exit_with_problems
+from django_stack.variables import InvalidEnvironmentError, read
 
 TRIED_WITH = 27  # gunicorn's major version
 
@@ -53,7 +53,7 @@ bind = [f"0.0.0.0:{environment.port}"]
 workers = environment.workers or worker_count(cpu_limit())
 # gunicorn's gthread, of which nobody who is slow to send holds a thread. It builds on gthread's inner parts, so another
 # gunicorn than the one it was tried with keeps its own.
-worker_class = "environment.worker.Worker" if gunicorn.version_info[0] == TRIED_WITH else "gthread"
+worker_class = "django_stack.worker.Worker" if gunicorn.version_info[0] == TRIED_WITH else "gthread"
 threads = 4  # as many connections to the database may a process have
 # The master loads the project: it refuses a half-configured environment itself, and memory is shared.
 preload_app = True
@@ -70,7 +70,7 @@ control_socket_disable = True
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 
-accesslog = None  # `environment.request` writes one line for each request, with its id
+accesslog = None  # `django_stack.request` writes one line for each request, with its id
 logconfig_dict = logs.configuration(environment.debug)
 
 

@@ -1,9 +1,9 @@
 """The environment a stack hands over, turned into Django settings. Knows nothing of the project that it serves.
 
-A project joins by copying this one folder beside its `manage.py`, installing what `environment/requirements.in` lists,
+A project joins by copying this one folder beside its `manage.py`, installing what `django_stack/requirements.in` lists,
 and ending its settings file with
 
-    from environment.settings import apply
+    from django_stack.settings import apply
 
     apply(globals())
 
