@@ -25,7 +25,7 @@ ALL = {"W001", "W003", "W004", "W005", "W006"}
 
 def named(output: str) -> set[str]:
     """The ids in what a command printed, or a server logged."""
-    return set(re.findall(r"environment\.([WE]\d{3})(?!\")", output))
+    return set(re.findall(r"django_stack\.([WE]\d{3})(?!\")", output))
 
 
 def checked(folder: Path, after: str, *arguments: str, before: str = "") -> tuple[set[str], str]:
@@ -59,7 +59,7 @@ def test_gunicorn_says_it_in_its_log(tmp_path: Path) -> None:
     with served(tmp_path, "gunicorn", after=OWN) as site:
         site.raw(b"GET /healthz/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         log = (tmp_path / "output").read_text()
-    assert {*re.findall(r"environment\.(W\d{3})\)", log)} == ALL
+    assert {*re.findall(r"django_stack\.(W\d{3})\)", log)} == ALL
     assert '"level": "WARNING"' in log or "WARNING" in log
     assert SECRET not in log
 
