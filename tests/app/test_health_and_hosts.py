@@ -17,7 +17,7 @@ BY_ADDRESS = {"HTTP_HOST": "10.0.12.7:8000"}
 
 @pytest.mark.usefixtures("cloud")
 def test_liveness_answers_by_address_over_http_without_the_database(client: Client) -> None:
-    """No `db` fixture: any query would fail this test. divio.md 1.7, 5: there a probe by address gets 400."""
+    """No `db` fixture: any query would fail this test. docs/handbook.md, fault 5: there a probe by address gets 400."""
     response = client.get("/healthz/live", **BY_ADDRESS)
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
     assert response["Cache-Control"] == "no-store"
@@ -82,7 +82,7 @@ def test_a_redirect_never_leads_to_another_site(client: Client) -> None:
 
 @pytest.mark.usefixtures("cloud", "db")
 def test_the_proxys_header_is_believed_when_configured_so_there_is_no_loop(client: Client) -> None:
-    """divio.md 1.7, 4: there gunicorn answers https with a redirect to https, for ever."""
+    """docs/handbook.md, fault 4: there gunicorn answers https with a redirect to https, for ever."""
     assert client.get("/", HTTP_HOST="www.example.com", HTTP_X_FORWARDED_PROTO="https").status_code == 200
     assert client.get("/", HTTP_HOST="www.example.com", HTTP_X_FORWARDED_PROTO="http").status_code == 301
 
@@ -100,7 +100,7 @@ def test_the_proxys_header_is_not_believed_unless_configured(client: Client, han
 def test_login_with_csrf_works(
     handed: Callable[..., None], member: Any, environ: dict[str, str], host: str, secure: bool
 ) -> None:
-    """divio.md 1.7, 5: there the admin's login is refused on a custom domain."""
+    """docs/handbook.md, fault 5: there the admin's login is refused on a custom domain."""
     handed({**environ, "DJANGO_DEBUG": ""})
     client = Client(enforce_csrf_checks=True, HTTP_HOST=host, HTTP_X_FORWARDED_PROTO="https" if secure else "http")
     client.get("/login/", secure=secure)

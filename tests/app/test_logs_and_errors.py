@@ -62,7 +62,7 @@ def test_a_strange_request_id_is_replaced(client: Client, given: str) -> None:
 def test_a_500_leaves_its_traceback_in_the_log(
     client: Client, lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """divio.md 1.7, 6: there a 500 prints nothing."""
+    """docs/handbook.md, fault 6: there a 500 prints nothing."""
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("on purpose")

@@ -70,7 +70,7 @@ def test_the_projects_own_tests_run_with_nothing_set(tmp_path: Path) -> None:
 
 
 def test_migrate_refuses_with_nothing_set() -> None:
-    """divio.md 1.7, 3: there it succeeds on a throw-away SQLite, and the site starts empty."""
+    """docs/handbook.md, fault 3: there it succeeds on a throw-away SQLite, and the site starts empty."""
     result = manage("migrate", "--noinput")
     assert result.returncode == 3
     lines = result.stderr.strip().splitlines()
@@ -246,7 +246,7 @@ def test_file_media_with_debug_off_are_refused_with_the_reason() -> None:
 
 
 def test_missing_static_files_are_refused_before_the_first_request(tmp_path: Path) -> None:
-    """divio.md 1.7, 1: there the source is mounted over the collected files, and every page is a 500."""
+    """docs/handbook.md, fault 1: there the source is mounted over the collected files, and every page is a 500."""
     status, output = gunicorn(**COMPLETE, STATIC_ROOT=str(tmp_path))
     assert status == 3
     assert f"{tmp_path} holds none; the image's build collects them" in output

@@ -44,7 +44,7 @@ def test_other_host_names_are_refused(serving: Stack) -> None:
 
 
 def test_gunicorn_over_a_mounted_and_edited_source_serves_its_static_files(development: Stack) -> None:
-    """divio.md 1.7, 1: there the mounted source hides what the image collected, and pages are a 500 with debug off."""
+    """docs/handbook.md, fault 1: there the mounted source hides what the image collected."""
     edit = "/* edited over the mount */"
     try:
         with (

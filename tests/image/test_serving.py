@@ -46,7 +46,7 @@ def test_its_own_health_check_finds_it_healthy(site: Site) -> None:
 
 
 def test_static_files_are_hashed_compressed_and_kept_for_ever(site: Site) -> None:
-    """divio.md 1.7, 1."""
+    """docs/handbook.md, fault 1."""
     path = re.search(r'href="(/static/gallery/style\.[0-9a-f]{12}\.css)"', site.get().text)
     assert path
     answer = site.get(path[1])
@@ -179,7 +179,7 @@ def test_a_session_outlives_a_rotated_key_with_a_fallback_and_not_without(site: 
 
 
 def test_health_answers_by_address_over_http_without_a_redirect(behind_a_proxy: Site) -> None:
-    """divio.md 1.7, 5: as a load balancer asks."""
+    """docs/handbook.md, fault 5: as a load balancer asks."""
     address = behind_a_proxy.services.address(behind_a_proxy.container)
     for path in ("/healthz/live", "/healthz/ready"):
         answer = requests.get(f"http://{address}:8000{path}", timeout=10, allow_redirects=False)
@@ -188,7 +188,7 @@ def test_health_answers_by_address_over_http_without_a_redirect(behind_a_proxy: 
 
 
 def test_the_proxys_word_for_https_is_taken_so_there_is_no_loop(behind_a_proxy: Site) -> None:
-    """divio.md 1.7, 4."""
+    """docs/handbook.md, fault 4."""
     host = {"Host": "www.example.com"}
     assert behind_a_proxy.get(headers={**host, "X-Forwarded-Proto": "https"}).status_code == 200
     plain = behind_a_proxy.get("/a?b=c", headers={**host, "X-Forwarded-Proto": "http"})
@@ -218,7 +218,7 @@ def test_the_log_is_json_with_the_requests_id_and_without_its_query(site: Site) 
 
 
 def test_a_500_leaves_its_traceback_on_stderr(services: Services) -> None:
-    """divio.md 1.7, 6."""
+    """docs/handbook.md, fault 6."""
     name = services.new_database()
     url = f"postgres://app:password@database:5432/{name}"
     status, _, err = services.run("python", "manage.py", "migrate", environment=services.environment(DATABASE_URL=url))

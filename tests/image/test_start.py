@@ -26,7 +26,7 @@ def test_with_no_environment_it_ends_within_seconds_with_the_list(services: Serv
 
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "SECRET_KEY"])
 def test_a_half_configured_server_ends_and_is_not_started_again(services: Services, missing: str) -> None:
-    """divio.md 1.7, 3. A gunicorn whose workers die would start them for ever."""
+    """docs/handbook.md, fault 3. A gunicorn whose workers die would start them for ever."""
     status, out, err = services.run(environment=services.environment(**{missing: None}))
     assert status == 3
     assert f"- {missing} is not set" in err
