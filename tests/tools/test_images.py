@@ -1,6 +1,7 @@
 """The images' routes: there, pulled, built; and what a stand-in is built from."""
 
 import base64
+import json
 import re
 from pathlib import Path
 
@@ -51,6 +52,33 @@ def test_images_that_are_there_are_used(machine: FakeMachine) -> None:
     machine.answers[LIST] = (0, "\n".join((*images.IMAGES, "other:1")), "")
     images.ensure(machine)
     assert machine.did == []
+
+
+def test_a_stand_in_is_built_again_when_its_recipe_is_another_one(debian: FakeMachine) -> None:
+    debian.answers[LIST] = (0, "\n".join(images.IMAGES), "")
+    (debian.root / "tools/images/postgres/Dockerfile").write_text("FROM scratch\n")
+    before = images.recipe(debian, images.POSTGRES)
+
+    def labels(image: str, recipe: str) -> str:
+        return json.dumps({images.LABEL: image, images.RECIPE_LABEL: recipe})
+
+    inspect = "docker image inspect --format {{json .Config.Labels}}"
+    debian.answers = {
+        f"{inspect} {images.PYTHON}": (0, labels(images.PYTHON, images.recipe(debian, images.PYTHON)), ""),
+        f"{inspect} {images.POSTGRES}": (0, labels(images.POSTGRES, before), ""),
+        f"{inspect} {images.S3}": (0, "null", ""),  # the official one
+        "docker image inspect": (0, "", ""),
+        LIST: debian.answers[LIST],
+    }
+    images.ensure(debian)
+    assert commands(debian, "docker build") == []
+
+    (debian.root / "tools/images/postgres/Dockerfile").write_text("FROM scratch\nUSER 1\n")
+    images.ensure(debian)
+    (build,) = commands(debian, "docker build")
+    assert f"--tag {images.POSTGRES} " in build
+    assert f"--label {images.RECIPE_LABEL}={images.recipe(debian, images.POSTGRES)}" in build
+    assert images.recipe(debian, images.POSTGRES) != before
 
 
 def test_missing_ones_are_pulled(machine: FakeMachine) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -27,6 +29,7 @@ IMAGES = (PYTHON, POSTGRES, S3)
 RECIPES = {PYTHON: "python", POSTGRES: "postgres", S3: "versitygw"}
 BASE = "django-stack/debian:trixie"
 LABEL = "django-stack.stand-in"
+RECIPE_LABEL = "django-stack.recipe"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 VERSITYGW = go.Tool(
     name="versitygw",
@@ -44,10 +47,10 @@ PULL_SILENCE = 10
 def ensure(machine: Machine) -> None:
     """Makes sure that the engine has the images. Raises SetupError when one can be neither pulled nor built."""
     engine.choose(machine)
-    if absent(machine):
+    if absent(machine) or outdated(machine):
         with machine.lock():
             silent = False
-            for image in absent(machine):
+            for image in [*absent(machine), *outdated(machine)]:
                 # A registry that was silent once is not waited for again.
                 reason, silent = ("the registry is silent", True) if silent else pull(machine, image)
                 if reason:
@@ -62,6 +65,26 @@ def absent(machine: Machine) -> list[str]:
     if reply.returncode != 0:
         raise SetupError(reply.stderr.strip(), "`python3 tools/setup engine` sees to the Docker engine.")
     return [image for image in IMAGES if image not in reply.stdout.split()]
+
+
+def outdated(machine: Machine) -> list[str]:
+    """The stand-ins that were built by another recipe than today's. Official images are none."""
+    found = []
+    for image in IMAGES:
+        reply = machine.ask(["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image])
+        labels = (json.loads(reply.stdout) if reply.returncode == 0 and reply.stdout.strip() else None) or {}
+        if labels.get(LABEL) == image and labels.get(RECIPE_LABEL) != recipe(machine, image):
+            found.append(image)
+    return found
+
+
+def recipe(machine: Machine, image: str) -> str:
+    """12 hex digits for what a stand-in is built from: its folder in tools/images, and versitygw's version."""
+    folder = machine.root / "tools/images" / RECIPES[image]
+    total = hashlib.sha256((VERSITYGW.version(machine) if image == S3 else "").encode())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes() + b"\0")
+    return total.hexdigest()[:12]
 
 
 def pull(machine: Machine, image: str) -> tuple[str, bool]:
@@ -100,7 +123,7 @@ def build_stand_in(machine: Machine, image: str) -> None:
         make_base(machine)
     folder = RECIPES[image]
     command = ["docker", "build", "--network", "host", "--build-arg", f"BASE={BASE}"]
-    command += ["--label", f"{LABEL}={image}", "--tag", image]
+    command += ["--label", f"{LABEL}={image}", "--label", f"{RECIPE_LABEL}={recipe(machine, image)}", "--tag", image]
     for name in ("http_proxy", "https_proxy", "no_proxy"):
         command += ["--build-arg", name] if name in machine.environ else []
     with tempfile.TemporaryDirectory() as temporary:
