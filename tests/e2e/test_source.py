@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import DEVELOPMENT, SERVING, Stack
+from tests.e2e.stacks import DEVELOPMENT, SERVING, Stack, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -37,7 +37,8 @@ def moved(make_stack: MakeStack) -> Stack:
 @pytest.mark.report("docker-py#2041")
 def test_edits_show(moved: Stack) -> None:
     with moved.edited("gallery/templates/base.html", lambda text: text.replace("</body>", "EDITED</body>")):
-        assert "EDITED" in moved.get("/").text
+        # Django keeps a template until its reloader, which looks once a second, sees the edit.
+        wait_until(lambda: "EDITED" in moved.get("/").text, "the edited template")
 
 
 @pytest.mark.report("joining bug 4")
