@@ -1,4 +1,4 @@
-"""The arithmetic of docs/cloud.md: every reckoning gives its figure, the figures their sum, and nothing is left out."""
+"""The arithmetic of docs/costs.md: every reckoning gives its figure, the figures their sum, and nothing is left out."""
 
 import re
 from typing import Any
@@ -9,8 +9,8 @@ from tests.infra.cloud.test_policies import cloud
 from tests.infra.conftest import ROOT
 
 TIMES = "\N{MULTIPLICATION SIGN}"
-SECTION = (ROOT / "docs" / "cloud.md").read_text().partition("## What it costs")[2].partition("\n## ")[0]
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in SECTION.splitlines() if line.startswith("| ")]
+PAGE = (ROOT / "docs" / "costs.md").read_text()
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")]
 PARTS = [row for row in ROWS if len(row) == 3 and re.fullmatch(r"[\d.]+", row[2])]
 STEPS = [row for row in ROWS if len(row) == 2 and " = " in row[1]]
 
