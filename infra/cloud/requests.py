@@ -55,13 +55,14 @@ class ReleaseRequest(CloudRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutRequest(CloudRequest):
-    """The roll-out of `task_definition` (an ARN) by a service, of which at least so many `tasks` must run.
+    """The roll-out of `task_definition` (an ARN) by a service of `stack`; at least so many `tasks` of it must run.
 
     `domain` is the site's host name, `connect_to` the host (and port) that answers for it. In seconds: `timeout`,
     `tolerance` for what the version before still answers, `pause` between two looks. `secrets` are values that the
     tasks' logs may have.
     """
 
+    stack: str
     cluster: str
     service: str
     container: str

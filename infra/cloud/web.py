@@ -98,6 +98,7 @@ class Web(pulumi.ComponentResource):
                 RolloutRequest,
                 region=settings.region,
                 profile=settings.profile,
+                stack=settings.stack,
                 cluster=network.cluster,
                 service=service.name,
                 container=CONTAINER,

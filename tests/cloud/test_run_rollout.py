@@ -28,6 +28,7 @@ def asked(site: Site, **changes: Any) -> dict[str, Any]:
         "stream_prefix": "app",
         "timeout": 20,
         "tolerance": 0.2,
+        "stack": "cloud",
         "secrets": ["TOPSECRET"],
         "pause": 0.01,
     } | changes
@@ -108,7 +109,7 @@ def test_rolled_back_fails_with_reason_log_and_the_way_on(ecs: FakeAWS, run: Run
         in error
     )
     assert "  | ImportError: no module\n  | key [secret]" in error
-    assert "`pulumi up --refresh`" in error
+    assert "`pulumi up -s cloud --refresh`" in error
     assert error.count("Task ") == 1, "a task of the old version was shown"
     assert not site.asked
 
@@ -260,7 +261,7 @@ def test_a_service_that_is_gone_is_said(ecs: FakeAWS, run: Run, site: Site) -> N
     ecs.on("DescribeServices", {"services": [], "failures": [{"reason": "MISSING"}]})
     code, _, error = rollout(run, site)
     assert code == 1
-    assert "ECS has no service app-web. Fix: pulumi up --refresh" in error
+    assert "ECS has no service app-web. Fix: pulumi up -s cloud --refresh" in error
 
 
 @pytest.mark.parametrize("inherited", [signal.default_int_handler, signal.SIG_IGN])

@@ -404,7 +404,7 @@ def test_a_rolled_back_deployment_fails_until_the_way_on_is_taken(running: Stack
     out = running.up(good=False)
     assert "ECS went back to" in out
     assert "ECS deployment circuit breaker: tasks failed to start." in out
-    assert "pulumi up --refresh" in out
+    assert f"pulumi up -s {running.name} --refresh" in out
     running.cloud.rolls_back_to = ""
     releases = running.releases()
     assert "ECS went back to" in running.up(good=False)  # nothing was mended, so nothing is good

@@ -201,7 +201,7 @@ def test_the_way_on_that_a_failed_update_says_is_one(make_stack: MakeStack, engi
 
     failed = stack.up(check=False)
     assert failed.returncode != 0
-    commands = failed.stdout.partition("Fix: ")[2].partition(", then pulumi up --refresh")[0]
+    commands = failed.stdout.partition("Fix: ")[2].partition(f", then pulumi up -s {stack.name} --refresh")[0]
     assert "docker volume rm" in commands, failed.stdout
     subprocess.run(commands, shell=True, check=True, capture_output=True)
     stack.up("--refresh")

@@ -27,7 +27,7 @@ MIN_READY_SECONDS = 60.0  # for the site, however late the tasks were
 STOPPED_TASKS = 2  # that are shown
 NEXT_STEP = (
     "Mend the code and run `pulumi up`; to try the very same version again, "
-    "`pulumi up --refresh`, for the state doesn't know yet that ECS went back."
+    "`pulumi up -s {stack} --refresh`, for the state doesn't know yet that ECS went back."
 )
 
 
@@ -77,12 +77,12 @@ class Rollout:
             if running != wanted:
                 raise RolloutError(
                     f"The new version {_short(wanted)} did not come up, ECS went back to {_short(running)}, "
-                    f"which serves.{self.reasons(service)}\n{NEXT_STEP}"
+                    f"which serves.{self.reasons(service)}\n{NEXT_STEP.format(stack=self.request.stack)}"
                 )
             if primary.get("rolloutState") == "FAILED":
                 raise RolloutError(
                     f"The version {_short(wanted)} did not come up, and there is none before it that could serve."
-                    f"{self.reasons(service)}\n{NEXT_STEP}"
+                    f"{self.reasons(service)}\n{NEXT_STEP.format(stack=self.request.stack)}"
                 )
             if primary.get("rolloutState") == "COMPLETED" and service["runningCount"] >= needed:
                 return
@@ -100,7 +100,8 @@ class Rollout:
         answer = self.ecs.describe_services(cluster=self.request.cluster, services=[self.request.service])
         active = [service for service in answer["services"] if service["status"] == "ACTIVE"]
         if not active:
-            raise RolloutError(f"ECS has no service {self.request.service}. Fix: pulumi up --refresh")
+            fix = f"pulumi up -s {self.request.stack} --refresh"
+            raise RolloutError(f"ECS has no service {self.request.service}. Fix: {fix}")
         service: dict[str, Any] = active[0]
         return service
 

@@ -35,7 +35,7 @@ def explain(error: Exception) -> str:
     """One of `ENGINE_ERRORS` as a sentence for the user, and what to do."""
     if isinstance(error, APIError) and error.explanation:
         return f"The Docker engine refused: {error.explanation}."
-    return "The Docker engine does not answer any more. When it runs again: pulumi up --refresh"
+    return "The Docker engine does not answer any more. When it runs again, repeat `pulumi up` with `--refresh`."
 
 
 def wait(

@@ -14,6 +14,7 @@ from docker.models.containers import Container
 from docker.types import LogConfig
 
 from infra import endpoint
+from infra.local.labels import STACK
 from infra.local.postgres import OLD_FOLDER
 from infra.local.steps.containers import ENGINE_ERRORS, MAX_RESTARTS
 
@@ -62,10 +63,12 @@ def next_step(container: Container) -> str:
         return ""
     if not is_a_beginning(seen.decode(errors="replace").splitlines(), str(cluster.relative_to(folder))):
         return ""
+    # Without -s pulumi takes the stack that was selected last.
+    stack = f" -s {container.labels[STACK]}" if STACK in container.labels else ""
     return (
         f"\nIts first boot was cut short: the volume {volume} has the beginning of a database, "
         "in which nothing was ever stored.\n"
-        f"Fix: docker rm --force {container.name} && docker volume rm {volume}, then pulumi up --refresh"
+        f"Fix: docker rm --force {container.name} && docker volume rm {volume}, then pulumi up{stack} --refresh"
     )
 
 
