@@ -149,7 +149,7 @@ def test_an_image_for_another_processor_is_refused(engine: docker.DockerClient, 
     (tmp_path / "sh").write_bytes(header)
     (tmp_path / "sh").chmod(0o755)
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY sh /bin/sh\n")
-    image, _ = engine.images.build(path=str(tmp_path), platform="linux/arm64", tag="django-stack/test-arm:1")
+    image, _ = engine.images.build(rm=True, path=str(tmp_path), platform="linux/arm64", tag="django-stack/test-arm:1")
     try:
         done = check("django-stack/test-arm:1", 17)
     finally:
@@ -211,7 +211,7 @@ def test_an_image_that_says_nothing_of_its_version_is_asked_before_there_is_a_vo
     upgraded: Stack, engine: docker.DockerClient, tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text(f'FROM {POSTGRES_18}\nENV PG_MAJOR=""\n')
-    image, _ = engine.images.build(path=str(tmp_path), tag="django-stack/test-postgres:unsaid")
+    image, _ = engine.images.build(rm=True, path=str(tmp_path), tag="django-stack/test-postgres:unsaid")
     try:
         upgraded.configure(postgres_image="django-stack/test-postgres:unsaid")
         failed = upgraded.up(check=False)
