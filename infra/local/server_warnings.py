@@ -4,6 +4,7 @@ What a `local.Command` prints is gone from the terminal when the update ends; so
 time anew, and says it as a warning of the stack.
 """
 
+import asyncio
 import json
 import re
 from contextlib import suppress
@@ -27,11 +28,21 @@ FROM pg_database WHERE datname = current_database()
 """
 
 
-def say(container: str, version: int, user: str, database: str) -> None:
-    """Warns in the update's output. Says nothing of a server that can't be asked: others say why."""
-    with suppress(*ENGINE_ERRORS, ValueError):
-        for warning in ask(endpoint.client().containers.get(container), version, user, database):
-            pulumi.log.warn(warning)
+async def say(container: str, version: int, user: str, database: str) -> list[str]:
+    """Warns in the update's output, holding nothing up meanwhile; returns the warnings.
+
+    Says nothing of a server that can't be asked: others say why.
+    """
+
+    def found() -> list[str]:
+        with suppress(*ENGINE_ERRORS, ValueError):
+            return ask(endpoint.client().containers.get(container), version, user, database)
+        return []
+
+    said = await asyncio.to_thread(found)
+    for warning in said:
+        pulumi.log.warn(warning)
+    return said
 
 
 def ask(container: Container, version: int, user: str, database: str) -> list[str]:

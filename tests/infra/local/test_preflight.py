@@ -209,7 +209,8 @@ def test_a_stack_that_runs_another_checkouts_source_is_said_to_move(
     warns: bool,
 ) -> None:
     as_stack()
-    set_config({"mount-source": True, "debug": True, "web-port": free_port(), "database-port": free_port()})
+    ports = {key: free_port() for key in ("web-port", "database-port", "media-port")}
+    set_config({"mount-source": True, "debug": True, **ports})
     settings = Settings.load()
     ours = container("django-stack-local-web", 1, **{PROJECT: "django-stack", STACK: "local", STATE: state()})
     source = settings.app_path if checkout == "this" else "/another/app"
