@@ -121,7 +121,7 @@ class Database(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        pulumi.Output.all(container.id, takes_password.id).apply(
+        _: pulumi.Output[list[str]] = pulumi.Output.all(container.id, takes_password.id).apply(
             lambda known: server_warnings.say(known[0], settings.postgres_version, USER, NAME)
         )
 
