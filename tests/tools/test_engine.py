@@ -189,6 +189,7 @@ def test_no_engine_is_started_beside_a_daemon_that_runs(
 ) -> None:
     (tmp_path / "proc/4711").mkdir(parents=True)
     (tmp_path / "proc/4711/comm").write_text("dockerd\n")
+    (tmp_path / "proc/4711/stat").write_text("4711 (dockerd) S 1 4711")
     monkeypatch.setattr(engine, "PROC", tmp_path / "proc")
     monkeypatch.setattr(engine, "PATIENCE", 0)
     debian.programs.update(docker="/usr/bin/docker", dockerd="/usr/sbin/dockerd")
@@ -196,6 +197,25 @@ def test_no_engine_is_started_beside_a_daemon_that_runs(
     with pytest.raises(SetupError, match=r"dockerd, process 4711.* does not answer"):
         engine.ensure(debian)
     assert debian.did == []
+
+
+def test_a_daemon_of_which_only_the_entry_among_the_processes_is_left_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "4711").mkdir()
+    (tmp_path / "4711/comm").write_text("dockerd\n")
+    (tmp_path / "4711/stat").write_text("4711 (dockerd) Z 1 4711")
+    monkeypatch.setattr(engine, "PROC", tmp_path)
+    assert engine.daemon() is None
+
+
+def test_a_daemon_that_is_just_ending_is_waited_for(debian: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter([4711, None])
+    monkeypatch.setattr(engine, "daemon", lambda: next(numbers))
+    monkeypatch.setattr(engine.time, "sleep", lambda _: None)
+    debian.programs.update(docker="/usr/bin/docker")
+    debian.answers[VERSION] = STOPPED
+    assert engine.another_daemon(debian, "it does not answer") == ""
 
 
 @pytest.mark.report("pulumi-docker#603")

@@ -16,7 +16,7 @@ LOG = Path("/var/log/dockerd.log")
 SYSTEMD = Path("/run/systemd/system")
 PROC = Path("/proc")
 # How long a daemon that runs already may take to answer, as one does that was started a moment ago.
-PATIENCE = 10
+PATIENCE = 30  # seconds for one that is starting or ending
 
 
 def ensure(machine: Machine) -> None:
@@ -66,37 +66,49 @@ def install_and_start(machine: Machine) -> str:
     version, reason = answer(machine)
     if version:
         return version
-    refuse_a_second_daemon(machine, reason)
-    return start(machine)
+    return another_daemon(machine, reason) or start(machine)
 
 
-def refuse_a_second_daemon(machine: Machine, reason: str) -> None:
-    """Raises SetupError when a daemon runs that doesn't answer, or somebody else listens where ours would."""
-    if number := daemon():
-        try:
-            wait(machine, None, "", PATIENCE)
-        except SetupError:
-            raise SetupError(
-                f"a Docker engine runs here (dockerd, process {number}), but it does not answer: {reason}",
-                "Does it listen elsewhere? `export DOCKER_HOST=unix:///THERE` names that. Its log says what is wrong "
-                f"with it;\n{'':<10} when it has ended (`sudo kill {number}`), try again.",
-            ) from None
-    elif endpoint.listens(endpoint.DEFAULT):
+def another_daemon(machine: Machine, reason: str) -> str:
+    """The version of a daemon that runs already; nothing when there is none, so that one may be started.
+
+    Raises SetupError when a daemon runs that doesn't answer, or somebody else listens where ours would.
+    """
+    # One that is just starting answers soon; one that is just ending is gone soon.
+    deadline = time.monotonic() + PATIENCE
+    while (number := daemon()) and time.monotonic() < deadline:
+        if version := answer(machine)[0]:
+            return version
+        time.sleep(0.5)
+    if number:
+        raise SetupError(
+            f"a Docker engine runs here (dockerd, process {number}), but it does not answer: {reason}",
+            "Does it listen elsewhere? `export DOCKER_HOST=unix:///THERE` names that. Its log says what is wrong "
+            f"with it;\n{'':<10} when it has ended (`sudo kill {number}`), try again.",
+        )
+    if endpoint.listens(endpoint.DEFAULT):
         raise SetupError(
             f"somebody listens at {endpoint.DEFAULT} who does not answer as a Docker engine does: {reason}",
             "Is the socket another machine's or container's? Mend its engine, or name another one by DOCKER_HOST.",
         )
+    return ""
 
 
 def daemon() -> int | None:
     """The process of a Docker daemon that runs on this machine."""
     for comm in PROC.glob("[0-9]*/comm"):
         try:
-            if comm.read_text().strip() == "dockerd":
+            if comm.read_text().strip() == "dockerd" and not has_ended(comm.parent):
                 return int(comm.parent.name)
         except OSError:  # it has just ended
             continue
     return None
+
+
+def has_ended(process: Path) -> bool:
+    """Whether all that is left of a process is its entry in /proc, which nobody has collected yet (a zombie)."""
+    state = (process / "stat").read_text().rpartition(")")[2].split()
+    return state[:1] in (["Z"], ["X"])
 
 
 def answer(machine: Machine) -> tuple[str, str]:
@@ -175,9 +187,9 @@ def launch(machine: Machine, options: list[str]) -> str:
     return wait(machine, daemon, f"{LOG} says why.")
 
 
-def wait(machine: Machine, daemon: subprocess.Popen[bytes] | None, remedy: str, seconds: float = START_SECONDS) -> str:
+def wait(machine: Machine, daemon: subprocess.Popen[bytes] | None, remedy: str) -> str:
     """Waits until the engine answers and returns its version; gives up when it ended or took too long."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         version, _ = answer(machine)
         if version:
