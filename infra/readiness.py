@@ -16,7 +16,9 @@ from infra.plain import without_escapes
 READY = "/healthz/ready"
 BODY = 64 * 1024  # bytes of an answer that are read; Django's debug pages name the error within the first 20 KB
 WORDS = 300  # characters of an answer that are shown
-STEP_2 = "end the settings module that the site runs with by the two lines of docs/bring-your-own.md, step 2"
+STEP_2 = (
+    "put the two lines of docs/bring-your-own.md, step 2, at the end of the settings module that the site runs with"
+)
 
 
 class ReadinessError(Exception):

@@ -58,6 +58,7 @@ def data_version(engine: docker.DockerClient, volume: str, image: str, labels: M
         ["true"],
         volumes={volume: {"bind": str(LOOK), "mode": "ro"}},
         network_mode="none",
+        use_config_proxy=False,
         labels=dict(labels),
     )
     try:
@@ -124,6 +125,7 @@ def ask(engine: docker.DockerClient, image: Image, labels: Mapping[str, str]) ->
         ["-c", ASK],
         entrypoint="sh",
         network_mode="none",
+        use_config_proxy=False,
         labels=dict(labels),
         log_config=LogConfig(type=LogConfig.types.JSON),  # or the engine may keep nothing that can be read
     )

@@ -4,6 +4,7 @@ It comes after the image was pulled, and before volume and container are made: w
 """
 
 import sys
+from contextlib import suppress
 
 import docker
 from docker.errors import APIError, NotFound
@@ -30,11 +31,9 @@ def main() -> None:
     if has is None:
         sys.exit(f"postgres-image is {name}, {_no_server(engine, image)}.{quoted(said.splitlines())}\n{rm}")
     data = None
-    try:
+    with suppress(NotFound):  # at the stack's first update
         engine.volumes.get(volume)
         data = postgres.data_version(engine, volume, str(image.id), request.labels)
-    except NotFound:
-        pass  # this is the stack's first update
     wrong = postgres.misfit(request.stack, name, wanted, has, data, volume)
     wrong = wrong or postgres.elsewhere(image, name, wanted)
     if wrong:

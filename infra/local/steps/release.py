@@ -1,6 +1,5 @@
 """Runs the release commands in one-off containers and tells the truth about how they ended. Run by local.Command.
 
-
 Whatever happens to this step, no container is left: it removes its own at the end, on SIGINT, SIGTERM and time-out
 and when the `pulumi` above it is gone; and a watchdog in a session of its own does so when SIGKILL ended this one.
 """
