@@ -164,7 +164,7 @@ def test_without_the_two_lines_it_is_not_ready_and_the_update_says_so_at_once(
         failed = foreign.up(check=False)
     assert failed.returncode != 0
     assert f"/healthz/ready answers {said}" in failed.stdout
-    assert "the project's settings don't apply it. Fix: end the settings module" in failed.stdout
+    assert "the project's settings don't apply it. Fix: put the two lines" in failed.stdout
     assert "is not ready after" not in failed.stdout
     assert foreign.container("web").status == "running"
 
