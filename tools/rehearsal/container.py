@@ -1,0 +1,290 @@
+"""The emulator's container: its image, its network, its ports on the loopback, and all that it leaves on the engine."""
+
+import contextlib
+import hashlib
+import io
+import os
+import socket
+import tarfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, BuildError, DockerException, ImageNotFound, NotFound
+from docker.types import IPAMConfig, IPAMPool
+
+from infra import endpoint
+from infra.endpoint import Endpoint, EndpointError
+
+ROOT = Path(__file__).resolve().parents[2]
+# Where AWS's SDKs ask for a task's credentials, and nowhere else by plain http:
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+TASKS = ("169.254.170.0/24", "169.254.170.2")
+API, TLS = 4566, 443  # in the container
+LABEL = "django-stack.rehearsal"
+IMAGE = "django-stack/rehearsal"
+PYTHON = "python:3.13-slim-trixie"
+ACCOUNT = "123456789012"
+STARTING = 60  # seconds
+
+Report = Callable[[str], None]
+
+
+class RehearsalError(Exception):
+    """What stands in the way, and what to do."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The emulator's ports on this machine's loopback: `api` is http (API, registry, browser), `tls` https."""
+
+    api: int
+    tls: int
+
+    @property
+    def url(self) -> str:
+        """For AWS_ENDPOINT_URL."""
+        return f"http://127.0.0.1:{self.api}"
+
+
+class Emulator:
+    """The emulator of one rehearsal. `name` is its container's, its network's, and what all that it makes is found by.
+
+    `owner` says whose it is. A `network` is a subnet and the emulator's address in it, nothing for any: the tasks of one
+    elsewhere have no credentials, which tests of API calls don't need.
+    """
+
+    def __init__(
+        self,
+        engine: docker.DockerClient,
+        name: str = "django-stack-rehearsal",
+        owner: str = str(ROOT),
+        network: tuple[str, str] | None = TASKS,
+    ) -> None:
+        self._engine = engine
+        self._subnet = network
+        self.name, self.owner = name, owner
+        self.labels = {LABEL: name, f"{LABEL}.owner": owner}
+
+    # What is there
+
+    @property
+    def doors(self) -> Doors | None:
+        """Its ports, None when it doesn't run. Raises RehearsalError when somebody else's does."""
+        try:
+            container = self._engine.containers.get(self.name)
+        except NotFound:
+            return None
+        owner = container.labels.get(f"{LABEL}.owner", "")
+        if owner != self.owner:
+            raise RehearsalError(
+                f"A rehearsal of {owner} is on this Docker engine already, and there can be one at a time: the address "
+                f"at which tasks ask for credentials is one. Fix: (cd {owner} && make rehearse-down)"
+            )
+        ports = container.ports
+        if container.status != "running" or not ports.get(f"{API}/tcp"):
+            return None
+        return Doors(*(int(ports[f"{inner}/tcp"][0]["HostPort"]) for inner in (API, TLS)))
+
+    # What is done with it
+
+    def start(self, report: Report, region: str, *, without: str = "") -> Doors:
+        """Brings it up, unless it is; its ports. Raises RehearsalError."""
+        if doors := self.doors:
+            return doors
+        with explained():
+            image = self._image(report)
+            self.remove()
+            report("starting the emulator of AWS")
+            doors = Doors(_free_port(4566), _free_port(4443))
+            address = self._make_network()
+            volume = f"{self.name}-certificates"
+            self._engine.volumes.create(volume, labels=self.labels)
+            environment = {
+                "REHEARSAL_REGION": region,
+                "REHEARSAL_ACCOUNT": ACCOUNT,
+                "REHEARSAL_ADDRESS": address,
+                "REHEARSAL_PORT": str(doors.api),
+                "REHEARSAL_VOLUME": volume,
+                "REHEARSAL_LABEL": f"{LABEL}={self.name}",
+                "REHEARSAL_WITHOUT": without,
+                "MINISTACK_HOSTNAME": self.name,
+            }
+            container = self._engine.containers.create(
+                image,
+                name=self.name,
+                environment=environment,
+                labels=self.labels,
+                ports={f"{API}/tcp": ("127.0.0.1", doors.api), f"{TLS}/tcp": ("127.0.0.1", doors.tls)},
+                volumes={_socket(endpoint.find()): {"bind": "/var/run/docker.sock"}, volume: {"bind": "/certificates"}},
+                network=self.name,
+                networking_config={self.name: self._engine.api.create_endpoint_config(ipv4_address=address)},
+                init=True,
+            )
+            container.start()
+            self._wait(container, doors)
+        return doors
+
+    def remove(self) -> None:
+        """Removes it and all that it made, containers of tasks and databases, volumes, the network. Waits for nobody."""
+        for label in (f"{LABEL}={self.name}", f"ministack.instance={self.name}:{API}"):
+            for container in self._engine.containers.list(all=True, filters={"label": label}):
+                _remove(lambda it=container: it.remove(force=True, v=True))
+        for volume in self._engine.volumes.list(filters={"label": f"{LABEL}={self.name}"}):
+            _remove(lambda it=volume: it.remove(force=True))
+        for network in self._engine.networks.list(filters={"label": f"{LABEL}={self.name}"}):
+            _remove(network.remove)
+
+    def log(self, lines: int = 40) -> str:
+        """The last lines that it printed."""
+        try:
+            output: bytes = self._engine.containers.get(self.name).logs(tail=lines)
+        except NotFound:
+            return ""
+        return output.decode(errors="replace")
+
+    # How
+
+    def _image(self, report: Report) -> str:
+        """The image that is built of these files, built if it isn't there yet."""
+        context = _context()
+        tag = f"{IMAGE}:{hashlib.sha256(context).hexdigest()[:12]}"
+        try:
+            self._engine.images.get(tag)
+        except ImageNotFound:
+            report("building the emulator's image (half a minute, once)")
+            proxies = {name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ}
+            self._engine.images.build(
+                fileobj=io.BytesIO(context),
+                custom_context=True,
+                tag=tag,
+                buildargs={"PYTHON_IMAGE": PYTHON, **proxies},
+                labels={LABEL: "image"},
+                network_mode="host",
+                rm=True,
+                forcerm=True,
+            )
+        return tag
+
+    def _make_network(self) -> str:
+        """Makes the network; the emulator's address in it."""
+        pools = [IPAMPool(subnet=self._subnet[0])] if self._subnet else []
+        try:
+            network = self._engine.networks.create(
+                self.name, driver="bridge", ipam=IPAMConfig(pool_configs=pools), labels=self.labels
+            )
+        except APIError as error:
+            if "overlap" not in str(error):
+                raise
+            raise RehearsalError(
+                f"The Docker engine has another network at {self._subnet and self._subnet[0]}, where AWS's tasks ask "
+                f"for credentials: {self._who_has_it()}. Fix: end what uses it, then docker network rm it"
+            ) from None
+        if self._subnet:
+            return self._subnet[1]
+        network.reload()
+        prefix: str = network.attrs["IPAM"]["Config"][0]["Subnet"]
+        return prefix.rpartition(".")[0] + ".200"
+
+    def _who_has_it(self) -> str:
+        wanted = self._subnet and self._subnet[0].rpartition(".")[0]
+        return ", ".join(
+            network.name
+            for network in self._engine.networks.list()
+            if any(str(pool.get("Subnet", "")).startswith(str(wanted)) for pool in network.attrs["IPAM"]["Config"] or [])
+        )
+
+    def _wait(self, container: Any, doors: Doors) -> None:
+        until = time.monotonic() + STARTING
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError), _direct(f"{doors.url}/_ministack/ready", 2):
+                return
+            container.reload()
+            if container.status == "exited":
+                raise RehearsalError(f"The emulator ended at once:\n{self.log()}")
+            time.sleep(0.2)
+        raise RehearsalError(f"The emulator doesn't answer within {STARTING} seconds:\n{self.log()}")
+
+
+def connect() -> docker.DockerClient:
+    """The Docker engine of this machine. Raises RehearsalError."""
+    try:
+        found = endpoint.find()
+        engine = found.client(timeout=300)
+        engine.ping()
+    except (EndpointError, DockerException) as error:
+        raise RehearsalError(f"No Docker engine answers: {error}. Fix: make setup") from None
+    if found.is_remote:
+        raise RehearsalError(
+            f"The Docker engine is another machine's, {found.host}, and a rehearsal's addresses are this machine's own. "
+            "Fix: unset DOCKER_HOST DOCKER_CONTEXT, for the engine of this machine"
+        )
+    return engine
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turns the engine's errors into a RehearsalError."""
+    try:
+        yield
+    except BuildError as error:
+        lines = [line.get("stream", line.get("error", "")).strip() for line in error.build_log]
+        raise RehearsalError("The emulator's image can't be built:\n  " + "\n  ".join(lines[-10:])) from None
+    except DockerException as error:
+        raise RehearsalError(f"The Docker engine refuses: {error}") from None
+
+
+def _context() -> bytes:
+    """The build's context, the same bytes for the same files."""
+    files = {"Dockerfile": ROOT / "tools/rehearsal/Dockerfile", "requirements.txt": ROOT / "requirements/rehearsal.txt"}
+    for folder in ("emulator", "overrides"):
+        files |= {f"tools/rehearsal/{folder}/{file.name}": file for file in (ROOT / f"tools/rehearsal/{folder}").glob("*.py")}
+    files |= {name: ROOT / name for name in ("tools/__init__.py", "tools/rehearsal/__init__.py")}
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, file in sorted(files.items()):
+            content = file.read_bytes()
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    return archive.getvalue()
+
+
+def _socket(found: Endpoint) -> str:
+    """The engine's socket as the engine itself sees it: Docker Desktop's is elsewhere on this machine's side."""
+    in_home = found.socket.startswith(str(Path.home()))
+    return found.socket if found.socket and not in_home else "/var/run/docker.sock"
+
+
+def _remove(action: Callable[[], Any]) -> None:
+    with contextlib.suppress(NotFound):
+        for pause in (0.2, 1, 3):
+            try:
+                action()
+            except NotFound:
+                raise
+            except APIError:  # in use for a moment still
+                time.sleep(pause)
+            else:
+                return
+        action()
+
+
+def _free_port(wanted: int) -> int:
+    """That port of the loopback, or any when it's taken."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            free: int = probe.getsockname()[1]
+            return free
+    raise RehearsalError("No port of the loopback is free.")
+
+
+def _direct(url: str, timeout: float) -> Any:
+    """Opens a URL of this machine's own, whatever proxies are set."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=timeout)

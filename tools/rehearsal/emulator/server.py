@@ -1,0 +1,89 @@
+"""The emulator's doors: AWS's API and registry, http and https under AWS's names, and the way in for a browser."""
+
+import asyncio
+import signal
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from ministack.app import app as ministack
+
+from tools.rehearsal.emulator import names
+from tools.rehearsal.emulator.browser import Browser
+from tools.rehearsal.emulator.surroundings import API_PORT, Surroundings
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+Answer = tuple[int, dict[str, str], bytes]
+# Services that MiniStack lacks, by the beginning of the header X-Amz-Target.
+services: dict[str, Callable[[str, bytes], Answer]] = {}
+
+
+class _Config(Config):
+    """Hypercorn's settings, with TLS by certificates that are made when they are asked for."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        super().__init__()
+        self._surroundings = surroundings
+        self.bind = ["0.0.0.0:443"]
+        self.insecure_bind = [f"0.0.0.0:{API_PORT}", "0.0.0.0:80"]
+        self.keep_alive_timeout = 75
+        self.graceful_timeout = 1
+
+    @property
+    def ssl_enabled(self) -> bool:
+        return True
+
+    def create_ssl_context(self) -> ssl.SSLContext:
+        return self._surroundings.authority.context
+
+
+async def serve(surroundings: Surroundings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    names.start(surroundings.address)
+    end = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end.set)
+    application = Browser(_with_services(ministack, surroundings))
+    await hypercorn_serve(application, _Config(surroundings), shutdown_trigger=end.wait)  # type: ignore[arg-type]
+
+
+def _with_services(inner: Application, surroundings: Surroundings) -> Application:
+    """MiniStack with the services that our overrides bring, and the certificate that clients are to trust."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await inner(scope, receive, send)
+            return
+        target = dict(scope["headers"]).get(b"x-amz-target", b"").decode()
+        service = services.get(target.partition(".")[0])
+        if scope["path"] == "/_rehearsal/certificate.pem":
+            await _answer(send, (200, {"content-type": "application/x-pem-file"}, _certificate(surroundings)))
+        elif service:
+            body = await _body(receive)
+            await _answer(send, await asyncio.to_thread(service, target.partition(".")[2], body))
+        else:
+            await inner(scope, receive, send)
+
+    return application
+
+
+def _certificate(surroundings: Surroundings) -> bytes:
+    return surroundings.authority.certificate.encode()
+
+
+async def _body(receive: Any) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+async def _answer(send: Any, answer: Answer) -> None:
+    status, headers, body = answer
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body})

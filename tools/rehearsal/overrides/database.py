@@ -1,0 +1,50 @@
+"""The database's address, its certificate's name, its image and its port.
+
+MiniStack gives RDS's endpoint as an IP address, which isn't in the certificate; on AWS it is a name, for which the
+certificate is made: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+It publishes the port on all addresses of the machine; nothing but the tasks has to reach it, by the Docker network.
+It runs postgres:MAJOR-alpine, whose collations are not a managed PostgreSQL's; we run the glibc image of the local stack.
+"""
+
+import hashlib
+from typing import Any
+
+from ministack.core.responses import get_account_id
+from ministack.services import rds
+
+from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.overrides import replace
+
+
+def apply(surroundings: Surroundings) -> None:
+    """Wraps how the container is made and how an instance is described."""
+
+    def address(identifier: str) -> str:
+        account = hashlib.sha256(get_account_id().encode()).hexdigest()[:12]
+        return f"{identifier}.c{account}.{surroundings.region}.rds.amazonaws.com"
+
+    run = rds._run_rds_container
+
+    def run_container(client: Any, engine: str, kwargs: dict[str, Any], tls_names: Any = (), tls_ips: Any = ()) -> Any:
+        name = address(kwargs["labels"]["db_id"])
+        inner = {key: value for key, value in kwargs.items() if key != "ports"}
+        alias = client.api.create_endpoint_config(aliases=[name])
+        inner["networking_config"] = {kwargs["network"]: alias}
+        return run(client, engine, inner, tls_names=[name, *tls_names], tls_ips=tls_ips)
+
+    replace(rds, "_run_rds_container", run_container)
+    describe = rds._instance_xml
+
+    def instance_xml(instance: dict[str, Any]) -> str:
+        endpoint = {**(instance.get("Endpoint") or {}), "Address": address(instance["DBInstanceIdentifier"]), "Port": 5432}
+        described: str = describe({**instance, "Endpoint": endpoint})
+        return described
+
+    replace(rds, "_instance_xml", instance_xml)
+    choose = rds._docker_image_for_engine
+
+    def image(engine: str, version: str, *arguments: Any) -> Any:
+        name, *others = choose(engine, version, *arguments)
+        return (f"postgres:{version.split('.')[0]}-trixie" if "postgres" in engine else name, *others)
+
+    replace(rds, "_docker_image_for_engine", image)

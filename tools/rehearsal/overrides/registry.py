@@ -1,0 +1,35 @@
+"""ECR's addresses. MiniStack says `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, which is AWS's own for a Docker engine: it asks
+that host's DNS, and wants its certificate. The registry is on this machine's loopback, where engines take plain http.
+
+MiniStack answers DescribeImages for a tag that isn't there with an empty list; ECR refuses with ImageNotFoundException:
+https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html
+"""
+
+from typing import Any
+
+from ministack.core.responses import error_response_json
+from ministack.services import ecr
+
+from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.overrides import replace
+
+
+def apply(surroundings: Surroundings) -> None:
+    """The registry's address is the loopback's; a missing tag is refused."""
+    replace(ecr, "_repo_uri", lambda name: f"127.0.0.1:{surroundings.port}/{name}")
+    describe = ecr._describe_images
+
+    def describe_images(data: dict[str, Any]) -> Any:
+        name = data.get("repositoryName", "")
+        for image in data.get("imageIds") or []:
+            if name in ecr._repositories and not ecr._find_image(name, image):
+                which = ", ".join(f"{key}:'{value}'" for key, value in sorted(image.items()))
+                return error_response_json(
+                    "ImageNotFoundException",
+                    f"The image with imageId {{{which}}} does not exist within the repository with name '{name}' "
+                    f"in the registry with id '{surroundings.account}'",
+                    400,
+                )
+        return describe(data)
+
+    replace(ecr, "_describe_images", describe_images)

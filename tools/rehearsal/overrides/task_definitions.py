@@ -1,0 +1,165 @@
+"""What of a task definition MiniStack leaves out when it starts the containers: entryPoint, user, workingDirectory,
+readonlyRootFilesystem, the init process, volumes without a path on the host, memory, stopTimeout, dependsOn.
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
+
+Volumes of Fargate are empty, belong to root and are gone with the task:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-storage.html
+CPU is a share of the machine and no limit, as an idle machine gives it: a quarter of a vCPU takes minutes to start.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import docker
+from ministack.services import ecs
+
+from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.overrides import replace
+
+TASK = "com.amazonaws.ecs.task-arn"
+CONTAINER = "com.amazonaws.ecs.container-name"
+STOP = "django-stack.rehearsal.stop-timeout"
+DEFAULT_STOP = 30  # seconds, Fargate's
+PATIENCE = 120  # seconds that a container waits for another one
+MIB = 2**20
+
+Definition = Mapping[str, Any]
+
+
+class DependencyError(Exception):
+    """A container that another one waits for didn't do what it has to; the task doesn't start then."""
+
+
+def apply(surroundings: Surroundings) -> None:
+    """Wraps how MiniStack starts, stops and forgets a task's containers."""
+    _start_as_defined(surroundings)
+    _wait_for_dependencies()
+    _stop_in_time()
+    _leave_nothing(surroundings)
+
+
+def _start_as_defined(surroundings: Surroundings) -> None:
+    build = ecs._build_run_kwargs
+
+    def build_run_kwargs(container: Definition, task: Definition, *arguments: Any, **named: Any) -> dict[str, Any]:
+        kwargs: dict[str, Any] = build(container, task, *arguments, **named)
+        linux = container.get("linuxParameters") or {}
+        memory = int(container.get("memory") or task.get("memory") or 512) * MIB
+        given = {
+            "entrypoint": container.get("entryPoint"),
+            "user": container.get("user"),
+            "working_dir": container.get("workingDirectory"),
+            "read_only": container.get("readonlyRootFilesystem"),
+            "init": linux.get("initProcessEnabled"),
+        }
+        kwargs |= {name: value for name, value in given.items() if value}
+        kwargs |= {"mem_limit": memory, "memswap_limit": memory, "cpu_shares": int(task.get("cpu") or 256)}
+        kwargs["labels"] |= {STOP: str(container.get("stopTimeout") or DEFAULT_STOP)}
+        kwargs["volumes"] = [*(kwargs.get("volumes") or []), *_volumes(container, task, kwargs["labels"], surroundings)]
+        return kwargs
+
+    replace(ecs, "_build_run_kwargs", build_run_kwargs)
+
+
+def _volumes(
+    container: Definition, task: Definition, labels: Mapping[str, str], surroundings: Surroundings
+) -> list[str]:
+    """Docker's binds of the volumes that have no place on the host: one for each task, without what the image has."""
+    here = {volume["name"] for volume in task.get("volumes", []) if not (volume.get("host") or {}).get("sourcePath")}
+    label, _, value = surroundings.label.partition("=")
+    binds = []
+    for mount in container.get("mountPoints", []):
+        if mount.get("sourceVolume") in here:
+            name = f"{value}-{labels[TASK].rpartition('/')[2][:12]}-{mount['sourceVolume']}"
+            engine().volumes.create(name, labels={label: value, TASK: labels[TASK]})
+            mode = "ro" if mount.get("readOnly") else "rw"
+            binds.append(f"{name}:{mount['containerPath']}:{mode},nocopy")
+    return binds
+
+
+def _wait_for_dependencies() -> None:
+    run = ecs._run_docker_container
+
+    def run_docker_container(client: Any, container: Definition, kwargs: dict[str, Any], **named: Any) -> Any:
+        for dependency in container.get("dependsOn", []):
+            _wait(client, kwargs["labels"][TASK], container["name"], dependency)
+        return run(client, container, kwargs, **named)
+
+    replace(ecs, "_run_docker_container", run_docker_container)
+
+
+def _wait(client: Any, task: str, name: str, dependency: Definition) -> None:
+    """Waits until the condition holds: START, COMPLETE, SUCCESS or HEALTHY. Raises DependencyError when it can't."""
+    other, condition = dependency["containerName"], dependency["condition"]
+    found = client.containers.list(all=True, filters={"label": [f"{TASK}={task}", f"{CONTAINER}={other}"]})
+    if not found:
+        raise DependencyError(f"{name} depends on {other}, which must stand before it in a rehearsal")
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        found[0].reload()
+        state = found[0].attrs["State"]
+        ended = state["Status"] == "exited"
+        if ended:
+            _note_exit(task, other, state["ExitCode"])
+        if condition == "START" or (condition == "COMPLETE" and ended):
+            return
+        if condition == "HEALTHY" and (state.get("Health") or {}).get("Status") == "healthy":
+            return
+        if condition == "SUCCESS" and ended:
+            if state["ExitCode"] == 0:
+                return
+            raise DependencyError(f"dependency container {other} of {name} ended with exit code {state['ExitCode']}")
+        time.sleep(0.1)
+    raise DependencyError(f"dependency container {other} of {name} didn't reach {condition} in {PATIENCE} seconds")
+
+
+def _note_exit(task: str, name: str, code: int) -> None:
+    for container in (ecs._tasks.get(task) or {}).get("containers", []):
+        if container["name"] == name:
+            container |= {"lastStatus": "STOPPED", "exitCode": code}
+
+
+def _stop_in_time() -> None:
+    """SIGTERM, then SIGKILL after the container's own stopTimeout, where MiniStack always waits five seconds."""
+    remove = ecs._remove_docker_container
+
+    def remove_docker_container(client: Any, container_or_id: Any) -> None:
+        if client and container_or_id is not None:
+            try:
+                container = (
+                    client.containers.get(container_or_id) if isinstance(container_or_id, str) else container_or_id
+                )
+                container.stop(timeout=int(container.labels.get(STOP, DEFAULT_STOP)))
+            except docker.errors.APIError:
+                pass  # gone already
+        remove(client, container_or_id)
+
+    replace(ecs, "_remove_docker_container", remove_docker_container)
+
+
+def _leave_nothing(surroundings: Surroundings) -> None:
+    """Removes a stopped task's containers and volumes; MiniStack leaves those that ended by themselves."""
+    clean = ecs._cleanup_task_resources
+
+    def cleanup(task: dict[str, Any], client: Any, extra_container: Any = None) -> None:
+        ended_by_itself = client is None
+        clean(task, client, extra_container)
+        ecs.spawn_background(_forget, task["taskArn"], surroundings, ended_by_itself, thread_name="rehearsal-forget")
+
+    replace(ecs, "_cleanup_task_resources", cleanup)
+
+
+def _forget(task: str, surroundings: Surroundings, ended_by_itself: bool) -> None:
+    if ended_by_itself:
+        time.sleep(2)  # its last lines are read still
+    client = engine()
+    for container in client.containers.list(all=True, filters={"label": f"{TASK}={task}"}):
+        ecs._remove_docker_container(client, container)
+    for volume in client.volumes.list(filters={"label": [surroundings.label, f"{TASK}={task}"]}):
+        volume.remove(force=True)
+
+
+def engine() -> docker.DockerClient:
+    """MiniStack's own client of the Docker engine."""
+    return ecs._get_docker()
