@@ -101,13 +101,12 @@ class Emulator:
             self.remove()
             report("starting the emulator of AWS")
             doors = Doors(_free_port(4566), _free_port(4443))
-            address = self._make_network()
+            self._make_network()
             volume = f"{self.name}-certificates"
             self._engine.volumes.create(volume, labels=self.labels)
             environment = {
                 "REHEARSAL_REGION": region,
                 "REHEARSAL_ACCOUNT": ACCOUNT,
-                "REHEARSAL_ADDRESS": address,
                 "REHEARSAL_PORT": str(doors.api),
                 "REHEARSAL_VOLUME": volume,
                 "REHEARSAL_LABEL": f"{LABEL}={self.name}",
@@ -122,7 +121,7 @@ class Emulator:
                 ports={f"{API}/tcp": ("127.0.0.1", doors.api), f"{TLS}/tcp": ("127.0.0.1", doors.tls)},
                 volumes={_socket(endpoint.find()): {"bind": "/var/run/docker.sock"}, volume: {"bind": "/certificates"}},
                 network=self.name,
-                networking_config={self.name: self._engine.api.create_endpoint_config(ipv4_address=address)},
+                networking_config={self.name: self._engine.api.create_endpoint_config(ipv4_address=self._address)},
                 init=True,
             )
             container.start()
@@ -170,11 +169,14 @@ class Emulator:
             )
         return tag
 
-    def _make_network(self) -> str:
-        """Makes the network; the emulator's address in it."""
+    @property
+    def _address(self) -> str | None:
+        return self._subnet[1] if self._subnet else None
+
+    def _make_network(self) -> None:
         pools = [IPAMPool(subnet=self._subnet[0])] if self._subnet else []
         try:
-            network = self._engine.networks.create(
+            self._engine.networks.create(
                 self.name, driver="bridge", ipam=IPAMConfig(pool_configs=pools), labels=self.labels
             )
         except APIError as error:
@@ -184,11 +186,6 @@ class Emulator:
                 f"The Docker engine has another network at {self._subnet and self._subnet[0]}, where AWS's tasks ask "
                 f"for credentials: {self._who_has_it()}. Fix: end what uses it, then docker network rm it"
             ) from None
-        if self._subnet:
-            return self._subnet[1]
-        network.reload()
-        prefix: str = network.attrs["IPAM"]["Config"][0]["Subnet"]
-        return prefix.rpartition(".")[0] + ".200"
 
     def _who_has_it(self) -> str:
         wanted = self._subnet and self._subnet[0].rpartition(".")[0]

@@ -1,5 +1,6 @@
 """Where the emulator is: what the overrides and the server share."""
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ class Surroundings:
         return Surroundings(
             region=region,
             account=environ["REHEARSAL_ACCOUNT"],
-            address=environ["REHEARSAL_ADDRESS"],
+            address=socket.gethostbyname(socket.gethostname()),
             port=int(environ["REHEARSAL_PORT"]),
             volume=environ["REHEARSAL_VOLUME"],
             label=environ["REHEARSAL_LABEL"],
