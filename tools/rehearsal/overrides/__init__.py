@@ -19,6 +19,9 @@ OVERRIDES = (
     "task_credentials",
     "database",
     "cloudfront",
+    "target_health",
+    "deployments",
+    "autoscaling",
 )
 
 

@@ -1,0 +1,217 @@
+"""The stack `rehearsal`: the project's cloud stack, brought up by the real engine against the emulator.
+
+What it keeps is in `.rehearsal/` of the project's folder: the state, a passphrase, the certificates that clients trust.
+The emulator has its state in memory, so all that is worth nothing without the very container it was made with.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import docker
+import yaml
+
+from infra import endpoint
+from infra.loopback import ask_directly
+from tools.rehearsal.container import ACCOUNT, ROOT, Doors, Emulator, RehearsalError, Report
+
+NAME = "rehearsal"
+HOST = Path(__file__).with_name("host")
+# Settings that name what only the real account or the real DNS has.
+LEFT_OUT = (
+    "aws:profile",
+    *(f"django-stack:{key}" for key in ("domain", "domain-aliases", "domain-redirects", "hosted-zone", "certificate")),
+)
+DEFAULT_REGION = "us-east-1"
+# Plugins for a rehearsal alone: a stand-in must never drive a real account.
+PLUGINS = Path(sys.prefix) / "rehearsal"
+
+
+class Rehearsal:
+    """The rehearsal of the project in a folder."""
+
+    def __init__(self, engine: docker.DockerClient, folder: Path = ROOT) -> None:
+        self.folder = folder
+        self.emulator = Emulator(engine, owner=str(folder))
+        self.kept = folder / ".rehearsal"
+        self.config = folder / f"Pulumi.{NAME}.yaml"
+
+    # What is done with it
+
+    def up(self, report: Report, settings: Mapping[str, Any] | None = None, *, refresh: bool = False) -> None:
+        """Brings emulator and stack up; `settings` are changes to those of Pulumi.cloud.yaml, by their full keys.
+
+        Raises:
+            RehearsalError: it didn't come up; what pulumi said was printed.
+        """
+        self._refuse_beside_a_real_one()
+        if not self.emulator.doors:
+            self._forget()
+        self._settle(settings or {}, report)
+        self.emulator.start(report, self.region)
+        self._make_stack()
+        report(f"bringing the stack up, driven by {self.driver}")
+        options = ["--refresh"] if refresh else []
+        if self.pulumi("up", "--yes", "--skip-preview", *options).returncode:
+            raise RehearsalError(
+                "The stack didn't come up; why, stands above. What the emulator says: django-stack rehearse log"
+            )
+
+    def down(self) -> None:
+        """Removes all: the emulator with everything in it, the state, the settings."""
+        self.emulator.doors  # noqa: B018  # somebody else's is refused
+        self.emulator.remove()
+        self._forget()
+
+    def pulumi(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+        """Runs pulumi on the stack; `options` are those of `subprocess.run`."""
+        command = ["pulumi", *arguments, "--stack", NAME, "--non-interactive"]
+        return subprocess.run(command, cwd=self.folder, env=self.environment, text=True, check=False, **options)
+
+    # What is to be known of it
+
+    @property
+    def doors(self) -> Doors:
+        """The emulator's. Raises RehearsalError when there is none."""
+        doors = self.emulator.doors
+        if not doors:
+            raise RehearsalError("There is no rehearsal. Fix: make rehearse")
+        return doors
+
+    @property
+    def region(self) -> str:
+        """The stack's region."""
+        return str(self._settings().get("aws:region") or DEFAULT_REGION)
+
+    @property
+    def driver(self) -> str:
+        """Which aws plugin pulumi takes, in words."""
+        if (PLUGINS / "pulumi-resource-aws").exists():
+            return "this project's stand-in for the aws plugin (docs/rehearsal.md says what that proves)"
+        return "the official aws plugin"
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets too; empty when it has none."""
+        done = self.pulumi("stack", "output", "--json", "--show-secrets", capture_output=True)
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+
+    def browser_url(self, host: str) -> str:
+        """Where a browser on this machine finds what is https://HOST/ on AWS."""
+        return f"http://{host}.localhost:{self.doors.api}/"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The process environment for pulumi, boto3 and their like: the emulator's, never that of a real account."""
+        found = endpoint.find()
+        kept = {
+            name: value
+            for name, value in found.environ(os.environ).items()
+            if not name.startswith("AWS_") and not name.startswith("PULUMI_CONFIG_PASSPHRASE")
+        }
+        path = [str(PLUGINS), str(Path(sys.prefix) / "bin"), kept.get("PATH", "")]
+        environment = kept | {
+            **self.emulators,
+            "PATH": os.pathsep.join(path),
+            "PULUMI_BACKEND_URL": f"file://{self.kept / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.kept / "passphrase"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PYTHONPATH": str(HOST),
+            "REHEARSAL_TLS_PORT": str(self.doors.tls),
+            "SSL_CERT_FILE": str(self.kept / "bundle.pem"),
+        }
+        ask_directly(environment)
+        return environment
+
+    @property
+    def emulators(self) -> dict[str, str]:
+        """The variables that lead AWS's SDKs to the emulator."""
+        return {
+            "AWS_ENDPOINT_URL": self.doors.url,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": NAME,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    # How
+
+    @cached_property
+    def _cloud(self) -> dict[str, Any]:
+        """The settings in Pulumi.cloud.yaml."""
+        file = self.folder / "Pulumi.cloud.yaml"
+        content = yaml.safe_load(file.read_text()) if file.is_file() else None
+        return dict((content or {}).get("config") or {})
+
+    def _settings(self) -> dict[str, Any]:
+        """Those of the rehearsal, or what it would begin with."""
+        if self.config.is_file():
+            return dict((yaml.safe_load(self.config.read_text()) or {}).get("config") or {})
+        return {**self._cloud, "django-stack:platform": "cloud"}
+
+    def _settle(self, changes: Mapping[str, Any], report: Report) -> None:
+        """Writes Pulumi.rehearsal.yaml; a value None takes a key away."""
+        content = dict(yaml.safe_load(self.config.read_text()) or {}) if self.config.is_file() else {}
+        settings = self._settings()
+        if not self.config.is_file():
+            dropped = [key for key, value in settings.items() if key in LEFT_OUT or _is_secret(value)]
+            if dropped:
+                report(f"left out of Pulumi.cloud.yaml's settings, for the real account alone: {', '.join(dropped)}")
+            settings = {key: value for key, value in settings.items() if key not in dropped}
+            settings.setdefault("aws:region", DEFAULT_REGION)
+        settings |= changes
+        content["config"] = {key: value for key, value in settings.items() if value is not None}
+        note = "# Made from Pulumi.cloud.yaml by `make rehearse`; gone with `make rehearse-down`.\n"
+        self.kept.mkdir(exist_ok=True)
+        self.config.write_text(note + yaml.safe_dump(content))
+
+    def _make_stack(self) -> None:
+        state = self.kept / "state"
+        if not state.is_dir():
+            state.mkdir(parents=True)
+            (self.kept / "passphrase").write_text(secrets.token_hex(16))
+            (self.kept / "passphrase").chmod(0o600)
+            self._trust()
+            done = self.pulumi("stack", "init", NAME, "--no-select", capture_output=True)
+            if done.returncode:
+                raise RehearsalError(f"pulumi makes no stack: {done.stderr.strip()}")
+
+    def _trust(self) -> None:
+        """Writes the certificates that programs on this machine trust: those they trust anyway, and the emulator's."""
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"{self.doors.url}/_rehearsal/certificate.pem", timeout=10
+        ) as answer:
+            own = answer.read().decode()
+        paths = ssl.get_default_verify_paths()
+        system = Path(paths.cafile or paths.openssl_cafile)
+        (self.kept / "bundle.pem").write_text((system.read_text() if system.is_file() else "") + own)
+
+    def _forget(self) -> None:
+        shutil.rmtree(self.kept, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            self.config.unlink()
+
+    def _refuse_beside_a_real_one(self) -> None:
+        """A stack of that name in another backend has a file of that name."""
+        if self.config.is_file() and not self.kept.is_dir():
+            raise RehearsalError(
+                f"{self.config.name} is there, and not of a rehearsal, which would overwrite it. "
+                "Fix: give that stack another name, or move the file away"
+            )
+
+
+def _is_secret(value: Any) -> bool:
+    return "secure" in str(value) if isinstance(value, dict) else False
