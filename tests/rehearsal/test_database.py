@@ -1,0 +1,59 @@
+"""RDS: a real PostgreSQL under a name of AWS's, by TLS that a client can verify, and published nowhere."""
+
+import pytest
+
+from infra.cloud.certificates import certificates
+from tests.rehearsal import ecs
+from tests.rehearsal.conftest import AWS, REGION
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def address(aws: AWS) -> str:
+    """The address of a database that is available."""
+    rds = aws.client("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier="tests",
+        DBInstanceClass="db.t4g.micro",
+        Engine="postgres",
+        EngineVersion="17",
+        MasterUsername="app",
+        MasterUserPassword="a-password",
+        DBName="app",
+        AllocatedStorage=20,
+    )
+    rds.get_waiter("db_instance_available").wait(
+        DBInstanceIdentifier="tests", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    (database,) = rds.describe_db_instances(DBInstanceIdentifier="tests")["DBInstances"]
+    assert database["Endpoint"]["Port"] == 5432
+    found: str = database["Endpoint"]["Address"]
+    return found
+
+
+def test_the_database_has_a_name_and_no_address(address: str) -> None:
+    assert address.startswith("tests.")
+    assert address.endswith(f".{REGION}.rds.amazonaws.com")
+
+
+def test_a_task_verifies_the_databases_certificate_by_what_it_was_given_for_awss(aws: AWS, address: str) -> None:
+    url = f"postgresql://app:a-password@{address}/app?sslmode=verify-full&sslrootcert=/tmp/rds.pem"
+    query = "SELECT current_setting('server_version_num')::int / 10000 || ' ' || datcollate FROM pg_database"
+    web = {
+        "name": "web",
+        "image": "postgres:17-trixie",
+        "entryPoint": [
+            *("sh", "-c"),
+            f'printenv CERTIFICATES > /tmp/rds.pem; psql "{url}" -Atc "{query} WHERE datname = current_database()"',
+        ],
+        "environment": [{"name": "CERTIFICATES", "value": certificates()[REGION]}],
+    }
+    task = ecs.run(aws, ecs.define(aws, [web]))
+    assert ecs.to_the_end(aws, task)["containers"][0]["exitCode"] == 0, ecs.printed(aws, task, "web")
+    assert ecs.printed(aws, task, "web") == ["17 en_US.utf8"]  # a glibc image's collation, as RDS has it
+
+
+def test_no_port_of_the_machine_leads_to_it(aws: AWS, address: str) -> None:
+    (container,) = aws.engine.containers.list(filters={"label": "db_id=tests"})
+    assert not any(container.ports.values())

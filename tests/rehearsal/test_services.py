@@ -1,0 +1,205 @@
+"""Services behind a load balancer: what gets requests has passed a health check, and a deployment goes by that."""
+
+import http.client
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.rehearsal import ecs
+from tests.rehearsal.conftest import AWS
+from tests.rehearsal.ecs import python, wait_until
+
+pytestmark = pytest.mark.docker
+
+SERVE = """
+import http.server, sys, time
+begun, version, healthy_after = time.time(), sys.argv[1], float(sys.argv[2])
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        healthy = time.time() - begun > healthy_after
+        self.send_response(200 if self.path != "/health" or healthy else 503)
+        self.end_headers()
+        self.wfile.write(version.encode())
+
+http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+"""
+NEVER = 1e6
+
+
+class Service:
+    """A service of one task behind a load balancer of its own."""
+
+    def __init__(self, aws: AWS, version: str, healthy_after: float) -> None:
+        self.aws, self.name = aws, f"tests-{secrets.token_hex(3)}"
+        balancers = aws.client("elbv2")
+        balancer = balancers.create_load_balancer(Name=self.name, Subnets=["subnet-1"])["LoadBalancers"][0]
+        self.host = balancer["DNSName"]
+        self.group = balancers.create_target_group(
+            Name=self.name,
+            Protocol="HTTP",
+            Port=8000,
+            VpcId="vpc-1",
+            TargetType="ip",
+            HealthCheckPath="/health",
+            HealthCheckIntervalSeconds=5,
+            HealthCheckTimeoutSeconds=2,
+            HealthyThresholdCount=2,
+            UnhealthyThresholdCount=2,
+        )["TargetGroups"][0]["TargetGroupArn"]
+        balancers.create_listener(
+            LoadBalancerArn=balancer["LoadBalancerArn"],
+            Protocol="HTTP",
+            Port=80,
+            DefaultActions=[{"Type": "forward", "TargetGroupArn": self.group}],
+        )
+        self.ecs = aws.client("ecs")
+        self.ecs.create_cluster(clusterName="tests")
+        self.ecs.create_service(
+            cluster="tests",
+            serviceName=self.name,
+            taskDefinition=self.define(version, healthy_after),
+            desiredCount=1,
+            launchType="FARGATE",
+            networkConfiguration=ecs.NETWORK,
+            loadBalancers=[{"targetGroupArn": self.group, "containerName": "web", "containerPort": 8000}],
+            healthCheckGracePeriodSeconds=30,  # five times as long as here
+            deploymentConfiguration={
+                "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+                "minimumHealthyPercent": 100,
+                "maximumPercent": 200,
+            },
+        )
+
+    def define(self, version: str, healthy_after: float) -> str:
+        web = {
+            "name": "web",
+            "entryPoint": [*python(SERVE), version, str(healthy_after)],
+            "portMappings": [{"containerPort": 8000}],
+            "stopTimeout": 2,
+        }
+        return ecs.define(self.aws, [web])
+
+    def deploy(self, definition: str) -> None:
+        self.ecs.update_service(cluster="tests", service=self.name, taskDefinition=definition)
+
+    def remove(self) -> None:
+        self.ecs.delete_service(cluster="tests", service=self.name, force=True)
+
+    @property
+    def primary(self) -> Mapping[str, Any]:
+        deployments = self.look()["deployments"]
+        found: Mapping[str, Any] = next(one for one in deployments if one["status"] == "PRIMARY")
+        return found
+
+    def look(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.ecs.describe_services(cluster="tests", services=[self.name])["services"][0]
+        return found
+
+    @property
+    def targets(self) -> list[str]:
+        described = self.aws.client("elbv2").describe_target_health(TargetGroupArn=self.group)
+        return [target["TargetHealth"]["State"] for target in described["TargetHealthDescriptions"]]
+
+    def ask(self) -> tuple[int, str]:
+        """What the load balancer answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.aws.doors.api, timeout=10)
+        connection.request("GET", "/", headers={"Host": self.host})
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+    def completes(self, seconds: float = 30) -> None:
+        wait_until(lambda: self.primary["rolloutState"] == "COMPLETED", "the end of the deployment", seconds)
+
+
+@pytest.fixture(scope="module")
+def service(aws: AWS) -> Service:
+    """A service whose first version is healthy after some seconds."""
+    return Service(aws, "1", 3)
+
+
+def test_a_task_that_was_never_healthy_gets_no_requests_and_completes_no_deployment(service: Service) -> None:
+    wait_until(lambda: service.targets == ["initial"], "a registered target")
+    wait_until(lambda: service.look()["runningCount"] == 1, "a task")
+    assert service.ask()[0] == 503
+    assert service.primary["rolloutState"] == "IN_PROGRESS"
+    service.completes()
+    assert service.targets == ["healthy"]
+    assert service.ask() == (200, "1")
+
+
+def test_a_new_version_takes_over_when_it_is_healthy_and_no_request_fails(service: Service) -> None:
+    service.completes()
+    service.deploy(service.define("2", 2))
+    answers = []
+    wait_until(lambda: answers.append(service.ask()) or service.primary["rolloutState"] == "COMPLETED", "the roll-out")
+    answers += [service.ask() for _ in range(20)]
+    assert {status for status, _ in answers} == {200}
+    assert [version for _, version in answers][0] == "1"
+    assert [version for _, version in answers][-1] == "2"
+
+
+def test_a_version_that_is_never_healthy_is_rolled_back_and_no_request_fails(service: Service) -> None:
+    service.completes()
+    _, before = service.ask()
+    bad = service.define("bad", NEVER)
+    service.deploy(bad)
+    answers = []
+    wait_until(
+        lambda: answers.append(service.ask()) or service.primary["taskDefinition"] != bad, "the way back", 60
+    )
+    service.completes()
+    assert set(answers) == {(200, before)}
+    messages = [event["message"] for event in service.look()["events"]]
+    assert any("unhealthy in" in message for message in messages)
+    reasons = [
+        deployment["rolloutStateReason"] for deployment in service.look()["deployments"] if deployment["taskDefinition"] == bad
+    ]
+    assert "circuit breaker" in reasons[0]
+
+
+def test_a_first_version_that_exits_fails_the_deployment(aws: AWS) -> None:
+    service = Service(aws, "", "no number")  # type: ignore[arg-type]
+    wait_until(lambda: service.primary["rolloutState"] == "FAILED", "the failure", 60)
+    service.remove()
+
+
+def test_autoscaling_keeps_the_number_of_tasks_within_its_limits(aws: AWS, service: Service) -> None:
+    service.completes()
+    scaling = aws.client("application-autoscaling")
+    place = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": f"service/tests/{service.name}",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+    scaling.register_scalable_target(**place, MinCapacity=2, MaxCapacity=4)
+    wait_until(lambda: service.targets == ["healthy"] * 2, "a second task")
+    scaling.register_scalable_target(**place, MinCapacity=1, MaxCapacity=1)
+    wait_until(lambda: service.look()["runningCount"] == 1, "one task less")
+    (target,) = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 1)
+
+
+def test_a_policy_is_there_until_it_or_its_target_is_removed(aws: AWS, service: Service) -> None:
+    scaling = aws.client("application-autoscaling")
+    place = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": f"service/tests/{service.name}",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+    scaling.register_scalable_target(**place, MinCapacity=1, MaxCapacity=2)
+    scaling.put_scaling_policy(
+        **place,
+        PolicyName="cpu",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 60,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+        },
+    )
+    (policy,) = scaling.describe_scaling_policies(ServiceNamespace="ecs", PolicyNames=["cpu"])["ScalingPolicies"]
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 60
+    scaling.deregister_scalable_target(**place)
+    assert not scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
