@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -103,11 +103,20 @@ def _listening(address: str) -> bool:
     return True
 
 
-def serve_provider(version: str, resources: Iterable[Resource], configuration: "Configuration | None" = None) -> None:
+Function = Callable[[Properties], Properties]
+
+
+def serve_provider(
+    version: str,
+    resources: Iterable[Resource],
+    configuration: "Configuration | None" = None,
+    functions: Mapping[str, Function] | None = None,
+) -> None:
     """Run a resource plugin; `version` is the official plugin's whose SDK this one serves."""
 
     def register(server: grpc.Server, engine_address: str | None) -> Stop:
-        provider = Provider(version, resources, Engine(engine_address), configuration or Configuration())
+        settings = configuration or Configuration()
+        provider = Provider(version, resources, Engine(engine_address), settings, functions or {})
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
         return provider.stop
 
@@ -124,13 +133,21 @@ class Configuration:
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """The provider protocol over a set of resource types."""
+    """The provider protocol over a set of resource types, and of functions by their tokens."""
 
-    def __init__(self, version: str, resources: Iterable[Resource], engine: Engine, configuration: Configuration):
+    def __init__(
+        self,
+        version: str,
+        resources: Iterable[Resource],
+        engine: Engine,
+        configuration: Configuration,
+        functions: Mapping[str, Function] | None = None,
+    ):
         self._version = version
         self._resources = {resource.token: resource for resource in resources}
         self._engine = engine
         self._configuration = configuration
+        self._functions = functions or {}
         self.stop = Stop()
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
@@ -236,6 +253,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             resource = self._resource(request.urn)
             resource.delete(self._operation(request), request.id, _plain(request.properties))
         return empty_pb2.Empty()
+
+    def Invoke(self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext) -> provider_pb2.InvokeResponse:
+        with _Errors(context):
+            if request.tok not in self._functions:
+                raise PluginError(f"django-stack's plugin does not support the function {request.tok}")
+            result = self._functions[request.tok](_plain(request.args))
+            return provider_pb2.InvokeResponse(**{"return": encode_properties(result)})
+        raise AssertionError
 
     def _resource(self, urn: str) -> Resource:
         token = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]

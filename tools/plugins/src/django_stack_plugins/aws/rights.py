@@ -1,0 +1,44 @@
+"""Roles and what they may do: aws.iam."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django_stack_plugins.aws import tags
+from django_stack_plugins.aws.base import AWSResource
+from django_stack_plugins.aws.calls import Call, words
+from django_stack_plugins.resource import Operation
+from django_stack_plugins.values import Properties
+
+
+class Role(AWSResource):
+    docs, token, service = "iam_role", "aws:iam/role:Role", "iam"
+    required = words("assumeRolePolicy")
+    replacing = words("name")
+    in_place = words("assumeRolePolicy")
+    auto_named = True
+    names: ClassVar[Mapping[str, str]] = {"name": "RoleName", "assumeRolePolicy": "AssumeRolePolicyDocument"}
+    creating, identity = Call("CreateRole"), "Role.RoleName"
+    updating: ClassVar[Mapping[str, Call]] = {
+        "assumeRolePolicy": Call("UpdateAssumeRolePolicy", {"RoleName": "id", "PolicyDocument": "assumeRolePolicy"})
+    }
+    reading = Call("GetRole", {"RoleName": "id"}, gives="Role")
+    outputs: ClassVar[Mapping[str, str]] = {"arn": "Arn", "uniqueId": "RoleId"}
+    missing = words("NoSuchEntity")
+    deleting, busy = Call("DeleteRole", {"RoleName": "id"}), words("DeleteConflict")
+    tagging = tags.ROLES
+
+
+class RolePolicy(AWSResource):
+    docs, token, service = "iam_role_policy", "aws:iam/rolePolicy:RolePolicy", "iam"
+    required = words("policy role")
+    replacing = words("name role")
+    in_place = words("policy")
+    auto_named = True
+    names: ClassVar[Mapping[str, str]] = {"name": "PolicyName", "role": "RoleName", "policy": "PolicyDocument"}
+    creating, puts = Call("PutRolePolicy"), True
+    reading = Call("GetRolePolicy", {"RoleName": "role", "PolicyName": "name"})
+    missing = words("NoSuchEntity")
+    deleting = Call("DeleteRolePolicy", {"RoleName": "role", "PolicyName": "name"})
+
+    def resource_id(self, answer: Any, inputs: Properties) -> str:
+        return f"{inputs['role']}:{inputs['name']}"
