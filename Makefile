@@ -11,12 +11,12 @@ WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 UNIT = not docker and not pulumi and not browser
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local cloud manage logs repair clean test test-unit test-setup test-faults fuzz bench check format settings lock
+.PHONY: help setup local cloud rehearse rehearse-down manage logs repair clean test test-unit test-setup test-faults fuzz bench check format settings lock
 
 ##@ Every day
 
 help: ## Lists the targets
-	@awk -F ':.*## |##@ ' '/^##@ / {printf "\n%s\n", $$2} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## |##@ ' '/^##@ / {printf "\n%s\n", $$2} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, images
 	@python3 tools/setup local --stack "$(STACK)"
@@ -29,6 +29,13 @@ local: setup ## Brings the local stack up and says where the site is
 cloud: ## Deploys the stack `cloud` to AWS; docs/cloud.md says what it needs first
 	@python3 tools/setup cloud
 	@$(IN_VENV) $(WITH_ENGINE) pulumi up --stack cloud
+
+rehearse: ## Brings the cloud stack up on this machine, against an emulator of AWS, without an account
+	@python3 tools/setup rehearse
+	@$(IN_VENV) django-stack rehearse up
+
+rehearse-down: ## Removes the rehearsal
+	@$(IN_VENV) django-stack rehearse down
 
 manage: ## Runs a management command in the web container: make manage ARGS=createsuperuser
 	@$(IN_VENV) django-stack manage --stack "$(STACK)" -- $(ARGS)

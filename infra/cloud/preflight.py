@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import docker
 import psutil
@@ -18,6 +19,7 @@ from infra.cloud.aws import client
 from infra.cloud.settings import CloudSettings
 from infra.engine import connect, image_errors
 from infra.fixes import ROOT
+from infra.loopback import HOSTS
 
 PUBLIC_PASSPHRASE = "django-stack-local"  # noqa: S105  # everybody knows it: docs/state.md
 
@@ -134,6 +136,11 @@ def _database(settings: CloudSettings) -> list[str]:
     return errors
 
 
+def _is_rehearsal() -> bool:
+    """Whether an emulator on this machine's loopback stands for AWS: what it serves is not for the public."""
+    return urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in HOSTS
+
+
 def _base_image(engine: docker.DockerClient, settings: CloudSettings) -> list[str]:
     name = settings.python_image
     errors = image_errors(engine, "python-image", name)
@@ -143,7 +150,7 @@ def _base_image(engine: docker.DockerClient, settings: CloudSettings) -> list[st
         labels = engine.images.get(name).labels or {}
     except ImageNotFound:
         return []  # comes from its registry
-    if not labels.get(stand_in.LABEL):
+    if not labels.get(stand_in.LABEL) or _is_rehearsal():
         return []
     return [
         f"python-image is {name}, and this machine has a stand-in for it that `make setup` built, which gets no "

@@ -6,8 +6,6 @@ from importlib.util import find_spec
 
 import click
 
-from infra.commands import stack
-
 MODULE = "tools.rehearsal.commands"
 WHAT = {
     "up": "Bring it up, or what has changed since.",
@@ -47,6 +45,3 @@ def command() -> None:
     Example:
       django-stack rehearse up
     """
-
-
-__all__ = ["command", "stack"]

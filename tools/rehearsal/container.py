@@ -138,6 +138,12 @@ class Emulator:
         for network in self._engine.networks.list(filters={"label": f"{LABEL}={self.name}"}):
             _remove(network.remove)
 
+    def find(self, label: str) -> str:
+        """The name of the newest running container that it made and that has the label; nothing for none."""
+        labels = [f"ministack.instance={self.name}:{API}", label]
+        found = self._engine.containers.list(filters={"label": labels})
+        return str(found[0].name) if found else ""
+
     def log(self, lines: int = 40) -> str:
         """The last lines that it printed."""
         try:

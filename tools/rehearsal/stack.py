@@ -134,6 +134,16 @@ class Rehearsal:
         return environment
 
     @property
+    def client_arguments(self) -> dict[str, str]:
+        """What boto3's clients take to ask the emulator."""
+        return {
+            "endpoint_url": self.doors.url,
+            "region_name": self.region,
+            "aws_access_key_id": ACCOUNT,
+            "aws_secret_access_key": NAME,
+        }
+
+    @property
     def emulators(self) -> dict[str, str]:
         """The variables that lead AWS's SDKs to the emulator."""
         return {
@@ -180,14 +190,15 @@ class Rehearsal:
 
     def _make_stack(self) -> None:
         state = self.kept / "state"
-        if not state.is_dir():
-            state.mkdir(parents=True)
-            (self.kept / "passphrase").write_text(secrets.token_hex(16))
-            (self.kept / "passphrase").chmod(0o600)
-            self._trust()
-            done = self.pulumi("stack", "init", NAME, "--no-select", capture_output=True)
-            if done.returncode:
-                raise RehearsalError(f"pulumi makes no stack: {done.stderr.strip()}")
+        if any(state.rglob(f"{NAME}.json")):
+            return
+        state.mkdir(parents=True, exist_ok=True)
+        (self.kept / "passphrase").write_text(secrets.token_hex(16))
+        (self.kept / "passphrase").chmod(0o600)
+        self._trust()
+        done = self.pulumi("stack", "init", "--no-select", capture_output=True)
+        if done.returncode:
+            raise RehearsalError(f"pulumi makes no stack: {done.stderr.strip()}")
 
     def _trust(self) -> None:
         """Writes the certificates that programs on this machine trust: those they trust anyway, and the emulator's."""
