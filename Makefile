@@ -11,12 +11,12 @@ WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 UNIT = not docker and not pulumi and not browser
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local cloud rehearse rehearse-down manage logs repair clean test test-unit test-setup test-faults fuzz bench check format settings lock
+.PHONY: help setup local cloud rehearse rehearse-down manage logs repair clean test test-unit test-setup test-faults test-rehearsal fuzz bench check format settings lock
 
 ##@ Every day
 
 help: ## Lists the targets
-	@awk -F ':.*## |##@ ' '/^##@ / {printf "\n%s\n", $$2} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## |##@ ' '/^##@ / {printf "\n%s\n", $$2} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, images
 	@python3 tools/setup local --stack "$(STACK)"
@@ -49,8 +49,8 @@ test-setup:
 	@python3 tools/setup test --stack "$(STACK)"
 
 test: test-setup check ## Runs every test, after setting up what they need
-	@echo 'The slow ones of tests/faults are left out here: make test-faults'
-	@$(IN_VENV) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m "not faults"
+	@echo 'The slow ones of tests/faults and tests/rehearsal are left out here: make test-faults test-rehearsal'
+	@$(IN_VENV) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m "not faults and not rehearsal"
 
 test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine
 	@python3 tools/setup unit
@@ -59,6 +59,9 @@ test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine
 
 test-faults: test-setup ## Breaks what can break, one after the other; `make test` has the quick ones (ten minutes)
 	@$(IN_VENV) pytest tests/faults
+
+test-rehearsal: test-setup ## Rehearses what can happen to a cloud stack; `make test` has the quick ones (ten minutes)
+	@$(IN_VENV) pytest tests/rehearsal
 
 fuzz: ## Fuzzes what parses outside input for longer than the tests do: make fuzz FUZZ_EXAMPLES=20000
 	@python3 tools/setup unit

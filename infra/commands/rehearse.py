@@ -23,7 +23,7 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(WHAT)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if find_spec("tools") is None or find_spec("tools.rehearsal") is None:
             sys.exit(
                 "The rehearsal is in the folder tools/, which isn't here; the stacks themselves do without. "

@@ -71,7 +71,8 @@ def printed(aws: AWS, task: str, container: str) -> list[str]:
     """The lines that a container of a task printed."""
     stream = f"app/{container}/{task.rpartition('/')[2]}"
     events = wait_until(
-        lambda: aws.client("logs").get_log_events(logGroupName=GROUP, logStreamName=stream)["events"], f"lines in {stream}"
+        lambda: aws.client("logs").get_log_events(logGroupName=GROUP, logStreamName=stream)["events"],
+        f"lines in {stream}",
     )
     return [event["message"] for event in events]
 

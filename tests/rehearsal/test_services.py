@@ -137,8 +137,8 @@ def test_a_new_version_takes_over_when_it_is_healthy_and_no_request_fails(servic
     wait_until(lambda: answers.append(service.ask()) or service.primary["rolloutState"] == "COMPLETED", "the roll-out")
     answers += [service.ask() for _ in range(20)]
     assert {status for status, _ in answers} == {200}
-    assert [version for _, version in answers][0] == "1"
-    assert [version for _, version in answers][-1] == "2"
+    assert answers[0] == (200, "1")
+    assert answers[-1] == (200, "2")
 
 
 def test_a_version_that_is_never_healthy_is_rolled_back_and_no_request_fails(service: Service) -> None:
@@ -147,15 +147,15 @@ def test_a_version_that_is_never_healthy_is_rolled_back_and_no_request_fails(ser
     bad = service.define("bad", NEVER)
     service.deploy(bad)
     answers = []
-    wait_until(
-        lambda: answers.append(service.ask()) or service.primary["taskDefinition"] != bad, "the way back", 60
-    )
+    wait_until(lambda: answers.append(service.ask()) or service.primary["taskDefinition"] != bad, "the way back", 60)
     service.completes()
     assert set(answers) == {(200, before)}
     messages = [event["message"] for event in service.look()["events"]]
     assert any("unhealthy in" in message for message in messages)
     reasons = [
-        deployment["rolloutStateReason"] for deployment in service.look()["deployments"] if deployment["taskDefinition"] == bad
+        deployment["rolloutStateReason"]
+        for deployment in service.look()["deployments"]
+        if deployment["taskDefinition"] == bad
     ]
     assert "circuit breaker" in reasons[0]
 

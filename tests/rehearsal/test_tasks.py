@@ -163,7 +163,11 @@ def test_a_task_whose_first_container_fails_never_starts(aws: AWS) -> None:
 
 def test_a_stopped_task_has_its_stop_timeout_to_end(aws: AWS) -> None:
     program = "import signal, time; signal.signal(15, lambda *_: (time.sleep(6), print('ended', flush=True), exit(0)));"
-    web = {"name": "web", "entryPoint": python(f"{program} print('begun', flush=True); time.sleep(60)"), "stopTimeout": 20}
+    web = {
+        "name": "web",
+        "entryPoint": python(f"{program} print('begun', flush=True); time.sleep(60)"),
+        "stopTimeout": 20,
+    }
     task = ecs.run(aws, ecs.define(aws, [web]))
     ecs.wait_until(lambda: ecs.look(aws, task)["lastStatus"] == "RUNNING", "the task")
     assert ecs.printed(aws, task, "web") == ["begun"]

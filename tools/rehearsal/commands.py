@@ -9,7 +9,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import boto3
 import click
 import yaml
 
@@ -65,8 +64,9 @@ def up(changes: tuple[str, ...], refresh: bool) -> None:
     begun = time.monotonic()
     rehearsal = _rehearsal()
     rehearsal.up(lambda line: click.echo(f"rehearse   {line}"), dict(map(_change, changes)), refresh=refresh)
+    site = rehearsal.browser_url(rehearsal.outputs["DOMAIN"])
     click.echo(
-        f"\nThe rehearsal is up after {time.monotonic() - begun:.0f} s: {rehearsal.browser_url(rehearsal.outputs['DOMAIN'])}\n\n"
+        f"\nThe rehearsal is up after {time.monotonic() - begun:.0f} s: {site}\n\n"
         "  A user to log in as: django-stack rehearse manage createsuperuser\n"
         "  After an edit: make rehearse\n"
         "  The end: make rehearse-down\n"
@@ -97,13 +97,15 @@ def status() -> None:
     """
     rehearsal = _rehearsal()
     doors = rehearsal.doors
-    ecs = boto3.client("ecs", **rehearsal.client_arguments)
+    ecs = rehearsal.client("ecs")
     click.echo(f"emulator   {doors.url}, region {rehearsal.region}, driven by {rehearsal.driver}")
     for cluster in ecs.list_clusters()["clusterArns"]:
         services = ecs.list_services(cluster=cluster)["serviceArns"]
         for service in ecs.describe_services(cluster=cluster, services=services)["services"] if services else []:
             definition = service["taskDefinition"].rpartition("/")[2]
-            click.echo(f"{service['serviceName']}: {service['runningCount']} of {service['desiredCount']} run {definition}")
+            click.echo(
+                f"{service['serviceName']}: {service['runningCount']} of {service['desiredCount']} run {definition}"
+            )
     domain = rehearsal.outputs.get("DOMAIN")
     click.echo(f"site       {rehearsal.browser_url(domain)}" if domain else "The stack isn't up. Fix: make rehearse")
 

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("169.254.170.0/24", "169.254.170.2")
 API, TLS = 4566, 443  # in the container
 LABEL = "django-stack.rehearsal"
+PORT = f"{LABEL}.port"
 IMAGE = "django-stack/emulator"
 PYTHON = "python:3.13-slim-trixie"
 ACCOUNT = "123456789012"
@@ -52,10 +54,10 @@ class Doors:
 
 
 class Emulator:
-    """The emulator of one rehearsal. `name` is its container's, its network's, and what all that it makes is found by.
+    """The emulator of one rehearsal. `name` is its container's and its network's; all that it makes is found by it.
 
-    `owner` says whose it is. A `network` is a subnet and the emulator's address in it, nothing for any: the tasks of one
-    elsewhere have no credentials, which tests of API calls don't need.
+    `owner` says whose it is. A `network` is a subnet and the emulator's address in it, nothing for any: tasks have no
+    credentials then, which tests of API calls don't need.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class Emulator:
         ports = container.ports
         if container.status != "running" or not ports.get(f"{API}/tcp"):
             return None
-        return Doors(*(int(ports[f"{inner}/tcp"][0]["HostPort"]) for inner in (API, TLS)))
+        return Doors(*(int((ports[f"{inner}/tcp"] or [{}])[0]["HostPort"]) for inner in (API, TLS)))
 
     # What is done with it
 
@@ -117,7 +119,7 @@ class Emulator:
                 image,
                 name=self.name,
                 environment=environment,
-                labels=self.labels,
+                labels={**self.labels, PORT: str(doors.api)},
                 ports={f"{API}/tcp": ("127.0.0.1", doors.api), f"{TLS}/tcp": ("127.0.0.1", doors.tls)},
                 volumes={_socket(endpoint.find()): {"bind": "/var/run/docker.sock"}, volume: {"bind": "/certificates"}},
                 network=self.name,
@@ -129,14 +131,26 @@ class Emulator:
         return doors
 
     def remove(self) -> None:
-        """Removes it and all that it made, containers of tasks and databases, volumes, the network. Waits for nobody."""
+        """Removes it and all that it made, containers of tasks and databases, volumes, the network, its images' names.
+
+        The tasks are killed. The images themselves stay where they have other names, as Docker's cache has them.
+        """
+        registries = [
+            f"127.0.0.1:{container.labels[PORT]}/"
+            for container in self._engine.containers.list(all=True, filters={"label": f"{LABEL}={self.name}"})
+            if PORT in container.labels
+        ]
         for label in (f"{LABEL}={self.name}", f"ministack.instance={self.name}:{API}"):
             for container in self._engine.containers.list(all=True, filters={"label": label}):
-                _remove(lambda it=container: it.remove(force=True, v=True))
+                _remove(partial(container.remove, force=True, v=True))
         for volume in self._engine.volumes.list(filters={"label": f"{LABEL}={self.name}"}):
-            _remove(lambda it=volume: it.remove(force=True))
+            _remove(partial(volume.remove, force=True))
         for network in self._engine.networks.list(filters={"label": f"{LABEL}={self.name}"}):
             _remove(network.remove)
+        for image in self._engine.images.list() if registries else []:
+            for name in [*(image.attrs["RepoTags"] or []), *(image.attrs["RepoDigests"] or [])]:
+                if name.startswith(tuple(registries)):
+                    _remove(partial(self._engine.images.remove, name))
 
     def find(self, label: str) -> str:
         """The name of the newest running container that it made and that has the label; nothing for none."""
@@ -162,7 +176,9 @@ class Emulator:
             self._engine.images.get(tag)
         except ImageNotFound:
             report("building the emulator's image (half a minute, once)")
-            proxies = {name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ}
+            proxies = {
+                name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ
+            }
             self._engine.images.build(
                 fileobj=io.BytesIO(context),
                 custom_context=True,
@@ -196,9 +212,11 @@ class Emulator:
     def _who_has_it(self) -> str:
         wanted = self._subnet and self._subnet[0].rpartition(".")[0]
         return ", ".join(
-            network.name
+            str(network.name)
             for network in self._engine.networks.list()
-            if any(str(pool.get("Subnet", "")).startswith(str(wanted)) for pool in network.attrs["IPAM"]["Config"] or [])
+            if any(
+                str(pool.get("Subnet", "")).startswith(str(wanted)) for pool in network.attrs["IPAM"]["Config"] or []
+            )
         )
 
     def _wait(self, container: Any, doors: Doors) -> None:
@@ -223,7 +241,7 @@ def connect() -> docker.DockerClient:
         raise RehearsalError(f"No Docker engine answers: {error}. Fix: make setup") from None
     if found.is_remote:
         raise RehearsalError(
-            f"The Docker engine is another machine's, {found.host}, and a rehearsal's addresses are this machine's own. "
+            f"The Docker engine is another machine's, {found.host}, and a rehearsal's addresses are this one's. "
             "Fix: unset DOCKER_HOST DOCKER_CONTEXT, for the engine of this machine"
         )
     return engine
@@ -245,7 +263,9 @@ def _context() -> bytes:
     """The build's context, the same bytes for the same files."""
     files = {"Dockerfile": ROOT / "tools/rehearsal/Dockerfile", "requirements.txt": ROOT / "requirements/rehearsal.txt"}
     for folder in ("emulator", "overrides"):
-        files |= {f"tools/rehearsal/{folder}/{file.name}": file for file in (ROOT / f"tools/rehearsal/{folder}").glob("*.py")}
+        files |= {
+            f"tools/rehearsal/{folder}/{file.name}": file for file in (ROOT / f"tools/rehearsal/{folder}").glob("*.py")
+        }
     files |= {name: ROOT / name for name in ("tools/__init__.py", "tools/rehearsal/__init__.py")}
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import boto3
 import docker
 import yaml
 
@@ -133,15 +134,10 @@ class Rehearsal:
         ask_directly(environment)
         return environment
 
-    @property
-    def client_arguments(self) -> dict[str, str]:
-        """What boto3's clients take to ask the emulator."""
-        return {
-            "endpoint_url": self.doors.url,
-            "region_name": self.region,
-            "aws_access_key_id": ACCOUNT,
-            "aws_secret_access_key": NAME,
-        }
+    def client(self, service: str) -> Any:
+        """boto3's client of one of AWS's services, asking the emulator."""
+        session: Any = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key=NAME, region_name=self.region)
+        return session.client(service, endpoint_url=self.doors.url)
 
     @property
     def emulators(self) -> dict[str, str]:

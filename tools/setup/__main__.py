@@ -1,4 +1,5 @@
-"""Prepares this machine: `python3 tools/setup local` or `cloud` for `pulumi up`, `test` or `unit` for the tests.
+"""Prepares this machine: `python3 tools/setup local` or `cloud` for `pulumi up`, `rehearse` for a rehearsal of the
+cloud, `test` or `unit` for the tests.
 
 Standard library only, run by the system's own Python. What is there is used; what is missing is installed once, from
 the official source or, on a network that reaches package mirrors only, built from them. On a prepared machine it takes
@@ -46,6 +47,7 @@ STEPS = {
     "python-dev": virtualenv.ensure_dev,
     "pulumi": pulumi_cli.ensure,
     "plugins": plugins.ensure,
+    "plugin-aws": plugins.ensure_aws,
     "images": images.ensure,
     "stack": stack.ensure,
     "testkit": testkit.ensure,
@@ -54,7 +56,8 @@ STEPS = {
 TARGETS = {
     "local": ["engine", "python", "pulumi", "plugins", "images", "stack"],
     "cloud": ["engine", "python-cloud", "pulumi", "plugins"],
-    "test": ["engine", "testkit", "python-dev", "pulumi", "plugins", "images"],
+    "rehearse": ["engine", "python-cloud", "pulumi", "plugins", "plugin-aws", "images"],
+    "test": ["engine", "testkit", "python-dev", "pulumi", "plugins", "plugin-aws", "images"],
     "unit": ["python-dev"],
 }
 

@@ -42,6 +42,27 @@ def ensure(machine: Machine) -> None:
         machine.say("the official ones are there")
 
 
+def ensure_aws(machine: Machine) -> None:
+    """Makes sure that a rehearsal finds an aws provider.
+
+    The stand-in is linked to a folder that a rehearsal alone has on its PATH: it must never drive a real account.
+    """
+    lock = (machine.root / "requirements/cloud.txt").read_text()
+    version = re.findall(r"^pulumi-aws==(\S+)", lock, re.MULTILINE)[0]
+    place = machine.venv / "rehearsal" / "pulumi-resource-aws"
+    here = has_provider(machine, "aws", version)
+    if here or (site_reached(machine) and install_official(machine, "aws", version)):
+        place.unlink(missing_ok=True)
+        machine.say("the official aws provider is there")
+        return
+    target = stand_ins(machine) / "bin" / place.name
+    if not (place.is_symlink() and place.readlink() == target):
+        place.parent.mkdir(exist_ok=True)
+        place.unlink(missing_ok=True)
+        place.symlink_to(target)
+    machine.say("a stand-in of tools/plugins is in .venv/rehearsal, for rehearsals alone: resource-aws")
+
+
 def wanted(machine: Machine) -> dict[str, str]:
     """The providers' versions: the engine asks for those of the locked SDKs."""
     lock = (machine.root / "requirements/infra.txt").read_text()

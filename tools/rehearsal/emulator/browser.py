@@ -1,8 +1,8 @@
 """The way in for a browser on this machine, which can't ask for AWS's names: they are AWS's.
 
 `http://d1234.cloudfront.net.localhost:4566/` is what `https://d1234.cloudfront.net/` is on AWS, and so is every other
-name of AWS with `.localhost` behind it, for browsers resolve those to the loopback. In what comes back, headers and text,
-AWS's addresses become such ones.
+name of AWS with `.localhost` behind it, for browsers resolve those to the loopback. In what comes back, headers and
+text, AWS's addresses become such ones.
 """
 
 import re
@@ -41,7 +41,9 @@ class Translation:
     def __init__(self, host: str, port: str) -> None:
         self._port = port.encode()
         own = re.escape(host.encode())
-        self._outward = re.compile(rb"https?://(" + own + rb"|[a-z0-9.-]+\.(?:cloudfront\.net|amazonaws\.com))(?::443)?")
+        self._outward = re.compile(
+            rb"https?://(" + own + rb"|[a-z0-9.-]+\.(?:cloudfront\.net|amazonaws\.com))(?::443)?"
+        )
         self._inward = re.compile(rb"http://([a-z0-9.-]+)\.localhost(?::\d+)?")
 
     def to_aws(self, text: bytes) -> bytes:

@@ -20,7 +20,7 @@ SYSTEM = Path("/etc/ssl/certs/ca-certificates.crt")
 class Authority:
     """`certificate` is its own, PEM; `context` a TLS server's that has a certificate for every name.
 
-    The folder gets `rehearsal.pem` (that certificate) and `bundle.pem` (with those that the system trusts), for clients.
+    The folder gets `bundle.pem`, for clients: that certificate and those that the system trusts.
     """
 
     def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
@@ -43,7 +43,6 @@ class Authority:
         )
         authority = cls(key, certificate)
         folder.mkdir(exist_ok=True)
-        (folder / "rehearsal.pem").write_text(authority.certificate)
         shutil.copyfile(SYSTEM, folder / "bundle.pem")
         with (folder / "bundle.pem").open("a") as bundle:
             bundle.write(authority.certificate)
@@ -53,7 +52,7 @@ class Authority:
     def context(self) -> ssl.SSLContext:
         """A server's TLS, with a certificate for the name that the client says, or for localhost."""
         context = self._for("localhost")
-        context.set_servername_callback(self._choose)  # type: ignore[attr-defined,unused-ignore]
+        context.sni_callback = self._choose
         return context
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
@@ -119,4 +118,4 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
 
 
 def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return str(certificate.public_bytes(serialization.Encoding.PEM).decode())

@@ -20,7 +20,7 @@ Answer = tuple[int, dict[str, str], bytes]
 services: dict[str, Callable[[str, bytes], Answer]] = {}
 
 
-class _Config(Config):
+class _Config(Config):  # type: ignore[misc]  # hypercorn is in the container alone
     """Hypercorn's settings, with TLS by certificates that are made when they are asked for."""
 
     def __init__(self, surroundings: Surroundings) -> None:
@@ -46,7 +46,7 @@ async def serve(surroundings: Surroundings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
     application = Browser(_with_services(ministack, surroundings))
-    await hypercorn_serve(application, _Config(surroundings), shutdown_trigger=end.wait)  # type: ignore[arg-type]
+    await hypercorn_serve(application, _Config(surroundings), shutdown_trigger=end.wait)
 
 
 def _with_services(inner: Application, surroundings: Surroundings) -> Application:

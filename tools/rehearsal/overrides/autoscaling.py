@@ -16,6 +16,7 @@ from tools.rehearsal.emulator.surroundings import Surroundings
 
 Data = dict[str, Any]
 Place = tuple[str, str, str]
+ROLE = "aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService"
 KIND = {"content-type": "application/x-amz-json-1.1"}
 
 
@@ -58,12 +59,15 @@ class Scaling:
     def answer(self, action: str, body: bytes) -> server.Answer:
         """The answer to a call."""
         try:
-            if action not in self._calls:
-                raise RefusalError("InvalidAction", f"The rehearsal knows no {action} of Application Auto Scaling.")
-            said, status = self._calls[action](json.loads(body or b"{}")), 200
+            said, status = self._calls.get(action, self._refuse)(json.loads(body or b"{}")), 200
         except RefusalError as error:
             said, status = {"__type": error.code, "message": str(error)}, 400
         return status, KIND, json.dumps(said).encode()
+
+    def _refuse(self, _: Data) -> Data:
+        raise RefusalError(
+            "InvalidAction", f"The rehearsal knows {', '.join(self._calls)} of Application Auto Scaling."
+        )
 
     def _arn(self, kind: str, rest: str) -> str:
         here = self._surroundings
@@ -81,8 +85,7 @@ class Scaling:
             place,
             {
                 "ScalableTargetARN": self._arn("scalable-target", f"/{uuid.uuid4().hex[:16]}"),
-                "RoleARN": f"arn:aws:iam::{self._surroundings.account}:role/aws-service-role/ecs.application-autoscaling."
-                "amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService",
+                "RoleARN": f"arn:aws:iam::{self._surroundings.account}:role/{ROLE}",
                 "CreationTime": time.time(),
                 "SuspendedState": dict.fromkeys(
                     ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"), False

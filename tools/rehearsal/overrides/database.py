@@ -3,7 +3,8 @@
 MiniStack gives RDS's endpoint as an IP address, which isn't in the certificate; on AWS it is a name, for which the
 certificate is made: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 It publishes the port on all addresses of the machine; nothing but the tasks has to reach it, by the Docker network.
-It runs postgres:MAJOR-alpine, whose collations are not a managed PostgreSQL's; we run the glibc image of the local stack.
+It runs postgres:MAJOR-alpine, whose collations are not a managed PostgreSQL's; we run the local stack's glibc image.
+It forgets EngineLifecycleSupport: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBInstance.html
 """
 
 import hashlib
@@ -14,6 +15,8 @@ from ministack.services import rds
 
 from tools.rehearsal.emulator.surroundings import Surroundings
 from tools.rehearsal.overrides import replace
+
+EXTENDED = "open-source-rds-extended-support"
 
 
 def apply(surroundings: Surroundings) -> None:
@@ -36,15 +39,30 @@ def apply(surroundings: Surroundings) -> None:
     describe = rds._instance_xml
 
     def instance_xml(instance: dict[str, Any]) -> str:
-        endpoint = {**(instance.get("Endpoint") or {}), "Address": address(instance["DBInstanceIdentifier"]), "Port": 5432}
-        described: str = describe({**instance, "Endpoint": endpoint})
-        return described
+        endpoint = {
+            **(instance.get("Endpoint") or {}),
+            "Address": address(instance["DBInstanceIdentifier"]),
+            "Port": 5432,
+        }
+        support = instance.get("EngineLifecycleSupport", EXTENDED)
+        return (
+            f"{describe({**instance, 'Endpoint': endpoint})}<EngineLifecycleSupport>{support}</EngineLifecycleSupport>"
+        )
 
     replace(rds, "_instance_xml", instance_xml)
+    create = rds._create_db_instance
+
+    def create_db_instance(params: Any) -> Any:
+        answer = create(params)
+        if instance := rds._instances.get(rds._p(params, "DBInstanceIdentifier")):
+            instance.setdefault("EngineLifecycleSupport", rds._p(params, "EngineLifecycleSupport") or EXTENDED)
+        return answer
+
+    replace(rds, "_create_db_instance", create_db_instance)
     choose = rds._docker_image_for_engine
 
     def image(engine: str, version: str, *arguments: Any) -> Any:
         name, *others = choose(engine, version, *arguments)
-        return (f"postgres:{version.split('.')[0]}-trixie" if "postgres" in engine else name, *others)
+        return (f"postgres:{version.partition('.')[0]}-trixie" if "postgres" in engine else name, *others)
 
     replace(rds, "_docker_image_for_engine", image)

@@ -1,7 +1,7 @@
 """Deployments of a service behind a load balancer go by its targets' health.
 
-A deployment is complete when its tasks are healthy targets; a task that stays unhealthy after the service's grace period
-is stopped, and counts for the circuit breaker: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+A deployment is complete when its tasks are healthy targets; a task that stays unhealthy after the service's grace
+period is stopped, and counts for the circuit breaker: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
 and https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
 MiniStack calls a deployment complete when its tasks have run for a second, and a service's first one at once.
 """
@@ -72,7 +72,7 @@ def _had_its_time(service: Mapping[str, Any], health: Health) -> bool:
 
 
 def _fail(key: Key, service: Mapping[str, Any], task: dict[str, Any]) -> None:
-    group, address, port = key
+    group, _, port = key
     name, number = service["serviceName"], task["taskArn"].rpartition("/")[2]
     where = f"(target-group {group})"
     if not ecs._mark_task_stopped(
@@ -87,5 +87,3 @@ def _fail(key: Key, service: Mapping[str, Any], task: dict[str, Any]) -> None:
         service["events"].insert(0, {"id": new_uuid(), "createdAt": ecs._iso(), "message": message})
     ecs._record_service_task_failure(task)
     ecs._cleanup_task_resources(task, ecs._get_docker())
-
-

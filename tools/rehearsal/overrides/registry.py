@@ -1,5 +1,5 @@
-"""ECR's addresses. MiniStack says `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, which is AWS's own for a Docker engine: it asks
-that host's DNS, and wants its certificate. The registry is on this machine's loopback, where engines take plain http.
+"""ECR's addresses. MiniStack says `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, which a Docker engine would look for at AWS.
+The registry is on this machine's loopback, where engines take plain http.
 
 MiniStack answers DescribeImages for a tag that isn't there with an empty list; ECR refuses with ImageNotFoundException:
 https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html

@@ -103,9 +103,7 @@ def _describe(params: Mapping[str, Any]) -> Any:
             f"<member><Target><Id>{address}</Id><Port>{port}</Port></Target><HealthCheckPort>{port}</HealthCheckPort>"
             f"<TargetHealth><State>{state}</State>{reason}</TargetHealth></member>"
         )
-    return alb._xml(
-        200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"
-    )
+    return alb._xml(200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>")
 
 
 def _check_for_ever(surroundings: Surroundings) -> None:

@@ -25,7 +25,11 @@ def apply(_: Surroundings) -> None:
     build = ecs._build_run_kwargs
 
     def build_run_kwargs(
-        container: Mapping[str, Any], task: Mapping[str, Any], environment: dict[str, str], *arguments: Any, **named: Any
+        container: Mapping[str, Any],
+        task: Mapping[str, Any],
+        environment: dict[str, str],
+        *arguments: Any,
+        **named: Any,
     ) -> dict[str, Any]:
         kwargs: dict[str, Any] = build(container, task, environment, *arguments, **named)
         if role := task.get("taskRoleArn"):

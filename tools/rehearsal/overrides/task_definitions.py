@@ -162,4 +162,5 @@ def _forget(task: str, surroundings: Surroundings, ended_by_itself: bool) -> Non
 
 def engine() -> docker.DockerClient:
     """MiniStack's own client of the Docker engine."""
-    return ecs._get_docker()
+    found: docker.DockerClient = ecs._get_docker()
+    return found

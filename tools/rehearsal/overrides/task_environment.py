@@ -3,7 +3,8 @@
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html
 A task finds AWS under AWS's own names here, by this emulator's DNS and with certificates of its authority, which is the
 one thing that a task has more than on AWS: a file, and AWS_CA_BUNDLE that names it.
-AWS's certificates of RDS, which the program hands over, are replaced by those of the emulator's RDS: nobody has the keys to AWS's.
+AWS's certificates of RDS, which the program hands over, are replaced by those of the emulator's RDS: nobody here
+has the keys of AWS's.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from ministack.services import ecs, rds
 
-from tools.rehearsal.emulator.surroundings import CERTIFICATES, Surroundings
+from tools.rehearsal.emulator.surroundings import Surroundings
 from tools.rehearsal.overrides import replace
 
 FOLDER = "/run/rehearsal"
@@ -25,7 +26,11 @@ def apply(surroundings: Surroundings) -> None:
     build = ecs._build_run_kwargs
 
     def build_run_kwargs(
-        container: Mapping[str, Any], task: Mapping[str, Any], environment: dict[str, str], *arguments: Any, **named: Any
+        container: Mapping[str, Any],
+        task: Mapping[str, Any],
+        environment: dict[str, str],
+        *arguments: Any,
+        **named: Any,
     ) -> dict[str, Any]:
         kwargs: dict[str, Any] = build(container, task, environment, *arguments, **named)
         kwargs["environment"] = {
@@ -52,9 +57,8 @@ def _with_our_certificates(value: str) -> str:
     except ValueError:
         return value
     names = [
-        str(attribute.value) for one in certificates for attribute in one.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        str(attribute.value)
+        for one in certificates
+        for attribute in one.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     ]
     return rds.pg_ca_cert_pem() if any(name.startswith("Amazon RDS ") for name in names) else value
-
-
-assert str(CERTIFICATES) != FOLDER  # the emulator's own mount is writable
