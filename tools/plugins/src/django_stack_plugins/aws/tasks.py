@@ -31,7 +31,9 @@ class Cluster(AWSResource):
     gone = "status=='INACTIVE'"
     missing = words("ClusterNotFoundException")
     deleting, waits_for_end = Call("DeleteCluster", {"cluster": "id"}), 600
-    busy = words("ClusterContainsContainerInstancesException ClusterContainsServicesException UpdateInProgressException")
+    busy = words(
+        "ClusterContainsContainerInstancesException ClusterContainsServicesException UpdateInProgressException"
+    )
     ready = Wait("status", words("ACTIVE"), words("FAILED"))
     tagging = tags.ECS
 
