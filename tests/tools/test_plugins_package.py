@@ -16,8 +16,9 @@ COPIES = ["loopback.py", "docker/endpoint.py", "docker/dockerignore.py"]
 
 @pytest.mark.parametrize("copy", COPIES)
 def test_a_copy_is_what_the_program_has(copy: str) -> None:
-    original = PROJECT / "infra" / Path(copy).name
-    assert (PACKAGE / "src/django_stack_plugins" / copy).read_text() == original.read_text()
+    original, place = f"infra/{Path(copy).name}", f"tools/plugins/src/django_stack_plugins/{copy}"
+    same = (PROJECT / original).read_text() == (PROJECT / place).read_text()
+    assert same, f"Fix: cp {original} {place}"
 
 
 def test_nothing_of_the_package_lies_outside_of_its_folder() -> None:
