@@ -139,7 +139,8 @@ class Service(AWSResource):
     reads: ClassVar[Mapping[str, str]] = {
         "cluster": "clusterArn",
         "networkConfiguration": (
-            f"{_NETWORK}.{{subnets: subnets, securityGroups: securityGroups, assignPublicIp: assignPublicIp=='ENABLED'}}"
+            f"{_NETWORK}.{{subnets: subnets, securityGroups: securityGroups,"
+            " assignPublicIp: assignPublicIp == 'ENABLED'}"
         ),
         **{key: path for path, key in _DEPLOYMENT.items()},
     }
