@@ -259,7 +259,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if request.tok not in self._functions:
                 raise PluginError(f"django-stack's plugin does not support the function {request.tok}")
             result = self._functions[request.tok](_plain(request.args))
-            return provider_pb2.InvokeResponse(**{"return": encode_properties(result)})
+            response = provider_pb2.InvokeResponse()
+            getattr(response, "return").CopyFrom(encode_properties(result))  # Python's own word
+            return response
         raise AssertionError
 
     def _resource(self, urn: str) -> Resource:

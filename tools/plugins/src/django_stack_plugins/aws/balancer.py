@@ -59,7 +59,9 @@ class LoadBalancer(_Attributes):
     creating, identity = Call("CreateLoadBalancer", {"Scheme": "scheme"}), "LoadBalancers[0].LoadBalancerArn"
     after = frozenset(_BALANCER)
     updating: ClassVar[Mapping[str, Call]] = {
-        " ".join(_BALANCER): Call("ModifyLoadBalancerAttributes", {"LoadBalancerArn": "id", "Attributes": "attributes"}),
+        " ".join(_BALANCER): Call(
+            "ModifyLoadBalancerAttributes", {"LoadBalancerArn": "id", "Attributes": "attributes"}
+        ),
         "securityGroups": Call("SetSecurityGroups", {"LoadBalancerArn": "id", "SecurityGroups": "securityGroups"}),
         "subnets": Call("SetSubnets", {"LoadBalancerArn": "id", "Subnets": "subnets"}),
     }
@@ -83,7 +85,9 @@ class LoadBalancer(_Attributes):
     ready = Wait("State.Code", words("active active_impaired"), words("failed"), "State.Reason")
 
     def make(self, operation: Operation, inputs: Properties) -> Any:
-        return super().make(operation, {**inputs, "scheme": "internal" if inputs.get("internal") else "internet-facing"})
+        return super().make(
+            operation, {**inputs, "scheme": "internal" if inputs.get("internal") else "internet-facing"}
+        )
 
     def find(self, operation: Operation, resource_id: str, scope: Properties) -> Any:
         found = super().find(operation, resource_id, scope)

@@ -200,7 +200,7 @@ class AWSResource(Resource):
         real |= {key: from_api(read[key], value, self.names, f"{key}.") for key, value in by_path.items()}
         result = {**state, **inputs, **dict.fromkeys(read), **real, **outputs}
         if self.tagging:
-            tags = self._tags(operation, document, {**result, "id": resource_id})
+            tags = self._tags(self.tagging, operation, document, {**result, "id": resource_id})
             result |= {"tags": tags if tags or inputs.get("tags") else inputs.get("tags"), "tagsAll": tags}
         return {key: Secret(value) if key in self.private else value for key, value in result.items()}
 
@@ -222,8 +222,8 @@ class AWSResource(Resource):
 
     def remove(self, operation: Operation, scope: Properties) -> None:
         """Ask for its deletion."""
-        assert self.deleting is not None
-        self.call(operation, self.deleting, scope, {})
+        if self.deleting:
+            self.call(operation, self.deleting, scope, {})
 
     # Helpers.
 
@@ -249,14 +249,13 @@ class AWSResource(Resource):
         except PluginError:
             return inputs
 
-    def _tags(self, operation: Operation, document: Any, scope: Properties) -> dict[str, str]:
-        assert self.tagging is not None
+    def _tags(self, tagging: Tagging, operation: Operation, document: Any, scope: Properties) -> dict[str, str]:
         found: Any = None
-        if self.tagging.list is None:
-            found = lookup(self.tagging.read, document)
+        if tagging.list is None:
+            found = lookup(tagging.read, document)
         else:
             try:
-                found = self.call(operation, self.tagging.list, scope, {})
+                found = self.call(operation, tagging.list, scope, {})
             except CallError as error:
                 if error.code != "NoSuchTagSet":
                     raise
@@ -265,7 +264,8 @@ class AWSResource(Resource):
     def _tag(
         self, operation: Operation, resource_id: str, scope: Properties, new: dict[str, str], old: dict[str, str]
     ) -> None:
-        assert self.tagging is not None
+        if self.tagging is None:
+            return
         scope = {**scope, "id": resource_id, "tags": new, "gone": sorted(old.keys() - new.keys())}
         if scope["gone"]:
             self.call(operation, self.tagging.remove, scope, {})

@@ -125,10 +125,9 @@ class Distribution(_Configured):
     tagging = tags.CLOUDFRONT
 
     def config(self, inputs: Properties) -> dict[str, Any]:
-        config = super().config(inputs)
-        for behavior in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]["Items"]):
-            if cached := behavior.pop("CachedMethods", None):
-                behavior["AllowedMethods"]["CachedMethods"] = cached
+        behaviors = [_nested(behavior) for behavior in inputs["orderedCacheBehaviors"]]
+        default = _nested(inputs["defaultCacheBehavior"])
+        config = super().config({**inputs, "defaultCacheBehavior": default, "orderedCacheBehaviors": behaviors})
         for origin in config["Origins"]["Items"]:
             if "CustomOriginConfig" not in origin:
                 # One by a control has an empty old-style identity.
@@ -158,3 +157,9 @@ class Distribution(_Configured):
         if found:
             super().settle(operation, scope["id"], scope)
         super().remove(operation, scope)
+
+
+def _nested(behavior: dict[str, Any]) -> dict[str, Any]:
+    """The API has the cached methods among the allowed ones."""
+    methods = {"items": behavior["allowedMethods"], "cachedMethods": behavior["cachedMethods"]}
+    return {**{key: value for key, value in behavior.items() if key != "cachedMethods"}, "allowedMethods": methods}

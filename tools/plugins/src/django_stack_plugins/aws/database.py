@@ -131,9 +131,7 @@ class Instance(AWSResource):
         "resourceId": "DbiResourceId",
         "status": "DBInstanceStatus",
     }
-    unread = words(
-        "allowMajorVersionUpgrade applyImmediately finalSnapshotIdentifier password skipFinalSnapshot"
-    )
+    unread = words("allowMajorVersionUpgrade applyImmediately finalSnapshotIdentifier password skipFinalSnapshot")
     private = words("password")
     missing = words("DBInstanceNotFound DBInstanceNotFoundFault")
     deleting = Call(

@@ -27,7 +27,9 @@ class Record(AWSResource):
         "aliases.name": "DNSName",
         "aliases.zoneId": "HostedZoneId",
     }
-    reading = Call("ListResourceRecordSets", {"HostedZoneId": "zoneId", "StartRecordName": "name", "StartRecordType": "type"})
+    reading = Call(
+        "ListResourceRecordSets", {"HostedZoneId": "zoneId", "StartRecordName": "name", "StartRecordType": "type"}
+    )
     reads: ClassVar[Mapping[str, str]] = {"records": "ResourceRecords[].Value"}
     outputs: ClassVar[Mapping[str, str]] = {"fqdn": "Fqdn"}
     unread = words("allowOverwrite zoneId")

@@ -28,9 +28,7 @@ class SecurityGroup(EC2Resource):
         answer = super().make(operation, inputs)
         # The provider takes away the rule that AWS gives a new group: that all may go out.
         everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-        call = Call(
-            "RevokeSecurityGroupEgress", {"GroupId": "GroupId"}, constants={"IpPermissions": [everything]}
-        )
+        call = Call("RevokeSecurityGroupEgress", {"GroupId": "GroupId"}, constants={"IpPermissions": [everything]})
         try:
             self.call(operation, call, answer, {})
         except CallError as error:

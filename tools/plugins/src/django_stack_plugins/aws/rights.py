@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from django_stack_plugins.aws import tags
 from django_stack_plugins.aws.base import AWSResource
 from django_stack_plugins.aws.calls import Call, words
-from django_stack_plugins.resource import Operation
 from django_stack_plugins.values import Properties
 
 

@@ -54,7 +54,11 @@ class Bucket(AWSResource):
         super().remove(operation, scope)
 
     def _empty(self, operation: Operation, scope: Properties) -> None:
-        listing = Call("ListObjectVersions", {"Bucket": "id"}, gives="[Versions, DeleteMarkers][][].{Key: Key, VersionId: VersionId}")
+        listing = Call(
+            "ListObjectVersions",
+            {"Bucket": "id"},
+            gives="[Versions, DeleteMarkers][][].{Key: Key, VersionId: VersionId}",
+        )
         while objects := self.call(operation, listing, scope, {}):
             operation.check_alive()
             deleting = Call("DeleteObjects", {"Bucket": "id", "Delete.Objects": "objects"}, gives="Errors[0]")
@@ -84,7 +88,13 @@ class PublicAccessBlock(_OfBucket):
     docs, token = "s3_bucket_public_access_block", "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
     in_place = words("blockPublicAcls blockPublicPolicy ignorePublicAcls restrictPublicBuckets")
     defaults: ClassVar[Mapping[str, Any]] = dict.fromkeys(sorted(in_place), False)
-    creating = Call("PutPublicAccessBlock", {f"PublicAccessBlockConfiguration.{name[0].upper()}{name[1:]}": name for name in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")})
+    creating = Call(
+        "PutPublicAccessBlock",
+        {
+            f"PublicAccessBlockConfiguration.{name[0].upper()}{name[1:]}": name
+            for name in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+        },
+    )
     reading = Call("GetPublicAccessBlock", {"Bucket": "id"}, gives="PublicAccessBlockConfiguration")
     missing = words("NoSuchPublicAccessBlockConfiguration NoSuchBucket")
     deleting = Call("DeletePublicAccessBlock", {"Bucket": "id"})
@@ -129,7 +139,9 @@ class Versioning(_OfBucket):
     reading = Call("GetBucketVersioning", {"Bucket": "id"}, gives="{versioningConfiguration: @}")
     missing = words("NoSuchBucket")
     # It can't be taken away again.
-    deleting = Call("PutBucketVersioning", {"Bucket": "id"}, constants={"VersioningConfiguration": {"Status": "Suspended"}})
+    deleting = Call(
+        "PutBucketVersioning", {"Bucket": "id"}, constants={"VersioningConfiguration": {"Status": "Suspended"}}
+    )
 
 
 class Lifecycle(_OfBucket):

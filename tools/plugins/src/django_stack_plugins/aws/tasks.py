@@ -31,7 +31,9 @@ class Cluster(AWSResource):
     gone = "status=='INACTIVE'"
     missing = words("ClusterNotFoundException")
     deleting, waits_for_end = Call("DeleteCluster", {"cluster": "id"}), 600
-    busy = words("ClusterContainsContainerInstancesException ClusterContainsServicesException UpdateInProgressException")
+    busy = words(
+        "ClusterContainsContainerInstancesException ClusterContainsServicesException UpdateInProgressException"
+    )
     ready = Wait("status", words("ACTIVE"), words("FAILED"))
     tagging = tags.ECS
 
@@ -137,7 +139,8 @@ class Service(AWSResource):
     reads: ClassVar[Mapping[str, str]] = {
         "cluster": "clusterArn",
         "networkConfiguration": (
-            f"{_NETWORK}.{{subnets: subnets, securityGroups: securityGroups, assignPublicIp: assignPublicIp=='ENABLED'}}"
+            f"{_NETWORK}.{{subnets: subnets, securityGroups: securityGroups,"
+            " assignPublicIp: assignPublicIp == 'ENABLED'}"
         ),
         **{key: path for path, key in _DEPLOYMENT.items()},
     }
