@@ -17,8 +17,8 @@ from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import source_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
-from tests.cloud.made_up import answer, identity
-from tests.cloud.made_up import computed as computed_by_aws
+from tests.infra.cloud.made_up import answer, identity
+from tests.infra.cloud.made_up import computed as computed_by_aws
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {

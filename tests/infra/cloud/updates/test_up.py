@@ -19,9 +19,9 @@ import docker
 import pytest
 import yaml
 
-from tests.cloud import made_up
-from tests.cloud.conftest import ROOT, Site, tls_site
-from tests.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
+from tests.infra.cloud import made_up
+from tests.infra.cloud.conftest import ROOT, Site, tls_site
+from tests.infra.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -253,7 +253,7 @@ def stack(
     folder = tmp_path_factory.mktemp("cloud")
     plugin = folder / "bin" / "pulumi-resource-aws"
     plugin.parent.mkdir()
-    plugin.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.cloud.aws_plugin "$@"\n')
+    plugin.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.infra.cloud.updates.aws_plugin "$@"\n')
     plugin.chmod(0o755)
     with fake_aws() as fake:
         cloud = Cloud(folder, fake, registry)
@@ -261,7 +261,7 @@ def stack(
         environment = kept | {
             **fake.environment,
             "PATH": f"{plugin.parent}:{os.environ['PATH']}:{ROOT / '.venv' / 'bin'}",
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'tools' / 'plugins' / 'src'}:{ROOT / 'tests' / 'cloud' / 'dns'}",
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'tools' / 'plugins' / 'src'}:{Path(__file__).with_name('dns')}",
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
             "PULUMI_HOME": os.environ.get("PULUMI_HOME", str(Path.home() / ".pulumi")),
             "PULUMI_CONFIG_PASSPHRASE": "test",

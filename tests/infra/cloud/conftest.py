@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from tests.cloud.fake_aws import FakeAWS, fake_aws
+from tests.infra.cloud.fake_aws import FakeAWS, fake_aws
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ACCOUNT = "arn:aws:ecs:us-east-1:123456789012"
 NEW, OLD = f"{ACCOUNT}:task-definition/app:2", f"{ACCOUNT}:task-definition/app:1"
 

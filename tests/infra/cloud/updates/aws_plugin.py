@@ -17,7 +17,7 @@ from django_stack_plugins.server import Configuration, Engine, Provider, serve
 from django_stack_plugins.stubs import provider_pb2, provider_pb2_grpc
 from django_stack_plugins.values import UNKNOWN, Change, Properties, encode_properties
 
-from tests.cloud import made_up
+from tests.infra.cloud import made_up
 
 VERSION = "7.51.1"
 SERVICE, TASK_DEFINITION = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
