@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -17,8 +16,9 @@ import pytest
 from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
 
+from tests.http_server import Reply, Request, serving
+
 Answer = dict[str, Any]
-Reply = Callable[[dict[str, Any]], Answer]
 SERVICES = ("ECS", "CLOUDWATCH_LOGS", "ECR", "RDS", "STS")
 
 
@@ -30,16 +30,19 @@ class RefusalError(Exception):
         self.code, self.words, self.status = code, words, status
 
 
+Scripted = Answer | RefusalError | Callable[[dict[str, Any]], Answer]
+
+
 class FakeAWS:
     """`on("RunTask", first, then, …)` scripts an operation, with answers, refusals or functions; the last one stays."""
 
     def __init__(self) -> None:
-        self.script: dict[str, list[Answer | RefusalError | Reply]] = {}
+        self.script: dict[str, list[Scripted]] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.lock = threading.Lock()
         self.url = ""
 
-    def on(self, operation: str, *answers: Answer | RefusalError | Reply) -> None:
+    def on(self, operation: str, *answers: Scripted) -> None:
         self.script[operation] = list(answers)
 
     def asked(self, operation: str) -> list[dict[str, Any]]:
@@ -79,48 +82,36 @@ def fake_aws() -> Iterator[FakeAWS]:
     """
     fake = FakeAWS()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # the base class's name
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            target = self.headers.get("X-Amz-Target")
-            try:
-                if target is None:  # RDS and STS speak the older query protocol
-                    asked = dict(parse_qsl(body.decode()))
-                    action = asked["Action"]
-                    answer = {f"{action}Response": {f"{action}Result": fake.answer(action, asked)}}
-                    status, kind, text = 200, "text/xml", _xml(answer)
-                else:
-                    answer = fake.answer(target.rpartition(".")[2], json.loads(body))
-                    status, kind, text = 200, "application/x-amz-json-1.1", json.dumps(answer)
-            except RefusalError as refusal:
-                status, kind = refusal.status, "application/x-amz-json-1.1"
-                text = json.dumps({"__type": refusal.code, "message": refusal.words})
-                if target is None:
-                    kind = "text/xml"
-                    text = (
-                        f"<ErrorResponse><Error><Type>Sender</Type><Code>{refusal.code}</Code>"
-                        f"<Message>{refusal.words}</Message></Error></ErrorResponse>"
-                    )
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
+    def answer(request: Request) -> Reply:
+        target = request.headers["X-Amz-Target"]
+        return _query(fake, request.body) if target is None else _json(fake, target.rpartition(".")[2], request.body)
 
-        def log_message(self, *arguments: object) -> None:
-            """Says nothing: a test prints what it needs."""
+    with serving(answer) as port, pytest.MonkeyPatch.context() as patch:
+        fake.url = f"http://127.0.0.1:{port}"
+        patch.setattr(JSONFileLoader, "_load_file", lambda self, *arguments: _read(*arguments))
+        patch.setattr(ExponentialBackoff, "delay_amount", lambda self, context: 0.01)
+        yield fake
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    fake.url = f"http://127.0.0.1:{server.server_port}"
+
+def _json(fake: FakeAWS, operation: str, body: bytes) -> Reply:
+    """Answers in the protocol of ECS, CloudWatch Logs and ECR."""
+    kind = "application/x-amz-json-1.1"
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(JSONFileLoader, "_load_file", lambda self, *arguments: _read(*arguments))
-            patch.setattr(ExponentialBackoff, "delay_amount", lambda self, context: 0.01)
-            yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
+        return Reply(200, kind, json.dumps(fake.answer(operation, json.loads(body))))
+    except RefusalError as refusal:
+        return Reply(refusal.status, kind, json.dumps({"__type": refusal.code, "message": refusal.words}))
+
+
+def _query(fake: FakeAWS, body: bytes) -> Reply:
+    """Answers in the older query protocol, which RDS and STS speak."""
+    asked = dict(parse_qsl(body.decode()))
+    action = asked["Action"]
+    try:
+        answer = fake.answer(action, asked)
+        return Reply(200, "text/xml", _xml({f"{action}Response": {f"{action}Result": answer}}))
+    except RefusalError as refusal:
+        error = {"Type": "Sender", "Code": refusal.code, "Message": refusal.words}
+        return Reply(refusal.status, "text/xml", _xml({"ErrorResponse": {"Error": error}}))
 
 
 def _xml(value: Any) -> str:

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from tests.infra.cloud.conftest import Run
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
+from tests.infra.cloud.steps.conftest import Run
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 ASKED: dict[str, Any] = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from infra.cloud.steps import release as step
-from tests.infra.cloud.conftest import ACCOUNT, NEW, Run, Start
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
+from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, Run, Start
 
 TASK = f"{ACCOUNT}:task/app/0123456789abcdef"
 ASKED: dict[str, Any] = {

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.infra.cloud.conftest import ACCOUNT, HTML, JSON, NEW, OLD, READY, UNREADY, Run, Site, Start
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
+from tests.infra.cloud.site import HTML, JSON, READY, UNREADY, Site
+from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, OLD, Run, Start
 
 TASK = f"{ACCOUNT}:task/app/0123456789abcdef"
 FAILURE = "ECS deployment circuit breaker: tasks failed to start."
