@@ -32,8 +32,8 @@ from botocore.config import Config
 from psycopg.conninfo import conninfo_to_dict
 
 from infra.dsn import S3DSN
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv" / "bin"
 DEVELOPMENT: Mapping[str, Any] = {  # what Pulumi.local.yaml says
     "debug": True,

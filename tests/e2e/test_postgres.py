@@ -17,9 +17,10 @@ from infra.local import server_warnings
 from infra.local.postgres import data_version, folders
 from infra.local.requests import SetPasswordRequest
 from infra.local.steps import set_password
+from tests import ROOT
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import ROOT, SERVING, Stack, database_password, wait_until
-from tests.images import POSTGRES_18, build_postgres_18
+from tests.e2e.postgres18 import POSTGRES_18, build_postgres_18
+from tests.e2e.stacks import SERVING, Stack, database_password, wait_until
 from tools.setup.images import POSTGRES, PYTHON, S3
 
 pytestmark = pytest.mark.docker

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from infra.dsn import S3DSN
-from tests.e2e.stacks import ROOT, Stack
+from tests import ROOT
+from tests.e2e.stacks import Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

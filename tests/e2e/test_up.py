@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from tests.e2e.stacks import ROOT, Stack, wait_until
+from tests import ROOT
+from tests.e2e.stacks import Stack, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.stacks import ROOT, Stack
+from tests import ROOT
+from tests.e2e.stacks import Stack
 from tools.setup.testkit import CHROMIUM
 
 ARGUMENTS = [

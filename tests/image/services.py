@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -32,7 +31,6 @@ from docker.models.containers import Container
 
 from tests.e2e.visitors import png
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRET_KEY = "made-up-for-the-tests-" + "Qw7sYb2KpZ4nTf8GhJ1mXc5VrD9aLe3U"
 ANOTHER_KEY = "another-one-for-the-tests-" + "Lp3uYb2KpZ4nTf8GhJ1mXc5VrD9aQw7s"
 ADMIN, PASSWORD = "admin", secrets.token_urlsafe(12)

@@ -5,7 +5,6 @@ import json
 import runpy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -17,10 +16,10 @@ from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import source_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
+from tests import ROOT
 from tests.infra.cloud.made_up import answer, identity
 from tests.infra.cloud.made_up import computed as computed_by_aws
 
-ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {
     key: entry["default"] for key, entry in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"].items()
 }

@@ -14,7 +14,7 @@ import pytest
 
 from infra import dockerignore
 from infra.content import content_hash, image_tag, read_content, warnings
-from tests.infra.conftest import ROOT
+from tests import ROOT
 
 CARELESS = "FROM scratch\nCOPY . .\nUSER 10001\n"
 NOBODY = 65534

@@ -11,7 +11,7 @@ import pytest
 
 from infra.local.requests import MakeBucketRequest, ReleaseRequest, RolloutRequest
 from infra.steps import StepRequest, step_input
-from tests.infra.conftest import ROOT
+from tests import ROOT
 
 ROLLOUT: dict[str, Any] = {"container": "0a1b", "port": 8000, "domain": "localhost", "timeout": 60, "secrets": []}
 

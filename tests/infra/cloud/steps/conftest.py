@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests import ROOT
 from tests.infra.cloud.fake_aws import FakeAWS, fake_aws
 from tests.infra.cloud.site import Site, tls_site
-from tests.infra.conftest import ROOT
 
 ACCOUNT = "arn:aws:ecs:us-east-1:123456789012"
 NEW, OLD = f"{ACCOUNT}:task-definition/app:2", f"{ACCOUNT}:task-definition/app:1"

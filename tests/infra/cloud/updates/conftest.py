@@ -14,10 +14,10 @@ import docker
 import pytest
 import yaml
 
+from tests import ROOT
 from tests.infra.cloud.fake_aws import fake_aws
 from tests.infra.cloud.site import Site, tls_site
 from tests.infra.cloud.updates.stacks import BASE, Cloud, Stack
-from tests.infra.conftest import ROOT
 
 DNS = Path(__file__).with_name("dns")
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import ROOT
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
-from tests.infra.conftest import ROOT
 
 BASE = "django-stack-test/base"
 TASK = "arn:aws:ecs:us-east-1:123456789012:task/app/0123456789abcdef"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra import endpoint
-from tests.tools.conftest import FakeMachine
+from tests.tools.setup.conftest import FakeMachine
 from tools.setup import engine
 from tools.setup.machine import SetupError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.conftest import FakeMachine
+from tests.tools.setup.conftest import FakeMachine
 from tools.setup import go, pulumi_cli
 from tools.setup.machine import SetupError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.conftest import FakeMachine
+from tests.tools.setup.conftest import FakeMachine
 from tools.setup import plugins
 
 PROGRAMS = ["pulumi-language-python", *(f"pulumi-resource-{name}" for name in plugins.PROVIDERS)]

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import pytest
 
+from tests import ROOT
 from tools.setup.machine import CommandError, Machine, UnreachableError
 
 T = TypeVar("T")
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 class FakeMachine(Machine):
@@ -31,7 +31,7 @@ class FakeMachine(Machine):
         self.said: list[str] = []
         for file in ("tools/pulumi/go.mod", "tools/versitygw/go.mod", "requirements/infra.txt", "pyproject.toml"):
             (self.root / file).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / file).write_bytes((PROJECT / file).read_bytes())
+            (self.root / file).write_bytes((ROOT / file).read_bytes())
         (self.venv / "bin").mkdir(parents=True)
 
     def which(self, program: str) -> str | None:

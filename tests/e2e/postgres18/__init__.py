@@ -1,4 +1,4 @@
-"""Images that tests build for themselves."""
+"""PostgreSQL 18: an image of another major version than the default, which tests build for themselves."""
 
 import os
 import shutil
@@ -6,16 +6,17 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tests import ROOT
 from tools.setup.images import POSTGRES, PYTHON
 
-ROOT = Path(__file__).resolve().parents[2]
 POSTGRES_18 = "django-stack/test-postgres:18"
 
 
 def build_postgres_18() -> str:
     """The name of an image with a real PostgreSQL 18; seconds the first time, then Docker's cache has it."""
     with tempfile.TemporaryDirectory() as context:
-        shutil.copytree(ROOT / "tests/images/postgres18", context, dirs_exist_ok=True)
+        for name in ("Dockerfile", "refuse-old-folders.sh"):
+            shutil.copy(Path(__file__).with_name(name), context)
         shutil.copy(ROOT / "tools/images/postgres/entrypoint.sh", context)
         command = ["docker", "build", "--quiet", "--network", "host", "--tag", POSTGRES_18]
         command += ["--build-arg", f"PYTHON={PYTHON}", "--build-arg", f"POSTGRES={POSTGRES}"]

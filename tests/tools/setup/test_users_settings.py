@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.conftest import FakeMachine
+from tests.tools.setup.conftest import FakeMachine
 from tools.setup import go, images, pip, virtualenv
 from tools.setup.machine import Machine, SetupError, UnreachableError
 

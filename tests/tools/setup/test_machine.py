@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.conftest import PROJECT
+from tests import ROOT
 from tools.setup.machine import CommandError, Machine, UnreachableError
 
 
@@ -127,7 +127,7 @@ def test_programs_of_our_own_venv_are_not_taken_for_the_machines(real: Machine) 
 
 def setup(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Runs the real program."""
-    command = [sys.executable, str(PROJECT / "tools/setup"), *arguments]
+    command = [sys.executable, str(ROOT / "tools/setup"), *arguments]
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60, cwd="/")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.conftest import FakeMachine
+from tests.tools.setup.conftest import FakeMachine
 from tools.setup import stack, testkit
 from tools.setup.machine import SetupError
 

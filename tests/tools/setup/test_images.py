@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tools.conftest import PROJECT, FakeMachine
+from tests import ROOT
+from tests.tools.setup.conftest import FakeMachine
 from tools.setup import go, images
 from tools.setup.machine import SetupError
 
@@ -160,12 +161,12 @@ def test_only_authorities_that_debian_lacks_are_added(tmp_path: Path) -> None:
 
 
 def test_the_images_are_the_defaults_of_the_project() -> None:
-    config = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    config = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     keys = ("python-image", "postgres-image", "s3-image")
     version = config["postgres-version"]["default"]
     defaults = [config[key]["default"].replace("{postgres-version}", str(version)) for key in keys]
     assert defaults == list(images.IMAGES)
-    assert f"ENV PG_MAJOR={version}" in (PROJECT / "tools/images/postgres/Dockerfile").read_text().replace(
+    assert f"ENV PG_MAJOR={version}" in (ROOT / "tools/images/postgres/Dockerfile").read_text().replace(
         "    PG_MAJOR", "ENV PG_MAJOR"
     )
 
