@@ -1,5 +1,6 @@
 """What stands in a local stack's way on this machine is said before anything is made. The engine here is scripted."""
 
+import re
 import socket
 from types import SimpleNamespace
 from typing import Any
@@ -220,3 +221,30 @@ def test_a_stack_that_runs_another_checkouts_source_is_said_to_move(
     monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine([ours]))
     module.preflight(settings)
     assert bool([line for line in said if "runs the source in /another/app" in line]) is warns
+
+
+# The project `django-stack` with the stack `local`, and `django` with `stack-local`, have the same names on an engine.
+OURS = {PROJECT: "django-stack", STACK: "local"}
+NAMESAKES = {PROJECT: "django", STACK: "stack-local"}
+
+
+@pytest.mark.report("kubefirst#771")
+@pytest.mark.parametrize("part", ["database", "media", "media-files"])
+def test_the_volume_of_a_namesake_is_not_taken(part: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = f"django-stack-local-{part}"
+    said = refusal(monkeypatch, Engine(volumes={volume: NAMESAKES}), settings)
+    assert re.search(f"{volume} is there already, of the stack stack-local of .* django,", said)
+    assert "Fix: pulumi stack rename -s local local-2" in said
+
+
+@pytest.mark.report("kubefirst#771")
+def test_neither_is_its_container(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    theirs = SimpleNamespace(name="django-stack-local-web", labels=NAMESAKES, ports={}, attrs={"Mounts": []})
+    assert "django-stack-local-web is there already" in refusal(monkeypatch, Engine([theirs]), settings)
+
+
+@pytest.mark.parametrize("has", [OURS, {}, None, {PROJECT: "django-stack"}], ids=["ours", "none", "null", "half"])
+def test_own_volumes_and_those_made_by_hand_are(has: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(volumes={"django-stack-local-media": has})
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: engine)
+    module.preflight(settings)
