@@ -16,13 +16,11 @@ import pytest
 from django_stack import settings as environment_settings
 from django_stack.variables import read
 
-from tests.app.conftest import APP, CLOUD, LOCAL
+from tests import ROOT
+from tests.app.environment import CLOUD, LOCAL, settings_of
+from tests.app.programs import APP
 
-TESTS = APP.parent / "tests"
-
-
-def settings_of(environ: dict[str, str]) -> dict[str, Any]:
-    return environment_settings.settings(read(environ), {})
+TESTS = ROOT / "tests"
 
 
 CLOUD_COLUMN, LOCAL_COLUMN, BUILD_COLUMN = "in the cloud", "on the local stack", "while the image is built"
@@ -163,7 +161,7 @@ def test_is_proved_by_tests_that_exist(sentence: Any) -> None:
 
 def test_every_cell_of_the_page_is_proved() -> None:
     """docs/handbook.md has the page's rows; a dash is a cell about which it says nothing."""
-    lines = (APP.parent / "docs" / "handbook.md").read_text().splitlines()
+    lines = (ROOT / "docs" / "handbook.md").read_text().splitlines()
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     cells = {(row[0], column): cell for row in rows for column, cell in zip(head[1:], row[1:], strict=True)}
     assert len(rows) == 9
@@ -178,7 +176,7 @@ def test_twelve_factor_all_that_depends_on_the_place_comes_from_the_environment(
     """`os.environ` is read in one module of the app, for settings, and where a process starts."""
     readers = {
         path.relative_to(APP).as_posix()
-        for path in (APP).rglob("*.py")
+        for path in APP.rglob("*.py")
         if re.search(r"os\.environ[\[.)](?!setdefault)", path.read_text())
     }
     assert readers == {"django_stack/settings.py", "django_stack/gunicorn_config.py", "django_stack/healthcheck.py"}
@@ -224,7 +222,7 @@ def test_secret_key_the_one_provided_is_used() -> None:
 
 def test_secret_key_departure_there_is_no_hard_coded_one() -> None:
     assert settings_of({})["SECRET_KEY"] != settings_of({})["SECRET_KEY"]
-    for path in (APP).rglob("*.py"):
+    for path in APP.rglob("*.py"):
         assert not re.search(r"SECRET_KEY\s*=\s*[\"']", path.read_text()), path
 
 

@@ -16,7 +16,7 @@ from django_stack.malformed import MalformedError
 from environ import Env
 from redis.connection import SSLConnection, UnixDomainSocketConnection
 
-from tests.app.django_stack.test_variables import everything_said
+from tests.app.environment import everything_said
 
 pytestmark = pytest.mark.report("tabbycat#1841")
 

@@ -100,8 +100,8 @@ def test_additions_are_fine(tmp_path: Path) -> None:
 
 
 def test_the_gallerys_own_settings_are_fine() -> None:
-    from tests.app.conftest import LOCAL
     from tests.app.conftest import manage as gallery
+    from tests.app.environment import LOCAL
 
     ended = gallery("check", **LOCAL)
     assert (ended.returncode, named(ended.stderr + ended.stdout)) == (0, set())

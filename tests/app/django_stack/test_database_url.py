@@ -16,7 +16,7 @@ from django_stack.database_url import PATIENCE, database
 from django_stack.malformed import MalformedError
 from environ import Env
 
-from tests.app.django_stack.test_variables import everything_said
+from tests.app.environment import everything_said
 
 pytestmark = pytest.mark.report("tabbycat#1841")
 

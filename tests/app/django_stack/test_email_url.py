@@ -12,7 +12,7 @@ from django_stack.email_url import email
 from django_stack.malformed import MalformedError
 from environ import Env
 
-from tests.app.django_stack.test_variables import everything_said, settings_of
+from tests.app.environment import everything_said, settings_of
 
 pytestmark = pytest.mark.report("tabbycat#1841")
 

@@ -10,7 +10,7 @@ from django.db import OperationalError, connections
 from django.test import Client, RequestFactory
 from django_stack import visitors
 
-from tests.app.conftest import CLOUD, LOCAL
+from tests.app.environment import CLOUD, LOCAL
 
 BY_ADDRESS = {"HTTP_HOST": "10.0.12.7:8000"}
 

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django_stack import settings as environment_settings
-from django_stack.variables import read
 
-from tests.app.conftest import CLOUD, LOCAL
+from tests.app.environment import CLOUD, LOCAL, settings_of
 from tests.app.served import Site, manage, served
 from tests.e2e.visitors import chromium
 
@@ -25,11 +23,6 @@ CSRF_COOKIE_DOMAIN = "example.com"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "None"
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 """
-
-
-def settings_of(environ: dict[str, str], **project: Any) -> dict[str, Any]:
-    """What comes of a project's own settings."""
-    return {**project, **environment_settings.settings(read(environ), project)}
 
 
 @pytest.mark.browser

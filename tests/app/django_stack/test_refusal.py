@@ -14,7 +14,8 @@ from django.test import modify_settings
 from django_stack import refusal
 from django_stack.variables import read
 
-from tests.app.conftest import CLOUD, LOCAL, SECRET_KEY, manage, run
+from tests.app.conftest import manage, run
+from tests.app.environment import CLOUD, LOCAL, SECRET_KEY
 
 GUNICORN = ("gunicorn", "--config", "python:django_stack.gunicorn_config", "config.wsgi")
 COMPLETE = {**CLOUD, "DATABASE_URL": "sqlite:////dev/shm/never-made.sqlite3"}

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from django_stack.worker import SMALL, arrived
 
-from tests.app.conftest import APP
+from tests.app.programs import APP
 
 SITE = """
 import time

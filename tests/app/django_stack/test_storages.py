@@ -45,7 +45,7 @@ from django_stack.storage_dsn import parse
 from django_stack.storages import ATTEMPTS, LIFE, WINDOW, RefusingStorage, S3Media
 from s3transfer.exceptions import RetriesExceededError
 
-from tests.app.conftest import LOCAL
+from tests.app.environment import LOCAL
 
 MOMENT = 1_800_000_000.0
 DISPOSITION = 'attachment; filename="ä b.png"'

@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from django_stack.storage_dsn import parse
 from django_stack.storages import S3Media, StaticFiles
 
-from tests.app.conftest import CLOUD, LOCAL
+from tests.app.environment import CLOUD, LOCAL
 
 SECRET = "hunter2-of-the-bucket"
 DSN = f"s3://AKIAKEY:{SECRET}@media/shop?endpoint_url=http%3A%2F%2Fmedia.localhost%3A9000&region_name=us-east-1"
