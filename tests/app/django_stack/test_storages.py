@@ -1,55 +1,34 @@
-"""The S3 storage, as far as it can be seen without a server: addresses, headers, names, timeouts."""
+"""The S3 storage, as far as it can be seen without a server: addresses, headers, names."""
 
 from __future__ import annotations
 
 import datetime
-import io
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from email.utils import format_datetime
 from functools import cache
 from typing import Any
 from unittest import mock
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    CredentialRetrievalError,
-    EndpointConnectionError,
-    IncompleteReadError,
-    MetadataRetrievalError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-    ReadTimeoutError,
-    TokenRetrievalError,
-)
-from botocore.utils import ContainerMetadataFetcher
+from botocore.exceptions import ClientError
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest, HttpResponse
-from django.test import Client, RequestFactory
-from django_stack import errors
+from django.test import Client
 from django_stack.storage_dsn import parse
 from django_stack.storages import ATTEMPTS, LIFE, WINDOW, RefusingStorage, S3Media
-from s3transfer.exceptions import RetriesExceededError
 
+from tests.app.django_stack.s3_server import SIGNED, Server
 from tests.app.environment import LOCAL
 
 MOMENT = 1_800_000_000.0
 DISPOSITION = 'attachment; filename="ä b.png"'
-SIGNED = "s3://K:S@media/?endpoint_url=http%3A%2F%2Fmedia.localhost%3A9000&region_name=us-east-1"
 
 
 @cache
@@ -106,6 +85,29 @@ def test_a_signed_address_stays_the_same_for_a_window_and_lives_longer_than_it(a
     assert LIFE >= 2 * WINDOW
 
 
+def task_role(token: str) -> mock.Mock:
+    """A role's credentials, as each task of a service has its own."""
+    return mock.Mock(get_frozen_credentials=lambda: ReadOnlyCredentials("ASIA", "se/cr+et", token))
+
+
+def test_an_address_is_the_same_from_every_process_with_the_same_credentials() -> None:
+    """With a task role, too; but another task has another token, so its addresses are others."""
+    keyless = parse("s3://b-1.s3.eu-central-1.amazonaws.com/")
+
+    def address(token: str, moment: float) -> str:
+        storage = S3Media(keyless)
+        with (
+            mock.patch.object(storage.session, "get_credentials", return_value=task_role(token)),
+            mock.patch("time.time", return_value=moment),
+        ):
+            return storage.url("a.png")
+
+    start = MOMENT // WINDOW * WINDOW
+    assert address("one", start + 1) == address("one", start + WINDOW - 1)
+    assert address("one", start) != address("two", start)
+    assert "X-Amz-Security-Token=one" in address("one", start)
+
+
 def test_signed_addresses_work_together_with_a_custom_endpoint() -> None:
     assert S3Media(parse(SIGNED)).url("a.png").startswith("http://media.localhost:9000/media/a.png?X-Amz-Algorithm=")
 
@@ -155,65 +157,6 @@ def test_file_media_are_served_while_debugging_and_only_then(handed: Callable[..
 
 
 # Two uploads of one name
-
-
-class Raw(io.BytesIO):
-    """The body of an answer, as urllib3 gives it."""
-
-    def stream(self, **_: object) -> Iterator[bytes]:
-        yield self.read()
-
-
-class Server:
-    """As much of S3 as uploads need, in place of the network: it refuses to overwrite if asked to, as S3 does.
-
-    With `barrier`, uploads wait for each other: all have looked whether the name is free before any is written.
-    """
-
-    def __init__(self, barrier: threading.Barrier | None = None, knows_conditions: bool = True) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.headers: list[dict[str, bytes | str]] = []
-        self.parts: list[bytes] = []
-        self.lock = threading.Lock()
-        self.barrier = barrier
-        self.knows_conditions = knows_conditions
-
-    def storage(self) -> S3Media:
-        """A storage of a process of its own."""
-        storage = S3Media(parse(SIGNED))
-        storage.session.events.register("before-send.s3", self.answer)
-        return storage
-
-    def answer(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        url = urlsplit(request.url)
-        status, body = self.status(request.method, url.path.removeprefix("/media/"), url.query, request)
-        return AWSResponse(request.url, status, {"ETag": '"e"'}, Raw(body))
-
-    def status(self, method: str, key: str, query: str, request: AWSPreparedRequest) -> tuple[int, bytes]:
-        if method == "HEAD":
-            with self.lock:
-                found = 200 if key in self.objects else 404
-            if self.barrier and found == 404 and key == "a/b.png":
-                self.barrier.wait(10)
-            return found, b""
-        if method == "DELETE":  # of an upload that has failed
-            self.parts.clear()
-            return 204, b""
-        body = request.body.read() if hasattr(request.body, "read") else request.body
-        if query == "uploads":
-            return 200, b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
-        with self.lock:
-            if method == "PUT" and query:
-                self.parts.append(body)
-                return 200, b""
-            self.headers.append({name.lower(): value for name, value in request.headers.items()})
-            condition = "if-none-match" in self.headers[-1]
-            if condition and not self.knows_conditions:
-                return 501, b"<Error><Code>NotImplemented</Code></Error>"
-            if condition and key in self.objects:
-                return 412, b"<Error><Code>PreconditionFailed</Code></Error>"
-            self.objects[key] = body if method == "PUT" else b"".join(self.parts)
-        return 200, b"<CompleteMultipartUploadResult/>"
 
 
 def test_two_uploads_of_one_name_at_once_are_two_files() -> None:
@@ -268,146 +211,3 @@ def test_a_server_that_always_refuses_is_not_asked_for_ever() -> None:
     with mock.patch.object(storage, "get_available_name", return_value="a.png"), pytest.raises(ClientError):
         storage.save("a.png", ContentFile(b"x"))
     assert len(server.headers) == ATTEMPTS
-
-
-# A clock that is wrong
-
-
-def refused(status: int = 403, code: str = "", **headers: str) -> ClientError:
-    """What a storage raises when S3 answers so: to a HEAD request, or with an error's `code` to another one."""
-    storage = S3Media(parse(SIGNED))
-    body = f"<Error><Code>{code}</Code><Message>theirs</Message><RequestId>1</RequestId></Error>" if code else ""
-
-    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        return AWSResponse(request.url, status, headers, Raw(body.encode()))
-
-    storage.session.events.register("before-send.s3", answer)
-    with pytest.raises(ClientError) as caught:
-        storage.listdir("a") if code else storage.exists("a.png")
-    return caught.value
-
-
-def clock(**off: float) -> str:
-    """An HTTP date that is this far from ours."""
-    return format_datetime(datetime.datetime.now(datetime.UTC) - datetime.timedelta(**off), usegmt=True)
-
-
-@pytest.mark.parametrize("code", ["", "RequestTimeTooSkewed", "AccessDenied"])
-@pytest.mark.parametrize(
-    ("off", "how"),
-    [
-        ({"days": 1}, r"1 day, 0:00:0\d ahead of"),
-        ({"days": -400}, r"(400 days, 0:00:0\d|399 days, 23:59:5\d) behind"),
-        ({"minutes": 15.1}, r"0:15:[0-5]\d ahead of"),
-        ({"minutes": -15.9}, r"0:15:[0-5]\d behind"),
-    ],
-    ids=str,
-)
-def test_a_refusal_for_a_wrong_clock_says_so_in_one_line(off: dict[str, float], how: str, code: str) -> None:
-    error = refused(code=code, date=clock(**off))
-    operation = "ListObjects" if code else "HeadObject"
-    assert re.fullmatch(
-        rf"An error occurred \(RequestTimeTooSkewed\) when calling the {operation} operation: "
-        rf"This machine's clock is {how} S3's: [-\d]{{10}} [:\d]{{8}} UTC here, [-\d]{{10}} [:\d]{{8}} UTC there\. "
-        r"S3 refuses .* 15 minutes off\. Set this machine's clock, by NTP for instance; .*",
-        str(error),
-    ), error
-    assert errors.is_outage(error), "visitors read that it is no fault of theirs"
-
-
-@pytest.mark.parametrize("date", [14.0, -14.9, None, "", "yesterday"], ids=str)
-def test_any_other_refusal_stays_what_it_was(date: float | str | None) -> None:
-    """A clock that is off by less, or an answer without a date."""
-    said = clock(minutes=date) if isinstance(date, float) else date
-    headers = {} if said is None else {"date": said}
-    error = refused(**headers)
-    assert str(error) == "An error occurred (403) when calling the HeadObject operation: Forbidden"
-    assert not errors.is_outage(error)
-    assert "theirs" in str(refused(code="AccessDenied", **headers))
-
-
-def test_no_other_status_is_put_down_to_the_clock() -> None:
-    assert "Bad Request" in str(refused(400, date=clock(days=1)))
-
-
-# Credentials
-
-
-def task_role(token: str) -> mock.Mock:
-    """A role's credentials, as each task of a service has its own."""
-    return mock.Mock(get_frozen_credentials=lambda: ReadOnlyCredentials("ASIA", "se/cr+et", token))
-
-
-def test_an_address_is_the_same_from_every_process_with_the_same_credentials() -> None:
-    """With a task role, too; but another task has another token, so its addresses are others."""
-    keyless = parse("s3://b-1.s3.eu-central-1.amazonaws.com/")
-
-    def address(token: str, moment: float) -> str:
-        storage = S3Media(keyless)
-        with (
-            mock.patch.object(storage.session, "get_credentials", return_value=task_role(token)),
-            mock.patch("time.time", return_value=moment),
-        ):
-            return storage.url("a.png")
-
-    start = MOMENT // WINDOW * WINDOW
-    assert address("one", start + 1) == address("one", start + WINDOW - 1)
-    assert address("one", start) != address("two", start)
-    assert "X-Amz-Security-Token=one" in address("one", start)
-
-
-def test_no_credentials_anywhere_are_an_outage_with_a_clear_line() -> None:
-    storage = S3Media(parse("s3://b-1.s3.eu-central-1.amazonaws.com/"))
-    with (
-        mock.patch.object(storage.session, "get_credentials", return_value=None),
-        pytest.raises(NoCredentialsError, match=r"^DEFAULT_STORAGE_DSN has no key, and this machine has no") as caught,
-    ):
-        storage.url("a.png")
-    assert errors.is_outage(caught.value)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        CredentialRetrievalError(provider="container-role", error_msg="x"),
-        MetadataRetrievalError(error_msg="x"),
-        TokenRetrievalError(provider="sso", error_msg="x"),
-        NoCredentialsError(),
-        EndpointConnectionError(endpoint_url="http://x"),
-        ConnectTimeoutError(endpoint_url="http://x"),
-        ReadTimeoutError(endpoint_url="http://x"),
-        IncompleteReadError(actual_bytes=1, expected_bytes=2),
-        RetriesExceededError(OSError()),
-        ClientError({"ResponseMetadata": {"HTTPStatusCode": 503}}, "PutObject"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-@pytest.mark.usefixtures("local")
-def test_a_storage_or_its_credentials_that_do_not_answer_are_a_503(error: Exception) -> None:
-    def broken(_: HttpRequest) -> HttpResponse:
-        raise error
-
-    response = convert_exception_to_response(broken)(RequestFactory().get("/"))
-    assert (response.status_code, response["Retry-After"]) == (503, "10")
-    assert b"Back in a moment" in response.content
-
-
-@pytest.mark.parametrize(
-    "error", [ParamValidationError(report="x"), PartialCredentialsError(provider="x", cred_var="y")]
-)
-def test_a_mistake_of_ours_is_no_outage(error: Exception) -> None:
-    assert not errors.is_outage(error)
-
-
-def test_a_task_role_that_is_not_to_be_had_is_an_outage_when_saving_and_when_reading() -> None:
-    """ECS hands the credentials over http, inside the task; here nobody listens there."""
-    storage = S3Media(parse("s3://b-1.s3.eu-central-1.amazonaws.com/"))
-    environ = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/", "AWS_EC2_METADATA_DISABLED": "true"}
-    for use in (lambda: storage.save("a.png", ContentFile(b"x")), lambda: storage.url("a.png")):
-        with (
-            mock.patch.dict("os.environ", environ),
-            mock.patch.object(ContainerMetadataFetcher, "SLEEP_TIME", 0),
-            pytest.raises(BotoCoreError) as caught,
-        ):
-            use()
-        assert errors.is_outage(caught.value)
