@@ -12,7 +12,8 @@ import yaml
 from benchmarks import prepare
 from benchmarks.sandbox import Command, Sandbox, quiet_environment, run
 from tests import ROOT
-from tests.e2e.stacks import Stack, free_ports
+from tests.e2e.stacks import Stack
+from tests.ports import free_ports
 
 TEMPLATE = "gallery/templates/base.html"
 

@@ -19,7 +19,8 @@ import psutil
 import yaml
 
 from tests import ROOT
-from tests.e2e.stacks import SERVING, Stack, free_ports
+from tests.e2e.stacks import SERVING, Stack
+from tests.ports import free_ports
 
 PATIENCE = 300  # seconds
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "4"))  # how often everything is measured

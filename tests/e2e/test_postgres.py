@@ -20,7 +20,8 @@ from infra.local.steps import set_password
 from tests import ROOT
 from tests.e2e.conftest import MakeStack
 from tests.e2e.postgres18 import POSTGRES_18, build_postgres_18
-from tests.e2e.stacks import SERVING, Stack, database_password, wait_until
+from tests.e2e.stacks import SERVING, Stack, database_password
+from tests.waiting import wait_until
 from tools.setup.images import POSTGRES, PYTHON, S3
 
 pytestmark = pytest.mark.docker

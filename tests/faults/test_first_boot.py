@@ -21,8 +21,9 @@ from infra.local.steps.first_boot import next_step
 from tests import ROOT
 from tests.e2e.conftest import MakeStack
 from tests.e2e.postgres18 import build_postgres_18
-from tests.e2e.stacks import SERVING, wait_until
+from tests.e2e.stacks import SERVING
 from tests.faults.conftest import is_whole, leave_data, moments
+from tests.waiting import wait_until
 from tools.setup.images import POSTGRES
 
 pytestmark = pytest.mark.docker

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tests import ROOT
-from tests.image.services import ADMIN, PASSWORD, Proxy, Services, Site, wait_until
+from tests.image.services import ADMIN, PASSWORD, Proxy, Services, Site
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="session")

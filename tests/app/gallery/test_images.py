@@ -18,6 +18,7 @@ from PIL import Image
 
 from tests.app.conftest import picture
 from tests.app.gallery.conftest import send, stored
+from tests.pictures import bomb
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("local")]
 
@@ -145,20 +146,3 @@ def test_an_animation_counts_with_all_its_frames(visitor: Client, settings: Any)
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
     assert b"too many pixels" in send(visitor, out.getvalue()).content
     assert stored() == []
-
-
-def bomb() -> bytes:
-    """A PNG of some hundred bytes that claims to be 60000 by 60000 pixels."""
-    import struct
-    import zlib
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-        + chunk(b"IEND", b"")
-    )

@@ -13,6 +13,9 @@ from infra.local import preflight as module
 from infra.local import reach
 from infra.local.labels import PROJECT, STACK, STATE, state
 from infra.settings import Settings
+from tests.ports import free_ports
+
+PORTS = ("web-port", "database-port", "media-port")
 
 
 class Engine:
@@ -58,9 +61,9 @@ def _fitting(containers: list[Any], filters: dict[str, list[str]] | None = None,
 
 
 @pytest.fixture
-def settings(as_stack: Any, set_config: Any, free_port: Any) -> Settings:
+def settings(as_stack: Any, set_config: Any) -> Settings:
     as_stack()
-    set_config({"web-port": free_port(), "database-port": free_port(), "media-port": free_port()})
+    set_config(dict(zip(PORTS, free_ports(3), strict=True)))
     return Settings.load()
 
 
@@ -68,22 +71,6 @@ def settings(as_stack: Any, set_config: Any, free_port: Any) -> Settings:
 def on_the_engines_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests may run in a container themselves; tests/infra/local/test_reach.py is about that."""
     monkeypatch.setattr(reach, "MARKS", ())
-
-
-@pytest.fixture
-def free_port() -> Any:
-    taken: list[int] = []
-
-    def find() -> int:
-        while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = int(probe.getsockname()[1])
-            if port not in taken:
-                taken.append(port)
-                return port
-
-    return find
 
 
 def container(name: str, port: int, **labels: str) -> Any:
@@ -205,12 +192,11 @@ def test_a_stack_that_runs_another_checkouts_source_is_said_to_move(
     monkeypatch: pytest.MonkeyPatch,
     as_stack: Any,
     set_config: Any,
-    free_port: Any,
     checkout: str,
     warns: bool,
 ) -> None:
     as_stack()
-    ports = {key: free_port() for key in ("web-port", "database-port", "media-port")}
+    ports = dict(zip(PORTS, free_ports(3), strict=True))
     set_config({"mount-source": True, "debug": True, **ports})
     settings = Settings.load()
     ours = container("django-stack-local-web", 1, **{PROJECT: "django-stack", STACK: "local", STATE: state()})

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,14 +17,9 @@ from tests import ROOT
 from tests.infra.cloud.fake_aws import fake_aws
 from tests.infra.cloud.site import Site, tls_site
 from tests.infra.cloud.updates.stacks import BASE, Cloud, Stack
+from tests.ports import free_ports
 
 DNS = Path(__file__).with_name("dns")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def registry_program() -> str:
@@ -50,7 +44,7 @@ def registry_program() -> str:
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real registry on the loopback, where Docker pushes without TLS."""
     folder = tmp_path_factory.mktemp("registry")
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     settings = {"version": 0.1, "storage": {"filesystem": {"rootdirectory": str(folder)}}, "http": {"addr": address}}
     (folder / "config.yml").write_text(yaml.safe_dump(settings))
     with (folder / "log").open("w") as log:
