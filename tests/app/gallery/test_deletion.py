@@ -48,8 +48,7 @@ def test_a_bulk_deletion_that_fails_half_way_leaves_every_row_its_file(
     """The third of three: what the transaction takes back must not have lost its file."""
     from django.contrib.admin.models import LogEntry
 
-    for _ in range(3):
-        send(admin_client, picture())
+    send_three(admin_client)
     admin_client.raise_request_exception = False
     with monkeypatch.context() as patch:
         patch.setattr(LogEntry.objects.__class__, "log_actions", without_database)
@@ -75,8 +74,7 @@ def test_a_bulk_deletion_that_fails_half_way_leaves_every_row_its_file(
 def test_a_file_that_the_storage_does_not_remove_is_named_in_the_log_and_the_others_go(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for _ in range(3):
-        send(admin_client, picture())
+    send_three(admin_client)
     kept = Picture.objects.order_by("pk")[1].image.name
     delete = FileSystemStorage.delete
 
@@ -96,8 +94,7 @@ def test_a_file_that_the_storage_does_not_remove_is_named_in_the_log_and_the_oth
 def test_a_bulk_deletion_waits_once_for_a_storage_that_is_down_and_names_every_file(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for _ in range(3):
-        send(admin_client, picture())
+    send_three(admin_client)
     tries: list[str] = []
 
     def fail(_: object, name: str) -> None:
@@ -111,6 +108,11 @@ def test_a_bulk_deletion_waits_once_for_a_storage_that_is_down_and_names_every_f
     assert (Picture.objects.count(), len(stored()), len(tries)) == (0, 3, 1)
     said = "".join(record.getMessage() for record in caplog.records if record.name == "gallery.signals")
     assert all(name in said for name in stored())
+
+
+def send_three(client: Client) -> None:
+    for _ in range(3):
+        send(client, picture())
 
 
 def delete_all(client: Client) -> Any:
