@@ -1,4 +1,4 @@
-"""Waiting for what a test can't do without."""
+"""Waiting for a condition."""
 
 import time
 from collections.abc import Callable

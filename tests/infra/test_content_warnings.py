@@ -1,4 +1,4 @@
-"""What in an app's folder has no business in an image, or ends a build: named, with a command that mends it."""
+"""Warnings about files that don't belong in an image or make its build fail, each with a command that fixes it."""
 
 import os
 import shlex

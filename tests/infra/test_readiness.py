@@ -149,7 +149,7 @@ def test_these_are_home_pages(status: int) -> None:
         ),
     ],
 )
-def test_these_are_none_and_the_first_words_say_why(answer: Answer, said: str, fix: str) -> None:
+def test_these_are_no_home_pages_and_the_first_words_say_why(answer: Answer, said: str, fix: str) -> None:
     verdict = judge_home(answer, "http://site.localhost:8000/")
     assert verdict.final
     assert said in verdict.missing

@@ -1,4 +1,4 @@
-"""CACHE_URL in the spellings of django-environ, who is asked itself, django-cache-url 3.4, redis-py and kombu.
+"""CACHE_URL in the spellings of django-environ, which is asked itself, django-cache-url 3.4, redis-py and kombu.
 
 Every scheme and every option that they know means what it means there, or is refused with the right form named.
 """

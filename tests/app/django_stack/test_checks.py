@@ -1,4 +1,4 @@
-"""Settings that a project changes after `apply`, or without it: named wherever somebody looks, never in silence."""
+"""Settings that a project changes after `apply`, or without calling it: commands and servers name them."""
 
 from __future__ import annotations
 

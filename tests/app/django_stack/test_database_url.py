@@ -1,4 +1,4 @@
-"""DATABASE_URL in the spellings of dj-database-url and django-environ, who are asked themselves, and of other drivers.
+"""DATABASE_URL in the spellings of dj-database-url and django-environ, which are asked, and of other drivers.
 
 Every scheme and every option that they know means what it means there, or is refused with the right form named.
 """

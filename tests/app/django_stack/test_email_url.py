@@ -1,4 +1,4 @@
-"""EMAIL_URL in the spellings of django-environ, who is asked itself, and of dj-email-url 1.0.6.
+"""EMAIL_URL in the spellings of django-environ, which is asked itself, and of dj-email-url 1.0.6.
 
 Every scheme and every option that they know means what it means there, or is refused with the right form named.
 """

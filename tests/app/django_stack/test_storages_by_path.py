@@ -1,4 +1,4 @@
-"""Storages that a package makes by itself, of their dotted path and with its own keywords."""
+"""Storages that a package makes itself, from their dotted path and with its own keyword arguments."""
 
 from __future__ import annotations
 

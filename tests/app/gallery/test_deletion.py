@@ -1,4 +1,4 @@
-"""No file outlives its picture, and no picture its file, whatever fails meanwhile."""
+"""Pictures are deleted and replaced: which files go, which stay, and what the log says when the storage fails."""
 
 from __future__ import annotations
 

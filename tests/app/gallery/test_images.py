@@ -1,4 +1,4 @@
-"""What is kept of the bytes of a picture, and which bytes are none."""
+"""What the gallery keeps of a picture's bytes, and which files it refuses because they are no pictures."""
 
 from __future__ import annotations
 

@@ -224,13 +224,15 @@ def test_the_volume_of_a_namesake_is_not_taken(part: str, settings: Settings, mo
 
 
 @pytest.mark.report("kubefirst#771")
-def test_neither_is_its_container(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+def test_the_container_of_a_namesake_is_not_taken(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     theirs = SimpleNamespace(name="django-stack-local-web", labels=NAMESAKES, ports={}, attrs={"Mounts": []})
     assert "django-stack-local-web is there already" in refusal(monkeypatch, Engine([theirs]), settings)
 
 
 @pytest.mark.parametrize("has", [OURS, {}, None, {PROJECT: "django-stack"}], ids=["ours", "none", "null", "half"])
-def test_own_volumes_and_those_made_by_hand_are(has: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_volumes_and_those_made_by_hand_are_taken(
+    has: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = Engine(volumes={"django-stack-local-media": has})
     monkeypatch.setattr(module.docker, "from_env", lambda **_: engine)
     module.preflight(settings)

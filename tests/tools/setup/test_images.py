@@ -1,4 +1,4 @@
-"""The images' routes: there, pulled, built; and what a stand-in is built from."""
+"""Where images come from: present, pulled or built; and what a stand-in is built from."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Pulumi's plugins: official ones win; stand-ins are linked only for what is missing, and leave when it comes."""
+"""Pulumi's plugins: official ones win; stand-ins are linked only for missing ones, and removed when these come."""
 
 from collections.abc import Sequence
 from pathlib import Path

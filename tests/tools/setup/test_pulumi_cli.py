@@ -1,4 +1,4 @@
-"""The Pulumi CLI's routes, in this order: on PATH, the vendor's download, the Go build."""
+"""Where the Pulumi CLI comes from, in this order: PATH, the vendor's download, the Go build."""
 
 import hashlib
 import io

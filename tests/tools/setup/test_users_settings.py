@@ -1,4 +1,4 @@
-"""A user's settings of pip, Python and Go: the way to packages counts, whatever would put them elsewhere doesn't."""
+"""A user's settings of pip, Python and Go: how packages are reached is respected, where they would go isn't."""
 
 import os
 import subprocess

@@ -1,6 +1,6 @@
 """`pulumi up` of the whole cloud program on the real engine: AWS is made up, Docker and the registry are real.
 
-The tests share one stack, and stand in the order of its life.
+The tests share one stack and depend on their order: from the empty stack to the destroyed one.
 """
 
 import json

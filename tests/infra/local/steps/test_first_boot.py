@@ -1,4 +1,4 @@
-"""Only of a cluster that was certainly never used it is said that its volume can go. Real ones: tests/faults."""
+"""The step says that a volume can go only if its cluster was certainly never used; tests/faults has real ones."""
 
 import pytest
 
