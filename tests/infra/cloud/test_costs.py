@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests import ROOT
 from tests.infra.cloud.test_policies import cloud
+from tests.infra.conftest import ROOT
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 PAGE = (ROOT / "docs" / "costs.md").read_text()

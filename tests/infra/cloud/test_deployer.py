@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests import ROOT
 from tests.infra.cloud.test_policies import VARIANTS, cloud
 from tests.infra.cloud.test_program import OTHER
-from tests.infra.conftest import Run
+from tests.infra.conftest import ROOT, Run
 
 WHERE = "us-east-1:123456789012"
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests import ROOT
 from tests.infra.cloud.test_policies import VARIANTS, cloud
-from tests.infra.conftest import Run
+from tests.infra.conftest import ROOT, Run
 
 LARGE = {"architecture": "arm64", "cpu": 2048, "memory": 8192, "database-class": "db.m7g.large"}
 
