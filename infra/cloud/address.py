@@ -4,8 +4,8 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
+from infra.cloud.context import CloudContext
 from infra.cloud.network import Network
-from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.origins import origin
 from infra.reserved import PORT
@@ -27,10 +27,9 @@ class Address(pulumi.ComponentResource):
 
     https = True
 
-    def __init__(
-        self, name: str, settings: CloudSettings, network: Network, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, context: CloudContext, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:cloud:Address", name, None, opts)
+        settings, network = context.settings, context.network
         self._settings = settings
         self._own = own = pulumi.ResourceOptions(parent=self)
         self._balancer = balancer = aws.lb.LoadBalancer(

@@ -1,6 +1,6 @@
 """Alarms on what visitors notice first: errors, tasks that don't answer, and a database that runs out of something."""
 
-from typing import Literal, cast
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -9,7 +9,6 @@ from infra.cloud.address import Address
 from infra.cloud.database import Database
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
-from infra.environment import AppEnvironment
 
 GIB = 2**30
 BALANCER, DATABASE = "AWS/ApplicationELB", "AWS/RDS"
@@ -26,7 +25,7 @@ class Alarms(pulumi.ComponentResource):
         name: str,
         settings: CloudSettings,
         address: Address,
-        environment: AppEnvironment,
+        database: Database,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:cloud:Alarms", name, None, opts)
@@ -39,7 +38,7 @@ class Alarms(pulumi.ComponentResource):
                 f"{name}-email", topic=topic.arn, protocol="email", endpoint=settings.alarm_email, opts=own
             )
         self._of_the_site(address)
-        self._of_the_database(cast("Database", environment.database))
+        self._of_the_database(database)
         self.register_outputs({})
 
     def _of_the_site(self, address: Address) -> None:

@@ -5,8 +5,8 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from infra.cloud import certificates
-from infra.cloud.network import DATABASE_PORT, Network
-from infra.cloud.settings import CloudSettings
+from infra.cloud.context import CloudContext
+from infra.cloud.network import DATABASE_PORT
 from infra.cloud.tags import tags
 from infra.dsn import DatabaseURL
 
@@ -21,10 +21,9 @@ class Database(pulumi.ComponentResource):
     the instance's resource id, and `name`, the instance's.
     """
 
-    def __init__(
-        self, name: str, settings: CloudSettings, network: Network, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, context: CloudContext, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:cloud:Database", name, None, opts)
+        settings, network = context.settings, context.network
         own = pulumi.ResourceOptions(parent=self)
         password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=own)
         # Two databases one after the other must not want one snapshot's name: another one whenever what changes would

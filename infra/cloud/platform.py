@@ -18,5 +18,6 @@ from infra.cloud.preflight import preflight
 from infra.cloud.release import Release
 from infra.cloud.storage import MediaStorage
 from infra.cloud.web import Web
+from infra.platforms import Platform
 
-__all__ = ["Address", "AppImage", "Database", "MediaStorage", "Network", "Release", "Web", "preflight"]
+PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Web)

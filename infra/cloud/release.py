@@ -3,10 +3,11 @@
 import pulumi
 import pulumi_command as command
 
+from infra.cloud.context import CloudContext
+from infra.cloud.database import Database
 from infra.cloud.image import AppImage
-from infra.cloud.network import Network
 from infra.cloud.requests import ReleaseRequest
-from infra.cloud.settings import CloudSettings
+from infra.cloud.storage import MediaStorage
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX, Task
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
@@ -25,14 +26,14 @@ class Release(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: CloudSettings,
-        network: Network,
+        context: CloudContext,
         image: AppImage,
-        environment: AppEnvironment,
+        environment: AppEnvironment[Database, MediaStorage],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:cloud:Release", name, None, opts)
-        self.task = Task("task", settings, network, image, environment, opts=pulumi.ResourceOptions(parent=self))
+        settings, network = context.settings, context.network
+        self.task = Task("task", context, image, environment, opts=pulumi.ResourceOptions(parent=self))
         self.log: pulumi.Output[str] = pulumi.Output.from_input("")
         if settings.release_commands:
             request = {

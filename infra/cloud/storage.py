@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.address import CACHING_OPTIMIZED, Address
-from infra.cloud.network import Network
+from infra.cloud.context import CloudContext
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.dsn import S3DSN
@@ -26,13 +26,12 @@ class MediaStorage(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: CloudSettings,
-        network: Network,
+        context: CloudContext,
         address: Address,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        del network  # the bucket stands in no network; the tasks reach it through the network's S3 endpoint
         super().__init__("django-stack:cloud:MediaStorage", name, None, opts)
+        settings = context.settings
         self.bucket_arn: pulumi.Output[str] | None = None
         if settings.storage_dsn:
             self.dsn = pulumi.Output.secret(settings.storage_dsn)

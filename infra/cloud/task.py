@@ -1,13 +1,14 @@
 """What runs: image, environment, secrets and rights as one ECS task definition, for release and web alike."""
 
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.cloud import certificates
+from infra.cloud.context import CloudContext
+from infra.cloud.database import Database
 from infra.cloud.image import AppImage
-from infra.cloud.network import Network
 from infra.cloud.settings import CloudSettings
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
@@ -39,13 +40,13 @@ class Task(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: CloudSettings,
-        network: Network,
+        context: CloudContext,
         image: AppImage,
-        environment: AppEnvironment,
+        environment: AppEnvironment[Database, MediaStorage],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:cloud:Task", name, None, opts)
+        settings, network = context.settings, context.network
         own = pulumi.ResourceOptions(parent=self)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
@@ -83,7 +84,7 @@ class Task(pulumi.ComponentResource):
             )
         ]
         role = self._role(name, "app", settings, network.account)
-        statements = _app_statements(cast("MediaStorage", environment.media).bucket_arn, settings)
+        statements = _app_statements(environment.media.bucket_arn, settings)
         if statements:
             rights.append(
                 aws.iam.RolePolicy(
@@ -209,7 +210,7 @@ def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) 
 def _containers(
     settings: CloudSettings,
     image: pulumi.Output[str],
-    environment: AppEnvironment,
+    environment: AppEnvironment[Database, MediaStorage],
     references: pulumi.Output[list[dict[str, str]]],
     log_group: pulumi.Output[str],
 ) -> list[dict[str, Any]]:

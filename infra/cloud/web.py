@@ -7,11 +7,11 @@ from pulumi_aws.ecs import ServiceLoadBalancerArgsDict, ServiceNetworkConfigurat
 
 from infra.cloud.address import Address
 from infra.cloud.alarms import Alarms
-from infra.cloud.image import AppImage
-from infra.cloud.network import Network
+from infra.cloud.context import CloudContext
+from infra.cloud.database import Database
 from infra.cloud.release import Release
 from infra.cloud.requests import RolloutRequest
-from infra.cloud.settings import CloudSettings
+from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX
 from infra.environment import AppEnvironment
@@ -24,7 +24,8 @@ CPU_TARGET = 60  # per cent
 
 
 class Web(pulumi.ComponentResource):
-    """A Fargate service of `tasks-min` to `tasks-max` tasks that moves to a new image only once `after` succeeded.
+    """A Fargate service of `tasks-min` to `tasks-max` tasks that moves to a new image only once the release of it
+    succeeded.
 
     The provider doesn't wait for it, because it takes a roll-back for a success (pulumi-aws #4487): the roll-out check
     waits, and fails the update unless the wanted definition runs and the site is ready and has a home page.
@@ -33,18 +34,16 @@ class Web(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: CloudSettings,
-        network: Network,
+        context: CloudContext,
         address: Address,
-        image: AppImage,
-        environment: AppEnvironment,
-        after: Release,
+        environment: AppEnvironment[Database, MediaStorage],
+        release: Release,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        del image  # in the task definition already
         super().__init__("django-stack:cloud:Web", name, None, opts)
+        settings, network = context.settings, context.network
         own = pulumi.ResourceOptions(parent=self)
-        task = after.task
+        task = release.task
         network_configuration: ServiceNetworkConfigurationArgsDict = {
             "subnets": network.public,
             "security_groups": [network.app_group],
@@ -75,7 +74,7 @@ class Web(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # A service can't be made before its target group has a listener.
-                depends_on=[after, address, network],
+                depends_on=[release, address, network],
                 ignore_changes=["desiredCount"],  # autoscaling's
             ),
         )
@@ -149,6 +148,6 @@ class Web(pulumi.ComponentResource):
             },
             opts=own,
         )
-        Alarms("alarms", settings, address, environment, opts=own)
+        Alarms("alarms", settings, address, environment.database, opts=own)
         self.id: pulumi.Output[str] = service.id
         self.register_outputs({"id": self.id})

@@ -2,8 +2,7 @@
 
 import pulumi
 
-from infra.local.network import Network
-from infra.local.settings import LocalSettings
+from infra.local.context import LocalContext
 from infra.origins import origin
 
 
@@ -13,11 +12,9 @@ class Address(pulumi.ComponentResource):
     https = False
     proxy_ssl_header = ""
 
-    def __init__(
-        self, name: str, settings: LocalSettings, network: Network, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        del network  # the cloud's load balancer stands in its network; a published port in none
+    def __init__(self, name: str, context: LocalContext, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:local:Address", name, None, opts)
+        settings = context.settings
         self.domain = settings.domain or "localhost"
         self.domain_aliases = tuple(dict.fromkeys((*settings.domain_aliases, "localhost", "127.0.0.1")))
         self.url = f"http://{self.domain}:{settings.web_port}"

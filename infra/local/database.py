@@ -7,11 +7,11 @@ import pulumi_random as random
 
 from infra.dsn import DatabaseURL
 from infra.local import server_warnings
+from infra.local.containers import container_options
+from infra.local.context import LocalContext
 from infra.local.labels import data_label_args, label_args, labels
-from infra.local.network import Network
 from infra.local.postgres import folders
 from infra.local.requests import CheckImageRequest, SetPasswordRequest
-from infra.local.settings import LocalSettings
 from infra.steps import step_command, step_input
 
 USER = NAME = "app"
@@ -26,10 +26,9 @@ class Database(pulumi.ComponentResource):
     and `identity`, the container's id.
     """
 
-    def __init__(
-        self, name: str, settings: LocalSettings, network: Network, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, context: LocalContext, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:local:Database", name, None, opts)
+        settings = context.settings
         password = random.RandomPassword(
             f"{name}-password", length=32, special=False, opts=pulumi.ResourceOptions(parent=self)
         )
@@ -82,7 +81,7 @@ class Database(pulumi.ComponentResource):
             ],
             volumes=[{"volume_name": volume.name, "container_path": mount}],
             network_mode="bridge",
-            networks_advanced=[{"name": network.name, "aliases": ["database"]}],
+            networks_advanced=[{"name": context.network.name, "aliases": ["database"]}],
             ports=[{"internal": PORT, "external": settings.database_port, "ip": "127.0.0.1"}],
             labels=label_args(settings),
             healthcheck={
@@ -95,13 +94,7 @@ class Database(pulumi.ComponentResource):
             },
             restart="unless-stopped",
             destroy_grace_seconds=30,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                delete_before_replace=True,
-                # A container that was made but didn't come up is otherwise taken for good at the next update.
-                replace_on_changes=["*"],
-                depends_on=[image_fits],
-            ),
+            opts=container_options(self, depends_on=[image_fits]),
         )
         # Waits for the server, quicker than by its health check. A kept volume has the password of its own first boot;
         # the server's local socket trusts us to set ours.

@@ -8,5 +8,6 @@ from infra.local.preflight import preflight
 from infra.local.release import Release
 from infra.local.storage import MediaStorage
 from infra.local.web import Web
+from infra.platforms import Platform
 
-__all__ = ["Address", "AppImage", "Database", "MediaStorage", "Network", "Release", "Web", "preflight"]
+PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Web)

@@ -5,12 +5,12 @@ import pulumi_command as command
 
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
+from infra.local.context import LocalContext
+from infra.local.database import Database
 from infra.local.image import AppImage
 from infra.local.labels import labels
-from infra.local.network import Network
 from infra.local.requests import ReleaseRequest
-from infra.local.settings import LocalSettings
-from infra.local.storage import media_volumes
+from infra.local.storage import MediaStorage, media_volumes
 from infra.release_log import release_log
 from infra.steps import step_command, step_input
 
@@ -19,19 +19,21 @@ class Release(pulumi.ComponentResource):
     """Runs `release-commands` when the image, the environment, the commands or the database's identity changed.
 
     A command that fails, or all of them taking longer than `release-timeout`, fails the update; since nothing is
-    recorded then, the next update runs the release again. Exposes `log`, a secret.
+    recorded then, the next update runs the release again. Exposes `log`, a secret, and `image`, which the web runs
+    next.
     """
 
     def __init__(
         self,
         name: str,
-        settings: LocalSettings,
-        network: Network,
+        context: LocalContext,
         image: AppImage,
-        environment: AppEnvironment,
+        environment: AppEnvironment[Database, MediaStorage],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:Release", name, None, opts)
+        settings = context.settings
+        self.image = image
         self.log: pulumi.Output[str] = pulumi.Output.from_input("")
         if settings.release_commands:
             request = {
@@ -49,7 +51,7 @@ class Release(pulumi.ComponentResource):
                     **request,
                     name=f"{settings.prefix}-release",
                     web=f"{settings.prefix}-web",
-                    network=network.name,
+                    network=context.network.name,
                     volumes={volume["volume_name"]: volume["container_path"] for volume in media_volumes(settings)},
                     labels=labels(settings),
                     timeout=settings.release_timeout,

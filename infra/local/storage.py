@@ -8,8 +8,9 @@ from pulumi_docker import ContainerVolumeArgsDict
 
 from infra.dsn import S3DSN, FileDSN
 from infra.local.address import Address
+from infra.local.containers import container_options
+from infra.local.context import LocalContext
 from infra.local.labels import data_label_args, label_args
-from infra.local.network import Network
 from infra.local.requests import MakeBucketRequest, MakeWritableRequest
 from infra.local.settings import LocalSettings
 from infra.steps import step_command, step_input
@@ -29,21 +30,22 @@ class MediaStorage(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: LocalSettings,
-        network: Network,
+        context: LocalContext,
         address: Address,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:MediaStorage", name, None, opts)
+        settings = context.settings
         if settings.storage_dsn:
             self.dsn = self.host_dsn = pulumi.Output.secret(settings.storage_dsn)
         elif settings.media == "filesystem":
             self._make_folder(name, settings)
         else:
-            self._make_bucket(name, settings, network, address)
+            self._make_bucket(name, context, address)
         self.register_outputs({"dsn": self.dsn, "host_dsn": self.host_dsn})
 
-    def _make_bucket(self, name: str, settings: LocalSettings, network: Network, address: Address) -> None:
+    def _make_bucket(self, name: str, context: LocalContext, address: Address) -> None:
+        settings = context.settings
         own = pulumi.ResourceOptions(parent=self)
         access_key = random.RandomPassword(f"{name}-access-key", length=20, special=False, opts=own).result
         secret_key = random.RandomPassword(f"{name}-secret-key", length=40, special=False, opts=own).result
@@ -62,7 +64,7 @@ class MediaStorage(pulumi.ComponentResource):
             ],
             volumes=[{"volume_name": volume.name, "container_path": "/data"}],
             network_mode="bridge",
-            networks_advanced=[{"name": network.name, "aliases": [HOST]}],
+            networks_advanced=[{"name": context.network.name, "aliases": [HOST]}],
             ports=[{"internal": port, "external": port, "ip": "127.0.0.1"}],
             labels=label_args(settings),
             healthcheck={
@@ -74,7 +76,7 @@ class MediaStorage(pulumi.ComponentResource):
             },
             restart="unless-stopped",
             destroy_grace_seconds=10,
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True, replace_on_changes=["*"]),
+            opts=container_options(self),
         )
         bucket = command.local.Command(
             f"{name}-bucket",

@@ -4,7 +4,8 @@ import asyncio
 import json
 import runpy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -198,9 +199,9 @@ def program(
         asked = json.dumps([settings or {}, secrets, stack, platform, preview], sort_keys=True)
         if asked in _runs:
             return _runs[asked]
-        monkeypatch.setattr(
-            f"infra.{platform}.platform.preflight", lambda settings: None
-        )  # asks around; tested by itself
+        module = import_module(f"infra.{platform}.platform")
+        without_preflight = replace(module.PLATFORM, preflight=lambda settings: None)  # asks around; tested by itself
+        monkeypatch.setattr(module, "PLATFORM", without_preflight)
         monkeypatch.setattr("infra.local.source.working_folder", lambda image_id: "/app")  # asks the Docker engine
         # Where in the program a resource was made is not asked for here, and takes a quarter of the time to find out.
         monkeypatch.setattr("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace)
