@@ -12,6 +12,7 @@ from typing import Any
 
 from infra import fixes
 from infra.cloud.certificates import certificates
+from infra.cloud.names import CloudNames
 from infra.setting_kinds import Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
 from infra.settings import Settings
 from infra.settings_reader import Reader
@@ -102,10 +103,14 @@ class _Region:
 class CloudSettings(Settings):
     """One cloud stack's settings. Memory is in MiB, storage in GiB, `rollout_timeout` in seconds."""
 
+    names = CloudNames
+    other_words = ("aws", "amazon", "ecs", "fargate", "production", "prod")
+    providers = (*Settings.providers, "aws")
+
     region: str = setting(_Region(), "", "AWS's region.", key="aws:region")
     profile: str = setting(Text("a profile's name"), "", "Named profile of your AWS credentials.", key="aws:profile")
     architecture: str = setting(
-        Choice("amd64", "arm64"),
+        Choice("amd64", "arm64", also={"amd64": ("x86_64", "x86", "x64"), "arm64": ("aarch64", "arm", "graviton")}),
         "amd64",
         "Processor of the tasks and the image, amd64 or arm64 (a fifth cheaper; built by emulation on other machines).",
         heading="The cloud platform only; the region is the setting aws:region, a named profile of credentials "
