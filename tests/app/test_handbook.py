@@ -50,7 +50,7 @@ PAGE = {
     ],
     ("Database", LOCAL_COLUMN): [
         "app/test_handbook.py::test_database_is_postgresql_in_both_environments",
-        "infra/cloud/test_program.py::test_the_database_is_the_same_major_version_as_the_local_one",
+        "infra/cloud/test_database.py::test_the_database_is_the_same_major_version_as_the_local_one",
     ],
     ("Database", BUILD_COLUMN): [
         "app/test_handbook.py::test_build_the_database_is_sqlite_in_memory",
@@ -92,7 +92,7 @@ PAGE = {
     ],
     ("Media files", CLOUD_COLUMN): [
         "app/test_handbook.py::test_media_files_are_in_s3",
-        "infra/cloud/test_program.py::test_the_app_reads_the_dsns_that_the_cloud_hands_it",
+        "infra/cloud/test_storage.py::test_the_app_reads_the_dsns_that_the_cloud_hands_it",
     ],
     ("Media files", LOCAL_COLUMN): [
         "app/test_handbook.py::test_media_files_are_in_s3",

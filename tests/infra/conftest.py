@@ -224,3 +224,13 @@ def program(
         return result
 
     return run
+
+
+@pytest.fixture
+def cloud(program: Program) -> Program:
+    """The same for the cloud platform."""
+
+    def run(settings: dict[str, Any] | None = None, **more: Any) -> Run:
+        return program(settings, platform="cloud", **more)
+
+    return run
