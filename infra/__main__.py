@@ -12,7 +12,7 @@ platform.preflight(settings)  # the machine or account checked, before anything 
 
 image = platform.AppImage("image", settings)
 network = platform.Network("network", settings)
-context = Context(settings, network)  # what all that follow share
+context = Context(settings, network)  # what all other components are made with
 address = platform.Address("address", context)
 database = platform.Database("database", context)
 media = platform.MediaStorage("media", context, address)

@@ -1,4 +1,4 @@
-"""What the components of a stack share: its settings, and the network that they stand in."""
+"""What the components of a stack are made with: its settings and its network."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -12,9 +12,9 @@ NetworkT = TypeVar("NetworkT", bound=Network)
 
 @dataclass(frozen=True)
 class Context(Generic[SettingsT, NetworkT]):
-    """What every component but the image and the network is made with, whether it needs all of it or not.
+    """What every component is made with, except for the image and the network; not each of them needs both.
 
-    What a component needs besides is an argument of its own, so that the story shows which one is made from which.
+    Whatever else a component needs is an argument of its own, so that the program shows what it is made from.
     """
 
     settings: SettingsT

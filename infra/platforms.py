@@ -1,4 +1,4 @@
-"""What a platform gives to the story in infra/__main__.py: its components, and what each of them is made from."""
+"""What a platform must provide: the components that infra/__main__.py makes, and what each of them is made from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ ReleaseT = TypeVar("ReleaseT", bound=components.Release)
 
 @dataclass(frozen=True)
 class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT, ReleaseT]):
-    """The components of a platform, in the order of the story. The first argument of each is the resource's name.
+    """The components of a platform in the order in which they are made; each takes the name of its resource first.
 
-    A platform has one of these as `PLATFORM` in its module `platform`. There mypy checks that its components expose
-    what infra/components.py asks for, and that each takes exactly what those before it are.
+    A platform has one of these, `PLATFORM` in its module `platform`. There mypy checks that each component exposes what
+    infra/components.py demands, and that it takes the components before it as they are on this platform.
     """
 
     preflight: Callable[[SettingsT], None]
@@ -35,7 +35,7 @@ class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT,
     ]
 
 
-# A platform as the story sees it: it knows of each component only what every platform's exposes.
+# Any platform: of its components is known what infra/components.py demands, and no more.
 AnyPlatform = Platform[
     Settings,
     components.AppImage,
@@ -49,6 +49,6 @@ AnyPlatform = Platform[
 
 def load_platform(name: str) -> AnyPlatform:
     """The platform of the setting `platform`; the packages of the others are not imported."""
-    # Python can't say "one of these, and its own components again": the story gives them back to whom it has them from.
+    # Not quite true of the arguments: a component takes those of its own platform only. They come from the same one.
     platform: AnyPlatform = import_module(f"infra.{name}.platform").PLATFORM
     return platform

@@ -39,10 +39,10 @@ _MIGRATE = "python manage.py migrate --noinput"
 
 
 class _PlatformChoice(Choice):
-    """One of the platforms, whose settings have other words for it."""
+    """One of the platforms. Synonyms of its name are in the settings of each."""
 
-    def other_words(self, word: str) -> Collection[str]:
-        return section_of(word).other_words
+    def synonyms_of(self, word: str) -> Collection[str]:
+        return section_of(word).synonyms
 
 
 def _likely_platform(reader: Reader) -> str:
@@ -58,12 +58,12 @@ def _likely_platform(reader: Reader) -> str:
 class Settings:
     """One stack's settings, all valid: those of every platform. `release_timeout` is in seconds.
 
-    Besides its own settings, the class of a platform states the rules for the `names` of project and stack,
-    `other_words` for the platform, and the Pulumi `providers` whose own keys may stand in a stack's file.
+    Besides its own settings, the class of a platform has the rules for the `names` of project and stack, `synonyms` of
+    the platform's name, and the Pulumi `providers` whose own keys a stack's file may contain.
     """
 
     names: ClassVar[type[Names]] = Names
-    other_words: ClassVar[Collection[str]] = ()
+    synonyms: ClassVar[Collection[str]] = ()
     providers: ClassVar[Collection[str]] = ("command", "docker", "pulumi", "random")
 
     project: str
@@ -132,7 +132,7 @@ class Settings:
         Choice(
             "s3",
             "filesystem",
-            also={"s3": ("bucket", "minio", "versitygw"), "filesystem": ("file", "disk", "folder", "volume")},
+            synonyms={"s3": ("bucket", "minio", "versitygw"), "filesystem": ("file", "disk", "folder", "volume")},
         ),
         "s3",
         "Where uploaded files go, s3 or filesystem (a volume, served by runserver in debug mode; local platform only).",

@@ -1,4 +1,4 @@
-"""What the components of the cloud platform share."""
+"""What the components of the cloud platform are made with."""
 
 from infra.cloud.network import Network
 from infra.cloud.settings import CloudSettings

@@ -1,4 +1,4 @@
-"""The components of the cloud platform, under the names that the story in infra/__main__.py uses."""
+"""The components of the cloud platform, in the order in which infra/__main__.py makes them."""
 
 from importlib.util import find_spec
 

@@ -104,13 +104,13 @@ class CloudSettings(Settings):
     """One cloud stack's settings. Memory is in MiB, storage in GiB, `rollout_timeout` in seconds."""
 
     names = CloudNames
-    other_words = ("aws", "amazon", "ecs", "fargate", "production", "prod")
+    synonyms = ("aws", "amazon", "ecs", "fargate", "production", "prod")
     providers = (*Settings.providers, "aws")
 
     region: str = setting(_Region(), "", "AWS's region.", key="aws:region")
     profile: str = setting(Text("a profile's name"), "", "Named profile of your AWS credentials.", key="aws:profile")
     architecture: str = setting(
-        Choice("amd64", "arm64", also={"amd64": ("x86_64", "x86", "x64"), "arm64": ("aarch64", "arm", "graviton")}),
+        Choice("amd64", "arm64", synonyms={"amd64": ("x86_64", "x86", "x64"), "arm64": ("aarch64", "arm", "graviton")}),
         "amd64",
         "Processor of the tasks and the image, amd64 or arm64 (a fifth cheaper; built by emulation on other machines).",
         heading="The cloud platform only; the region is the setting aws:region, a named profile of credentials "

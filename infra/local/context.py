@@ -1,4 +1,4 @@
-"""What the components of the local platform share."""
+"""What the components of the local platform are made with."""
 
 from infra.context import Context
 from infra.local.network import Network

@@ -1,4 +1,4 @@
-"""The components of the local platform, under the names that the story in infra/__main__.py uses."""
+"""The components of the local platform, in the order in which infra/__main__.py makes them."""
 
 from infra.local.address import Address
 from infra.local.database import Database

@@ -27,7 +27,7 @@ class _PostgresImage(Image):
 class LocalSettings(Settings):
     """One local stack's settings. Ports are those on 127.0.0.1."""
 
-    other_words = ("docker", "dev", "development", "here")
+    synonyms = ("docker", "dev", "development", "here")
 
     debug: bool = setting(Boolean(), False, "Whether Django runs in debug mode.", heading="The local platform only")
     mount_source: bool = setting(

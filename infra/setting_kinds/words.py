@@ -17,20 +17,20 @@ _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]
 class Choice:
     """One of some words; `kind` says what many of them are.
 
-    For the fix, `also` has other words for some of them, and `likely` guesses from the stack what a value that is like
-    none of them should be.
+    For the fix of a wrong value, `synonyms` has other words for some of them, and `likely` guesses from the stack what to
+    propose for a value that resembles none of them.
     """
 
     def __init__(
         self,
         *words: str,
         kind: str = "",
-        also: Mapping[str, Collection[str]] | None = None,
+        synonyms: Mapping[str, Collection[str]] | None = None,
         likely: Callable[[Reader], str] | None = None,
     ) -> None:
         self.words = words
         self._kind = kind
-        self._also = also or {}
+        self._synonyms = synonyms or {}
         self._likely = likely
 
     @property
@@ -41,30 +41,30 @@ class Choice:
         value = reader.value_as_written(setting.key)
         if value in self.words:
             return value
-        also = [word for word in self.words if value.lower() in self.other_words(word)]
+        synonyms = [word for word in self.words if value.lower() in self.synonyms_of(word)]
         likely = [(self._likely(reader) if self._likely else "") or setting.default_text]
-        near = also or get_close_matches(value.lower(), self.words, n=1, cutoff=0.4) or likely
+        near = synonyms or get_close_matches(value.lower(), self.words, n=1, cutoff=0.4) or likely
         few = self.words
         if self._kind:
             few = (*get_close_matches(value, self.words, n=5, cutoff=0), "another of its kind")
         reader.note_wrong(setting.key, " or ".join(few), near[0])
         return near[0]
 
-    def other_words(self, word: str) -> Collection[str]:
+    def synonyms_of(self, word: str) -> Collection[str]:
         """Other words for one of the words, in lower case."""
-        return self._also.get(word, ())
+        return self._synonyms.get(word, ())
 
 
 class Boolean:
     """`true` or `false`."""
 
-    _also: ClassVar = {"true": ("true", "yes", "y", "on", "1"), "false": ("false", "no", "n", "off", "0")}
+    _synonyms: ClassVar = {"true": ("true", "yes", "y", "on", "1"), "false": ("false", "no", "n", "off", "0")}
     allowed = "`true` or `false`"
 
     def read(self, reader: Reader, setting: Setting[Any]) -> bool:
         value = reader.value_as_written(setting.key)
         if value not in {"true", "false"}:
-            words = (word for word in ("true", "false") if value.lower() in self._also[word])
+            words = (word for word in ("true", "false") if value.lower() in self._synonyms[word])
             reader.note_wrong(setting.key, "true or false", next(words, setting.default_text))
         return value == "true"
 
