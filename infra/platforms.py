@@ -35,7 +35,7 @@ class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT,
     ]
 
 
-# Any platform: of its components is known what infra/components.py demands, and no more.
+# Any platform: the program knows of its components only what infra/components.py demands.
 AnyPlatform = Platform[
     Settings,
     components.AppImage,
@@ -49,6 +49,6 @@ AnyPlatform = Platform[
 
 def load_platform(name: str) -> AnyPlatform:
     """The platform of the setting `platform`; the packages of the others are not imported."""
-    # Not quite true of the arguments: a component takes those of its own platform only. They come from the same one.
+    # The type promises too much: components take those of their own platform only. The program has no others to pass.
     platform: AnyPlatform = import_module(f"infra.{name}.platform").PLATFORM
     return platform

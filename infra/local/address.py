@@ -7,7 +7,7 @@ from infra.origins import origin
 
 
 class Address(pulumi.ComponentResource):
-    """The published port, plain http. `domain` is localhost unless set; the loopback's names are always aliases."""
+    """The published port, plain http. `domain` is localhost unless set; localhost and 127.0.0.1 are always aliases."""
 
     https = False
     proxy_ssl_header = ""
@@ -19,7 +19,7 @@ class Address(pulumi.ComponentResource):
         self.domain_aliases = tuple(dict.fromkeys((*settings.domain_aliases, "localhost", "127.0.0.1")))
         self.url = f"http://{self.domain}:{settings.web_port}"
         names = dict.fromkeys((self.domain, *self.domain_aliases))
-        # By https, too: through a tunnel to this machine.
+        # With https, too, for a tunnel to this machine.
         self.origins = [
             own for name in names for own in (origin("http", name, settings.web_port), origin("https", name))
         ]

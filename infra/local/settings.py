@@ -1,4 +1,4 @@
-"""The settings that only the local platform has, and what must fit together on it."""
+"""The settings that only the local platform has, and the rules about several settings together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from infra.settings_reader import Reader
 
 
 class _PostgresImage(Image):
-    """An image of PostgreSQL. The setting postgres-version is filled in for {postgres-version}."""
+    """An image of PostgreSQL, in which {postgres-version} stands for the setting postgres-version."""
 
     def read(self, reader: Reader, setting: Setting[Any]) -> str:
         value = super().read(reader, setting)

@@ -1,4 +1,4 @@
-"""Where uploaded files go: an S3 server in a container, a volume, or a bucket made elsewhere."""
+"""Where uploaded files are stored: an S3 server in a container, a volume, or an existing bucket."""
 
 import pulumi
 import pulumi_command as command
@@ -17,15 +17,15 @@ from infra.steps import step_command, step_input
 
 BUCKET = "media"
 REGION = "us-east-1"
-# One name that works in containers (a network alias) and in browsers (*.localhost is the loopback), so that a signed
-# URL, which is signed for its host, opens in both.
+# This name works in containers (as a network alias) and in browsers (*.localhost is the loopback), so that a URL that
+# is signed for this host opens in both.
 HOST = "media.localhost"
 FOLDER = "/data/media/"
 FOLDER_URL = "/media/"
 
 
 class MediaStorage(pulumi.ComponentResource):
-    """The storage that the settings ask for. Exposes `dsn` (for the app) and `host_dsn` (for this machine)."""
+    """The storage that the settings choose. Exposes `dsn` (for the app) and `host_dsn` (for this machine)."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class MediaStorage(pulumi.ComponentResource):
             name,
             name=f"{settings.prefix}-media",
             image=image.image_id,
-            # The published port also inside: it's part of every signed URL.
+            # The same port inside and outside, because it is part of every signed URL.
             command=["--port", f":{port}", "--region", REGION, "--health", "/health", "posix", "/data"],
             envs=[
                 pulumi.Output.concat("ROOT_ACCESS_KEY=", access_key),
@@ -84,7 +84,7 @@ class MediaStorage(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             stdin=step_input(
                 MakeBucketRequest,
-                container=container.id,  # a new server is asked for its bucket again
+                container=container.id,  # so that the step runs again for a new server
                 endpoint_url=f"http://127.0.0.1:{port}",
                 region=REGION,
                 access_key=access_key,
@@ -127,7 +127,7 @@ class MediaStorage(pulumi.ComponentResource):
             f"{name}-writable",
             create=step_command("infra.local.steps.make_writable"),
             add_previous_output_in_env=False,
-            # Files that one user wrote are for the other, too, when mount-source changes who the web is.
+            # When mount-source changes the user of the web, the new user must be able to write the old one's files.
             stdin=step_input(
                 MakeWritableRequest, volume=volume.name, image=image.image_id, mounted=settings.mount_source
             ),
@@ -145,12 +145,12 @@ class MediaStorage(pulumi.ComponentResource):
 
 
 def media_volumes(settings: LocalSettings) -> list[ContainerVolumeArgsDict]:
-    """The volumes that the app's containers mount for uploaded files: one with `media: filesystem`, else none."""
+    """The volumes that the app's containers mount for uploaded files: one for `media: filesystem`, else none."""
     if settings.media != "filesystem" or settings.storage_dsn:
         return []
     return [{"volume_name": _volume_name(settings), "container_path": FOLDER.rstrip("/")}]
 
 
 def _volume_name(settings: LocalSettings) -> str:
-    # Files of the one kind mean nothing to the other: an S3 server keeps its objects' metadata beside them.
+    # Each kind has a volume of its own, because an S3 server also keeps metadata of its objects there.
     return f"{settings.prefix}-media" + ("-files" if settings.media == "filesystem" else "")

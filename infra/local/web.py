@@ -23,13 +23,13 @@ ROLLOUT_TIMEOUT = 60  # seconds
 
 
 class Web(pulumi.ComponentResource):
-    """One container on 127.0.0.1:`web-port` that moves to a new image only once the release of it succeeded.
+    """One container on 127.0.0.1:`web-port`, which moves to a new image only after the release of that image succeeded.
 
-    The roll-out check waits until the site is ready and has a home page. Else the update fails with the container's
-    last lines, and the container stays.
+    The roll-out check waits until the site is ready and has a home page. Otherwise the update fails with the last lines
+    of the container, which stays.
 
-    With `mount-source` the app's folder stands in place of the image's WORKDIR, and the process is this machine's user,
-    so that files which a management command writes belong to them.
+    With `mount-source` the app's folder is mounted at the image's WORKDIR, and the process runs as this machine's user,
+    who then owns the files that management commands write.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Web(pulumi.ComponentResource):
             command=list(settings.web_command) or None,
             envs=[pulumi.Output.concat(key, "=", value) for key, value in environment.variables.items()],
             user=f"{os.getuid()}:{os.getgid()}" if settings.mount_source else None,
-            init=True,  # runserver as process 1 would not hear SIGTERM
+            init=True,  # as process 1, runserver would ignore SIGTERM
             volumes=media_volumes(settings),
             mounts=source_mounts(settings, release.image),
             network_mode="bridge",
@@ -87,9 +87,9 @@ class Web(pulumi.ComponentResource):
 
 
 def _alive(port: int) -> str:
-    """A Python program that fails unless the site is alive; the image has Python for certain, curl perhaps not.
+    """A Python program that fails unless the site is alive; every image has Python, but not every one has curl.
 
-    It asks no proxy, and reads the answer: not every 200 is the contract's.
+    It uses no proxy, and it checks the body, because other programs answer with 200, too.
     """
     return (
         f"import http.client as h, json; c = h.HTTPConnection('127.0.0.1', {port}, timeout=4); "

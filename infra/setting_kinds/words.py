@@ -17,8 +17,8 @@ _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]
 class Choice:
     """One of some words; `kind` says what many of them are.
 
-    For the fix of a wrong value, `synonyms` has other words for some of them, and `likely` guesses from the stack what to
-    propose for a value that resembles none of them.
+    To propose a fix, `synonyms` has other words for some of them, and `likely` guesses from the stack what a value that
+    resembles none of them should be.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ def test_the_volume_of_another_stack_with_such_names_is_not_taken(
 ) -> None:
     volume = f"django-stack-local-{part}"
     with pytest.raises(
-        pulumi.RunError, match=f"{volume} is there already, of the stack stack-local of .* django,"
+        pulumi.RunError, match=f"{volume} already belongs to the stack stack-local of .* django,"
     ) as e:
         check(Engine(volumes={volume: THEIRS}), settings, monkeypatch)
     assert FIX in str(e.value)
