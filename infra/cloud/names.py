@@ -1,6 +1,6 @@
-"""What the names of a project and of a stack may be on AWS.
+"""What projects and stacks may be called on AWS.
 
-They are in the names of some fifteen kinds of resources. The rules are the strictest of those, each with its page.
+Both are in the names of some fifteen kinds of resources. The rules are the strictest of those, each with its page.
 """
 
 import re
@@ -10,15 +10,15 @@ from typing import ClassVar
 from infra.names import Names, digest
 
 # Letters, digits and single hyphens:
-# - load balancer and target group: letters, digits and hyphens, none at the ends
+# - load balancer and target group: letters, digits and hyphens, but no hyphen at either end
 #   https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
-# - database and its parameter group: a letter first, no two hyphens together, none at the end
+# - database and its parameter group: a letter first, no two hyphens in a row, no hyphen at the end
 #   https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html, API_CreateDBParameterGroup
 # - image repository: lower case, a letter first
 #   https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
 # - bucket: lower case https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-# Wider, so that these say it all: cluster, service and task definition (255, letters, digits, - and _; `aws`, `ecs` and
-# `fargate` are reserved for capacity providers, of which there is none)
+# The other rules allow more: cluster, service and task definition (255, letters, digits, - and _; `aws`, `ecs` and
+# `fargate` are reserved only for capacity providers, which we don't have)
 #   https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html, API_CreateCapacityProvider
 # role (64) https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 # security group (255) https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
@@ -32,8 +32,8 @@ _AWS_WORDS = (
     "lower-case letters, digits and single hyphens between them (names of a load balancer, a database, a bucket)"
 )
 
-# What `project-stack` must not begin with. A bucket's reserved suffixes (-s3alias, --ol-s3, .mrap, --x-s3, --table-s3)
-# can't come up: its name ends in random characters; neither can the prefix xn--, with its two hyphens.
+# What `project-stack` must not begin with. The reserved suffixes of buckets (-s3alias, --ol-s3, .mrap, --x-s3,
+# --table-s3) can't occur, because the name ends in random characters; nor can the prefix xn--, with its two hyphens.
 _RESERVED = {
     "internal-": "a load balancer",
     "sg-": "a security group",
@@ -41,8 +41,8 @@ _RESERVED = {
     "amzn-s3-demo-": "a bucket",
 }
 
-# The longest names that are made of `project-stack`: what comes after it (26 is what Pulumi's aws plugin appends to a
-# prefix), and how long the whole may be.
+# The longest names that are made of `project-stack`: what is appended to it (Pulumi's aws plugin appends 26 characters
+# to a prefix), and the limit of the whole name.
 _ENDS = {
     "a load balancer": ("", 32),
     "a database": ("", 63),
@@ -51,12 +51,12 @@ _ENDS = {
     "an origin access control": ("-media", 64),
 }
 LONGEST = min(limit - len(end) for end, limit in _ENDS.values())
-_ROOM = 8  # characters that a proposed name has at least when the two are too long together
+_ROOM = 8  # the least length of a proposed stack's name when both names together are too long
 
 
 @dataclass(frozen=True)
 class CloudNames(Names):
-    """A project's and a stack's name on AWS."""
+    """The names of a project and a stack on AWS."""
 
     longest: ClassVar[int] = LONGEST
 
@@ -98,5 +98,5 @@ def _reserved(prefix: str) -> str:
 
 
 def _shortened(name: str, room: int) -> str:
-    """The name in at most so many characters; the end tells it from others that begin alike."""
+    """The name in at most `room` characters, with a hash at its end so that names with the same beginning differ."""
     return name if len(name) <= room else f"{name[: room - 5].rstrip('-')}-{digest(name)}"

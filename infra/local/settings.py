@@ -39,8 +39,8 @@ class LocalSettings(Settings):
     postgres_image: str = setting(
         _PostgresImage(),
         "postgres:{postgres-version}-trixie",
-        "Image of the database, made from the official one and of postgres-version, which is filled in for "
-        "{postgres-version}; a glibc one, for the collation of a managed PostgreSQL.",
+        "Image of the database, based on the official one and with glibc, for the collation of a managed PostgreSQL; "
+        "{postgres-version} stands for the setting postgres-version.",
     )
     s3_image: str = setting(Image(), "versity/versitygw:v1.8.0", "Image of the S3 server, a versitygw.")
 

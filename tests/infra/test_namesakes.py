@@ -29,9 +29,7 @@ def test_the_volume_of_another_stack_with_such_names_is_not_taken(
     part: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     volume = f"django-stack-local-{part}"
-    with pytest.raises(
-        pulumi.RunError, match=f"{volume} already belongs to the stack stack-local of .* django,"
-    ) as e:
+    with pytest.raises(pulumi.RunError, match=f"{volume} already belongs to the stack stack-local of .* django,") as e:
         check(Engine(volumes={volume: THEIRS}), settings, monkeypatch)
     assert FIX in str(e.value)
 
@@ -39,7 +37,7 @@ def test_the_volume_of_another_stack_with_such_names_is_not_taken(
 @pytest.mark.report("kubefirst#771")
 def test_neither_is_its_container(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     container = SimpleNamespace(name="django-stack-local-web", labels=THEIRS, ports={}, attrs={"Mounts": []})
-    with pytest.raises(pulumi.RunError, match="django-stack-local-web is there already"):
+    with pytest.raises(pulumi.RunError, match="django-stack-local-web already belongs to the stack"):
         check(Engine([container]), settings, monkeypatch)
 
 

@@ -22,7 +22,7 @@ WRONG = [
     # settings, what the error must say
     ({"aws:region": "us-east-9"}, ['aws:region is "us-east-9"', "pulumi config set -s cloud aws:region us-east-"]),
     ({"aws:region": None}, ['aws:region is ""', "a region that docs/cloud.md lists"]),
-    ({"aws:accessKey": "AKIA"}, ["aws:accessKey is set", "aws:region and aws:profile only", "config rm -s cloud"]),
+    ({"aws:accessKey": "AKIA"}, ["aws:accessKey is set", "only aws:region and aws:profile", "config rm -s cloud"]),
     ({"architecture": "x86"}, ['architecture is "x86"', "amd64 or arm64"]),
     ({"cpu": 300}, ['cpu is "300"', "256, 512, 1024", "pulumi config set -s cloud cpu 256"]),
     ({"cpu": 256, "memory": 4096}, ['memory is "4096"', "with cpu 256: 512, 1024, 2048 MiB", "memory 512"]),
