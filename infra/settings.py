@@ -8,7 +8,6 @@ command that mends it. It asks neither Docker nor AWS; that is `preflight` of th
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -58,13 +57,12 @@ def _likely_platform(reader: Reader) -> str:
 class Settings:
     """One stack's settings, all valid: those of every platform. `release_timeout` is in seconds.
 
-    Besides its own settings, the class of a platform has the rules for the `names` of project and stack, `synonyms` of
-    the platform's name, and the Pulumi `providers` whose own keys a stack's file may contain.
+    Besides its own settings, the class of a platform has the rules for the `names` of project and stack, and `synonyms`
+    of the platform's name.
     """
 
     names: ClassVar[type[Names]] = Names
     synonyms: ClassVar[Collection[str]] = ()
-    providers: ClassVar[Collection[str]] = ("command", "docker", "pulumi", "random")
 
     project: str
     stack: str
@@ -198,7 +196,7 @@ class Settings:
             for declaration in declared(section_of(other)).values()
             if declaration.key not in known and ":" not in declaration.key
         }
-        reader.note_unknown_keys(known, foreign, {*chain(*(section_of(each).providers for each in PLATFORMS))})
+        reader.note_unknown_keys(known, foreign)
         if reader.raw_value("platform") == platform:
             reader.note_foreign_keys(platform, foreign)
         reader.raise_errors()

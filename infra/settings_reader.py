@@ -123,11 +123,8 @@ class Reader:
         for key, written in self._unquoted.items():
             self.note_wrong(key, f"text in quotes, for YAML reads this as {self.raw_value(key)}", written)
 
-    def note_unknown_keys(self, known: Collection[str], foreign: Collection[str], providers: Collection[str]) -> None:
-        """Notes keys that are neither `known` nor those of another platform, and those of another project.
-
-        Keys of Pulumi's `providers` are theirs to judge.
-        """
+    def note_unknown_keys(self, known: Collection[str], foreign: Collection[str]) -> None:
+        """Notes keys that are neither `known` nor those of another platform, and those of another project."""
         for full in self.all_keys():
             namespace, _, key = full.partition(":")
             if namespace == self.namespace and key not in known and key not in foreign:
@@ -135,7 +132,7 @@ class Reader:
                 meant = f"did you mean {near[0]}?" if near else "see Pulumi.yaml for all keys."
                 shown = key if key.isprintable() else json.dumps(key)
                 self.errors.append(f"{shown} is not a setting; {meant} Fix: {fixes.remove(self.stack, key)}")
-            elif (key in known or key in foreign) and namespace not in {self.namespace, *providers}:
+            elif (key in known or key in foreign) and namespace != self.namespace:
                 file = shlex.quote(f"Pulumi.{self.stack}.yaml")
                 fix = fixes.rename_namespace(namespace, self.namespace, f"{key}:", file)
                 if self.file.has(self.full_key(key)):

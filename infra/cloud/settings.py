@@ -105,7 +105,6 @@ class CloudSettings(Settings):
 
     names = CloudNames
     synonyms = ("aws", "amazon", "ecs", "fargate", "production", "prod")
-    providers = (*Settings.providers, "aws")
 
     region: str = setting(_Region(), "", "AWS's region.", key="aws:region")
     profile: str = setting(Text("a profile's name"), "", "Named profile of your AWS credentials.", key="aws:profile")
