@@ -13,7 +13,7 @@ AGAINST_THE_ORDER = [
     # module, what it imports, the contract that says no
     ("engine", "from infra.local import labels", "The core imports no platform"),
     ("engine", "def later():\n    from infra.cloud import labels", "The core imports no platform"),
-    ("settings_reader", "from infra.platforms import load_platform", "The core imports no platform"),
+    ("platforms", "from infra.local.platform import PLATFORM", "The core imports no platform"),
     ("cloud/preflight", "from infra.local.labels import STATE", "What runs a stack is above the platforms"),
     ("local/labels", "from infra.commands import stack", "What runs a stack is above the platforms"),
     (

@@ -38,9 +38,9 @@ PAGE = {
         "e2e/test_serving.py::test_gunicorn_runs_without_debug_and_not_as_root",
     ],
     ("Django server", LOCAL_COLUMN): [
-        "infra/local/test_program.py::test_runserver_over_the_mounted_source_is_what_the_local_stack_asks_for",
+        "infra/local/test_web.py::test_runserver_over_the_mounted_source_is_what_the_local_stack_asks_for",
         "e2e/test_gallery.py::test_an_edited_template_shows_without_another_up",
-        "infra/local/test_program.py::test_without_web_command_and_mount_the_image_serves_as_in_the_cloud",
+        "infra/local/test_web.py::test_without_web_command_and_mount_the_image_serves_as_in_the_cloud",
     ],
     ("Database", CLOUD_COLUMN): [
         "app/test_handbook.py::test_database_is_postgresql_in_both_environments",
@@ -48,7 +48,7 @@ PAGE = {
     ],
     ("Database", LOCAL_COLUMN): [
         "app/test_handbook.py::test_database_is_postgresql_in_both_environments",
-        "infra/cloud/test_program.py::test_the_database_is_the_same_major_version_as_the_local_one",
+        "infra/cloud/test_database.py::test_the_database_is_the_same_major_version_as_the_local_one",
     ],
     ("Database", BUILD_COLUMN): [
         "app/test_handbook.py::test_build_the_database_is_sqlite_in_memory",
@@ -58,7 +58,7 @@ PAGE = {
     ("Debug mode", CLOUD_COLUMN): ["app/test_handbook.py::test_debug_mode_cloud_safely_falls_back_to_false"],
     ("Debug mode", LOCAL_COLUMN): [
         "app/test_handbook.py::test_debug_mode_local_the_environment_turns_it_on",
-        "infra/local/test_program.py::test_the_web_gets_the_contract_of_the_local_column",
+        "infra/local/test_web.py::test_the_web_gets_the_contract_of_the_local_column",
     ],
     ("Debug mode", BUILD_COLUMN): ["app/test_handbook.py::test_debug_mode_cloud_safely_falls_back_to_false"],
     ("Secret key", CLOUD_COLUMN): [
@@ -92,7 +92,7 @@ PAGE = {
     ],
     ("Media files", CLOUD_COLUMN): [
         "app/test_handbook.py::test_media_files_are_in_s3",
-        "infra/cloud/test_program.py::test_the_app_reads_the_dsns_that_the_cloud_hands_it",
+        "infra/cloud/test_storage.py::test_the_app_reads_the_dsns_that_the_cloud_hands_it",
     ],
     ("Media files", LOCAL_COLUMN): [
         "app/test_handbook.py::test_media_files_are_in_s3",

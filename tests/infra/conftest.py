@@ -4,7 +4,8 @@ import asyncio
 import json
 import runpy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import pulumi
@@ -197,9 +198,9 @@ def program(
         asked = json.dumps([settings or {}, secrets, stack, platform, preview], sort_keys=True)
         if asked in _runs:
             return _runs[asked]
-        monkeypatch.setattr(
-            f"infra.{platform}.platform.preflight", lambda settings: None
-        )  # asks around; tested by itself
+        module = import_module(f"infra.{platform}.platform")
+        without_preflight = replace(module.PLATFORM, preflight=lambda settings: None)  # asks around; tested by itself
+        monkeypatch.setattr(module, "PLATFORM", without_preflight)
         monkeypatch.setattr("infra.local.source.working_folder", lambda image_id: "/app")  # asks the Docker engine
         # Where in the program a resource was made is not asked for here, and takes a quarter of the time to find out.
         monkeypatch.setattr("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace)
@@ -220,5 +221,15 @@ def program(
                 result.secret_outputs.add(name)
         _runs[asked] = result
         return result
+
+    return run
+
+
+@pytest.fixture
+def cloud(program: Program) -> Program:
+    """The same for the cloud platform."""
+
+    def run(settings: dict[str, Any] | None = None, **more: Any) -> Run:
+        return program(settings, platform="cloud", **more)
 
     return run

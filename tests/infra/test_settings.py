@@ -17,6 +17,8 @@ WRONG = [
         ["web-prot is not a setting; did you mean web-port?", "pulumi config rm -s local web-prot"],
     ),
     ({"platform": "azure"}, (), ['platform is "azure"', "local or cloud"]),
+    ({"platform": "fargate"}, (), ["local or cloud", "pulumi config set -s local platform cloud"]),
+    ({"media": "disk"}, (), ["s3 or filesystem", "pulumi config set -s local media filesystem"]),
     ({"web-port": 70000}, (), ['web-port is "70000"', "1 to 65535", "pulumi config set -s local web-port 8000"]),
     ({"web-port": 0}, (), ['web-port is "0"']),
     ({"database-port": "five"}, (), ['database-port is "five"', "pulumi config set -s local database-port 5432"]),

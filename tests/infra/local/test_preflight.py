@@ -219,14 +219,14 @@ NAMESAKES = {PROJECT: "django", STACK: "stack-local"}
 def test_the_volume_of_a_namesake_is_not_taken(part: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     volume = f"django-stack-local-{part}"
     said = refusal(monkeypatch, Engine(volumes={volume: NAMESAKES}), settings)
-    assert re.search(f"{volume} is there already, of the stack stack-local of .* django,", said)
+    assert re.search(f"{volume} already belongs to the stack stack-local of .* django,", said)
     assert "Fix: pulumi stack rename -s local local-2" in said
 
 
 @pytest.mark.report("kubefirst#771")
 def test_the_container_of_a_namesake_is_not_taken(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     theirs = SimpleNamespace(name="django-stack-local-web", labels=NAMESAKES, ports={}, attrs={"Mounts": []})
-    assert "django-stack-local-web is there already" in refusal(monkeypatch, Engine([theirs]), settings)
+    assert "django-stack-local-web already belongs to the stack" in refusal(monkeypatch, Engine([theirs]), settings)
 
 
 @pytest.mark.parametrize("has", [OURS, {}, None, {PROJECT: "django-stack"}], ids=["ours", "none", "null", "half"])

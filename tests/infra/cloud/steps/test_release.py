@@ -236,21 +236,21 @@ def test_a_missing_permission_is_said_plainly(ecs: FakeAWS, run: Run) -> None:
 def test_no_capacity_is_said_plainly(ecs: FakeAWS, run: Run) -> None:
     ecs.on("RunTask", {"tasks": [], "failures": [{"reason": "Capacity is unavailable at this time."}]})
     error = failed(run)
-    assert "could not be started: Capacity is unavailable at this time. Fargate has no room in these zones" in error
+    assert "could not be started: Capacity is unavailable at this time. Fargate has no capacity in these zones" in error
 
 
 def test_no_capacity_that_shows_later_is_said_plainly(ecs: FakeAWS, run: Run) -> None:
     ecs.on("DescribeTasks", stopped(None, "TaskFailedToStart", "Capacity is unavailable at this time.", others=[]))
-    assert "Fargate has no room in these zones just now" in failed(run)
+    assert "Fargate has no capacity in these zones now" in failed(run)
 
 
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
-        ("Capacity is unavailable at this time. Please try again later", "Fargate has no room in these zones just now"),
+        ("Capacity is unavailable at this time. Please try again later", "Fargate has no capacity in these zones now"),
         (
             "You've reached the limit on the number of vCPUs you can run concurrently",
-            "Your account's share of Fargate is used up",
+            "Your account's quota for Fargate is used up",
         ),
     ],
 )
@@ -278,10 +278,10 @@ def test_a_task_that_ecs_does_not_know_yet_everywhere_is_waited_for(
 
 
 def test_a_task_that_ecs_forgets_is_no_success(ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert step.SPREADING == 60.0
-    monkeypatch.setattr(step, "SPREADING", 0.1)
+    assert step.PROPAGATION == 60.0
+    monkeypatch.setattr(step, "PROPAGATION", 0.1)
     ecs.on("DescribeTasks", running(), MISSING)
-    assert "ECS doesn't know the task" in failed(run)
+    assert "ECS no longer knows the task" in failed(run)
 
 
 def test_a_new_task_that_can_not_be_stopped_yet_is_stopped_a_moment_later(ecs: FakeAWS, run: Run) -> None:
@@ -298,7 +298,7 @@ def test_credentials_that_are_missing_are_said_plainly(ecs: FakeAWS, run: Run) -
     nothing |= {"AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
     code, _, error = run("infra.cloud.steps.release", ASKED, nothing)
     assert code == 1
-    assert "AWS can't be asked: Unable to locate credentials" in error
+    assert "AWS can't be reached: Unable to locate credentials" in error
 
 
 def test_what_a_killed_run_left_is_stopped_first(ecs: FakeAWS, run: Run) -> None:
@@ -346,5 +346,5 @@ def test_tasks_that_can_not_be_stopped_are_named_and_the_reason_is_kept(ecs: Fak
     ecs.on("DescribeTasks", running())
     ecs.on("StopTask", RefusalError("AccessDeniedException", "not authorized to perform: ecs:StopTask"))
     error = failed(run, timeout=0.1)
-    assert "could be running still" in error
+    assert "may still be running" in error
     assert "release-timeout is 0.1 seconds" in error

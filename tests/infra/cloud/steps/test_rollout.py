@@ -102,7 +102,7 @@ def test_rolled_back_fails_with_reason_log_and_the_way_on(ecs: FakeAWS, run: Run
     ecs.on("DescribeServices", GOING, ROLLED_BACK)
     code, _, error = rollout(run, site)
     assert code == 1
-    assert "The new version app:2 did not come up, ECS went back to app:1, which serves." in error
+    assert "The new version app:2 did not start, and ECS went back to app:1, which serves." in error
     assert f"ECS: {FAILURE}" in error
     assert "ECS: (service app-web) rolling back to deployment 1." in error
     assert (
@@ -149,7 +149,7 @@ def test_a_first_version_that_fails_has_nothing_to_go_back_to(ecs: FakeAWS, run:
     ecs.on("DescribeServices", service(deployment(NEW, state="FAILED", rolloutStateReason=FAILURE), running=0))
     code, _, error = rollout(run, site)
     assert code == 1
-    assert "there is none before it that could serve" in error
+    assert "there is no previous one that could serve" in error
     assert FAILURE in error
 
 
@@ -158,7 +158,7 @@ def test_never_steady_fails_after_the_time_out(ecs: FakeAWS, run: Run, site: Sit
     code, _, error = rollout(run, site, timeout=0.3)
     assert code == 1
     assert "is not steady after rollout-timeout, 0.3 seconds: 0 of 1 tasks run" in error
-    assert "the next `pulumi up` looks again" in error
+    assert "the next `pulumi up` checks again" in error
 
 
 def test_steady_but_not_ready_fails_with_the_sites_words(ecs: FakeAWS, run: Run, site: Site) -> None:
@@ -276,7 +276,10 @@ def test_an_interrupt_is_no_traceback(ecs: FakeAWS, start: Start, site: Site, in
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert error == "The watch over the roll-out was interrupted. ECS goes on; the next `pulumi up` looks again.\n"
+    assert (
+        error
+        == "The roll-out check was interrupted. ECS continues the roll-out; the next `pulumi up` checks it again.\n"
+    )
 
 
 def test_throttling_is_waited_out(ecs: FakeAWS, run: Run, site: Site) -> None:

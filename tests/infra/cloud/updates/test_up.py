@@ -25,7 +25,7 @@ def test_without_plugin_or_credentials_nothing_is_begun(stack: Stack) -> None:
     assert not [resource for resource in stack.resources() if resource["custom"]]
     no_files = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
     out = stack.up(good=False, without=("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), **no_files)
-    assert "AWS credentials are missing or can't be tried: Unable to locate credentials" in out
+    assert "AWS credentials are missing or can't be verified: Unable to locate credentials" in out
     assert not [resource for resource in stack.resources() if resource["custom"]]
 
 
@@ -150,7 +150,7 @@ def test_a_domain_and_another_zone_are_added_while_the_stack_runs(running: Stack
     before = {subnet["urn"]: subnet["id"] for subnet in running.of_type("aws:ec2/subnet:Subnet")}
     running.configure(domain=DOMAIN, hosted_zone="Z0123456789ABC", media_access="public")
     running.configure(zones="us-east-1a,us-east-1c")
-    assert "without us-east-1b, where the database stands" in running.up(good=False)
+    assert "without us-east-1b, where the database is" in running.up(good=False)
     running.configure(zones="us-east-1a,us-east-1b,us-east-1c")
     running.up()
     assert (DOMAIN, "/healthz/ready") in site.asked
