@@ -12,18 +12,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Other words for a value, for the fix.
-ALSO = {
-    "true": ("true", "yes", "y", "on", "1"),
-    "false": ("false", "no", "n", "off", "0"),
-    "cloud": ("aws", "amazon", "ecs", "fargate", "production", "prod"),
-    "local": ("docker", "dev", "development", "here"),
-    "s3": ("bucket", "minio", "versitygw"),
-    "filesystem": ("file", "disk", "folder", "volume"),
-    "amd64": ("x86_64", "x86", "x64"),
-    "arm64": ("aarch64", "arm", "graviton"),
-}
-
 
 def set_value(stack: str, key: str, value: str) -> str:
     """Sets a setting, or a command of a list of them (`release-commands[0]`)."""

@@ -5,14 +5,15 @@ A setting is declared once, here or there. Pulumi.yaml and docs/settings.md are 
 command that mends it. It asks neither Docker nor AWS; that is `preflight` of the platform.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pulumi
 
+from infra.names import Names
 from infra.setting_kinds import (
     AppPath,
     Boolean,
@@ -36,20 +37,40 @@ PLATFORMS = ("local", "cloud")
 _MIGRATE = "python manage.py migrate --noinput"
 
 
+class _PlatformChoice(Choice):
+    """One of the platforms. Synonyms of its name are in the settings of each."""
+
+    def synonyms_of(self, word: str) -> Collection[str]:
+        return section_of(word).synonyms
+
+
 def _likely_platform(reader: Reader) -> str:
-    """A stack's platform changed to the other one would be removed from where it is."""
-    return "cloud" if "aws:region" in reader.all_keys() else ""
+    """The platform whose keys of another namespace (aws:region) the stack has: moved, it would be removed there."""
+    keys = reader.all_keys()
+    for name in PLATFORMS:
+        if any(":" in one.key and one.key in keys for one in declared(section_of(name)).values()):
+            return name
+    return ""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One stack's settings, all valid: those of every platform. `release_timeout` is in seconds."""
+    """One stack's settings, all valid: those of every platform. `release_timeout` is in seconds.
+
+    Besides its own settings, the class of a platform has the rules for the `names` of project and stack, and `synonyms`
+    of the platform's name.
+    """
+
+    names: ClassVar[type[Names]] = Names
+    synonyms: ClassVar[Collection[str]] = ()
 
     project: str
     stack: str
     env_is_secret: bool
     platform: str = setting(
-        Choice(*PLATFORMS, likely=_likely_platform), "local", "Where the stack lives, local (Docker) or cloud (AWS)."
+        _PlatformChoice(*PLATFORMS, likely=_likely_platform),
+        "local",
+        "Where the stack lives, local (Docker) or cloud (AWS).",
     )
     app_path: Path = setting(
         AppPath(),
@@ -106,7 +127,11 @@ class Settings:
         heading="Data",
     )
     media: str = setting(
-        Choice("s3", "filesystem"),
+        Choice(
+            "s3",
+            "filesystem",
+            synonyms={"s3": ("bucket", "minio", "versitygw"), "filesystem": ("file", "disk", "folder", "volume")},
+        ),
         "s3",
         "Where uploaded files go, s3 or filesystem (a volume, served by runserver in debug mode; local platform only).",
     )
@@ -153,8 +178,8 @@ class Settings:
         """The settings of the running program's stack. Raises `pulumi.RunError` that lists every bad key."""
         reader = Reader()
         platform = declared(Settings)["platform"].read(reader)
-        reader.note_names(cloud=platform == "cloud")
         section = section_of(platform)
+        reader.note_names(section.names)
         declarations = declared(section)
         values: dict[str, Any] = {name: declaration.read(reader) for name, declaration in declarations.items()}
         settings = section(

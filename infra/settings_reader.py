@@ -18,7 +18,6 @@ from infra import fixes, stack_file
 from infra.names import Names
 
 ASKS = "the fix asks for it"
-_PROVIDERS = {"aws", "command", "docker", "pulumi", "random"}  # namespaces that aren't a project's
 
 
 class Reader:
@@ -31,6 +30,11 @@ class Reader:
         self.file = stack_file.running()
         self._refused: set[str] = set()
         self._unquoted: dict[str, str] = {}
+        self._hidden: set[str] = set()
+
+    def hide(self, key: str) -> None:
+        """Keeps the value of a key out of errors, also where it isn't encrypted."""
+        self._hidden.add(key)
 
     def is_secret(self, key: str) -> bool:
         """Whether the value is encrypted in the stack's file."""
@@ -99,7 +103,7 @@ class Reader:
         """
         shown = self._unquoted.get(key, self.raw_value(key)) if value is None else value
         shown = json.dumps(shown, ensure_ascii=False)
-        if self.is_secret(key) or key == "storage-dsn":
+        if self.is_secret(key) or key in self._hidden:
             shown = "[secret]"
             command = "" if self.is_secret(key) and not but else command
             if not command:
@@ -109,11 +113,10 @@ class Reader:
             key, f"{key} is {shown}{but}; allowed: {allowed}. Fix: {command or fixes.set_value(self.stack, key, fix)}"
         )
 
-    def note_names(self, *, cloud: bool) -> None:
-        """Notes what is wrong with the names of project and stack."""
+    def note_names(self, rules: type[Names]) -> None:
+        """Notes what is wrong with the names of project and stack by the rules of the platform."""
         organization = pulumi.get_organization() or "organization"
-        names = Names(self.namespace, self.stack, cloud, organization, self.file.stacks())
-        self.errors += names.errors()
+        self.errors += rules(self.namespace, self.stack, organization, self.file.stacks()).errors()
 
     def note_unquoted(self) -> None:
         """Notes what would be right if YAML hadn't made another value of it."""
@@ -129,7 +132,7 @@ class Reader:
                 meant = f"did you mean {near[0]}?" if near else "see Pulumi.yaml for all keys."
                 shown = key if key.isprintable() else json.dumps(key)
                 self.errors.append(f"{shown} is not a setting; {meant} Fix: {fixes.remove(self.stack, key)}")
-            elif (key in known or key in foreign) and namespace not in {self.namespace, *_PROVIDERS}:
+            elif (key in known or key in foreign) and namespace != self.namespace:
                 file = shlex.quote(f"Pulumi.{self.stack}.yaml")
                 fix = fixes.rename_namespace(namespace, self.namespace, f"{key}:", file)
                 if self.file.has(self.full_key(key)):

@@ -1,4 +1,4 @@
-"""What the local platform needs of this machine, checked before anything is made."""
+"""Checks that this machine has what the local platform needs, before anything is made."""
 
 import errno
 import socket
@@ -18,7 +18,7 @@ from infra.local.settings import LocalSettings
 
 
 def preflight(settings: LocalSettings) -> None:
-    """Asks the Docker engine once. Raises `pulumi.RunError` that lists all that stands in the stack's way."""
+    """Asks the Docker engine. Raises `pulumi.RunError` that lists everything that stands in the stack's way."""
     engine = connect()
     errors = (
         reach_errors(engine, settings)
@@ -38,7 +38,7 @@ def preflight(settings: LocalSettings) -> None:
 
 
 def _strangers(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
-    """A stack of this name whose state is elsewhere: its names are taken, and nothing of it is ours to change."""
+    """An error if a stack of this name has its state elsewhere: its names are taken, and we must not change it."""
     ours = labels.labels(settings)
     same_name: dict[str, str | list[str] | bool] = {
         "label": [f"{label}={ours[label]}" for label in (labels.PROJECT, labels.STACK)]
@@ -54,7 +54,7 @@ def _strangers(engine: docker.DockerClient, settings: LocalSettings) -> list[str
 
 
 def _namesakes(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
-    """Another stack whose names come out the same, b-c of the project a and c of a-b: its volumes would be shared."""
+    """An error if another stack has the same physical names (b-c of project a, c of a-b): both would share volumes."""
     ours = {labels.PROJECT: settings.project, labels.STACK: settings.stack}
     names = {f"{settings.prefix}-{part}" for part in ("web", "database", "media", "media-files", "release")}
     found = [(name, _volume_labels(engine, name)) for name in sorted(names)]
@@ -68,8 +68,8 @@ def _namesakes(engine: docker.DockerClient, settings: LocalSettings) -> list[str
         if theirs.keys() == ours.keys() and theirs != ours:
             stack, project = theirs[labels.STACK], theirs[labels.PROJECT]
             return [
-                f"{name} is there already, of the stack {stack} of the project {project}, whose names come out like "
-                f"this one's. Fix: pulumi stack rename -s {settings.stack} {settings.stack}-2"
+                f"{name} already belongs to the stack {stack} of the project {project}, whose resources have the same "
+                f"names as this one's. Fix: pulumi stack rename -s {settings.stack} {settings.stack}-2"
             ]
     return []
 
@@ -82,12 +82,12 @@ def _volume_labels(engine: docker.DockerClient, name: str) -> dict[str, str]:
 
 
 def _warn_of_another_checkout(engine: docker.DockerClient, settings: LocalSettings) -> None:
-    """Two clones of the project have one state, so the other one's stack is this one's to change."""
+    """Warns when the update moves the stack here from another clone: clones of the project share their state."""
     for container in engine.containers.list(all=True, filters={"name": f"{settings.prefix}-web"}):
         if container.name != f"{settings.prefix}-web" or not settings.mount_source:
             continue
         for mount in container.attrs["Mounts"]:
-            source = mount["Source"].removeprefix("/host_mnt")  # as Docker Desktop has it
+            source = mount["Source"].removeprefix("/host_mnt")  # Docker Desktop's prefix
             if mount["Type"] == "bind" and Path(source).resolve() != settings.app_path.resolve():
                 pulumi.log.warn(
                     f"The stack {settings.stack} runs the source in {source}, and moves to {settings.app_path} now. "
@@ -120,13 +120,13 @@ def _ports(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
 
 
 def _free(engine: docker.DockerClient, port: int, wanted: dict[str, int]) -> int:
-    """The next port that nobody has; `wanted` are the stack's own."""
+    """The next port that is free; `wanted` are the stack's own."""
     others = (other for other in range(port + 1, 65536) if other not in wanted.values())
     return next((other for other in others if _is_free(other) and not _holder(engine, other)), port + 1)
 
 
 def _holder(engine: docker.DockerClient, port: int) -> Any:
-    """The container that has this port of the machine, or None. Docker looks for it: many containers cost nothing."""
+    """The container that publishes this port, or None. Docker filters, so that many containers take no longer."""
     for container in engine.containers.list(filters={"publish": str(port)}):
         for bindings in container.ports.values():
             if any(int(binding["HostPort"]) == port for binding in bindings or []):
@@ -135,7 +135,7 @@ def _holder(engine: docker.DockerClient, port: int) -> Any:
 
 
 def _is_free(port: int) -> bool:
-    """Whether 127.0.0.1:port can be listened on; a port that only root may use is the engine's own business."""
+    """Whether 127.0.0.1:port is free. A port that only root may use counts as free, since the engine opens it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -153,27 +153,27 @@ def _images(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
 
 
 def _data(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
-    """What of postgres-image, postgres-version and the data that are there doesn't fit."""
+    """An error if postgres-image, postgres-version and existing data don't match."""
     image = postgres.get_image(engine, settings.postgres_image)
     has = postgres.image_version(image) if image else None
     volume = f"{settings.prefix}-database"
     data = _data_version(engine, settings, volume)
     wanted = settings.postgres_version
     wrong = postgres.misfit(settings.stack, settings.postgres_image, wanted, has, data, volume)
-    if not wrong and image and has:  # one that doesn't say its version is asked once it's sure to be there: check_image
+    if not wrong and image and has:  # the step check_image asks an image that doesn't declare its version
         wrong = postgres.elsewhere(image, settings.postgres_image, wanted)
     return [wrong] if wrong else []
 
 
 def _data_version(engine: docker.DockerClient, settings: LocalSettings, name: str) -> int | None:
-    """The major version of the data in the stack's volume; without any image to look with, what its label says."""
+    """The major version of the data in the stack's volume; without an image to read them with, that of its label."""
     try:
         volume = engine.volumes.get(name)
     except NotFound:
         return None
     image = postgres.get_image(engine, settings.postgres_image, settings.python_image, settings.s3_image)
     if image:
-        with suppress(APIError):  # an engine that reads no files of containers that don't run
+        with suppress(APIError):  # an engine that can't read files of containers that don't run
             return postgres.data_version(engine, name, str(image.id), labels.labels(settings))
     label = (volume.attrs.get("Labels") or {}).get(VERSION_LABEL, "")
     return int(label) if label.isdecimal() else None

@@ -16,7 +16,6 @@ from infra.setting_kinds.words import (
     Integer,
     NumberOf,
     Port,
-    PostgresImage,
     Text,
     Words,
 )
@@ -35,7 +34,6 @@ __all__ = [
     "Kind",
     "NumberOf",
     "Port",
-    "PostgresImage",
     "Setting",
     "StorageDSN",
     "Text",

@@ -36,6 +36,7 @@ class Setting(Generic[T]):
     default: object
     description: str
     heading: str = ""
+    secret: bool = False
 
     @property
     def default_text(self) -> str:
@@ -44,6 +45,8 @@ class Setting(Generic[T]):
 
     def read(self, reader: Reader) -> T:
         """The value of the running stack; what is wrong with it is noted in `reader`."""
+        if self.secret:
+            reader.hide(self.key)
         return self.kind.read(reader, self)
 
 
@@ -52,9 +55,9 @@ def setting(
 ) -> T:
     """Declares a setting as a field of a dataclass. The key is the field's name with hyphens, unless another is given.
 
-    A `secret` one is not shown when the dataclass is printed.
+    The value of a `secret` one is shown neither in errors nor when the dataclass is printed.
     """
-    metadata = {_DECLARATION: Setting(key, kind, default, description, heading)}
+    metadata = {_DECLARATION: Setting(key, kind, default, description, heading, secret)}
     return cast("T", dataclasses.field(repr=not secret, metadata=metadata))
 
 

@@ -1,10 +1,10 @@
 """Kinds of settings that are one word, one number, or a comma list of words."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar
 
 from infra import fixes
 from infra.names import IMAGE
@@ -17,12 +17,20 @@ _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]
 class Choice:
     """One of some words; `kind` says what many of them are.
 
-    `likely` guesses from the stack what a value that is like none of them should be.
+    To propose a fix, `synonyms` has other words for some of them, and `likely` guesses from the stack what a value that
+    resembles none of them should be.
     """
 
-    def __init__(self, *words: str, kind: str = "", likely: Callable[[Reader], str] | None = None) -> None:
+    def __init__(
+        self,
+        *words: str,
+        kind: str = "",
+        synonyms: Mapping[str, Collection[str]] | None = None,
+        likely: Callable[[Reader], str] | None = None,
+    ) -> None:
         self.words = words
         self._kind = kind
+        self._synonyms = synonyms or {}
         self._likely = likely
 
     @property
@@ -33,25 +41,30 @@ class Choice:
         value = reader.value_as_written(setting.key)
         if value in self.words:
             return value
-        also = [word for word in self.words if value.lower() in fixes.ALSO.get(word, ())]
+        synonyms = [word for word in self.words if value.lower() in self.synonyms_of(word)]
         likely = [(self._likely(reader) if self._likely else "") or setting.default_text]
-        near = also or get_close_matches(value.lower(), self.words, n=1, cutoff=0.4) or likely
+        near = synonyms or get_close_matches(value.lower(), self.words, n=1, cutoff=0.4) or likely
         few = self.words
         if self._kind:
             few = (*get_close_matches(value, self.words, n=5, cutoff=0), "another of its kind")
         reader.note_wrong(setting.key, " or ".join(few), near[0])
         return near[0]
 
+    def synonyms_of(self, word: str) -> Collection[str]:
+        """Other words for one of the words, in lower case."""
+        return self._synonyms.get(word, ())
+
 
 class Boolean:
     """`true` or `false`."""
 
+    _synonyms: ClassVar = {"true": ("true", "yes", "y", "on", "1"), "false": ("false", "no", "n", "off", "0")}
     allowed = "`true` or `false`"
 
     def read(self, reader: Reader, setting: Setting[Any]) -> bool:
         value = reader.value_as_written(setting.key)
         if value not in {"true", "false"}:
-            words = (word for word in ("true", "false") if value.lower() in fixes.ALSO[word])
+            words = (word for word in ("true", "false") if value.lower() in self._synonyms[word])
             reader.note_wrong(setting.key, "true or false", next(words, setting.default_text))
         return value == "true"
 
@@ -200,20 +213,6 @@ class Image:
     def named(self, reader: Reader, setting: Setting[Any]) -> str:
         """The reference as it's meant."""
         return reader.value_as_written(setting.key)
-
-
-class PostgresImage(Image):
-    """An image of PostgreSQL. The setting postgres-version is filled in for {postgres-version}."""
-
-    def read(self, reader: Reader, setting: Setting[Any]) -> str:
-        value = super().read(reader, setting)
-        if "alpine" in value:
-            allowed = "a glibc image: alpine's collation differs from a managed PostgreSQL's"
-            reader.note_wrong(setting.key, allowed, setting.default_text)
-        return value
-
-    def named(self, reader: Reader, setting: Setting[Any]) -> str:
-        return super().named(reader, setting).replace("{postgres-version}", reader.raw_value("postgres-version"))
 
 
 def _listed(value: str) -> tuple[str, ...]:
