@@ -1,9 +1,11 @@
-"""An emulator for a module's tests. There can be one at a time on an engine, so the modules take turns."""
+"""An emulator for a module's tests. One whose tasks have credentials can be one at a time on an engine."""
 
 import fcntl
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +37,29 @@ def engine() -> docker.DockerClient:
 
 @pytest.fixture(scope="module")
 def turn() -> Iterator[None]:
-    """Waits until no other test has an emulator."""
+    """Waits until no other test has an emulator whose tasks have credentials."""
     with (Path(tempfile.gettempdir()) / f"django-stack-rehearsal-tests-{os.getuid()}").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @pytest.fixture(scope="module")
-def aws(engine: docker.DockerClient, turn: None) -> Iterator[AWS]:
-    """An emulator of its own, without a stack."""
-    emulator = Emulator(engine, owner="the tests")
-    yield AWS(emulator.start(print, REGION), engine, emulator)
-    emulator.remove()
+def aws(engine: docker.DockerClient) -> Iterator[AWS]:
+    """An emulator without a stack, in an ordinary network: beside any other, but tasks have no credentials."""
+    with _emulator(Emulator(engine, f"rehearsal-tests-{secrets.token_hex(3)}", network=None), engine) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def aws_for_tasks(engine: docker.DockerClient, turn: None) -> Iterator[AWS]:
+    """An emulator without a stack, where tasks have credentials."""
+    with _emulator(Emulator(engine, owner="the tests"), engine) as started:
+        yield started
+
+
+@contextmanager
+def _emulator(emulator: Emulator, engine: docker.DockerClient) -> Iterator[AWS]:
+    try:
+        yield AWS(emulator.start(print, REGION), engine, emulator)
+    finally:
+        emulator.remove()

@@ -51,6 +51,11 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
+def aws(aws_for_tasks: AWS) -> AWS:
+    return aws_for_tasks
+
+
+@pytest.fixture(scope="module")
 def secret(aws: AWS) -> dict[str, str]:
     """A secret with two versions: its ARN, and their ids."""
     client = aws.client("secretsmanager")

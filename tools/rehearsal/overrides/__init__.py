@@ -22,6 +22,8 @@ OVERRIDES = (
     "target_health",
     "deployments",
     "autoscaling",
+    "domains",
+    "scheduler",
 )
 
 

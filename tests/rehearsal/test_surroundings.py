@@ -1,0 +1,184 @@
+"""What is around the emulator: AWS's names for programs and browsers on this machine, schedules, own domains."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.rehearsal import ecs
+from tests.rehearsal.conftest import ACCOUNT, AWS, REGION
+from tests.rehearsal.ecs import python, wait_until
+from tools.rehearsal.stack import HOST
+
+pytestmark = pytest.mark.docker
+
+DISTRIBUTION: dict[str, Any] = {
+    "CallerReference": "tests",
+    "Comment": "",
+    "Enabled": True,
+    "Aliases": {"Quantity": 1, "Items": ["www.example.com"]},
+    "Origins": {
+        "Quantity": 1,
+        "Items": [
+            {
+                "Id": "media",
+                "DomainName": f"tests-media.s3.{REGION}.amazonaws.com",
+                "OriginAccessControlId": "E1",
+                "S3OriginConfig": {"OriginAccessIdentity": ""},
+            }
+        ],
+    },
+    "DefaultCacheBehavior": {
+        "TargetOriginId": "media",
+        "ViewerProtocolPolicy": "redirect-to-https",
+        "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+    },
+}
+
+
+def ask(aws: AWS, host: str, path: str = "/") -> tuple[int, dict[str, str], str]:
+    """What the emulator's http port answers to a request for a host."""
+    connection = http.client.HTTPConnection("127.0.0.1", aws.doors.api, timeout=10)
+    connection.request("GET", path, headers={"Host": host, "Accept-Encoding": "gzip"})
+    answer = connection.getresponse()
+    return answer.status, dict(answer.headers), answer.read().decode()
+
+
+@pytest.fixture(scope="module")
+def distribution(aws: AWS) -> str:
+    """The domain name of a distribution before a bucket that admits it by TLS alone."""
+    created = aws.client("cloudfront").create_distribution(DistributionConfig=DISTRIBUTION)["Distribution"]
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="tests-media")
+    text = f"see https://{created['DomainName']}/there"
+    s3.put_object(Bucket="tests-media", Key="page.html", Body=text.encode(), ContentType="text/html")
+    objects = "arn:aws:s3:::tests-media/*"
+    statements = [
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": objects,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudfront.amazonaws.com"},
+            "Action": "s3:GetObject",
+            "Resource": objects,
+            "Condition": {"StringEquals": {"AWS:SourceArn": created["ARN"]}},
+        },
+    ]
+    s3.put_bucket_policy(Bucket="tests-media", Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    name: str = created["DomainName"]
+    return name
+
+
+def test_a_browser_finds_a_distribution_under_a_name_of_this_machine_and_gets_such_names(
+    aws: AWS, distribution: str
+) -> None:
+    host = f"{distribution}.localhost:{aws.doors.api}"
+    status, _, text = ask(aws, host, "/page.html")
+    assert (status, text) == (200, f"see http://{host}/there")
+
+
+def test_without_tls_a_visitor_is_sent_there(aws: AWS, distribution: str) -> None:
+    status, headers, _ = ask(aws, distribution, "/page.html")
+    assert (status, headers["Location"]) == (301, f"https://{distribution}/page.html")
+
+
+def test_a_distribution_serves_its_aliases(aws: AWS, distribution: str) -> None:
+    status, headers, _ = ask(aws, "www.example.com", "/page.html")
+    assert (status, headers["Location"]) == (301, "https://www.example.com/page.html")
+
+
+def test_an_alias_record_leads_to_its_load_balancer_by_tls_to_its_listener_on_443(aws: AWS) -> None:
+    balancers, dns = aws.client("elbv2"), aws.client("route53")
+    balancer = balancers.create_load_balancer(Name="tests-own", Subnets=["subnet-1"])["LoadBalancers"][0]
+    for port, protocol in ((80, "HTTP"), (443, "HTTPS")):
+        balancers.create_listener(
+            LoadBalancerArn=balancer["LoadBalancerArn"],
+            Port=port,
+            Protocol=protocol,
+            Certificates=[{"CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1"}] if port == 443 else [],
+            DefaultActions=[
+                {
+                    "Type": "fixed-response",
+                    "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": protocol},
+                }
+            ],
+        )
+    zone = dns.create_hosted_zone(Name="example.org", CallerReference="tests")["HostedZone"]["Id"]
+    target = {"HostedZoneId": "Z1", "DNSName": balancer["DNSName"], "EvaluateTargetHealth": False}
+    record = {"Name": "www.example.org", "Type": "A", "AliasTarget": target}
+    change = {"Action": "UPSERT", "ResourceRecordSet": record}
+    dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+    assert ask(aws, "www.example.org")[2] == "HTTP"
+    assert ask(aws, f"www.example.org.localhost:{aws.doors.api}")[2] == "HTTPS"
+
+
+def test_python_programs_on_this_machine_find_awss_names_at_the_emulator_by_tls(aws: AWS) -> None:
+    program = (
+        "import ssl, urllib.request as u; trust = u.urlopen(f'http://127.0.0.1:{api}/_rehearsal/certificate.pem').read();"
+        "context = ssl.create_default_context(cadata=trust.decode());"
+        "print(u.urlopen('https://s3.us-east-1.amazonaws.com/', context=context).read()[:200])"
+    ).replace("{api}", str(aws.doors.api))
+    environment = os.environ | {"PYTHONPATH": str(HOST), "REHEARSAL_TLS_PORT": str(aws.doors.tls)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert "ListAllMyBucketsResult" in done.stdout, done.stderr
+
+
+def test_a_schedule_starts_its_task(aws: AWS) -> None:
+    definition = ecs.define(aws, [{"name": "web", "entryPoint": python("import sys; print(sys.argv[1:])")}])
+    client = aws.client("ecs")
+    cluster = client.create_cluster(clusterName="tests")["cluster"]["clusterArn"]
+    network = {"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "AssignPublicIp": "ENABLED"}
+    aws.client("scheduler").create_schedule(
+        Name="tests",
+        ScheduleExpression=f"at({datetime.now(UTC) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": cluster,
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/tests",
+            "Input": json.dumps({"containerOverrides": [{"name": "web", "command": ["by", "the", "clock"]}]}),
+            "EcsParameters": {
+                "TaskDefinitionArn": definition,
+                "LaunchType": "FARGATE",
+                "NetworkConfiguration": {"awsvpcConfiguration": network},
+            },
+        },
+    )
+    started = {"cluster": "tests", "family": definition.rpartition("/")[2].partition(":")[0]}
+    (task,) = wait_until(
+        lambda: (
+            client.list_tasks(**started)["taskArns"] + client.list_tasks(**started, desiredStatus="STOPPED")["taskArns"]
+        ),
+        "the scheduled task",
+        90,
+    )
+    assert ecs.to_the_end(aws, task)["containers"][0]["exitCode"] == 0
+    assert ecs.printed(aws, task, "web") == ["['by', 'the', 'clock']"]
+
+
+def test_a_registrys_address_is_the_loopbacks_and_a_tag_that_is_missing_is_refused(aws: AWS) -> None:
+    ecr = aws.client("ecr")
+    created = ecr.create_repository(repositoryName="tests/app")["repository"]
+    assert created["repositoryUri"] == f"127.0.0.1:{aws.doors.api}/tests/app"
+    with pytest.raises(ecr.exceptions.ImageNotFoundException):
+        ecr.describe_images(repositoryName="tests/app", imageIds=[{"imageTag": "missing"}])
+
+
+def test_another_version_of_the_emulator_is_refused_with_words(aws: AWS) -> None:
+    container = aws.engine.containers.get(aws.emulator.name)
+    program = (
+        "from unittest import mock; from tools.rehearsal.emulator import __main__ as it; "
+        "mock.patch.object(it, 'version', lambda _: '9.9.9').start(); it.main()"
+    )
+    status, output = container.exec_run(["python3", "-c", program])
+    assert status == 1
+    assert b"This is MiniStack 9.9.9, and the overrides in tools/rehearsal/overrides are written for" in output
