@@ -11,7 +11,7 @@ COMMANDS = {
     "logs": "Show what the web container prints.",
     "repair": "Mend what a killed pulumi left behind.",
     "clean": "Remove the images of all of this project's stacks.",
-    "rehearse": "Bring the cloud stack up on this machine, against an emulator of AWS.",
+    "rehearse": "Try the cloud stack on this machine.",
 }
 
 

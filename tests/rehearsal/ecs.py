@@ -2,27 +2,15 @@
 
 import json
 import secrets
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from tests.rehearsal.conftest import AWS
+from tests.waiting import wait_until
 
 IMAGE = "python:3.13-slim-trixie"
 GROUP = "/tests"
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": [], "assignPublicIp": "ENABLED"}}
-
-
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    """Asks until the answer is true, and returns it."""
-    until = time.monotonic() + seconds
-    while not (answer := condition()):
-        if time.monotonic() > until:
-            pytest.fail(f"not within {seconds} s: {what}")
-        time.sleep(0.2)
-    return answer
 
 
 def define(aws: AWS, containers: list[dict[str, Any]], **more: Any) -> str:

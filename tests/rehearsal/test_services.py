@@ -9,7 +9,8 @@ import pytest
 
 from tests.rehearsal import ecs
 from tests.rehearsal.conftest import AWS
-from tests.rehearsal.ecs import python, wait_until
+from tests.rehearsal.ecs import python
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 

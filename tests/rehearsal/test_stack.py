@@ -12,8 +12,9 @@ import docker
 import pytest
 from playwright.sync_api import expect
 
+from tests import ROOT
 from tests.e2e import visitors
-from tests.e2e.stacks import ROOT
+from tests.pictures import png
 from tools.rehearsal.stack import Rehearsal
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.browser]
@@ -99,7 +100,7 @@ def test_a_browser_on_this_machine_logs_in_uploads_and_sees_the_picture_from_s3(
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
-        picture = {"name": "sea.png", "mimeType": "image/png", "buffer": visitors.png(240, 160)}
+        picture = {"name": "sea.png", "mimeType": "image/png", "buffer": png(240, 160)}
         page.get_by_label("Picture").set_input_files(picture)  # type: ignore[arg-type]
         page.get_by_label("Title").fill("The sea")
         page.get_by_role("button", name="Upload").click()

@@ -12,7 +12,8 @@ import pytest
 
 from tests.rehearsal import ecs
 from tests.rehearsal.conftest import ACCOUNT, AWS, REGION
-from tests.rehearsal.ecs import python, wait_until
+from tests.rehearsal.ecs import python
+from tests.waiting import wait_until
 from tools.rehearsal.stack import HOST
 
 pytestmark = pytest.mark.docker

@@ -8,6 +8,7 @@ import pytest
 from tests.rehearsal import ecs
 from tests.rehearsal.conftest import ACCOUNT, AWS, REGION
 from tests.rehearsal.ecs import python
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -174,13 +175,13 @@ def test_a_stopped_task_has_its_stop_timeout_to_end(aws: AWS) -> None:
         "stopTimeout": 20,
     }
     task = ecs.run(aws, ecs.define(aws, [web]))
-    ecs.wait_until(lambda: ecs.look(aws, task)["lastStatus"] == "RUNNING", "the task")
+    wait_until(lambda: ecs.look(aws, task)["lastStatus"] == "RUNNING", "the task")
     assert ecs.printed(aws, task, "web") == ["begun"]
     aws.client("ecs").stop_task(cluster="tests", task=task)
-    ecs.wait_until(lambda: ecs.printed(aws, task, "web")[-1] == "ended", "the end that it chose", 15)
+    wait_until(lambda: ecs.printed(aws, task, "web")[-1] == "ended", "the end that it chose", 15)
 
 
 def test_nothing_of_a_task_stays_on_the_engine(aws: AWS, task: str) -> None:
     mark = {"label": f"com.amazonaws.ecs.task-arn={task}"}
-    ecs.wait_until(lambda: not aws.engine.containers.list(all=True, filters=mark), "no container")
-    ecs.wait_until(lambda: not aws.engine.volumes.list(filters=mark), "no volume")
+    wait_until(lambda: not aws.engine.containers.list(all=True, filters=mark), "no container")
+    wait_until(lambda: not aws.engine.volumes.list(filters=mark), "no volume")

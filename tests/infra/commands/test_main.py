@@ -47,7 +47,7 @@ def test_the_help_of_a_command_has_an_example_that_can_be_understood(command: st
         cli.get_command(None, command).make_context(command, example[1:])
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean"}))
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean", "rehearse"}))
 def test_a_command_for_a_stack_takes_it_by_the_same_option_and_shows_the_default(command: str) -> None:
     shown = CliRunner().invoke(cli, [command, "--help"]).output
     assert "-s, --stack STACK  The stack's name.  [default: local]" in shown
@@ -65,7 +65,10 @@ def test_the_help_imports_no_command_nor_what_it_needs() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["mange"], "There is no command mange. There are: ready, manage, logs, repair, clean (django-stack --help)\n"),
+        (
+            ["mange"],
+            "There is no command mange. There are: ready, manage, logs, repair, clean, rehearse (django-stack --help)\n",
+        ),
         (["logs", "--stak", "local"], "No such option '--stak'"),
         (["logs", "local"], "Got unexpected extra argument (local) (django-stack --help)\n"),
         (["logs", "-s"], "Option '-s' requires an argument. (django-stack --help)\n"),
@@ -80,7 +83,7 @@ def test_a_line_that_cannot_be_understood_gets_one_line_and_status_2(arguments: 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys()))
 def test_without_an_engine_a_command_is_one_line_and_status_1(command: str) -> None:
-    arguments = ["check"] if command == "manage" else []
+    arguments = {"manage": ["check"], "rehearse": ["status"]}.get(command, [])
     done = django_stack(command, *arguments, DOCKER_HOST="unix:///nowhere.sock")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
@@ -108,5 +111,5 @@ def test_the_shell_completes_commands_and_the_stacks_of_the_project(tmp_path: Pa
         )
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
-    assert completed("django-stack", "re") == ["ready", "repair"]
+    assert completed("django-stack", "re") == ["ready", "repair", "rehearse"]
     assert completed("django-stack", "logs", "-s", "pr") == ["pr-12"]
