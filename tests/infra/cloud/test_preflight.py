@@ -190,6 +190,24 @@ def test_a_stand_in_for_the_base_image_is_refused(machine: Any, settings: Settin
     assert f"docker rmi {BASE}" in message
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "http://localhost:4566", "http://[::1]:4566"])
+def test_a_rehearsal_on_this_machine_may_have_a_stand_in_for_the_base_image(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    machine.image.labels["django-stack.stand-in"] = BASE
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    module.preflight(settings)
+
+
+@pytest.mark.parametrize("url", ["https://aws.example.com", "http://127.0.0.1.example.com", "http://10.0.0.5:4566", ""])
+def test_an_endpoint_elsewhere_is_no_rehearsal(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    machine.image.labels["django-stack.stand-in"] = BASE
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    assert "this machine has a stand-in for it" in refusal(settings)
+
+
 def test_a_base_image_that_can_not_be_had_is_named(machine: Any, settings: Settings) -> None:
     def nothing(name: str) -> None:
         raise ImageNotFound(name)

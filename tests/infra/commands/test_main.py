@@ -67,7 +67,7 @@ def test_the_help_imports_no_command_nor_what_it_needs() -> None:
     [
         (
             ["mange"],
-            "There is no command mange. There are: ready, manage, logs, repair, clean, rehearse (django-stack --help)\n",
+            f"There is no command mange. There are: {', '.join(COMMANDS)} (django-stack --help)\n",
         ),
         (["logs", "--stak", "local"], "No such option '--stak'"),
         (["logs", "local"], "Got unexpected extra argument (local) (django-stack --help)\n"),
