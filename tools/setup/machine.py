@@ -102,8 +102,8 @@ class Machine:
 
     def which(self, program: str) -> str | None:
         """Finds a program on PATH, this project's own .venv left out."""
-        own = self.venv / "bin"
-        folders = [folder for folder in self.environ.get("PATH", "").split(os.pathsep) if Path(folder) != own]
+        own = (self.venv / "bin", self.venv / "rehearsal")
+        folders = [folder for folder in self.environ.get("PATH", "").split(os.pathsep) if Path(folder) not in own]
         return shutil.which(program, path=os.pathsep.join(folders))
 
     def has_apt(self) -> bool:

@@ -48,6 +48,21 @@ def test_on_a_closed_network_stand_ins_are_installed_once(machine: FakeMachine) 
     assert "stand-ins of tools/plugins" in machine.said[-1]
 
 
+def test_a_stand_in_for_the_aws_provider_is_where_a_rehearsal_alone_finds_it(machine: FakeMachine) -> None:
+    (machine.root / "requirements/cloud.txt").write_text("pulumi-aws==7.51.1\n")
+    plugins.ensure(machine)
+    plugins.ensure_aws(machine)
+    program = machine.venv / "rehearsal/pulumi-resource-aws"
+    assert program.is_symlink()
+    assert "pulumi-resource-aws" not in linked(machine)
+    plugins.ensure(machine)
+    assert program.is_symlink(), "another set-up takes it away"
+    provider(machine, "aws", "7.51.1")
+    plugins.ensure_aws(machine)
+    assert not program.is_symlink()
+    assert machine.said[-1] == "the official aws provider is there"
+
+
 def test_changed_code_is_installed_anew(machine: FakeMachine) -> None:
     plugins.ensure(machine)
     before = (machine.venv / "bin" / PROGRAMS[0]).readlink()
