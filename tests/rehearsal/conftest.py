@@ -13,6 +13,7 @@ import boto3
 import docker
 import pytest
 
+from tests.rehearsal.stacks import Stack
 from tools.rehearsal.container import ACCOUNT, Doors, Emulator, connect
 
 REGION = "us-east-1"
@@ -63,3 +64,14 @@ def _emulator(emulator: Emulator, engine: docker.DockerClient) -> Iterator[AWS]:
         yield AWS(emulator.start(print, REGION), engine, emulator)
     finally:
         emulator.remove()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, turn: None) -> Iterator[Stack]:
+    """The stack, up."""
+    stack = Stack(tmp_path_factory.mktemp("rehearsal"), engine)
+    try:
+        stack.up(print)
+        yield stack
+    finally:
+        stack.down()

@@ -1,85 +1,17 @@
 """The cloud stack, brought up by the real engine against the emulator: made, used, changed, not changed, and gone."""
 
-import http.client
 import re
-import shutil
-import ssl
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import docker
 import pytest
 from playwright.sync_api import expect
 
-from tests import ROOT
 from tests.e2e import visitors
 from tests.pictures import png
-from tools.rehearsal.stack import Rehearsal
+from tests.rehearsal.stacks import Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.browser]
 
 PASSWORD = "a long password of the tests"
-MANAGE = ("python", "manage.py")
-
-
-class Stack(Rehearsal):
-    """A rehearsal in a sandbox, with a copy of the app to change at will."""
-
-    def __init__(self, folder: Path, engine: docker.DockerClient) -> None:
-        for entry in ("infra", "tools", "requirements", ".venv", "Makefile", "pyproject.toml"):
-            (folder / entry).symlink_to(ROOT / entry)
-        for file in ("Pulumi.yaml", "Pulumi.cloud.yaml"):
-            shutil.copy(ROOT / file, folder)
-        shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
-        super().__init__(engine, folder)
-        self.engine = engine
-
-    def update(self, *options: str) -> tuple[int, str]:
-        """`pulumi up`: its exit status and what it said."""
-        done = self.pulumi("up", "--yes", "--skip-preview", *options, capture_output=True)
-        return done.returncode, done.stdout + done.stderr
-
-    def web(self) -> Any:
-        """The container of a task of the site."""
-        return self.engine.containers.get(self.emulator.find("com.amazonaws.ecs.container-name=web"))
-
-    @property
-    def domain(self) -> str:
-        return str(self.outputs["DOMAIN"])
-
-    def ask(self, path: str, *, tls: bool = True) -> http.client.HTTPResponse:
-        """What CloudFront answers under the site's own name, its certificate checked."""
-        context = ssl.create_default_context(cafile=str(self.kept / "bundle.pem"))
-        if tls:
-            connection: http.client.HTTPConnection = Named(self.domain, self.doors.tls, context)
-        else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.doors.api, timeout=20)
-        connection.request("GET", path, headers={"Host": self.domain})
-        return connection.getresponse()
-
-
-class Named(http.client.HTTPSConnection):
-    """A connection to the emulator's TLS under a name of AWS's."""
-
-    def __init__(self, name: str, port: int, context: ssl.SSLContext) -> None:
-        super().__init__("127.0.0.1", port, timeout=20, context=context)
-        self._name, self._tls = name, context
-
-    def connect(self) -> None:
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, turn: None) -> Iterator[Stack]:
-    """The stack, up."""
-    stack = Stack(tmp_path_factory.mktemp("rehearsal"), engine)
-    try:
-        stack.up(print)
-        yield stack
-    finally:
-        stack.down()
 
 
 def test_the_site_answers_under_its_own_name_by_https_alone(stack: Stack) -> None:
@@ -91,7 +23,16 @@ def test_the_site_answers_under_its_own_name_by_https_alone(stack: Stack) -> Non
 
 
 def test_a_browser_on_this_machine_logs_in_uploads_and_sees_the_picture_from_s3(stack: Stack) -> None:
-    create = [*MANAGE, "createsuperuser", "--noinput", "--username", "admin", "--email", "admin@example.com"]
+    create = [
+        "python",
+        "manage.py",
+        "createsuperuser",
+        "--noinput",
+        "--username",
+        "admin",
+        "--email",
+        "admin@example.com",
+    ]
     status, output = stack.web().exec_run(create, environment={"DJANGO_SUPERUSER_PASSWORD": PASSWORD})
     assert status == 0, output
     with visitors.chromium() as browser, browser.new_context() as context:

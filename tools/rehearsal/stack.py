@@ -58,7 +58,7 @@ class Rehearsal:
         self._refuse_beside_a_real_one()
         if not self.emulator.doors:
             self._forget()
-        self._settle(settings or {}, report)
+        self.configure(settings or {}, report)
         self.emulator.start(report, self.region)
         self._make_stack()
         report(f"bringing the stack up, driven by {self.driver}")
@@ -67,6 +67,22 @@ class Rehearsal:
             raise RehearsalError(
                 "The stack didn't come up; why, stands above. What the emulator says: django-stack rehearse log"
             )
+
+    def configure(self, changes: Mapping[str, Any], report: Report) -> None:
+        """Writes the settings for the next update; `changes` by their full keys, None takes one away."""
+        content = dict(yaml.safe_load(self.config.read_text()) or {}) if self.config.is_file() else {}
+        settings = self._settings()
+        if not self.config.is_file():
+            dropped = [key for key, value in settings.items() if key in LEFT_OUT or _is_secret(value)]
+            if dropped:
+                report(f"left out of Pulumi.cloud.yaml's settings, for the real account alone: {', '.join(dropped)}")
+            settings = {key: value for key, value in settings.items() if key not in dropped}
+            settings.setdefault("aws:region", DEFAULT_REGION)
+        settings |= changes
+        content["config"] = {key: value for key, value in settings.items() if value is not None}
+        note = "# Made from Pulumi.cloud.yaml by `make rehearse`; gone with `make rehearse-down`.\n"
+        self.kept.mkdir(exist_ok=True)
+        self.config.write_text(note + yaml.safe_dump(content))
 
     def down(self) -> None:
         """Removes all: the emulator with everything in it, the state, the settings."""
@@ -167,22 +183,6 @@ class Rehearsal:
         if self.config.is_file():
             return dict((yaml.safe_load(self.config.read_text()) or {}).get("config") or {})
         return {**self._cloud, "django-stack:platform": "cloud"}
-
-    def _settle(self, changes: Mapping[str, Any], report: Report) -> None:
-        """Writes Pulumi.rehearsal.yaml; a value None takes a key away."""
-        content = dict(yaml.safe_load(self.config.read_text()) or {}) if self.config.is_file() else {}
-        settings = self._settings()
-        if not self.config.is_file():
-            dropped = [key for key, value in settings.items() if key in LEFT_OUT or _is_secret(value)]
-            if dropped:
-                report(f"left out of Pulumi.cloud.yaml's settings, for the real account alone: {', '.join(dropped)}")
-            settings = {key: value for key, value in settings.items() if key not in dropped}
-            settings.setdefault("aws:region", DEFAULT_REGION)
-        settings |= changes
-        content["config"] = {key: value for key, value in settings.items() if value is not None}
-        note = "# Made from Pulumi.cloud.yaml by `make rehearse`; gone with `make rehearse-down`.\n"
-        self.kept.mkdir(exist_ok=True)
-        self.config.write_text(note + yaml.safe_dump(content))
 
     def _make_stack(self) -> None:
         state = self.kept / "state"

@@ -143,5 +143,5 @@ def test_an_error_is_one_message_without_a_traceback(tmp_path: Path) -> None:
 def test_an_unknown_step_lists_the_known_ones() -> None:
     reply = setup("imagse", PATH="/usr/bin:/bin")
     assert reply.returncode == 2
-    assert "no such step: imagse; there are local, cloud, test, unit, engine" in reply.stderr
+    assert "no such step: imagse; there are local, cloud, rehearse, test, unit, engine" in reply.stderr
     assert "Traceback" not in reply.stderr

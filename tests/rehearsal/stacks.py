@@ -1,0 +1,96 @@
+"""A rehearsal in a sandbox, and somebody who asks its site."""
+
+import http.client
+import shutil
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from tests import ROOT
+from tools.rehearsal.stack import Rehearsal
+
+
+class Stack(Rehearsal):
+    """A rehearsal in a sandbox, with a copy of the app to change at will."""
+
+    def __init__(self, folder: Path, engine: docker.DockerClient) -> None:
+        for entry in ("infra", "tools", "requirements", ".venv", "Makefile", "pyproject.toml"):
+            (folder / entry).symlink_to(ROOT / entry)
+        for file in ("Pulumi.yaml", "Pulumi.cloud.yaml"):
+            shutil.copy(ROOT / file, folder)
+        shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
+        super().__init__(engine, folder)
+        self.engine = engine
+
+    def change(self, **settings: Any) -> None:
+        """Sets config keys (as keywords with `_` for `-`) for the next update; None takes a key away."""
+        self.configure({f"django-stack:{key.replace('_', '-')}": value for key, value in settings.items()}, print)
+
+    def update(self, *options: str) -> tuple[int, str]:
+        """`pulumi up`: its exit status and what it said."""
+        return self.said("up", "--yes", "--skip-preview", *options)
+
+    def said(self, *arguments: str) -> tuple[int, str]:
+        """The exit status of pulumi, and what it said."""
+        done = self.pulumi(*arguments, capture_output=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def web(self) -> Any:
+        """The container of a task of the site."""
+        return self.engine.containers.get(self.emulator.find("com.amazonaws.ecs.container-name=web"))
+
+    @cached_property
+    def domain(self) -> str:
+        return str(self.outputs["DOMAIN"])
+
+    def ask(self, path: str, *, tls: bool = True) -> http.client.HTTPResponse:
+        """What CloudFront answers under the site's own name, its certificate checked."""
+        context = ssl.create_default_context(cafile=str(self.kept / "bundle.pem"))
+        if tls:
+            connection: http.client.HTTPConnection = Named(self.domain, self.doors.tls, context)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.doors.api, timeout=20)
+        connection.request("GET", path, headers={"Host": self.domain})
+        return connection.getresponse()
+
+
+class Named(http.client.HTTPSConnection):
+    """A connection to the emulator's TLS under a name of AWS's."""
+
+    def __init__(self, name: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__("127.0.0.1", port, timeout=20, context=context)
+        self._name, self._tls = name, context
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)
+
+
+@contextmanager
+def asking(stack: Stack) -> Iterator[list[int]]:
+    """Somebody asks for the home page all the time; the statuses that come back, 0 for none."""
+    answers: list[int] = []
+    end = threading.Event()
+
+    def ask() -> None:
+        while not end.wait(0.1):
+            try:
+                answer = stack.ask("/")
+                answer.read()
+                answers.append(answer.status)
+            except (OSError, http.client.HTTPException):
+                answers.append(0)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        end.set()
+        thread.join()

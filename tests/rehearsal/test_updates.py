@@ -1,0 +1,110 @@
+"""What can happen to a stack that is up: good updates, bad ones, more tasks and fewer, and the end of its data."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rehearsal.stacks import Stack, asking
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
+
+SERVICE = "django-stack-rehearsal-web"
+
+
+def running(stack: Stack) -> int:
+    """The number of tasks of the site that run."""
+    (service,) = stack.client("ecs").describe_services(cluster="django-stack-rehearsal", services=[SERVICE])["services"]
+    return int(service["runningCount"])
+
+
+@pytest.fixture(autouse=True)
+def mended(stack: Stack) -> Iterator[None]:
+    """Each test leaves a stack that has the settings and the app of the first one."""
+    settings = stack.config.read_text()
+    base = stack.folder / "app/gallery/templates/base.html"
+    template = base.read_text()
+    yield
+    stack.config.write_text(settings)
+    base.write_text(template)
+
+
+def test_changed_code_is_rolled_out_and_no_request_fails(stack: Stack) -> None:
+    base = stack.folder / "app/gallery/templates/base.html"
+    base.write_text(base.read_text().replace("</head>", "<!-- the second version --></head>"))
+    with asking(stack) as answers:
+        status, said = stack.update()
+        assert status == 0, said
+        assert b"<!-- the second version -->" in stack.ask("/").read()
+    assert set(answers) == {200}
+    status, said = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, said
+
+
+def test_a_changed_setting_reaches_the_app(stack: Stack) -> None:
+    stack.change(env={"GREETING": "hello"})
+    status, said = stack.update()
+    assert status == 0, said
+    _, output = stack.web().exec_run(["printenv", "GREETING"])
+    assert output == b"hello\n"
+
+
+def test_a_release_that_fails_leaves_the_version_before_serving(stack: Stack) -> None:
+    stack.change(release_commands=["python manage.py no_such_command"])
+    with asking(stack) as answers:
+        status, said = stack.update()
+    assert status != 0
+    assert "Release command `python manage.py no_such_command` failed with exit status 1" in said
+    assert "Unknown command: 'no_such_command'" in said
+    assert "The web version that was running keeps serving." in said
+    assert set(answers) == {200}
+
+
+def test_a_version_that_exits_is_rolled_back_and_told(stack: Stack) -> None:
+    stack.change(web_command="python -c 'print(\"no good\"); raise SystemExit(3)'")
+    with asking(stack) as answers:
+        status, said = stack.update()
+    assert status != 0
+    assert "did not come up, ECS went back to" in said
+    assert "container web ended with exit status 3" in said
+    assert "no good" in said
+    assert set(answers) == {200}
+
+
+def test_a_version_that_never_answers_is_rolled_back_and_told(stack: Stack) -> None:
+    stack.change(web_command="sleep 600")
+    with asking(stack) as answers:
+        status, said = stack.update()
+    assert status != 0
+    assert "did not come up, ECS went back to" in said
+    assert "is unhealthy in (target-group" in said
+    assert set(answers) == {200}
+
+
+def test_three_tasks_and_one_again(stack: Stack) -> None:
+    stack.change(tasks_min=3)
+    status, said = stack.update("--refresh")
+    assert status == 0, said
+    assert running(stack) == 3
+    stack.change(tasks_min=1, tasks_max=1)
+    with asking(stack) as answers:
+        status, said = stack.update()
+        assert status == 0, said
+        wait_until(lambda: running(stack) == 1, "one task")
+    assert set(answers) == {200}
+
+
+def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: Stack) -> None:
+    status, said = stack.said("destroy", "--yes", "--skip-preview")
+    assert status != 0
+    assert "protect" in said
+    (database,) = stack.client("rds").describe_db_instances()["DBInstances"]
+    assert database["DBInstanceStatus"] == "available"
+    stack.change(keep_data=False)
+    status, said = stack.update("--refresh")
+    assert status == 0, said
+    status, said = stack.said("destroy", "--yes", "--skip-preview")
+    assert status == 0, said
+    assert not stack.client("rds").describe_db_instances()["DBInstances"]
+    assert not stack.client("s3").list_buckets()["Buckets"]
+    assert not stack.client("ecs").list_services(cluster="django-stack-rehearsal").get("serviceArns")
