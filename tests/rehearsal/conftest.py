@@ -1,4 +1,7 @@
-"""An emulator for a module's tests. One whose tasks have credentials can be one at a time on an engine."""
+"""An emulator for a module's tests. One whose tasks have credentials can be one at a time on an engine.
+
+With REHEARSAL_WITHOUT=cloudfront, say, that override is left out, and its tests have to fail.
+"""
 
 import fcntl
 import os
@@ -61,7 +64,8 @@ def aws_for_tasks(engine: docker.DockerClient, turn: None) -> Iterator[AWS]:
 @contextmanager
 def _emulator(emulator: Emulator, engine: docker.DockerClient) -> Iterator[AWS]:
     try:
-        yield AWS(emulator.start(print, REGION), engine, emulator)
+        doors = emulator.start(print, REGION, without=os.environ.get("REHEARSAL_WITHOUT", ""))
+        yield AWS(doors, engine, emulator)
     finally:
         emulator.remove()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from infra.cloud.address import ALL_VIEWER_AND_CLOUDFRONT_HEADERS
 from tests.rehearsal import ecs
 from tests.rehearsal.conftest import ACCOUNT, AWS, REGION
 from tests.rehearsal.ecs import python
@@ -48,6 +49,12 @@ def ask(aws: AWS, host: str, path: str = "/") -> tuple[int, dict[str, str], str]
     connection.request("GET", path, headers={"Host": host, "Accept-Encoding": "gzip"})
     answer = connection.getresponse()
     return answer.status, dict(answer.headers), answer.read().decode()
+
+
+def fixed(text: str) -> dict[str, Any]:
+    """A load balancer's own answer."""
+    answer = {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": text}
+    return {"Type": "fixed-response", "FixedResponseConfig": answer}
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +105,40 @@ def test_a_distribution_serves_its_aliases(aws: AWS, distribution: str) -> None:
     assert (status, headers["Location"]) == (301, "https://www.example.com/page.html")
 
 
+def test_a_distribution_tells_its_origin_by_which_protocol_the_visitor_came(aws: AWS) -> None:
+    balancers, cloudfront = aws.client("elbv2"), aws.client("cloudfront")
+    balancer = balancers.create_load_balancer(Name="tests-origin", Subnets=["subnet-1"])["LoadBalancers"][0]
+    listener = balancers.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"], Port=80, Protocol="HTTP", DefaultActions=[fixed("something else")]
+    )["Listeners"][0]["ListenerArn"]
+    for priority, protocol in ((1, "https"), (2, "http")):
+        header = {"HttpHeaderName": "CloudFront-Forwarded-Proto", "Values": [protocol]}
+        balancers.create_rule(
+            ListenerArn=listener,
+            Priority=priority,
+            Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
+            Actions=[fixed(protocol)],
+        )
+    ports = {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}
+    origin = {"Id": "media", "DomainName": balancer["DNSName"], "CustomOriginConfig": ports}
+    behavior = {
+        **DISTRIBUTION["DefaultCacheBehavior"],
+        "ViewerProtocolPolicy": "allow-all",
+        "OriginRequestPolicyId": ALL_VIEWER_AND_CLOUDFRONT_HEADERS,
+    }
+    name = cloudfront.create_distribution(
+        DistributionConfig={
+            **DISTRIBUTION,
+            "CallerReference": "origin",
+            "Aliases": {"Quantity": 0},
+            "Origins": {"Quantity": 1, "Items": [origin]},
+            "DefaultCacheBehavior": behavior,
+        }
+    )["Distribution"]["DomainName"]
+    assert ask(aws, name)[2] == "http"
+    assert ask(aws, f"{name}.localhost:{aws.doors.api}")[2] == "https"
+
+
 def test_an_alias_record_leads_to_its_load_balancer_by_tls_to_its_listener_on_443(aws: AWS) -> None:
     balancers, dns = aws.client("elbv2"), aws.client("route53")
     balancer = balancers.create_load_balancer(Name="tests-own", Subnets=["subnet-1"])["LoadBalancers"][0]
@@ -107,12 +148,7 @@ def test_an_alias_record_leads_to_its_load_balancer_by_tls_to_its_listener_on_44
             Port=port,
             Protocol=protocol,
             Certificates=[{"CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1"}] if port == 443 else [],
-            DefaultActions=[
-                {
-                    "Type": "fixed-response",
-                    "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain", "MessageBody": protocol},
-                }
-            ],
+            DefaultActions=[fixed(protocol)],
         )
     zone = dns.create_hosted_zone(Name="example.org", CallerReference="tests")["HostedZone"]["Id"]
     target = {"HostedZoneId": "Z1", "DNSName": balancer["DNSName"], "EvaluateTargetHealth": False}
