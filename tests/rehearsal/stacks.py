@@ -6,7 +6,6 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +37,26 @@ class Stack(Rehearsal):
 
     def said(self, *arguments: str) -> tuple[int, str]:
         """The exit status of pulumi, and what it said."""
-        done = self.pulumi(*arguments, capture_output=True)
+        done = self.pulumi(*arguments)
         return done.returncode, done.stdout + done.stderr
 
     def web(self) -> Any:
         """The container of a task of the site."""
         return self.engine.containers.get(self.emulator.find("com.amazonaws.ecs.container-name=web"))
 
-    @cached_property
+    @property
     def domain(self) -> str:
         return str(self.outputs["DOMAIN"])
 
-    def ask(self, path: str, *, tls: bool = True) -> http.client.HTTPResponse:
-        """What CloudFront answers under the site's own name, its certificate checked."""
+    def ask(self, path: str, host: str = "", *, tls: bool = True) -> http.client.HTTPResponse:
+        """What AWS answers under the site's own name or another host's, its certificate checked."""
+        host = host or self.domain
         context = ssl.create_default_context(cafile=str(self.kept / "bundle.pem"))
         if tls:
-            connection: http.client.HTTPConnection = Named(self.domain, self.doors.tls, context)
+            connection: http.client.HTTPConnection = Named(host, self.doors.tls, context)
         else:
             connection = http.client.HTTPConnection("127.0.0.1", self.doors.api, timeout=20)
-        connection.request("GET", path, headers={"Host": self.domain})
+        connection.request("GET", path, headers={"Host": host})
         return connection.getresponse()
 
 
@@ -76,12 +76,13 @@ class Named(http.client.HTTPSConnection):
 def asking(stack: Stack) -> Iterator[list[int]]:
     """Somebody asks for the home page all the time; the statuses that come back, 0 for none."""
     answers: list[int] = []
+    domain = stack.domain
     end = threading.Event()
 
     def ask() -> None:
         while not end.wait(0.1):
             try:
-                answer = stack.ask("/")
+                answer = stack.ask("/", domain)
                 answer.read()
                 answers.append(answer.status)
             except (OSError, http.client.HTTPException):

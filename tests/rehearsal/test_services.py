@@ -142,6 +142,7 @@ def test_a_new_version_takes_over_when_it_is_healthy_and_no_request_fails(servic
     assert answers[-1] == (200, "2")
 
 
+@pytest.mark.rehearsal
 def test_a_version_that_is_never_healthy_is_rolled_back_and_no_request_fails(service: Service) -> None:
     service.completes()
     _, before = service.ask()

@@ -1,6 +1,7 @@
 """What can happen to a stack that is up: good updates, bad ones, more tasks and fewer, and the end of its data."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -92,6 +93,40 @@ def test_three_tasks_and_one_again(stack: Stack) -> None:
         assert status == 0, said
         wait_until(lambda: running(stack) == 1, "one task")
     assert set(answers) == {200}
+
+
+def test_public_media_are_read_through_a_distribution_of_their_own(stack: Stack) -> None:
+    stack.change(media_access="public")
+    status, said = stack.update("--refresh")
+    assert status == 0, said
+    program = (
+        "from django.core.files.base import ContentFile; from django.core.files.storage import default_storage as s;"
+        "print(s.url(s.save('public.txt', ContentFile(b'for everybody'))))"
+    )
+    status, output = stack.web().exec_run(["python", "manage.py", "shell", "--verbosity", "0", "-c", program])
+    assert status == 0, output
+    url = urlsplit(output.decode().strip())
+    assert not url.query
+    answer = stack.ask(url.path, str(url.hostname))
+    assert (answer.status, answer.read()) == (200, b"for everybody")
+
+
+def test_an_own_domain_and_back(stack: Stack) -> None:
+    dns = stack.client("route53")
+    zone = dns.create_hosted_zone(Name="example.com", CallerReference="tests")["HostedZone"]["Id"].rpartition("/")[2]
+    stack.change(domain="www.example.com", hosted_zone=zone)
+    status, said = stack.update("--refresh")
+    assert status == 0, said
+    page = stack.ask("/", "www.example.com")
+    assert page.status == 200
+    assert b"<title>Gallery</title>" in page.read()
+    plain = stack.ask("/", "www.example.com", tls=False)
+    assert plain.status == 301
+    stack.change(domain=None, hosted_zone=None)
+    status, said = stack.update()
+    assert status == 0, said
+    assert stack.domain.endswith(".cloudfront.net")
+    assert stack.ask("/").status == 200
 
 
 def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: Stack) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import certifi
 import docker
 import yaml
 
@@ -63,7 +64,7 @@ class Rehearsal:
         self._make_stack()
         report(f"bringing the stack up, driven by {self.driver}")
         options = ["--refresh"] if refresh else []
-        if self.pulumi("up", "--yes", "--skip-preview", *options).returncode:
+        if self._follow("up", "--yes", "--skip-preview", *options):
             raise RehearsalError(
                 "The stack didn't come up; why, stands above. What the emulator says: django-stack rehearse log"
             )
@@ -90,10 +91,11 @@ class Rehearsal:
         self.emulator.remove()
         self._forget()
 
-    def pulumi(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-        """Runs pulumi on the stack; `options` are those of `subprocess.run`."""
-        command = ["pulumi", *arguments, "--stack", NAME, "--non-interactive"]
-        return subprocess.run(command, cwd=self.folder, env=self.environment, text=True, check=False, **options)
+    def pulumi(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Runs pulumi on the stack, its output captured."""
+        return subprocess.run(
+            _command(arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
 
     # What is to be known of it
 
@@ -120,7 +122,7 @@ class Rehearsal:
     @property
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets too; empty when it has none."""
-        done = self.pulumi("stack", "output", "--json", "--show-secrets", capture_output=True)
+        done = self.pulumi("stack", "output", "--json", "--show-secrets")
         return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
 
     def browser_url(self, host: str) -> str:
@@ -192,9 +194,16 @@ class Rehearsal:
         (self.kept / "passphrase").write_text(secrets.token_hex(16))
         (self.kept / "passphrase").chmod(0o600)
         self._trust()
-        done = self.pulumi("stack", "init", "--no-select", capture_output=True)
+        done = self.pulumi("stack", "init", "--no-select")
         if done.returncode:
             raise RehearsalError(f"pulumi makes no stack: {done.stderr.strip()}")
+
+    def _follow(self, *arguments: str) -> int:
+        """Runs pulumi, its output shown; its exit status. Ctrl-C is pulumi's own affair, which ends in order."""
+        process = subprocess.Popen(_command(arguments), cwd=self.folder, env=self.environment)
+        while True:
+            with suppress(KeyboardInterrupt):
+                return process.wait()
 
     def _trust(self) -> None:
         """Writes the certificates that programs on this machine trust: those they trust anyway, and the emulator's."""
@@ -202,9 +211,8 @@ class Rehearsal:
             f"{self.doors.url}/_rehearsal/certificate.pem", timeout=10
         ) as answer:
             own = answer.read().decode()
-        paths = ssl.get_default_verify_paths()
-        system = Path(paths.cafile or paths.openssl_cafile)
-        (self.kept / "bundle.pem").write_text((system.read_text() if system.is_file() else "") + own)
+        system = Path(ssl.get_default_verify_paths().cafile or certifi.where())
+        (self.kept / "bundle.pem").write_text(system.read_text() + own)
 
     def _forget(self) -> None:
         shutil.rmtree(self.kept, ignore_errors=True)
@@ -218,6 +226,10 @@ class Rehearsal:
                 f"{self.config.name} is there, and not of a rehearsal, which would overwrite it. "
                 "Fix: give that stack another name, or move the file away"
             )
+
+
+def _command(arguments: tuple[str, ...]) -> list[str]:
+    return ["pulumi", *arguments, "--stack", NAME, "--non-interactive"]
 
 
 def _is_secret(value: Any) -> bool:
