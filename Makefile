@@ -59,6 +59,7 @@ fuzz: ## Fuzzes what parses outside input for longer than the tests do: make fuz
 
 check: ## Lints, checks formatting, types and the order of imports
 	@$(IN_VENV) ruff check . && ruff format --check . && mypy && lint-imports
+	@$(IN_VENV) cd tools/plugins && mypy && PYTHONPATH=src lint-imports
 
 format: ## Formats the code
 	@$(IN_VENV) ruff format . && ruff check --fix .
