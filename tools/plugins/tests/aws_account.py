@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import moto.settings
-from moto.server import DomainDispatcherApplication, create_backend_app
-from samples import SAMPLES
+from aws_samples import SAMPLES
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from django_stack_plugins.aws import TYPES

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from account import KINDS, Account
-from samples import BEHAVIOR, SAMPLES, TAGS, TRUST, expiry, policy
+from aws_account import KINDS, Account
+from aws_samples import BEHAVIOR, SAMPLES, TAGS, TRUST, expiry, policy
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
 UNKNOWN_TO_MOTO = {"ResponseHeadersPolicy", "Target"}
@@ -24,7 +24,7 @@ def test_there_is_a_sample_of_each_type() -> None:
 @pytest.mark.parametrize("name", TYPES)
 def test_what_was_made_is_what_was_asked_for_and_goes_again(name: str, account: Account) -> None:
     thing = account.sample(name)
-    assert {change.path for change in thing.changes()} == FORGOTTEN.get(name, set())
+    assert {change.path for change in thing.changes()} <= FORGOTTEN.get(name, set())
     missing = {output for output in thing.kind.computed if thing.state.get(output) is None}
     assert not missing, "outputs that it has not"
     thing.delete()
@@ -116,5 +116,5 @@ def test_a_change_in_place_arrives(name: str, news: Callable[[Account], dict[str
     assert not [change for change in changes if thing.kind.replaces(change)]
     before = thing.id
     thing.update(**inputs)
-    assert {change.path for change in thing.changes()} == FORGOTTEN.get(name, set())
+    assert {change.path for change in thing.changes()} <= FORGOTTEN.get(name, set())
     assert thing.id == before
