@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import docker
 import grpc
@@ -18,6 +19,11 @@ from docker.errors import DockerException
 from plugin_harness import BASE_IMAGE, SCRIPTS, FakeEngine, Plugin, Project
 
 from django_stack_plugins.stubs import engine_pb2_grpc, provider_pb2_grpc
+
+if TYPE_CHECKING:
+    from aws_account import Account, Emulator
+
+    from django_stack_plugins.aws.session import Session
 
 
 @pytest.fixture(scope="session")
@@ -175,3 +181,38 @@ def project(tmp_path: Path, programs: Path) -> Iterator[Project]:
     yield project
     project.write("")
     project.run("destroy", "--yes", "--skip-preview")
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator["Emulator"]:
+    """An AWS in the tests' own process."""
+    from aws_account import Emulator  # moto takes a second to import
+
+    with Emulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def aws_session(emulator: "Emulator") -> Iterator["Session"]:
+    """The aws plugin's session with it, for all tests: clients take a while to make."""
+    from aws_account import REGION
+
+    from django_stack_plugins.aws.session import Session
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in emulator.environment.items():
+            patch.setenv(name, value)
+        session = Session()
+        session.configure({"region": REGION})
+        yield session
+
+
+@pytest.fixture
+def account(aws_session: "Session", emulator: "Emulator") -> "Account":
+    """An empty account."""
+    from aws_account import Account
+
+    emulator.reset()
+    return Account(aws_session, emulator)

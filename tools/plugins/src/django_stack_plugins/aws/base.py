@@ -115,7 +115,7 @@ class AWSResource(Resource):
             try:
                 self.remove(operation, scope)
             except CallError as error:
-                if error.code in self.missing:
+                if error.code in self.missing or self.find(operation, resource_id, scope) is None:
                     return True
                 if error.code not in self.busy:
                     raise

@@ -127,7 +127,6 @@ class Instance(AWSResource):
         "arn": "DBInstanceArn",
         "endpoint": "join(':', [Endpoint.Address, to_string(Endpoint.Port)])",
         "engineVersionActual": "EngineVersion",
-        "hostedZoneId": "Endpoint.HostedZoneId",
         "resourceId": "DbiResourceId",
         "status": "DBInstanceStatus",
     }

@@ -48,7 +48,7 @@ class _Rule(EC2Resource):
     identity = "SecurityGroupRules[0].SecurityGroupRuleId"
     reading = Call("DescribeSecurityGroupRules", {"SecurityGroupRuleIds": "id"}, gives="SecurityGroupRules[0]")
     reads: ClassVar[Mapping[str, str]] = {"referencedSecurityGroupId": "ReferencedGroupInfo.GroupId"}
-    outputs: ClassVar[Mapping[str, str]] = {"arn": "SecurityGroupRuleArn", "securityGroupRuleId": "SecurityGroupRuleId"}
+    outputs: ClassVar[Mapping[str, str]] = {"securityGroupRuleId": "SecurityGroupRuleId"}
     missing = words("InvalidSecurityGroupRuleId.NotFound InvalidGroup.NotFound")
     tagging = tags.EC2
     updating: ClassVar[Mapping[str, Call]] = {

@@ -1,0 +1,270 @@
+"""What the official provider does with a change, a default, a wait and a refusal, type by type."""
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+from aws_account import KINDS, Account
+from aws_samples import CONTAINER, SAMPLES
+
+from django_stack_plugins.resource import InitFailed, PluginError
+
+# What a change makes anew; all other inputs change in place.
+REPLACED_BY = {
+    "BucketPolicy": "bucket",
+    "Bucket": "bucketPrefix",
+    "Certificate": "domainName subjectAlternativeNames validationMethod",
+    "CertificateValidation": "certificateArn validationRecordFqdns",
+    "Cluster": "name",
+    "Cors": "bucket",
+    "Distribution": "",
+    "EgressRule": "securityGroupId",
+    "Encryption": "bucket",
+    "IngressRule": "securityGroupId",
+    "Instance": "dbName engine identifier storageEncrypted username",
+    "InternetGateway": "",
+    "Lifecycle": "bucket",
+    "LifecyclePolicy": "repository",
+    "Listener": "loadBalancerArn",
+    "ListenerRule": "listenerArn",
+    "LoadBalancer": "internal loadBalancerType name",
+    "LogGroup": "name",
+    "MetricAlarm": "name",
+    "OriginAccessControl": "name",
+    "OwnershipControls": "bucket",
+    "ParameterGroup": "description family namePrefix",
+    "Policy": "name resourceId scalableDimension serviceNamespace",
+    "PublicAccessBlock": "bucket",
+    "Record": "name type zoneId",
+    "Repository": "encryptionConfigurations name",
+    "ResponseHeadersPolicy": "",
+    "Role": "name",
+    "RolePolicy": "name role",
+    "Route": "destinationCidrBlock routeTableId",
+    "RouteTable": "vpcId",
+    "RouteTableAssociation": "subnetId",
+    "Secret": "namePrefix",
+    "SecretVersion": "secretId secretString",
+    "SecurityGroup": "description name vpcId",
+    "Service": "cluster launchType name",
+    "Subnet": "availabilityZone cidrBlock vpcId",
+    "SubnetGroup": "name",
+    "Target": "resourceId scalableDimension serviceNamespace",
+    "TargetGroup": "name port protocol targetType vpcId",
+    "TaskDefinition": (
+        "containerDefinitions cpu executionRoleArn family memory networkMode requiresCompatibilities runtimePlatform"
+        " taskRoleArn volumes"
+    ),
+    "Topic": "name",
+    "TopicSubscription": "endpoint protocol topic",
+    "Versioning": "bucket",
+    "Vpc": "cidrBlock",
+    "VpcEndpoint": "serviceName vpcEndpointType vpcId",
+}
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_a_change_of_these_inputs_makes_a_new_one(name: str, account: Account) -> None:
+    kind = KINDS[name](account.session)
+    every = dict.fromkeys(sorted(kind.inputs), "old")
+    replaced = set()
+    for key in kind.inputs:
+        (change,) = kind.diff(every, {**every, key: "new"})
+        if kind.replaces(change):
+            replaced.add(key)
+    assert replaced == set(REPLACED_BY[name].split())
+
+
+def test_a_security_group_has_no_rule_that_nobody_asked_for(account: Account) -> None:
+    group = account.sample("SecurityGroup")
+    (found,) = account.ask("ec2", "DescribeSecurityGroups", GroupIds=[group.id])["SecurityGroups"]
+    assert found["IpPermissionsEgress"] == []
+
+
+def test_the_order_of_a_set_is_no_change(account: Account) -> None:
+    balancer = account.sample("LoadBalancer")
+    assert balancer.changes(subnets=balancer.inputs["subnets"][::-1]) == []
+    assert balancer.changes(subnets=balancer.inputs["subnets"][:1]) != []
+
+
+def test_a_minor_version_that_aws_moved_to_is_no_change_but_another_major_is(account: Account) -> None:
+    database = account.sample("Instance", engineVersion="17")
+    account.emulator.put("<EngineVersion>17.6</EngineVersion>", "<EngineVersion>17</EngineVersion>", 9)
+    assert (database.read() or {})["engineVersionActual"] == "17.6"
+    assert database.changes() == []
+    account.emulator.put("<EngineVersion>18.1</EngineVersion>", "<EngineVersion>17.6</EngineVersion>", 9)
+    assert [change.path for change in database.changes()] == ["engineVersion"]
+
+
+def test_what_somebody_else_changed_is_seen_and_mended(account: Account) -> None:
+    group = account.sample("TargetGroup")
+    account.ask("elbv2", "ModifyTargetGroup", TargetGroupArn=group.id, HealthCheckPath="/elsewhere")
+    assert [change.path for change in group.changes()] == ["healthCheck.path"]
+    group.state = group.read() or {}
+    group.update()
+    assert group.changes() == []
+
+
+def test_what_somebody_else_deleted_is_gone(account: Account) -> None:
+    group = account.sample("LogGroup")
+    account.ask("logs", "DeleteLogGroup", logGroupName=group.id)
+    assert group.read() is None
+
+
+def test_a_bucket_with_files_goes_when_it_may(account: Account) -> None:
+    bucket = account.sample("Bucket")
+    for body in (b"1", b"2"):
+        account.ask("s3", "PutObject", Bucket=bucket.id, Key="a", Body=body)
+    account.sample("Versioning")
+    account.ask("s3", "DeleteObject", Bucket=bucket.id, Key="a")
+    bucket.update(forceDestroy=False)
+    with pytest.raises(PluginError, match="BucketNotEmpty"):
+        bucket.delete()
+    bucket.update(forceDestroy=True)
+    bucket.delete()
+    assert bucket.read() is None
+
+
+def test_a_database_is_not_deleted_without_its_last_snapshot(account: Account) -> None:
+    database = account.sample("Instance", finalSnapshotIdentifier=None)
+    with pytest.raises(PluginError, match="finalSnapshotIdentifier is required unless skipFinalSnapshot is true"):
+        database.delete()
+    database.update(finalSnapshotIdentifier="app-last")
+    database.delete()
+    snapshots = account.ask("rds", "DescribeDBSnapshots")["DBSnapshots"]
+    assert [snapshot["DBSnapshotIdentifier"] for snapshot in snapshots if snapshot["SnapshotType"] == "manual"] == [
+        "app-last"
+    ]
+
+
+def test_a_definition_that_is_to_stay_stays(account: Account) -> None:
+    kept = account.sample("TaskDefinition", skipDestroy=True)
+    kept.delete()
+    assert kept.read()
+    kept.update(skipDestroy=False)
+    kept.delete()
+    assert kept.read() is None
+
+
+def test_two_definitions_of_one_family_are_told_apart(account: Account) -> None:
+    first = account.sample("TaskDefinition")
+    other = {**first.inputs, "containerDefinitions": json.dumps([{**CONTAINER, "image": "example.com/app:2"}])}
+    second = account.make("TaskDefinition", other)
+    assert first.id == second.id == "app"
+    first.delete()
+    assert first.read() is None
+    assert second.changes() == []
+
+
+# Waits
+
+
+def test_a_database_is_waited_for_until_it_is_available(account: Account) -> None:
+    account.sample("SubnetGroup"), account.sample("ParameterGroup")
+    account.emulator.put("<DBInstanceStatus>creating<", "<DBInstanceStatus>available<", 3)
+    assert account.sample("Instance").state["status"] == "available"
+    assert account.emulator.asked.count("DescribeDBInstances") >= 3
+
+
+def test_a_database_that_fails_is_an_error_and_is_known_to_the_engine(account: Account) -> None:
+    account.sample("SubnetGroup"), account.sample("ParameterGroup")
+    account.emulator.put("<DBInstanceStatus>incompatible-network<", "<DBInstanceStatus>available<", 99)
+    with pytest.raises(InitFailed, match="thing is incompatible-network") as failure:
+        account.sample("Instance")
+    assert failure.value.resource_id == "app"
+
+
+def test_a_wait_ends_with_the_resource_s_own_time_out(account: Account) -> None:
+    account.emulator.put("<Status>InProgress<", "<Status>Deployed<", 999)
+    started = time.monotonic()
+    with pytest.raises(InitFailed, match="timed out after 1 s"):
+        account.make("Distribution", SAMPLES["Distribution"](account), timeout=1)
+    assert time.monotonic() - started < 10
+
+
+def test_a_distribution_is_disabled_and_deployed_before_it_is_deleted(account: Account) -> None:
+    distribution = account.sample("Distribution")
+    account.emulator.asked.clear()
+    account.emulator.put("<Status>InProgress<", "<Status>Deployed<", 3)
+    distribution.delete()
+    calls = [call.split("/")[0].strip() + call[-7:] for call in account.emulator.asked]
+    assert any(call.startswith("PUT") for call in calls)
+    assert calls[-1].startswith("DELETE")
+    assert distribution.read() is None
+
+
+def test_what_is_still_used_is_deleted_once_it_is_free(account: Account) -> None:
+    rights = account.sample("RolePolicy")
+    freeing = threading.Timer(1, rights.delete)
+    freeing.start()
+    account.sample("Role").delete()
+    freeing.join()
+    assert account.emulator.asked.count("DeleteRole") > 1
+    assert account.sample("Role").read() is None
+
+
+def test_what_stays_used_is_an_error_in_aws_s_words(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_stack_plugins.aws.base._DEPENDENTS", 1)
+    account.sample("RolePolicy")
+    with pytest.raises(PluginError, match=r"thing: DeleteRole: .*must delete policies first.* \(DeleteConflict\)"):
+        account.sample("Role").delete()
+
+
+# Refusals
+
+
+def test_an_error_has_aws_s_own_words_and_the_name_of_the_resource(account: Account) -> None:
+    inputs = SAMPLES["Repository"](account)
+    account.make("Repository", inputs)
+    with pytest.raises(PluginError) as error:
+        account.make("Repository", inputs, name="image-repository")
+    assert str(error.value) == (
+        "image-repository: CreateRepository: The repository with name 'app/test' already exists in the registry with "
+        "id '123456789012' (RepositoryAlreadyExistsException)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"memory": "4096"}, "No Fargate configuration exists for given values: 256 CPU, 4096 memory."),
+        ({"cpu": "300"}, "No Fargate configuration exists for given values: 300 CPU, 512 memory."),
+        ({"networkMode": "bridge"}, "Fargate only supports network mode 'awsvpc'."),
+        ({"executionRoleArn": None}, "Fargate requires task definition to have execution role ARN to support secrets."),
+        ({"volumes": []}, "Unknown volume 'tmp'."),
+        (
+            {"environment": [{"name": "KEY", "value": "1"}]},
+            "The secret name must be unique and not shared with any new or existing environment variables set on the "
+            "container, such as 'KEY'.",
+        ),
+        (
+            {"dependsOn": [{"containerName": "other", "condition": "START"}]},
+            "Invalid dependency of container web: other.",
+        ),
+        ({"essential": False}, "At least one container in a task definition must be essential."),
+        (
+            {"portMappings": [{"containerPort": 8000, "hostPort": 80}]},
+            "the host ports and container ports in port mappings must match.",
+        ),
+        ({"stopTimeout": 121}, "stopTimeout of container web must be 120 seconds or less on Fargate."),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_definition_that_ecs_would_refuse_is_refused(wrong: dict[str, Any], words: str, account: Account) -> None:
+    inputs = SAMPLES["TaskDefinition"](account)
+    of_container = {key: value for key, value in wrong.items() if key not in inputs}
+    container = json.dumps([{**CONTAINER, **of_container}])
+    of_task = {key: value for key, value in wrong.items() if key in inputs}
+    refused = {**inputs, "containerDefinitions": container, **of_task}
+    with pytest.raises(PluginError) as error:
+        account.make("TaskDefinition", {key: value for key, value in refused.items() if value is not None})
+    assert str(error.value).startswith("thing: RegisterTaskDefinition: ")
+    assert words in str(error.value)
+    assert "RegisterTaskDefinition" not in account.emulator.asked
+
+
+@pytest.mark.parametrize(("cpu", "memory"), [(256, 2048), (512, 3072), (1024, 8192), (4096, 30720), (8192, 61440)])
+def test_fargate_s_sizes_are_taken(cpu: int, memory: int, account: Account) -> None:
+    account.sample("TaskDefinition", cpu=str(cpu), memory=str(memory))
