@@ -85,7 +85,7 @@ repair: ## Mends what a killed `pulumi` left behind; then `make local`
 clean: ## Removes the images of all of this project's stacks; containers and data stay
 	@$(IN_VENV) django-stack clean
 
-bench: test-setup ## Measures speed against docker-compose, with neighbours and under load (a quarter of an hour)
+bench: test-setup ## Measures speed against docker-compose, with neighbours, under load, rehearsed (a quarter of an hour)
 	@python3 -m benchmarks.prepare
 	@$(IN_VENV) python -m benchmarks $(ARGS)
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import against_compose, neighbours, redeploy, throughput
+from benchmarks import against_compose, neighbours, redeploy, rehearsal, throughput
 from benchmarks.report import Section
 from benchmarks.sandbox import sandbox
 
@@ -11,6 +11,7 @@ PARTS: dict[str, Callable[..., list[Section]]] = {
     "compose": against_compose.measure,
     "neighbours": neighbours.measure,
     "redeploy": redeploy.measure,
+    "rehearsal": rehearsal.measure,
     "throughput": throughput.measure,
 }
 

@@ -25,7 +25,7 @@ class Stack(Rehearsal):
             shutil.copy(ROOT / file, folder)
         shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
         super().__init__(engine, folder)
-        self.engine = engine
+        self.engine, self.app = engine, folder / "app"
 
     def change(self, **settings: Any) -> None:
         """Sets config keys (as keywords with `_` for `-`) for the next update; None takes a key away."""

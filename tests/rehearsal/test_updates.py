@@ -23,7 +23,7 @@ def running(stack: Stack) -> int:
 def mended(stack: Stack) -> Iterator[None]:
     """Each test leaves a stack that has the settings and the app of the first one."""
     settings = stack.config.read_text()
-    base = stack.folder / "app/gallery/templates/base.html"
+    base = stack.app / "gallery/templates/base.html"
     template = base.read_text()
     yield
     stack.config.write_text(settings)
@@ -31,7 +31,7 @@ def mended(stack: Stack) -> Iterator[None]:
 
 
 def test_changed_code_is_rolled_out_and_no_request_fails(stack: Stack) -> None:
-    base = stack.folder / "app/gallery/templates/base.html"
+    base = stack.app / "gallery/templates/base.html"
     base.write_text(base.read_text().replace("</head>", "<!-- the second version --></head>"))
     with asking(stack) as answers:
         status, said = stack.update()
