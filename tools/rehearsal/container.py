@@ -85,8 +85,8 @@ class Emulator:
         if owner != self.owner:
             raise RehearsalError(
                 f"A rehearsal of {owner} is on this Docker engine already, and there can be one at a time: the address "
-                f"at which tasks ask for credentials is one. Fix: (cd {owner} && make rehearse-down); if that folder is "
-                f"gone, docker rm -f {self.name}"
+                f"at which tasks ask for credentials is one. Fix: (cd {owner} && make rehearse-down); or docker rm -f "
+                f"{self.name}, if that folder is gone"
             )
         ports = container.ports
         if container.status != "running" or not ports.get(f"{API}/tcp"):
