@@ -396,9 +396,10 @@ def test_an_error_that_nobody_thought_of_is_not_repeated(monkeypatch: pytest.Mon
 
 
 def test_every_documented_variable_has_its_three_rows() -> None:
-    """The table of docs/bring-your-own.md: absent, valid, malformed."""
-    page = (APP.parent / "docs" / "bring-your-own.md").read_text()
-    table = re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE)
+    """The table of docs/variables.md: absent, valid, malformed."""
+    page = (APP.parent / "docs" / "variables.md").read_text()
+    section = page.partition("## Every variable")[2].partition("\n## ")[0]
+    table = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
     documented = {name for cell in table for name in re.findall(r"`([A-Z_]+)`", cell)}
     assert documented == set(ABSENT)
     assert {name for environ, *_ in VALID for name in environ} >= documented
@@ -407,8 +408,8 @@ def test_every_documented_variable_has_its_three_rows() -> None:
 
 
 def test_the_docs_table_of_other_spellings_is_true() -> None:
-    """docs/bring-your-own.md, "Coming from elsewhere": each scheme in its middle column is understood."""
-    page = (APP.parent / "docs" / "bring-your-own.md").read_text()
+    """docs/variables.md, "Coming from elsewhere": each scheme in its middle column is understood."""
+    page = (APP.parent / "docs" / "variables.md").read_text()
     rows = re.findall(r"^\|([^|]+)\|([^|]+)\|([^|]*)\|$", page.partition("## Coming from elsewhere")[2], re.MULTILINE)
     schemes = set(re.findall(r"`([a-z+]+)://", "".join(middle for _, middle, _ in rows)))
     assert {"psql", "valkey", "submission", "rediss"} <= schemes
@@ -451,7 +452,7 @@ def test_a_projects_own_setting_is_kept(name: str, before: object, after: object
 
 
 def test_the_docs_name_the_settings_of_a_project_that_are_overwritten_and_no_others() -> None:
-    """docs/bring-your-own.md, 2."""
+    """docs/bring-your-own.md, "What apply overwrites"."""
     email = {"EMAIL_URL": "smtp+tls://me:pass@mail.example.com:587", "DEFAULT_FROM_EMAIL": "me@example.com"}
     found = read({**LOCAL, **email, "DEFAULT_STORAGE_DSN": "file:///data/media/"})
 
@@ -462,8 +463,8 @@ def test_the_docs_name_the_settings_of_a_project_that_are_overwritten_and_no_oth
 
     lost = {name for name, value in environment_settings.settings(found, {}).items() if overwritten(name, value)}
     page = (APP.parent / "docs" / "bring-your-own.md").read_text()
-    (sentence,) = re.findall(r"^These win over .*?\n\n", page, re.MULTILINE | re.DOTALL)
-    named = re.findall(r"`([A-Z_]+\*?)`", sentence)
+    section = page.partition("### What apply overwrites")[2].partition("\n### ")[0]
+    named = re.findall(r"`([A-Z_]+\*?)`", section)
     assert [name for name in lost if not any(fnmatch(name, each) for each in named)] == []
     assert [each for each in named if not any(fnmatch(name, each) for name in lost)] == []
 
