@@ -26,7 +26,7 @@ class SecretKey(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class AppEnvironment:
-    """The variables of one stack's app, `plain` and `secret` ones by name, and the two services behind them."""
+    """The environment variables of one stack's app, `plain` and `secret`, and the two services that they lead to."""
 
     plain: Mapping[str, pulumi.Input[str]]
     secret: Mapping[str, pulumi.Output[str]]
@@ -37,7 +37,7 @@ class AppEnvironment:
     def of(
         cls, settings: Settings, address: Address, database: Database, media: MediaStorage, secret_key: SecretKey
     ) -> "AppEnvironment":
-        """The contract filled in for one stack."""
+        """The variables of the contract for one stack."""
         plain: dict[str, pulumi.Input[str]] = {
             "DOMAIN": address.domain,
             "DOMAIN_ALIASES": ",".join(address.domain_aliases),
@@ -62,5 +62,5 @@ class AppEnvironment:
 
     @property
     def variables(self) -> dict[str, pulumi.Input[str]]:
-        """All variables by name, sorted, for a platform that takes plain and secret ones in one list."""
+        """All variables, sorted by name, for a platform that takes plain and secret ones in one list."""
         return dict(sorted({**self.plain, **self.secret}.items()))

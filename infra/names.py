@@ -1,8 +1,8 @@
-"""What the names of a project and of a stack may be: physical names are made of both, `project-stack-part` mostly.
+"""What projects and stacks may be called: most physical names are made of both, as in `project-stack-part`.
 
-Docker has both in an image's repository. AWS has them in the names of some fifteen kinds of resources; the rules below
-are the strictest of those, each with its page. `pulumi` itself takes more, and the engine, or AWS, would refuse them
-in the middle of an update.
+In Docker, both are in the repository of an image. On AWS, they are in the names of some fifteen kinds of resources; the
+rules below are the strictest of those, each with its page. `pulumi` itself allows more names, which the engine or AWS
+would refuse in the middle of an update.
 """
 
 import hashlib
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from infra import fixes
 
-# A part of an image's repository: https://github.com/distribution/reference/blob/v0.6.0/reference.go (path-component).
-# Networks, volumes and containers take more: https://docs.docker.com/reference/cli/docker/container/run/#name
+# A component of a repository: https://github.com/distribution/reference/blob/v0.6.0/reference.go (path-component).
+# Networks, volumes and containers allow more: https://docs.docker.com/reference/cli/docker/container/run/#name
 _DOCKER = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _DOCKER_WORDS = "lower-case letters and digits, with single . or _, __ or hyphens between them (an image's repository)"
 
-# A reference to an image in the same grammar: a registry, which only a dot, a port or `localhost` tells from a name,
-# then names, at most 255 characters together, a tag and a digest.
+# An image reference in the same grammar: a registry, which only a dot, a port or `localhost` distinguishes from a name,
+# then names of at most 255 characters together, a tag and a digest.
 IMAGE = re.compile(
     r"(?:(?:localhost|(?=[^/]*[.:])[A-Za-z0-9]+(?:[.-]+[A-Za-z0-9]+)*)(?::[0-9]{1,5})?/)?"
     rf"(?=[^:@]{{1,255}}(?:[:@]|$)){_DOCKER.pattern}(?:/{_DOCKER.pattern})*"
@@ -59,8 +59,8 @@ _RESERVED = {
     "amzn-s3-demo-": "a bucket",
 }
 
-# The longest names that are made of `project-stack`: what comes after it (26 is what Pulumi's aws plugin appends to a
-# prefix), and how long the whole may be.
+# The longest names that are made of `project-stack`: what is appended to it (Pulumi's aws plugin appends 26 characters
+# to a prefix), and the limit of the whole name.
 _ENDS = {
     "a load balancer": ("", 32),
     "a database": ("", 63),
@@ -69,12 +69,12 @@ _ENDS = {
     "an origin access control": ("-media", 64),
 }
 LONGEST = min(limit - len(end) for end, limit in _ENDS.values())
-_ROOM = 8  # characters that a proposed name has at least when the two are too long together
+_ROOM = 8  # the least length of a proposed stack's name when both names together are too long
 
 
 @dataclass(frozen=True)
 class Names:
-    """A project's and a stack's name on a platform; `taken` are the stacks that the project has already."""
+    """The names of a project and a stack on a platform; `taken` are the names of the project's existing stacks."""
 
     project: str
     stack: str
@@ -88,7 +88,7 @@ class Names:
         return f"{self.project}-{self.stack}"
 
     def errors(self) -> list[str]:
-        """An error for each name that can't be used, with all that is wrong with it and the commands that rename."""
+        """An error for each name that can't be used, with everything that is wrong and the commands that rename it."""
         project, stack = self.proposed()
         errors = []
         if project != self.project:
@@ -104,7 +104,7 @@ class Names:
         return errors
 
     def proposed(self) -> tuple[str, str]:
-        """Legal names in the place of these two, made of them; the same ones when they are legal."""
+        """Valid names derived from these two; the same names when they are valid."""
         project, stack = self._shaped(self.project, "project"), self._shaped(self.stack, "stack")
         if self.cloud:
             if not project[0].isalpha() or self._reserved(f"{project}-{stack}"):
@@ -121,7 +121,7 @@ class Names:
         return project, stack
 
     def _allowed(self, *, project: bool) -> str:
-        """What this name must be, as far as it isn't."""
+        """The rules that this name breaks."""
         name = self.project if project else self.stack
         allowed = []
         if not (_AWS if self.cloud else _DOCKER).fullmatch(name):
@@ -148,7 +148,7 @@ class Names:
         return shaped or f"{kind}-{_digest(name)}"
 
     def _free(self, stack: str, room: int) -> str:
-        """That name, or with a number after it when another stack has it: renaming would overwrite that one's file."""
+        """The name, with a number appended if another stack has it: renaming would overwrite that stack's file."""
         number, free = 1, stack
         while free in self.taken:
             number += 1
@@ -160,7 +160,7 @@ class Names:
         return next((reserved for reserved in _RESERVED if prefix.startswith(reserved)), "")
 
     def _rename_project(self, new: str) -> str:
-        """The commands: the state first, which `pulumi` finds under the old name, then the files, in this folder."""
+        """The commands that rename: first the state, which `pulumi` finds under the old name, then the files."""
         stack = shlex.quote(self.stack)
         return (
             f"pulumi stack rename -s {stack} {self.organization}/{new}/{stack} && "
@@ -173,7 +173,7 @@ def _separator(found: "re.Match[str]") -> str:
 
 
 def _shortened(name: str, room: int) -> str:
-    """The name in at most so many characters; the end tells it from others that begin alike."""
+    """The name in at most `room` characters, with a hash at its end so that names with the same beginning differ."""
     return name if len(name) <= room else f"{name[: room - 5].rstrip('-')}-{_digest(name)}"
 
 

@@ -1,4 +1,4 @@
-"""The platforms: what each has to have, and which one a stack is on. The one module that knows them all by name."""
+"""The platforms: what each must provide, and which one a stack uses. The only module that knows them all by name."""
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -14,11 +14,11 @@ S_contra = TypeVar("S_contra", bound=Settings, contravariant=True)
 
 
 class Platform(Protocol[S_contra]):
-    """The module `platform` of a platform. Its components take its own settings and each other (`Any` here)."""
+    """The module `platform` of a platform. Its components take the platform's own settings and each other (`Any`)."""
 
     def preflight(self, settings: S_contra) -> None: ...
 
-    def AppImage(self, name: str, settings: S_contra) -> components.AppImage: ...  # noqa: N802  # made like the class that it is
+    def AppImage(self, name: str, settings: S_contra) -> components.AppImage: ...  # noqa: N802  # called like the class that it is
 
     def Network(self, name: str, settings: S_contra) -> components.Network: ...  # noqa: N802
 
@@ -47,7 +47,7 @@ class Platform(Protocol[S_contra]):
 
 
 def load_platform(name: str) -> Platform[Any]:
-    """The platform of the setting `platform`, local or cloud; the other one's packages are not imported."""
+    """The platform that the setting `platform` names; the packages of the other one are not imported."""
     if name == "local":
         from infra.local import platform as local  # noqa: PLC0415
 
