@@ -17,7 +17,7 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from infra import fixes, stack_file
 from infra.names import Names
 
-ASKS = "the fix asks for it"
+ASKS_FOR_VALUE = "the fix asks for it"
 _PROVIDERS = {"aws", "command", "docker", "pulumi", "random"}  # namespaces that don't belong to a project
 
 
@@ -104,7 +104,7 @@ class Reader:
             shown = "[secret]"
             command = "" if self.is_secret(key) and not but else command
             if not command:
-                allowed += "" if ASKS in allowed else f"; {ASKS}"
+                allowed += "" if ASKS_FOR_VALUE in allowed else f"; {ASKS_FOR_VALUE}"
                 command = fixes.ask_for(self.stack, key, secret=True)
         self.note_error(
             key, f"{key} is {shown}{but}; allowed: {allowed}. Fix: {command or fixes.set_value(self.stack, key, fix)}"
@@ -162,7 +162,7 @@ class Reader:
 
 def _asks(error: str) -> bool:
     """Whether the fix of an error asks for a value. Such errors come last, or the next pasted command would answer."""
-    return ASKS in error
+    return ASKS_FOR_VALUE in error
 
 
 def _count(errors: int) -> str:

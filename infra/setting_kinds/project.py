@@ -7,7 +7,7 @@ from typing import Any
 from infra import dsn, fixes
 from infra.fixes import ROOT
 from infra.setting_kinds.base import Setting
-from infra.settings_reader import ASKS, Reader
+from infra.settings_reader import ASKS_FOR_VALUE, Reader
 
 
 class AppPath:
@@ -25,7 +25,7 @@ class AppPath:
                 reader.note_wrong(key, allowed, str(found))
             else:
                 command = fixes.ask_for(reader.stack, key, secret=False)
-                reader.note_wrong(key, f"{allowed}; {ASKS}", command=command)
+                reader.note_wrong(key, f"{allowed}; {ASKS_FOR_VALUE}", command=command)
         elif os.access(path, os.R_OK | os.X_OK) and not (path / "Dockerfile").is_file():
             allowed = "a folder with a Dockerfile in it; the fix copies the example's"
             command = fixes.begin_dockerfile(path)
@@ -46,7 +46,7 @@ class StorageDSN:
         try:
             dsn.check_storage_dsn(value)
         except dsn.DSNError as error:
-            reader.note_wrong(key, f"s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/, but {error}; {ASKS}")
+            reader.note_wrong(key, f"s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/, but {error}; {ASKS_FOR_VALUE}")
         if not reader.is_secret(key):
             reader.note_wrong(
                 key, "only as a secret, since it contains keys", command=fixes.encrypt(reader.stack, [key])

@@ -222,9 +222,9 @@ def test_what_the_version_before_still_answers_is_tolerated(ecs: FakeAWS, run: R
             500,
             DEBUG_PAGE,
             "500 Internal Server Error: OperationalError at /: no such table: it's [secret]",
-            "mend what",
+            "correct what",
         ),
-        (503, "<h2>Down <b>for</b> now</h2>", "503 Service Unavailable: Down for now", "mend what"),
+        (503, "<h2>Down <b>for</b> now</h2>", "503 Service Unavailable: Down for now", "correct what"),
     ],
 )
 def test_a_home_page_that_fails_fails_the_update(

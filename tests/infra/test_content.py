@@ -340,7 +340,7 @@ def test_what_has_no_business_in_an_image_is_named_with_a_command_that_leaves_it
     (warning,) = warnings(context, read_content(context, {}))
     assert ".git, .venv, sub/__pycache__ and 2 more" in warning
     assert "such as a commit, makes a new image" in warning
-    assert "reads the secrets in sub/.env." in warning
+    assert "can read the secrets in sub/.env." in warning
     assert pasted(context) == []
     lines = (context / ".dockerignore").read_text().splitlines()
     assert lines == [*(ignore or "").splitlines(), ".git", ".venv", "**/__pycache__", "**/node_modules", "sub/.env"]

@@ -150,7 +150,11 @@ def test_these_are_home_pages(status: int) -> None:
             "400 Bad Request: Bad Request (400)",
             "site.localhost",
         ),
-        (Answer(500, "text/plain", "\n\nOperationalError at /\nno table"), "500 Internal Server Error: Operat", "correct"),
+        (
+            Answer(500, "text/plain", "\n\nOperationalError at /\nno table"),
+            "500 Internal Server Error: Operat",
+            "correct",
+        ),
         (Answer(500, "text/html", "<p>It <i>broke</i></p>\n<p>more"), "500 Internal Server Error: It broke", "correct"),
         (Answer(599, "text/html", "<title> </title><h1>Odd</h1>"), "599: Odd", "correct"),
         (Answer(500, "text/html", "<script>var a</script>" + "x" * 900), "Error: " + "x" * 300 + "…", "correct"),
