@@ -58,8 +58,8 @@ def test_uploads_of_one_name_at_the_same_moment_are_as_many_files(services: Serv
 @pytest.mark.parametrize(
     ("before", "name", "reason"),
     [
-        ("docs", "docs/x", "what stands for its folder is a file already"),
-        ("docs/x/y", "docs/x", "there are files below it already"),
+        ("docs", "docs/x", "its folder exists already as a file"),
+        ("docs/x/y", "docs/x", "it exists already as a folder"),
         ("", "f" * 256, "longer than 255 bytes"),
         ("", "é" * 128, "longer than 255 bytes"),
         ("", "/".join("d" * 200 for _ in range(6)), "S3 allows 1024 bytes"),
