@@ -217,7 +217,7 @@ def test_what_the_version_before_still_answers_is_tolerated(ecs: FakeAWS, run: R
 @pytest.mark.parametrize(
     ("status", "page", "said", "fix"),
     [
-        (400, "<title>Bad Request (400)</title>", "400 Bad Request: Bad Request (400)", "out of ALLOWED_HOSTS"),
+        (400, "<title>Bad Request (400)</title>", "400 Bad Request: Bad Request (400)", "from ALLOWED_HOSTS"),
         (
             500,
             DEBUG_PAGE,

@@ -77,7 +77,7 @@ def test_a_key_that_can_not_be_a_file_is_refused_in_one_sentence(
         storage.save(f"{folder}/{name}", ContentFile(b"x" * size))
     assert str(refused.value).startswith(f"'{folder}/{name}' can't be stored: ")
     assert reason in str(refused.value)
-    assert ("AWS's S3 would store it" in str(refused.value)) is (len(name) <= 1024)
+    assert ("S3 on AWS would store it" in str(refused.value)) is (len(name) <= 1024)
     cause = refused.value.__context__
     assert cause is None or refused.value.__suppress_context__, "botocore's traceback is not shown"
     assert services.objects() == objects
