@@ -222,7 +222,7 @@ MALFORMED: list[tuple[dict[str, str], str]] = [
     ({"DEFAULT_STORAGE_DSN": "s3://KEY:hun/ter2@bucket.s3.amazonaws.com/"}, "DEFAULT_STORAGE_DSN is not a URL"),
     (
         {"DEFAULT_STORAGE_DSN": "s3://KEY:hunter2#@bucket.s3.amazonaws.com/"},
-        "DEFAULT_STORAGE_DSN has a # or a blank",
+        "DEFAULT_STORAGE_DSN has a # or a space",
     ),
     (
         {"DEFAULT_STORAGE_BUCKET": "b-1", "DEFAULT_STORAGE_SECRET_ACCESS_KEY": "hunter2"},
@@ -311,11 +311,11 @@ MALFORMED: list[tuple[dict[str, str], str]] = [
         if name != "DEFAULT_STORAGE_BUCKET"
     ),
     *(
-        ({**PARTS, name: value}, f"DEFAULT_STORAGE_BUCKET with its companions {message}")
+        ({**PARTS, name: value}, f"DEFAULT_STORAGE_BUCKET, with the other DEFAULT_STORAGE_ variables, {message}")
         for name, value, message in (
             ("DEFAULT_STORAGE_BUCKET", "hunter 2", "names no bucket"),
             ("DEFAULT_STORAGE_ACCESS_KEY_ID", "", "has a key without a secret, or a secret without a key"),
-            ("DEFAULT_STORAGE_REGION", "hunter 2", "has a region that is not one"),
+            ("DEFAULT_STORAGE_REGION", "hunter 2", "has an invalid region"),
             ("DEFAULT_STORAGE_CUSTOM_DOMAIN", "https://hunter2", "has an argument domain that is not a host name"),
             ("DEFAULT_STORAGE_ENDPOINT_URL", "hunter2:9000", "has an argument endpoint_url that is not an http"),
         )
@@ -396,9 +396,10 @@ def test_an_error_that_nobody_thought_of_is_not_repeated(monkeypatch: pytest.Mon
 
 
 def test_every_documented_variable_has_its_three_rows() -> None:
-    """The table of docs/bring-your-own.md: absent, valid, malformed."""
-    page = (APP.parent / "docs" / "bring-your-own.md").read_text()
-    table = re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE)
+    """The table of docs/variables.md: absent, valid, malformed."""
+    page = (APP.parent / "docs" / "variables.md").read_text()
+    section = page.partition("## Every variable")[2].partition("\n## ")[0]
+    table = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
     documented = {name for cell in table for name in re.findall(r"`([A-Z_]+)`", cell)}
     assert documented == set(ABSENT)
     assert {name for environ, *_ in VALID for name in environ} >= documented
@@ -407,8 +408,8 @@ def test_every_documented_variable_has_its_three_rows() -> None:
 
 
 def test_the_docs_table_of_other_spellings_is_true() -> None:
-    """docs/bring-your-own.md, "Coming from elsewhere": each scheme in its middle column is understood."""
-    page = (APP.parent / "docs" / "bring-your-own.md").read_text()
+    """docs/variables.md, "Coming from elsewhere": each scheme in its middle column is understood."""
+    page = (APP.parent / "docs" / "variables.md").read_text()
     rows = re.findall(r"^\|([^|]+)\|([^|]+)\|([^|]*)\|$", page.partition("## Coming from elsewhere")[2], re.MULTILINE)
     schemes = set(re.findall(r"`([a-z+]+)://", "".join(middle for _, middle, _ in rows)))
     assert {"psql", "valkey", "submission", "rediss"} <= schemes
@@ -451,7 +452,7 @@ def test_a_projects_own_setting_is_kept(name: str, before: object, after: object
 
 
 def test_the_docs_name_the_settings_of_a_project_that_are_overwritten_and_no_others() -> None:
-    """docs/bring-your-own.md, 2."""
+    """docs/bring-your-own.md, "What apply overwrites"."""
     email = {"EMAIL_URL": "smtp+tls://me:pass@mail.example.com:587", "DEFAULT_FROM_EMAIL": "me@example.com"}
     found = read({**LOCAL, **email, "DEFAULT_STORAGE_DSN": "file:///data/media/"})
 
@@ -462,8 +463,8 @@ def test_the_docs_name_the_settings_of_a_project_that_are_overwritten_and_no_oth
 
     lost = {name for name, value in environment_settings.settings(found, {}).items() if overwritten(name, value)}
     page = (APP.parent / "docs" / "bring-your-own.md").read_text()
-    (sentence,) = re.findall(r"^These win over .*?\n\n", page, re.MULTILINE | re.DOTALL)
-    named = re.findall(r"`([A-Z_]+\*?)`", sentence)
+    section = page.partition("### What apply overwrites")[2].partition("\n### ")[0]
+    named = re.findall(r"`([A-Z_]+\*?)`", section)
     assert [name for name in lost if not any(fnmatch(name, each) for each in named)] == []
     assert [each for each in named if not any(fnmatch(name, each) for name in lost)] == []
 
@@ -499,10 +500,10 @@ def test_a_database_that_is_gone_without_a_word_is_given_up_on_after_seconds(env
     assert conninfo_to_dict(make_conninfo(**options)) == {name: str(value) for name, value in options.items()}
 
 
-@pytest.mark.parametrize("name", database_url.PATIENCE)
+@pytest.mark.parametrize("name", database_url.TIMEOUTS)
 def test_the_urls_own_query_wins_over_the_defaults(name: str) -> None:
     options = settings_of({"DATABASE_URL": f"{POSTGRES}?{name}=7"})["DATABASES"]["default"]["OPTIONS"]
-    assert options == {**database_url.PATIENCE, name: 7}
+    assert options == {**database_url.TIMEOUTS, name: 7}
 
 
 def test_large_uploads_find_a_place_in_a_read_only_container(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -519,13 +520,13 @@ def test_large_uploads_find_a_place_in_a_read_only_container(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ('"postgres://u:hunter2@h/d"', 'is in quotes ("), which belong to where it was written: take them away.'),
-        ("'redis://:hunter2@h'", "is in quotes ('), which belong to where it was written: take them away."),
-        ("{name}=postgres://u:hunter2@h/d", "begins with its own name: write only what comes behind {name}=."),
-        ("export {name}=smtp://u:hunter2@h", "begins with its own name: write only what comes behind {name}=."),
-        ("${{{name}}}", "is a placeholder that nobody has filled in: write the value itself."),
-        ("${name}", "is a placeholder that nobody has filled in: write the value itself."),
-        ("$(cat /run/secrets/hunter2)", "is a placeholder that nobody has filled in: write the value itself."),
+        ('"postgres://u:hunter2@h/d"', 'is in quotes ("), which are not part of the value: remove them.'),
+        ("'redis://:hunter2@h'", "is in quotes ('), which are not part of the value: remove them."),
+        ("{name}=postgres://u:hunter2@h/d", "begins with its own name: write only what comes after {name}=."),
+        ("export {name}=smtp://u:hunter2@h", "begins with its own name: write only what comes after {name}=."),
+        ("${{{name}}}", "is a placeholder that was not filled in: write the value itself."),
+        ("${name}", "is a placeholder that was not filled in: write the value itself."),
+        ("$(cat /run/secrets/hunter2)", "is a placeholder that was not filled in: write the value itself."),
     ],
 )
 @pytest.mark.parametrize("name", ["DATABASE_URL", "CACHE_URL", "EMAIL_URL", "DEFAULT_STORAGE_DSN"])
