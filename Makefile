@@ -55,7 +55,7 @@ test-faults: test-setup ## Runs the tests that break things on purpose, also the
 
 fuzz: ## Fuzzes the parsers for longer than the tests do: make fuzz FUZZ_EXAMPLES=20000
 	@python3 tools/setup unit
-	@$(IN_VENV) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} pytest --numprocesses 2 --timeout 7200 tests/fuzz tests/app/test_fuzzing.py
+	@$(IN_VENV) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} pytest --numprocesses 2 --timeout 7200 tests/fuzz tests/app/gallery/test_fuzzing.py
 
 check: ## Checks style, formatting, types and the order of imports
 	@$(IN_VENV) ruff check . && ruff format --check . && mypy && lint-imports

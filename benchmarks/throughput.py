@@ -15,7 +15,8 @@ import requests
 
 from benchmarks.report import Section
 from benchmarks.sandbox import PATIENCE, Sandbox
-from tests.e2e.stacks import Stack, free_ports
+from tests.e2e.stacks import Stack
+from tests.ports import free_ports
 
 CONNECTIONS, SECONDS = 16, 5
 PLAIN = ["gunicorn", "--bind", "0.0.0.0:8000", "config.wsgi"]

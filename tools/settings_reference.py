@@ -1,6 +1,6 @@
 """Writes the reference of the settings from their declarations: `config:` in Pulumi.yaml, and docs/settings.md.
 
-`make settings` runs it. tests/infra/test_settings_reference.py fails when one of the two is not up to date.
+`make settings` runs it. tests/tools/test_settings_reference.py fails when one of the two is not up to date.
 """
 
 import json

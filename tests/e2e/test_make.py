@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tests.e2e.stacks import Stack, wait_until
+from tests.e2e.stacks import Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

@@ -1,9 +1,7 @@
 """Image, setting and volume of PostgreSQL fit together, or it is said before anything is made. Real 17 and 18."""
 
-import json
 import struct
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +15,12 @@ from infra.local import server_warnings
 from infra.local.postgres import data_version, folders
 from infra.local.requests import SetPasswordRequest
 from infra.local.steps import set_password
+from tests import ROOT
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import ROOT, SERVING, Stack, database_password, wait_until
-from tests.images import POSTGRES_18, build_postgres_18
+from tests.e2e.postgres18 import POSTGRES_18, build_postgres_18
+from tests.e2e.stacks import SERVING, Stack, database_password
+from tests.steps import run_step
+from tests.waiting import wait_until
 from tools.setup.images import POSTGRES, PYTHON, S3
 
 pytestmark = pytest.mark.docker
@@ -96,15 +97,7 @@ def check(engine: docker.DockerClient) -> Check:
             "volume": volume,
             "labels": {},
         }
-        return subprocess.run(
-            [sys.executable, "-m", "infra.local.steps.check_image"],
-            input=json.dumps(asked),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
+        return run_step("infra.local.steps.check_image", asked)
 
     return run
 

@@ -6,7 +6,6 @@ import runpy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -18,10 +17,10 @@ from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import source_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
-from tests.cloud.made_up import answer, identity
-from tests.cloud.made_up import computed as computed_by_aws
+from tests import ROOT
+from tests.infra.cloud.made_up import answer, identity
+from tests.infra.cloud.made_up import computed as computed_by_aws
 
-ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {
     key: entry["default"] for key, entry in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"].items()
 }

@@ -10,7 +10,8 @@ import pytest
 
 from infra import components
 from infra.content import content_hash
-from tests.infra.conftest import ROOT, Run
+from tests import ROOT
+from tests.infra.conftest import Run
 
 # The names of the story in infra/__main__.py, and the parts that they are.
 STORY = {

@@ -14,7 +14,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from infra.cloud import preflight as module
 from infra.settings import Settings
-from tests.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
+from tests.infra.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
 
 BASE = "python:3.13-slim-trixie"
 
