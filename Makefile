@@ -59,6 +59,7 @@ fuzz: ## Fuzzes the parsers for longer than the tests do: make fuzz FUZZ_EXAMPLE
 
 check: ## Checks style, formatting, types and the order of imports
 	@$(IN_VENV) ruff check . && ruff format --check . && mypy && lint-imports
+	@$(IN_VENV) cd tools/plugins && mypy && PYTHONPATH=src lint-imports
 
 format: ## Formats the code
 	@$(IN_VENV) ruff format . && ruff check --fix .

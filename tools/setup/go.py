@@ -22,7 +22,7 @@ class Tool:
     takes: str
 
     def version(self, machine: Machine) -> str:
-        """The pinned version, such as `v3.256.0`: go.mod is the one place to change it."""
+        """The pinned version, such as `v3.300.1`: go.mod is the one place to change it."""
         text = (machine.root / "tools" / self.name / "go.mod").read_text()
         if found := re.search(rf"\s{re.escape(self.module)} (v\S+)", text):
             return found[1]

@@ -91,7 +91,7 @@ def test_official_ones_that_come_later_take_over(machine: FakeMachine) -> None:
         provider(machine, name, version)
     plugins.ensure(machine)
     assert linked(machine) == ["pulumi-language-python"]
-    host = machine.home / ".pulumi/plugins/language-python-v3.256.0/pulumi-language-python"
+    host = machine.home / ".pulumi/plugins/language-python-v3.300.1/pulumi-language-python"
     host.parent.mkdir()
     host.touch()
     plugins.ensure(machine)

@@ -10,11 +10,11 @@ import pytest
 
 from tests.tools.setup.conftest import FakeMachine
 from tools.setup import go, pulumi_cli
-from tools.setup.machine import SetupError
+from tools.setup.machine import Machine, SetupError
 
-VERSION = "v3.256.0"
+VERSION = pulumi_cli.TOOL.version(Machine())
 ARCHIVE = f"pulumi-{VERSION}-linux-x64.tar.gz"
-SUMS = f"{pulumi_cli.SITE}/pulumi-3.256.0-checksums.txt"
+SUMS = f"{pulumi_cli.SITE}/pulumi-{VERSION[1:]}-checksums.txt"
 
 
 def archive() -> bytes:
@@ -91,7 +91,7 @@ def test_where_the_site_is_not_reached_it_is_built_once(machine: FakeMachine) ->
     pulumi_cli.ensure(machine)
     assert machine.did[0] == f"fetch {SUMS}"
     assert [command[:8] for command in machine.did[1:]] == ["go build"]
-    assert "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.256.0" in machine.did[1]
+    assert f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={VERSION}" in machine.did[1]
     assert "its site can't be reached (Name or service not known)" in machine.said
     kept = machine.cache / f"bin/pulumi-{VERSION}"
     assert (machine.venv / "bin/pulumi").samefile(kept)
@@ -110,7 +110,7 @@ def test_a_build_that_fails_leaves_nothing_and_says_why(machine: FakeMachine) ->
 
 def test_a_cli_that_does_not_know_its_version_is_not_kept(machine: FakeMachine) -> None:
     can_build(machine, says="v3.0.0-dev")
-    with pytest.raises(SetupError, match=r"says `v3.0.0-dev`, not v3.256.0"):
+    with pytest.raises(SetupError, match=f"says `v3.0.0-dev`, not {VERSION}"):
         pulumi_cli.ensure(machine)
     assert pulumi_cli.kept(machine) is None
 
@@ -141,7 +141,7 @@ def go_program(machine: FakeMachine) -> Path:
 
 def test_the_version_stands_in_go_mod_alone(machine: FakeMachine) -> None:
     file = machine.root / "tools/pulumi/go.mod"
-    file.write_text(file.read_text().replace("pulumi/pkg/v3 v3.256.0", "pulumi/pkg/v3 v3.300.1"))
+    file.write_text(file.read_text().replace(f"pulumi/pkg/v3 {VERSION}", "pulumi/pkg/v3 v3.300.1"))
     assert pulumi_cli.TOOL.version(machine) == "v3.300.1"
     file.write_text("module x\n")
     with pytest.raises(SetupError, match="does not require"):

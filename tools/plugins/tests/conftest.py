@@ -129,7 +129,8 @@ def unique(docker_engine: docker.DockerClient) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the CLI and, beside it, the language host: found elsewhere on PATH, the engine warns."""
-    binary = os.environ.get("PULUMI_BIN") or shutil.which("pulumi")
+    beside = shutil.which("pulumi", path=str(Path(sys.executable).parent))  # of a .venv that isn't activated
+    binary = os.environ.get("PULUMI_BIN") or shutil.which("pulumi") or beside
     if binary is None:
         pytest.fail("these tests need the pulumi CLI: set PULUMI_BIN or put it on PATH")
     folder = tmp_path_factory.mktemp("bin")

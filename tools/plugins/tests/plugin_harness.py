@@ -8,11 +8,13 @@ import sys
 import tempfile
 import threading
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from google.protobuf import empty_pb2
 
 from django_stack_plugins.stubs import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
@@ -112,10 +114,22 @@ class Plugin:
         )
 
 
+def fails(call: Callable[[], object]) -> grpc.RpcError:
+    """The error by which the call fails."""
+    with pytest.raises(grpc.RpcError) as error:
+        call()
+    return error.value
+
+
+def error_text(call: Callable[[], object]) -> str:
+    """The words by which the call fails, which are all that the user sees."""
+    return fails(call).details() or ""
+
+
 def init_failed(error: grpc.RpcError) -> Any:
     """The detail by which a plugin says that the resource exists but is not right."""
-    metadata = dict(error.trailing_metadata())  # type: ignore[attr-defined]
-    status = status_pb2.Status.FromString(metadata["grpc-status-details-bin"])
+    (packed,) = (entry.value for entry in error.trailing_metadata() if entry.key == "grpc-status-details-bin")
+    status = status_pb2.Status.FromString(packed)
     detail = provider_pb2.ErrorResourceInitFailed()
     assert status.details[0].Unpack(detail)
     return detail

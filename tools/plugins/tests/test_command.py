@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import grpc
 import pytest
 from google.protobuf import empty_pb2
-from plugin_harness import Plugin
+from plugin_harness import Plugin, error_text
 
 from django_stack_plugins.values import UNKNOWN
 
@@ -25,13 +24,6 @@ def command(shared_plugin: Callable[[str], Plugin]) -> Plugin:
 @pytest.fixture
 def own_command(start_plugin: Callable[[str], Plugin]) -> Plugin:
     return start_plugin("command")
-
-
-def fails(call: Callable[[], object]) -> str:
-    with pytest.raises(grpc.RpcError) as error:
-        call()
-    details: str = error.value.details()
-    return details
 
 
 def alive(pid: int) -> bool:
@@ -106,13 +98,13 @@ def test_delete_runs_delete(command: Plugin, tmp_path: Path) -> None:
 
 
 def test_a_failure_shows_all_output(command: Plugin) -> None:
-    details = fails(lambda: command.create(COMMAND, {"create": "echo out; echo err >&2; exit 3"}))
+    details = error_text(lambda: command.create(COMMAND, {"create": "echo out; echo err >&2; exit 3"}))
     assert details.startswith("exit status 3: running 'echo out; echo err >&2; exit 3':\n")
     assert {"out", "err"} <= set(details.splitlines())
 
 
 def test_a_missing_directory_is_one_clear_line(command: Plugin) -> None:
-    details = fails(lambda: command.create(COMMAND, {"create": "true", "dir": "/no/such/folder"}))
+    details = error_text(lambda: command.create(COMMAND, {"create": "true", "dir": "/no/such/folder"}))
     assert "No such file or directory: '/no/such/folder'" in details
 
 
@@ -145,7 +137,7 @@ def test_a_wrong_logging_is_refused(command: Plugin) -> None:
 def test_a_custom_timeout_ends_the_whole_process_group(command: Plugin, tmp_path: Path) -> None:
     line = f"sleep 60 & echo $! > {tmp_path}/pid; wait"
     began = time.monotonic()
-    details = fails(lambda: command.create(COMMAND, {"create": line}, timeout=0.5))
+    details = error_text(lambda: command.create(COMMAND, {"create": line}, timeout=0.5))
     assert time.monotonic() - began < 5
     assert details.startswith("timed out after 0.5 s")
     wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
@@ -155,7 +147,7 @@ def test_cancel_interrupts_first(own_command: Plugin, tmp_path: Path) -> None:
     line = f"trap 'echo bye > {tmp_path}/bye; exit 1' INT; echo up; while :; do sleep 0.1; done"
     result: list[str] = []
     thread = threading.Thread(
-        target=lambda: result.append(fails(lambda: own_command.create(COMMAND, {"create": line})))
+        target=lambda: result.append(error_text(lambda: own_command.create(COMMAND, {"create": line})))
     )
     thread.start()
     own_command.engine.wait_for("up")
@@ -167,7 +159,7 @@ def test_cancel_interrupts_first(own_command: Plugin, tmp_path: Path) -> None:
 
 def test_a_command_that_ignores_the_interrupt_is_killed_with_the_plugin(own_command: Plugin, tmp_path: Path) -> None:
     line = f"trap '' INT TERM; echo $$ > {tmp_path}/pid; echo up; while :; do sleep 0.1; done"
-    thread = threading.Thread(target=lambda: fails(lambda: own_command.create(COMMAND, {"create": line})))
+    thread = threading.Thread(target=lambda: error_text(lambda: own_command.create(COMMAND, {"create": line})))
     thread.start()
     own_command.engine.wait_for("up")
     own_command.process.send_signal(signal.SIGINT)

@@ -23,7 +23,6 @@ from django_stack_plugins.server import serve
 from django_stack_plugins.stubs import language_pb2, language_pb2_grpc, plugin_pb2
 from django_stack_plugins.values import Properties, decode_properties
 
-VERSION = "3.256.0"
 _RUNNER = Path(__file__).parent / "program_runner" / "__main__.py"
 _ALREADY_SHOWN = 32  # the exit code by which the runner says that the user has seen an error
 
@@ -42,7 +41,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return language_pb2.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        return plugin_pb2.PluginInfo(version=VERSION)
+        # No version: the official host has the CLI's, while this one fits whichever CLI finds it.
+        return plugin_pb2.PluginInfo()
 
     def GetRequiredPackages(
         self, request: language_pb2.GetRequiredPackagesRequest, context: grpc.ServicerContext

@@ -1,7 +1,7 @@
 """pulumi-resource-docker: Network, Volume, Image, RemoteImage and Container.
 
-They make what kreuzwerker/terraform-provider-docker and pulumi/pulumi-docker make. One module a type; `client` holds
-the connection to the Docker engine.
+They make what kreuzwerker/terraform-provider-docker and pulumi/pulumi-docker make. One module a type, and
+beside it the container's requests, outputs and uploads; `client` holds the connection to the Docker engine.
 """
 
 from django_stack_plugins.docker.client import DockerConfiguration
