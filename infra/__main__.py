@@ -1,4 +1,4 @@
-"""The story: settings, then what the app needs, then the release step, then the web. The same on every platform."""
+"""The program: settings, then what the app needs, then the release step, then the web. The same on every platform."""
 
 from infra.context import Context
 from infra.environment import AppEnvironment, SecretKey
@@ -6,9 +6,9 @@ from infra.outputs import export_outputs
 from infra.platforms import load_platform
 from infra.settings import Settings
 
-settings = Settings.load()  # every setting checked, or one error that lists all that is wrong
+settings = Settings.load()  # checks every setting; one error lists all that is wrong
 platform = load_platform(settings.platform)
-platform.preflight(settings)  # the machine or account checked, before anything is made
+platform.preflight(settings)  # checks the machine or the account before anything is created
 
 image = platform.AppImage("image", settings)
 network = platform.Network("network", settings)

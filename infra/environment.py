@@ -30,7 +30,7 @@ class SecretKey(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class AppEnvironment(Generic[DatabaseT, MediaT]):
-    """The variables of one stack's app, `plain` and `secret` ones by name, and the two services behind them."""
+    """The environment variables of one stack's app, `plain` and `secret`, and the two services that they lead to."""
 
     plain: Mapping[str, pulumi.Input[str]]
     secret: Mapping[str, pulumi.Output[str]]
@@ -41,7 +41,7 @@ class AppEnvironment(Generic[DatabaseT, MediaT]):
     def of(
         cls, settings: Settings, address: Address, database: DatabaseT, media: MediaT, secret_key: SecretKey
     ) -> "AppEnvironment[DatabaseT, MediaT]":
-        """The contract filled in for one stack."""
+        """The variables of the contract for one stack."""
         plain: dict[str, pulumi.Input[str]] = {
             "DOMAIN": address.domain,
             "DOMAIN_ALIASES": ",".join(address.domain_aliases),
@@ -66,5 +66,5 @@ class AppEnvironment(Generic[DatabaseT, MediaT]):
 
     @property
     def variables(self) -> dict[str, pulumi.Input[str]]:
-        """All variables by name, sorted, for a platform that takes plain and secret ones in one list."""
+        """All variables, sorted by name, for a platform that takes plain and secret ones in one list."""
         return dict(sorted({**self.plain, **self.secret}.items()))

@@ -1,4 +1,4 @@
-"""What the names of a project and of a stack may be: physical names are made of both, `project-stack-part` mostly.
+"""What projects and stacks may be called: most physical names are made of both, as in `project-stack-part`.
 
 On every platform both are in the name of the image's repository, whose rules are here; a platform with stricter ones
 has them in a subclass, which its settings name. `pulumi` itself takes more, and what makes the resources would refuse
@@ -14,13 +14,13 @@ from typing import ClassVar
 
 from infra import fixes
 
-# A part of an image's repository: https://github.com/distribution/reference/blob/v0.6.0/reference.go (path-component).
-# Networks, volumes and containers take more: https://docs.docker.com/reference/cli/docker/container/run/#name
+# A component of a repository: https://github.com/distribution/reference/blob/v0.6.0/reference.go (path-component).
+# Networks, volumes and containers allow more: https://docs.docker.com/reference/cli/docker/container/run/#name
 _PART = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _PART_WORDS = "lower-case letters and digits, with single . or _, __ or hyphens between them (an image's repository)"
 
-# A reference to an image in the same grammar: a registry, which only a dot, a port or `localhost` tells from a name,
-# then names, at most 255 characters together, a tag and a digest.
+# An image reference in the same grammar: a registry, which only a dot, a port or `localhost` distinguishes from a name,
+# then names of at most 255 characters together, a tag and a digest.
 IMAGE = re.compile(
     r"(?:(?:localhost|(?=[^/]*[.:])[A-Za-z0-9]+(?:[.-]+[A-Za-z0-9]+)*)(?::[0-9]{1,5})?/)?"
     rf"(?=[^:@]{{1,255}}(?:[:@]|$)){_PART.pattern}(?:/{_PART.pattern})*"
@@ -49,7 +49,7 @@ class Names:
         return f"{self.project}-{self.stack}"
 
     def errors(self) -> list[str]:
-        """An error for each name that can't be used, with all that is wrong with it and the commands that rename."""
+        """An error for each name that can't be used, with everything that is wrong and the commands that rename it."""
         project, stack = self.proposed()
         errors = []
         if project != self.project:
@@ -65,7 +65,7 @@ class Names:
         return errors
 
     def proposed(self) -> tuple[str, str]:
-        """Legal names in the place of these two, made of them; the same ones when they are legal."""
+        """Valid names derived from these two; the same names when they are valid."""
         project = self.shaped(self.project) or f"project-{digest(self.project)}"
         stack = self.shaped(self.stack) or f"stack-{digest(self.stack)}"
         project, stack = self.fitted(project, stack)
@@ -90,7 +90,7 @@ class Names:
         return min(LONGEST_NAME, self.longest - 1 - len(project))
 
     def _free(self, stack: str, room: int) -> str:
-        """That name, or with a number after it when another stack has it: renaming would overwrite that one's file."""
+        """The name, with a number appended if another stack has it: renaming would overwrite that stack's file."""
         number, free = 1, stack
         while free in self.taken:
             number += 1
@@ -98,7 +98,7 @@ class Names:
         return free
 
     def _rename_project(self, new: str) -> str:
-        """The commands: the state first, which `pulumi` finds under the old name, then the files, in this folder."""
+        """The commands that rename: first the state, which `pulumi` finds under the old name, then the files."""
         stack = shlex.quote(self.stack)
         return (
             f"pulumi stack rename -s {stack} {self.organization}/{new}/{stack} && "

@@ -1,7 +1,7 @@
 """The stack's outputs, named like the app's variables so that `pulumi stack output --shell` can be sourced.
 
-The DSNs are those that work from this machine: on the local platform through the published ports. On the cloud platform
-no machine but the tasks reaches the database, so they are the app's own.
+On the local platform the DSNs are the ones that work from this machine, through the published ports. On the cloud
+platform only the tasks reach the database, so they are the app's own.
 """
 
 import pulumi

@@ -19,9 +19,9 @@ AGAINST_THE_ORDER = [
     (
         "fixes",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from infra.settings_reader import Reader",
-        "Nothing imports in a circle",
+        "There are no import cycles",
     ),
-    ("local/network", "from infra.local.database import Database", "Nothing imports in a circle"),
+    ("local/network", "from infra.local.database import Database", "There are no import cycles"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The kinds of settings: each reads a key's value and checks it, and says for the docs what is allowed.
+"""The kinds of settings: each reads and checks the value of a key, and says for the docs what is allowed.
 
 `setting(kind, default, description)` declares one, as a field of a dataclass; `declared` lists those of a class.
 """

@@ -1,4 +1,4 @@
-"""Kinds of settings that are one word, one number, or a comma list of words."""
+"""Kinds of settings that are one word, one number, or comma-separated words."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]
 
 
 class Choice:
-    """One of some words; `kind` says what many of them are.
+    """One of several words; `kind` describes them when there are many.
 
     To propose a fix, `synonyms` has other words for some of them, and `likely` guesses from the stack what a value that
     resembles none of them should be.
@@ -71,7 +71,7 @@ class Boolean:
 
 @dataclass(frozen=True)
 class Integer:
-    """A whole number from `low` to `high`, of some `unit`; or 0, when it's said what that is `zero` for."""
+    """A whole number of `unit` from `low` to `high`; or 0, if `zero` says what that means."""
 
     low: int
     high: int
@@ -91,7 +91,7 @@ class Integer:
             return self.low
         written = reader.number_as_written(setting.key)
         if re.fullmatch(r"0[0-9]{1,8}", written) and int(written) != int(value):
-            allowed = f"{self.unit} without a zero before it, for YAML reads {written} as {value}"
+            allowed = f"{self.unit} without a leading zero, since YAML reads {written} as {value}"
             fix = str(int(written)) if self._fits(int(written)) else setting.default_text
             reader.note_wrong(setting.key, allowed, fix)
         return int(value)
@@ -109,7 +109,7 @@ class Port(Integer):
 
 @dataclass(frozen=True)
 class NumberOf:
-    """A number of a list; the first of the list when it's another."""
+    """One of a list of numbers; for any other value, an error and the first of the list."""
 
     numbers: Sequence[int]
     unit: str
@@ -128,7 +128,7 @@ class NumberOf:
 
 @dataclass(frozen=True)
 class Text:
-    """A text that fits a pattern, or nothing; any text without one. `find` gives a command that sets the right one."""
+    """A text that matches a pattern, or nothing. `find` returns a command that sets the right text."""
 
     what: str
     pattern: str = r"(?s:.*)"
@@ -147,7 +147,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Words:
-    """A comma list of words that fit a pattern."""
+    """Comma-separated words that match a pattern."""
 
     what: str
     pattern: str
@@ -165,7 +165,7 @@ class Words:
 
 
 class Hosts:
-    """A comma list of host names."""
+    """Comma-separated host names."""
 
     _form = "host names separated by commas"
     _most: int | None = None
@@ -178,7 +178,7 @@ class Hosts:
         value = reader.value_as_written(setting.key)
         hosts = _listed(value)
         if any(not _HOST.match(host) for host in hosts) or (self._most and len(hosts) > self._most):
-            # Spread out as a list of YAML's it comes as JSON, with quotes and brackets.
+            # A YAML list arrives as JSON, with quotes and brackets.
             good = [name for host in re.split(r'[,\s"\[\]]+', value) if _HOST.match(name := fixes.host_in(host))]
             reader.note_wrong(setting.key, self.allowed, ",".join(good[: self._most]))
         return hosts
@@ -200,7 +200,7 @@ class Host:
 
 
 class Image:
-    """An image's reference."""
+    """An image reference."""
 
     allowed = "an image reference such as name:tag"
 
@@ -211,7 +211,7 @@ class Image:
         return value
 
     def named(self, reader: Reader, setting: Setting[Any]) -> str:
-        """The reference as it's meant."""
+        """The reference, with placeholders filled in."""
         return reader.value_as_written(setting.key)
 
 

@@ -41,8 +41,8 @@ def test_what_has_no_business_in_an_image_is_named_with_a_command_that_leaves_it
         (context / ".dockerignore").write_text(ignore)
     (warning,) = warnings(context, read_content(context, {}))
     assert ".git, .venv, sub/__pycache__ and 2 more" in warning
-    assert "such as a commit, is a new image" in warning
-    assert "reads the secrets in sub/.env." in warning
+    assert "such as a commit, makes a new image" in warning
+    assert "can read the secrets in sub/.env." in warning
     assert pasted(context) == []
     lines = (context / ".dockerignore").read_text().splitlines()
     assert lines == [*(ignore or "").splitlines(), ".git", ".venv", "**/__pycache__", "**/node_modules", "sub/.env"]
@@ -78,7 +78,7 @@ def test_files_that_the_images_user_cannot_read_are_named(context: Path) -> None
     (context / "code.py").chmod(0o600)
     (warning,) = warnings(context, read_content(context, {}))
     assert "code.py" in warning
-    subprocess.run(["sh", "-euc", warning.partition("Let them: ")[2]], check=True)
+    subprocess.run(["sh", "-euc", warning.partition("Make it readable: ")[2]], check=True)
     assert warnings(context, read_content(context, {})) == []
     (context / "code.py").chmod(0o600)
     (context / "Dockerfile").write_text("FROM scratch\nCOPY . .\nUSER root\n")

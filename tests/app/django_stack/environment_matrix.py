@@ -189,7 +189,7 @@ MALFORMED: list[tuple[dict[str, str], str]] = [
     ({"DEFAULT_STORAGE_DSN": "s3://KEY:hun/ter2@bucket.s3.amazonaws.com/"}, "DEFAULT_STORAGE_DSN is not a URL"),
     (
         {"DEFAULT_STORAGE_DSN": "s3://KEY:hunter2#@bucket.s3.amazonaws.com/"},
-        "DEFAULT_STORAGE_DSN has a # or a blank",
+        "DEFAULT_STORAGE_DSN has a # or a space",
     ),
     (
         {"DEFAULT_STORAGE_BUCKET": "b-1", "DEFAULT_STORAGE_SECRET_ACCESS_KEY": "hunter2"},
@@ -278,11 +278,11 @@ MALFORMED: list[tuple[dict[str, str], str]] = [
         if name != "DEFAULT_STORAGE_BUCKET"
     ),
     *(
-        ({**PARTS, name: value}, f"DEFAULT_STORAGE_BUCKET with its companions {message}")
+        ({**PARTS, name: value}, f"DEFAULT_STORAGE_BUCKET, with the other DEFAULT_STORAGE_ variables, {message}")
         for name, value, message in (
             ("DEFAULT_STORAGE_BUCKET", "hunter 2", "names no bucket"),
             ("DEFAULT_STORAGE_ACCESS_KEY_ID", "", "has a key without a secret, or a secret without a key"),
-            ("DEFAULT_STORAGE_REGION", "hunter 2", "has a region that is not one"),
+            ("DEFAULT_STORAGE_REGION", "hunter 2", "has an invalid region"),
             ("DEFAULT_STORAGE_CUSTOM_DOMAIN", "https://hunter2", "has an argument domain that is not a host name"),
             ("DEFAULT_STORAGE_ENDPOINT_URL", "hunter2:9000", "has an argument endpoint_url that is not an http"),
         )

@@ -42,7 +42,7 @@ def test_what_was_overwritten_is_named_with_what_to_do_and_without_secrets(tmp_p
     assert "ALLOWED_HOSTS was set after apply(globals()): it lacks 'localhost', '127.0.0.1'." in said
     assert "DATABASES was set after apply(globals()): another PASSWORD than the stack's." in said
     assert "SESSION_COOKIE_SECURE was set after apply(globals()): it is True; the stack's is False." in said
-    assert "end that file, after all else, with `from django_stack.settings import apply`" in said
+    assert "end that file, after everything else, with `from django_stack.settings import apply`" in said
     assert SECRET not in said
 
 
@@ -75,7 +75,7 @@ def test_lines_in_base_and_the_rest_in_production(tmp_path: Path, silenced: list
     )
     ended = manage(tmp_path, "check", DJANGO_SETTINGS_MODULE="production")
     assert named(re.sub(r"HINT:.*", "", ended.stderr)) == (set() if silenced else ALL)
-    assert silenced or "take it out of production" in ended.stderr
+    assert silenced or "remove it from production" in ended.stderr
 
 
 ADDED = """
@@ -146,7 +146,7 @@ def test_settings_that_were_applied_and_then_not_used_are_named(tmp_path: Path) 
     )
     ended = manage(tmp_path, "check", DJANGO_SETTINGS_MODULE="production")
     assert named(ended.stderr) == {"E002"}
-    assert "apply(globals()) was called, but the settings in force, production, are other ones" in ended.stderr
+    assert "apply(globals()) was called, but not for the settings in force, production" in ended.stderr
 
 
 def test_a_build_has_nothing_to_warn_of(tmp_path: Path) -> None:

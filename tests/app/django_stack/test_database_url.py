@@ -12,7 +12,7 @@ from typing import Any
 
 import dj_database_url
 import pytest
-from django_stack.database_url import PATIENCE, database
+from django_stack.database_url import TIMEOUTS, database
 from django_stack.malformed import MalformedError
 from environ import Env
 
@@ -30,7 +30,7 @@ WITHOUT_A_HOST = {"sqlite", "spatialite", "prometheus_sqlite", "prometheus_spati
 def of_postgres(query: str) -> dict[str, Any]:
     """The settings of a database but its place and libpq's patience."""
     config = database(f"{POSTGRES}?{query}")
-    options = {name: value for name, value in config["OPTIONS"].items() if PATIENCE.get(name) != value}
+    options = {name: value for name, value in config["OPTIONS"].items() if TIMEOUTS.get(name) != value}
     return {**config, "OPTIONS": options}
 
 
@@ -210,14 +210,14 @@ REFUSED_DATABASES = [
     (f"{POSTGRES}?sslaccept=strict", "write sslmode=verify-full"),
     (f"{POSTGRES}?timeout=5", "write connect_timeout=SECONDS"),
     (f"{POSTGRES}?ssl=perhaps", "an argument ssl that is neither true nor false"),
-    (f"{POSTGRES}?ssl=true&sslmode=disable", "says otherwise than its sslmode"),
-    (f"{POSTGRES}?ssl=false&sslmode=require", "says otherwise than its sslmode"),
+    (f"{POSTGRES}?ssl=true&sslmode=disable", "contradicts its sslmode"),
+    (f"{POSTGRES}?ssl=false&sslmode=require", "contradicts its sslmode"),
     (f"{POSTGRES}?conn_max_age=long", "an argument conn_max_age that is neither"),
     (f"{POSTGRES}?atomic_requests=maybe", "an argument atomic_requests that is neither true nor false"),
     (f"{POSTGRES}?isolation_level=9", "isolation_level that is none of"),
     (f"{POSTGRES}?hunter2=", "unknown options of libpq"),
     ("postgres://me:hunter2@/cloudsql/project:region:instance/db", "a socket is postgres://USER:PASSWORD@/NAME?host="),
-    ("postgres://me:hunter2@host/db/", "has a slash in its database's name. There it is %2F"),
+    ("postgres://me:hunter2@host/db/", "has a slash in its database's name. Write %2F there"),
     (f"psql '{POSTGRES}'", "is a command of a shell: write only the URL in it"),
     ("jdbc:postgresql://host:5432/db?user=me&password=hunter2", "write postgres://USER:PASSWORD@HOST:5432/NAME"),
     ("timescaledb://me:hunter2@host/db", "write timescale://"),
@@ -241,5 +241,5 @@ def test_what_has_no_meaning_is_refused_with_the_right_form(url: str, said: str)
 
 @pytest.mark.usefixtures("everything_installed")
 def test_a_pool_and_persistent_connections_are_refused_together() -> None:
-    with pytest.raises(MalformedError, match="Take one away"):
+    with pytest.raises(MalformedError, match="Remove one"):
         of_postgres("pool=true&conn_max_age=60")

@@ -74,8 +74,8 @@ def test_a_mail_urls_other_arguments_become_settings() -> None:
 REFUSED_MAIL = [
     ("smtps://me:hunter2@host:465", "write smtp+ssl://"),
     ("submission://me:hunter2@host:465", "write smtp+ssl://"),
-    ("smtp://me:hunter2@host:465", "asks for no TLS at port 465"),
-    ("smtp://me:hunter2@host:465?tls=false", "asks for no TLS at port 465"),
+    ("smtp://me:hunter2@host:465", "asks for no TLS on port 465"),
+    ("smtp://me:hunter2@host:465?tls=false", "asks for no TLS on port 465"),
     ("smtp://me:hunter2@host?from=me@x.org", "write _default_from_email="),
     ("smtp://me:hunter2@host?use_tls=True", "write smtp+tls://"),
     ("smtp://me:hunter2@host?timeout=soon", "an argument timeout"),

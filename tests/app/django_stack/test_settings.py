@@ -37,7 +37,7 @@ def test_a_projects_own_setting_is_kept(name: str, before: object, after: object
 
 
 def test_the_docs_name_the_settings_of_a_project_that_are_overwritten_and_no_others() -> None:
-    """docs/bring-your-own.md, 2."""
+    """docs/bring-your-own.md, "What apply overwrites"."""
     email = {"EMAIL_URL": "smtp+tls://me:pass@mail.example.com:587", "DEFAULT_FROM_EMAIL": "me@example.com"}
     found = read({**LOCAL, **email, "DEFAULT_STORAGE_DSN": "file:///data/media/"})
 
@@ -48,8 +48,8 @@ def test_the_docs_name_the_settings_of_a_project_that_are_overwritten_and_no_oth
 
     lost = {name for name, value in environment_settings.settings(found, {}).items() if overwritten(name, value)}
     page = (ROOT / "docs" / "bring-your-own.md").read_text()
-    (sentence,) = re.findall(r"^These win over .*?\n\n", page, re.MULTILINE | re.DOTALL)
-    named = re.findall(r"`([A-Z_]+\*?)`", sentence)
+    section = page.partition("### What apply overwrites")[2].partition("\n### ")[0]
+    named = re.findall(r"`([A-Z_]+\*?)`", section)
     assert [name for name in lost if not any(fnmatch(name, each) for each in named)] == []
     assert [each for each in named if not any(fnmatch(name, each) for name in lost)] == []
 
@@ -85,10 +85,10 @@ def test_a_database_that_is_gone_without_a_word_is_given_up_on_after_seconds(env
     assert conninfo_to_dict(make_conninfo(**options)) == {name: str(value) for name, value in options.items()}
 
 
-@pytest.mark.parametrize("name", database_url.PATIENCE)
+@pytest.mark.parametrize("name", database_url.TIMEOUTS)
 def test_the_urls_own_query_wins_over_the_defaults(name: str) -> None:
     options = settings_of({"DATABASE_URL": f"{POSTGRES}?{name}=7"})["DATABASES"]["default"]["OPTIONS"]
-    assert options == {**database_url.PATIENCE, name: 7}
+    assert options == {**database_url.TIMEOUTS, name: 7}
 
 
 def test_large_uploads_find_a_place_in_a_read_only_container(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,9 +55,10 @@ def test_malformed_value_is_named_without_its_secret(environ: dict[str, str], me
 
 
 def test_every_documented_variable_has_its_three_rows() -> None:
-    """The table of docs/bring-your-own.md: absent, valid, malformed."""
-    page = (ROOT / "docs" / "bring-your-own.md").read_text()
-    table = re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE)
+    """The table of docs/variables.md: absent, valid, malformed."""
+    page = (ROOT / "docs" / "variables.md").read_text()
+    section = page.partition("## Every variable")[2].partition("\n## ")[0]
+    table = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
     documented = {name for cell in table for name in re.findall(r"`([A-Z_]+)`", cell)}
     assert documented == set(ABSENT)
     assert {name for environ, *_ in VALID for name in environ} >= documented
@@ -66,8 +67,8 @@ def test_every_documented_variable_has_its_three_rows() -> None:
 
 
 def test_the_docs_table_of_other_spellings_is_true() -> None:
-    """docs/bring-your-own.md, "Coming from elsewhere": each scheme in its middle column is understood."""
-    page = (ROOT / "docs" / "bring-your-own.md").read_text()
+    """docs/variables.md, "Coming from elsewhere": each scheme in its middle column is understood."""
+    page = (ROOT / "docs" / "variables.md").read_text()
     rows = re.findall(r"^\|([^|]+)\|([^|]+)\|([^|]*)\|$", page.partition("## Coming from elsewhere")[2], re.MULTILINE)
     schemes = set(re.findall(r"`([a-z+]+)://", "".join(middle for _, middle, _ in rows)))
     assert {"psql", "valkey", "submission", "rediss"} <= schemes
@@ -96,13 +97,13 @@ def test_all_malformed_values_are_listed_at_once() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ('"postgres://u:hunter2@h/d"', 'is in quotes ("), which belong to where it was written: take them away.'),
-        ("'redis://:hunter2@h'", "is in quotes ('), which belong to where it was written: take them away."),
-        ("{name}=postgres://u:hunter2@h/d", "begins with its own name: write only what comes behind {name}=."),
-        ("export {name}=smtp://u:hunter2@h", "begins with its own name: write only what comes behind {name}=."),
-        ("${{{name}}}", "is a placeholder that nobody has filled in: write the value itself."),
-        ("${name}", "is a placeholder that nobody has filled in: write the value itself."),
-        ("$(cat /run/secrets/hunter2)", "is a placeholder that nobody has filled in: write the value itself."),
+        ('"postgres://u:hunter2@h/d"', 'is in quotes ("), which are not part of the value: remove them.'),
+        ("'redis://:hunter2@h'", "is in quotes ('), which are not part of the value: remove them."),
+        ("{name}=postgres://u:hunter2@h/d", "begins with its own name: write only what comes after {name}=."),
+        ("export {name}=smtp://u:hunter2@h", "begins with its own name: write only what comes after {name}=."),
+        ("${{{name}}}", "is a placeholder that was not filled in: write the value itself."),
+        ("${name}", "is a placeholder that was not filled in: write the value itself."),
+        ("$(cat /run/secrets/hunter2)", "is a placeholder that was not filled in: write the value itself."),
     ],
 )
 @pytest.mark.parametrize("name", ["DATABASE_URL", "CACHE_URL", "EMAIL_URL", "DEFAULT_STORAGE_DSN"])

@@ -216,7 +216,7 @@ def test_a_base_image_that_can_not_be_had_is_named(machine: Any, settings: Setti
         raise APIError("500", explanation="no such host")
 
     machine.images.get, machine.images.get_registry_data = nothing, no_registry
-    assert f"python-image is {BASE}, which is neither on this machine nor to be had" in refusal(settings)
+    assert f"python-image is {BASE}, which is neither on this machine nor available" in refusal(settings)
 
 
 def test_a_base_image_that_comes_from_its_registry_passes(machine: Any, settings: Settings) -> None:

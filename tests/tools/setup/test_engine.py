@@ -191,7 +191,7 @@ def test_no_engine_is_started_beside_a_daemon_that_runs(
     (tmp_path / "proc/4711/comm").write_text("dockerd\n")
     (tmp_path / "proc/4711/stat").write_text("4711 (dockerd) S 1 4711")
     monkeypatch.setattr(engine, "PROC", tmp_path / "proc")
-    monkeypatch.setattr(engine, "PATIENCE", 0)
+    monkeypatch.setattr(engine, "DAEMON_SECONDS", 0)
     debian.programs.update(docker="/usr/bin/docker", dockerd="/usr/sbin/dockerd")
     debian.answers[VERSION] = STOPPED
     with pytest.raises(SetupError, match=r"dockerd, process 4711.* does not answer"):
@@ -222,7 +222,7 @@ def test_a_daemon_that_is_just_ending_is_waited_for(debian: FakeMachine, monkeyp
 def test_no_engine_is_started_over_a_socket_at_which_somebody_listens(debian: FakeMachine, tmp_path: Path) -> None:
     debian.programs.update(docker="/usr/bin/docker", dockerd="/usr/sbin/dockerd")
     debian.answers[VERSION] = STOPPED
-    with socket_at(tmp_path / "docker.sock"), pytest.raises(SetupError, match="somebody listens at") as error:
+    with socket_at(tmp_path / "docker.sock"), pytest.raises(SetupError, match="another program") as error:
         engine.ensure(debian)
     assert "DOCKER_HOST" in error.value.remedy
     assert debian.did == []

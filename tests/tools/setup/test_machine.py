@@ -37,7 +37,7 @@ def test_a_program_that_is_missing_is_an_error_like_any_other(real: Machine) -> 
 def test_a_program_that_hangs_is_not_waited_for(real: Machine) -> None:
     assert real.ask(["sleep", "30"], seconds=0.2).returncode == 127
     started = time.monotonic()
-    with pytest.raises(CommandError, match="said nothing for 1 seconds") as error:
+    with pytest.raises(CommandError, match="printed nothing for 1 seconds") as error:
         real.run("trying", ["sleep", "30"], silence=1)
     assert error.value.lines == []
     assert time.monotonic() - started < 5
@@ -76,7 +76,7 @@ def test_a_second_set_up_waits_for_the_first(real: Machine, capsys: pytest.Captu
         order.append("first")
     other.join(5)
     assert order == ["first", "second"]
-    assert "another set-up is at work" in capsys.readouterr().out
+    assert "another set-up is running" in capsys.readouterr().out
 
 
 def test_a_site_that_never_answers_is_given_up_in_seconds(

@@ -59,7 +59,7 @@ def test_one_that_is_too_old_is_left_alone_and_said(machine: FakeMachine) -> Non
     machine.answers["/usr/local/bin/pulumi version"] = (0, "v3.99.0\n", "")
     can_build(machine)
     pulumi_cli.ensure(machine)
-    assert machine.said[0] == "/usr/local/bin/pulumi is v3.99.0, needed is 3.238.0 or newer: it is left alone"
+    assert machine.said[0] == "/usr/local/bin/pulumi is v3.99.0; 3.238.0 or newer is needed, so it is not used"
     assert (machine.venv / "bin/pulumi").exists()
 
 
@@ -92,7 +92,7 @@ def test_where_the_site_is_not_reached_it_is_built_once(machine: FakeMachine) ->
     assert machine.did[0] == f"fetch {SUMS}"
     assert [command[:8] for command in machine.did[1:]] == ["go build"]
     assert f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={VERSION}" in machine.did[1]
-    assert "its site is not reached (Name or service not known)" in machine.said
+    assert "its site can't be reached (Name or service not known)" in machine.said
     kept = machine.cache / f"bin/pulumi-{VERSION}"
     assert (machine.venv / "bin/pulumi").samefile(kept)
     assert not (machine.venv / "bin/pulumi").is_symlink()

@@ -95,7 +95,7 @@ def test_a_new_stack_names_the_passphrase_and_not_the_stacks_name(machine: FakeM
     machine.errors["pulumi stack init"] = ["error: could not create secrets manager: incorrect passphrase"]
     with pytest.raises(SetupError, match="PULUMI_CONFIG_PASSPHRASE_FILE is set") as error:
         stack.ensure(machine)
-    assert "name right" not in error.value.remedy
+    assert "letters, digits" not in error.value.remedy
 
 
 def test_without_the_stacks_file_pulumi_is_not_asked_for_it_would_begin_one(machine: FakeMachine) -> None:

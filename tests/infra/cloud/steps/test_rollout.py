@@ -218,14 +218,14 @@ def test_what_the_version_before_still_answers_is_tolerated(ecs: FakeAWS, run: R
 @pytest.mark.parametrize(
     ("status", "page", "said", "fix"),
     [
-        (400, "<title>Bad Request (400)</title>", "400 Bad Request: Bad Request (400)", "out of ALLOWED_HOSTS"),
+        (400, "<title>Bad Request (400)</title>", "400 Bad Request: Bad Request (400)", "from ALLOWED_HOSTS"),
         (
             500,
             DEBUG_PAGE,
             "500 Internal Server Error: OperationalError at /: no such table: it's [secret]",
-            "mend what",
+            "correct what",
         ),
-        (503, "<h2>Down <b>for</b> now</h2>", "503 Service Unavailable: Down for now", "mend what"),
+        (503, "<h2>Down <b>for</b> now</h2>", "503 Service Unavailable: Down for now", "correct what"),
     ],
 )
 def test_a_home_page_that_fails_fails_the_update(
