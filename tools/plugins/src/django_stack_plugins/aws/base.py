@@ -98,7 +98,7 @@ class AWSResource(Resource):
     def update(self, operation: Operation, resource_id: str, old: Properties, inputs: Properties) -> Properties:
         found = changes({key: old.get(key) for key in self.inputs}, {key: inputs.get(key) for key in self.inputs})
         changed = {top_level(change.path) for change in found}
-        scope = {**old, **dict.fromkeys(self.inputs), **inputs, "id": resource_id}
+        scope = {**old, **dict.fromkeys(self.inputs), **inputs, "id": resource_id, "before": old}
         scope = {**scope, **{key: old[key] for key in self.computed & old.keys() if scope.get(key) is None}}
         if "tags" in changed:
             self._tag(operation, resource_id, scope, inputs.get("tags") or {}, old.get("tags") or {})
@@ -165,7 +165,7 @@ class AWSResource(Resource):
         return str(lookup(self.identity, answer))
 
     def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
-        """Make the calls that these changes of inputs need."""
+        """Make the calls that these changes of inputs need; `scope` has the old state, too, as `before`."""
         if self.puts:
             if changed - self.unread:
                 # Without the tags, which such a call takes for a new one only.
@@ -198,7 +198,8 @@ class AWSResource(Resource):
         by_path = {key: lookup(path, document) for key, path in self.reads.items() if key in read}
         real = from_api({key: value for key, value in read.items() if key not in by_path}, document, self.names)
         real |= {key: from_api(read[key], value, self.names, f"{key}.") for key, value in by_path.items()}
-        result = {**state, **inputs, **dict.fromkeys(read), **real, **outputs}
+        kept = {key: value for key, value in state.items() if key not in self.inputs}
+        result = {**kept, **inputs, **dict.fromkeys(read), **real, **outputs}
         if self.tagging:
             tags = self._tags(self.tagging, operation, document, {**result, "id": resource_id})
             result |= {"tags": tags if tags or inputs.get("tags") else inputs.get("tags"), "tagsAll": tags}
