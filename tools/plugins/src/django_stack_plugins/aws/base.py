@@ -16,7 +16,7 @@ from django_stack_plugins.aws.tags import Tagging
 from django_stack_plugins.resource import InitFailed, Operation, PluginError, Resource, top_level
 from django_stack_plugins.values import Properties, Secret, changes
 
-_DEPENDENTS = 300.0  # seconds that what uses a resource may still take to go
+_DEPENDENTS = 900.0  # seconds that what uses a resource may still take to go
 
 
 class AWSResource(Resource):
@@ -203,7 +203,7 @@ class AWSResource(Resource):
         if self.tagging:
             tags = self._tags(self.tagging, operation, document, {**result, "id": resource_id})
             result |= {"tags": tags if tags or inputs.get("tags") else inputs.get("tags"), "tagsAll": tags}
-        return {key: Secret(value) if key in self.private else value for key, value in result.items()}
+        return self._hidden(result)
 
     def settle(self, operation: Operation, resource_id: str, scope: Properties) -> None:
         """Wait until a change has arrived."""
@@ -228,6 +228,9 @@ class AWSResource(Resource):
 
     # Helpers.
 
+    def _hidden(self, properties: Properties) -> Properties:
+        return {key: Secret(value) if key in self.private else value for key, value in properties.items()}
+
     def _calls(self, changed: set[str] | frozenset[str]) -> list[Call]:
         return [call for keys, call in self.updating.items() if changed & set(keys.split())]
 
@@ -248,7 +251,7 @@ class AWSResource(Resource):
         try:
             return self._state(operation, resource_id, inputs, {})
         except PluginError:
-            return inputs
+            return self._hidden(inputs)
 
     def _tags(self, tagging: Tagging, operation: Operation, document: Any, scope: Properties) -> dict[str, str]:
         found: Any = None
