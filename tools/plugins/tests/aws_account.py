@@ -104,17 +104,21 @@ class Thing:
     def changes(self, **news: Any) -> list[Change]:
         """What differs between what AWS has and what the program says, or would say with these inputs."""
         real = {key: value for key, value in (self.read() or {}).items() if key in self.kind.inputs}
-        return self.kind.diff(real, {**self.inputs, **news})
+        return self.kind.diff(real, _without_none({**self.inputs, **news}))
 
     def update(self, **news: Any) -> Properties:
         """Change the inputs; None takes one away."""
-        inputs = {key: value for key, value in {**self.inputs, **news}.items() if value is not None}
+        inputs = _without_none({**self.inputs, **news})
         self.state = reveal(self.kind.update(self.operation, self.id, self.state, self.kind.complete(inputs)))
         self.inputs = inputs
         return self.state
 
     def delete(self) -> None:
         self.kind.delete(self.operation, self.id, self.state)
+
+
+def _without_none(inputs: Properties) -> Properties:
+    return {key: value for key, value in inputs.items() if value is not None}
 
 
 class Account:

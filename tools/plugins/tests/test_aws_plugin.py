@@ -88,7 +88,7 @@ def test_a_password_is_secret_and_in_no_error(aws: Plugin, account: Account, emu
     with pytest.raises(grpc.RpcError) as error:
         aws.create(DATABASE, inputs)
     detail = init_failed(error.value)
-    assert detail.id == "app"
+    assert detail.id.startswith("db-")
     assert decode_properties(detail.properties)["password"] == Secret("hidden-password")
     assert "hidden-password" not in (error.value.details() or "")
 

@@ -23,7 +23,7 @@ REPLACED_BY = {
     "EgressRule": "securityGroupId",
     "Encryption": "bucket",
     "IngressRule": "securityGroupId",
-    "Instance": "dbName engine identifier storageEncrypted username",
+    "Instance": "dbName engine storageEncrypted username",
     "InternetGateway": "",
     "Lifecycle": "bucket",
     "LifecyclePolicy": "repository",
@@ -37,7 +37,7 @@ REPLACED_BY = {
     "ParameterGroup": "description family namePrefix",
     "Policy": "name resourceId scalableDimension serviceNamespace",
     "PublicAccessBlock": "bucket",
-    "Record": "name type zoneId",
+    "Record": "name zoneId",
     "Repository": "encryptionConfigurations name",
     "ResponseHeadersPolicy": "",
     "Role": "name",
@@ -173,7 +173,8 @@ def test_a_database_that_fails_is_an_error_and_is_known_to_the_engine(account: A
     account.emulator.put("<DBInstanceStatus>incompatible-network<", "<DBInstanceStatus>available<", 99)
     with pytest.raises(InitFailed, match="thing is incompatible-network") as failure:
         account.sample("Instance")
-    assert failure.value.resource_id == "app"
+    (database,) = account.ask("rds", "DescribeDBInstances")["DBInstances"]
+    assert failure.value.resource_id == database["DbiResourceId"]
 
 
 def test_a_wait_ends_with_the_resource_s_own_time_out(account: Account) -> None:

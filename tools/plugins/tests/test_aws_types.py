@@ -60,6 +60,7 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("Service", lambda _: {"desiredCount": 2}),
     ("ParameterGroup", lambda _: {"parameters": [{"name": "rds.force_ssl", "value": "0", "applyMethod": "immediate"}]}),
     ("Instance", lambda _: {"allocatedStorage": 30, "multiAz": True}),
+    ("Instance", lambda _: {"identifier": "renamed"}),
     ("Instance", lambda _: {"backupRetentionPeriod": 8, "copyTagsToSnapshot": False}),
     ("LoadBalancer", lambda _: {"idleTimeout": 61, "dropInvalidHeaderFields": False}),
     (
@@ -104,6 +105,18 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
         },
     ),
     ("Record", lambda _: {"ttl": 60, "records": ["example.net"]}),
+    ("Record", lambda _: {"type": "A", "records": ["192.0.2.1"]}),
+    (
+        "Record",
+        lambda account: {
+            "type": "A",
+            "records": None,
+            "ttl": None,
+            "aliases": [
+                {"name": "a.example.com", "zoneId": account.zone("example.com"), "evaluateTargetHealth": False}
+            ],
+        },
+    ),
 ]
 
 

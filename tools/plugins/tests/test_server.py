@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from plugin_harness import SCRIPTS
 
-PLUGINS = ["pulumi-language-python", "pulumi-resource-random", "pulumi-resource-docker", "pulumi-resource-command"]
+PLUGINS = ["pulumi-language-python", *(f"pulumi-resource-{name}" for name in ("random", "docker", "command", "aws"))]
 
 
 @pytest.mark.parametrize("name", PLUGINS)

@@ -16,7 +16,7 @@ from django_stack_plugins.aws.tags import Tagging
 from django_stack_plugins.resource import InitFailed, Operation, PluginError, Resource, top_level
 from django_stack_plugins.values import Properties, Secret, changes
 
-_DEPENDENTS = 300.0  # seconds that what uses a resource may still take to go
+_DEPENDENTS = 900.0  # seconds that what uses a resource may still take to go
 
 
 class AWSResource(Resource):
@@ -98,7 +98,7 @@ class AWSResource(Resource):
     def update(self, operation: Operation, resource_id: str, old: Properties, inputs: Properties) -> Properties:
         found = changes({key: old.get(key) for key in self.inputs}, {key: inputs.get(key) for key in self.inputs})
         changed = {top_level(change.path) for change in found}
-        scope = {**old, **dict.fromkeys(self.inputs), **inputs, "id": resource_id}
+        scope = {**old, **dict.fromkeys(self.inputs), **inputs, "id": resource_id, "before": old}
         scope = {**scope, **{key: old[key] for key in self.computed & old.keys() if scope.get(key) is None}}
         if "tags" in changed:
             self._tag(operation, resource_id, scope, inputs.get("tags") or {}, old.get("tags") or {})
@@ -165,7 +165,7 @@ class AWSResource(Resource):
         return str(lookup(self.identity, answer))
 
     def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
-        """Make the calls that these changes of inputs need."""
+        """Make the calls that these changes of inputs need; `scope` has the old state, too, as `before`."""
         if self.puts:
             if changed - self.unread:
                 # Without the tags, which such a call takes for a new one only.
@@ -198,11 +198,12 @@ class AWSResource(Resource):
         by_path = {key: lookup(path, document) for key, path in self.reads.items() if key in read}
         real = from_api({key: value for key, value in read.items() if key not in by_path}, document, self.names)
         real |= {key: from_api(read[key], value, self.names, f"{key}.") for key, value in by_path.items()}
-        result = {**state, **inputs, **dict.fromkeys(read), **real, **outputs}
+        kept = {key: value for key, value in state.items() if key not in self.inputs}
+        result = {**kept, **inputs, **dict.fromkeys(read), **real, **outputs}
         if self.tagging:
             tags = self._tags(self.tagging, operation, document, {**result, "id": resource_id})
             result |= {"tags": tags if tags or inputs.get("tags") else inputs.get("tags"), "tagsAll": tags}
-        return {key: Secret(value) if key in self.private else value for key, value in result.items()}
+        return self._hidden(result)
 
     def settle(self, operation: Operation, resource_id: str, scope: Properties) -> None:
         """Wait until a change has arrived."""
@@ -227,6 +228,9 @@ class AWSResource(Resource):
 
     # Helpers.
 
+    def _hidden(self, properties: Properties) -> Properties:
+        return {key: Secret(value) if key in self.private else value for key, value in properties.items()}
+
     def _calls(self, changed: set[str] | frozenset[str]) -> list[Call]:
         return [call for keys, call in self.updating.items() if changed & set(keys.split())]
 
@@ -247,7 +251,7 @@ class AWSResource(Resource):
         try:
             return self._state(operation, resource_id, inputs, {})
         except PluginError:
-            return inputs
+            return self._hidden(inputs)
 
     def _tags(self, tagging: Tagging, operation: Operation, document: Any, scope: Properties) -> dict[str, str]:
         found: Any = None

@@ -91,11 +91,11 @@ class ParameterGroup(AWSResource):
 class Instance(AWSResource):
     docs, token, service = "db_instance", "aws:rds/instance:Instance", "rds"
     required = words("instanceClass")
-    replacing = words("identifier engine dbName username storageEncrypted")
+    replacing = words("engine dbName username storageEncrypted")
     in_place = words(
         "allocatedStorage allowMajorVersionUpgrade applyImmediately autoMinorVersionUpgrade backupRetentionPeriod"
         " caCertIdentifier copyTagsToSnapshot dbSubnetGroupName deletionProtection engineLifecycleSupport engineVersion"
-        " finalSnapshotIdentifier instanceClass maxAllocatedStorage multiAz parameterGroupName password port"
+        " finalSnapshotIdentifier identifier instanceClass maxAllocatedStorage multiAz parameterGroupName password port"
         " publiclyAccessible skipFinalSnapshot storageType vpcSecurityGroupIds"
     )
     unordered = words("vpcSecurityGroupIds")
@@ -114,8 +114,8 @@ class Instance(AWSResource):
         "caCertIdentifier": "CACertificateIdentifier",
         "parameterGroupName": "DBParameterGroupName",
     }
-    creating, identity = Call("CreateDBInstance"), "DBInstance.DBInstanceIdentifier"
-    reading = Call("DescribeDBInstances", {"DBInstanceIdentifier": "id"}, gives="DBInstances[0]")
+    creating, identity = Call("CreateDBInstance"), "DBInstance.DbiResourceId"
+    reading = Call("DescribeDBInstances", {"DBInstanceIdentifier": "identifier"}, gives="DBInstances[0]")
     reads: ClassVar[Mapping[str, str]] = {
         "dbSubnetGroupName": "DBSubnetGroup.DBSubnetGroupName",
         "parameterGroupName": "DBParameterGroups[0].DBParameterGroupName",
@@ -136,7 +136,7 @@ class Instance(AWSResource):
     deleting = Call(
         "DeleteDBInstance",
         {
-            "DBInstanceIdentifier": "id",
+            "DBInstanceIdentifier": "identifier",
             "SkipFinalSnapshot": "skipFinalSnapshot",
             "FinalDBSnapshotIdentifier": "finalSnapshotIdentifier",
         },
@@ -155,7 +155,8 @@ class Instance(AWSResource):
         " ".join(sorted(in_place - words("skipFinalSnapshot finalSnapshotIdentifier applyImmediately"))): Call(
             "ModifyDBInstance",
             {
-                "DBInstanceIdentifier": "id",
+                "DBInstanceIdentifier": "before.identifier",
+                "NewDBInstanceIdentifier": "newName",
                 "DBPortNumber": "newPort",
                 "ApplyImmediately": "applyImmediately",
                 "AllowMajorVersionUpgrade": "allowMajorVersionUpgrade",
@@ -165,7 +166,9 @@ class Instance(AWSResource):
     }
 
     def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
+        # Under other names than when it's made.
         scope = {**scope, "newPort": scope["port"] if "port" in changed else None}
+        scope["newName"] = scope["identifier"] if "identifier" in changed else None
         super().change(operation, changed, scope, inputs)
 
     def properties(

@@ -17,8 +17,8 @@ _PROOF = 75 * 60.0  # seconds that a certificate may take to be issued
 class Record(AWSResource):
     docs, token, service = "route53_record", "aws:route53/record:Record", "route53"
     required = words("name type zoneId")
-    replacing = words("name type zoneId")
-    in_place = words("aliases allowOverwrite records ttl")
+    replacing = words("name zoneId")
+    in_place = words("aliases allowOverwrite records ttl type")
     unordered = words("records")
     delete_before_replace = True
     defaults: ClassVar[Mapping[str, Any]] = {"allowOverwrite": False}
@@ -26,6 +26,8 @@ class Record(AWSResource):
         "aliases": "AliasTarget",
         "aliases.name": "DNSName",
         "aliases.zoneId": "HostedZoneId",
+        "changes.ResourceRecordSet.AliasTarget.name": "DNSName",
+        "changes.ResourceRecordSet.AliasTarget.zoneId": "HostedZoneId",
     }
     reading = Call(
         "ListResourceRecordSets", {"HostedZoneId": "zoneId", "StartRecordName": "name", "StartRecordType": "type"}
@@ -36,66 +38,57 @@ class Record(AWSResource):
     missing = words("NoSuchHostedZone")
 
     def make(self, operation: Operation, inputs: Properties) -> Any:
-        self._put(operation, "UPSERT" if inputs["allowOverwrite"] else "CREATE", self._set(inputs), inputs)
+        action = "UPSERT" if inputs["allowOverwrite"] else "CREATE"
+        self._apply(operation, inputs, {"Action": action, "ResourceRecordSet": self._set(inputs)})
 
     def resource_id(self, answer: Any, inputs: Properties) -> str:
         return f"{inputs['zoneId']}_{inputs['name']}_{inputs['type']}"
 
     def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
+        changes = [{"Action": "UPSERT", "ResourceRecordSet": self._set(inputs)}]
+        if "type" in changed and (before := self._found(operation, scope["before"])):
+            # One of another type is another one for AWS; both at once.
+            changes.insert(0, {"Action": "DELETE", "ResourceRecordSet": before})
         if changed - self.unread:
-            self._put(operation, "UPSERT", self._set(inputs), inputs)
+            self._apply(operation, inputs, *changes)
 
     def find(self, operation: Operation, resource_id: str, scope: Properties) -> Any:
-        sets = (super().find(operation, resource_id, scope) or {}).get("ResourceRecordSets") or []
-        name = _plain(scope["name"])
-        for found in sets:
-            if _plain(found["Name"]) == name and found["Type"] == scope["type"]:
-                shown = {"Name": scope["name"], "Fqdn": name}
-                if target := found.get("AliasTarget"):
-                    shown["AliasTarget"] = {**target, "DNSName": target["DNSName"].rstrip(".")}
-                return {**found, **shown}
-        return None
+        found = self._found(operation, scope)
+        if found is None:
+            return None
+        shown = {"Name": scope["name"], "Fqdn": _plain(scope["name"])}
+        if target := found.get("AliasTarget"):
+            shown["AliasTarget"] = {**target, "DNSName": target["DNSName"].rstrip(".")}
+        return {**found, **shown}
 
     def delete(self, operation: Operation, resource_id: str, state: Properties) -> None:
-        # The API wants to be told the very record that is to go.
-        try:
-            sets = (super().find(operation, resource_id, state) or {}).get("ResourceRecordSets") or []
-            for found in sets:
-                if _plain(found["Name"]) == _plain(state["name"]) and found["Type"] == state["type"]:
-                    self._put(operation, "DELETE", found, state)
-        except CallError as error:
-            if error.code not in {*self.missing, "InvalidChangeBatch"}:
-                raise
+        if found := self._found(operation, state):  # the API wants to be told the very record that is to go
+            try:
+                self._apply(operation, state, {"Action": "DELETE", "ResourceRecordSet": found})
+            except CallError as error:
+                if error.code not in {*self.missing, "InvalidChangeBatch"}:
+                    raise
+
+    def _found(self, operation: Operation, scope: Properties) -> dict[str, Any] | None:
+        """The record as the API has it. The listing begins with it, or with what comes after."""
+        listing = super().find(operation, "", scope) or {}
+        for found in listing.get("ResourceRecordSets") or []:
+            if _plain(found["Name"]) == _plain(scope["name"]) and found["Type"] == scope["type"]:
+                return dict(found)
+        return None
 
     def _set(self, inputs: Properties) -> dict[str, Any]:
-        values = [{"Value": value} for value in inputs.get("records") or []]
-        aliases = inputs.get("aliases") or []
-        return {
-            "Name": inputs["name"],
-            "Type": inputs["type"],
-            **({"TTL": inputs["ttl"]} if inputs.get("ttl") is not None else {}),
-            **({"ResourceRecords": values} if values else {}),
-            **(
-                {
-                    "AliasTarget": {
-                        "DNSName": aliases[0]["name"],
-                        "HostedZoneId": aliases[0]["zoneId"],
-                        "EvaluateTargetHealth": aliases[0]["evaluateTargetHealth"],
-                    }
-                }
-                if aliases
-                else {}
-            ),
-        }
+        record: dict[str, Any] = {"Name": inputs["name"], "Type": inputs["type"]}
+        if inputs.get("records"):
+            record |= {"TTL": inputs.get("ttl"), "ResourceRecords": [{"Value": value} for value in inputs["records"]]}
+        if inputs.get("aliases"):
+            record["AliasTarget"] = inputs["aliases"]
+        return record
 
-    def _put(self, operation: Operation, action: str, record: dict[str, Any], inputs: Properties) -> None:
-        changes = [{"Action": action, "ResourceRecordSet": record}]
-        call = Call(
-            "ChangeResourceRecordSets",
-            {"HostedZoneId": "zoneId", "ChangeBatch.Changes": "changes"},
-            gives="ChangeInfo.Id",
-        )
-        change = self.call(operation, call, {**inputs, "changes": changes}, {})
+    def _apply(self, operation: Operation, inputs: Properties, *changes: dict[str, Any]) -> None:
+        takes = {"HostedZoneId": "zoneId", "ChangeBatch.Changes": "changes"}
+        call = Call("ChangeResourceRecordSets", takes, gives="ChangeInfo.Id")
+        change = self.call(operation, call, {**inputs, "changes": list(changes)}, {})
         status = Call("GetChange", {"Id": "change"}, gives="ChangeInfo.Status")
         wait(
             operation,

@@ -43,7 +43,7 @@ class _Rule(EC2Resource):
     kind = "security-group-rule"
     required = words("securityGroupId ipProtocol")
     replacing = words("securityGroupId")
-    in_place = words("ipProtocol fromPort toPort cidrIpv4 prefixListId referencedSecurityGroupId")
+    in_place = words("ipProtocol fromPort toPort cidrIpv4 referencedSecurityGroupId")
     names: ClassVar[Mapping[str, str]] = {"securityGroupId": "GroupId"}
     identity = "SecurityGroupRules[0].SecurityGroupRuleId"
     reading = Call("DescribeSecurityGroupRules", {"SecurityGroupRuleIds": "id"}, gives="SecurityGroupRules[0]")
@@ -91,6 +91,7 @@ class _Rule(EC2Resource):
 class IngressRule(_Rule):
     docs = "vpc_security_group_ingress_rule"
     token = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    in_place = _Rule.in_place | words("prefixListId")
     creating = Call("AuthorizeSecurityGroupIngress")
     deleting = Call("RevokeSecurityGroupIngress", {"GroupId": "securityGroupId", "SecurityGroupRuleIds": "id"})
 

@@ -146,9 +146,8 @@ class RouteTableAssociation(EC2Resource):
     replacing = words("subnetId")
     in_place = words("routeTableId")
     creating, identity = Call("AssociateRouteTable"), "AssociationId"
-    reading = Call("DescribeRouteTables", {"RouteTableIds": "routeTableId"}, gives="RouteTables[0]")
-    outputs: ClassVar[Mapping[str, str]] = {"associationId": "RouteTableAssociationId"}
-    missing = words("InvalidRouteTableID.NotFound InvalidAssociationID.NotFound")
+    # By its subnet: a change of the table gives the association another id, while the engine keeps the first one.
+    reading = Call("DescribeRouteTables", {"Filters": "[{Name: 'association.subnet-id', Values: [subnetId]}]"})
     updating: ClassVar[Mapping[str, Call]] = {
         "routeTableId": Call(
             "ReplaceRouteTableAssociation", {"AssociationId": "associationId", "RouteTableId": "routeTableId"}
@@ -157,9 +156,17 @@ class RouteTableAssociation(EC2Resource):
     deleting = Call("DisassociateRouteTable", {"AssociationId": "associationId"})
 
     def find(self, operation: Operation, resource_id: str, scope: Properties) -> Any:
-        # By its subnet: a change of the table gives the association another id, which the engine's can't follow.
-        associations = (super().find(operation, resource_id, scope) or {}).get("Associations") or []
-        return next((found for found in associations if found.get("SubnetId") == scope["subnetId"]), None)
+        for table in (super().find(operation, resource_id, scope) or {}).get("RouteTables") or []:
+            for association in table["Associations"]:
+                if association.get("SubnetId") == scope["subnetId"]:
+                    return association
+        return None
+
+    def call(self, operation: Operation, call: Call, scope: Properties, rest: Properties) -> Any:
+        if call.takes.get("AssociationId"):
+            found = self.find(operation, scope["id"], scope) or {}
+            scope = {**scope, "associationId": found.get("RouteTableAssociationId", scope["id"])}
+        return super().call(operation, call, scope, rest)
 
 
 class VpcEndpoint(EC2Resource):
