@@ -15,6 +15,7 @@ from tests.rehearsal import ecs
 from tests.rehearsal.conftest import ACCOUNT, AWS, REGION
 from tests.rehearsal.ecs import python
 from tests.waiting import wait_until
+from tools.rehearsal.container import Emulator, RehearsalError
 from tools.rehearsal.stack import HOST
 
 pytestmark = pytest.mark.docker
@@ -208,6 +209,13 @@ def test_a_registrys_address_is_the_loopbacks_and_a_tag_that_is_missing_is_refus
     assert created["repositoryUri"] == f"127.0.0.1:{aws.doors.api}/tests/app"
     with pytest.raises(ecr.exceptions.ImageNotFoundException):
         ecr.describe_images(repositoryName="tests/app", imageIds=[{"imageTag": "missing"}])
+
+
+def test_a_second_rehearsal_on_an_engine_says_whose_the_first_one_is(aws: AWS) -> None:
+    second = Emulator(aws.engine, aws.emulator.name, owner="/somewhere/else", network=None)
+    with pytest.raises(RehearsalError, match=f"A rehearsal of {aws.emulator.owner} is on this Docker engine already"):
+        second.start(print, REGION)
+    assert aws.emulator.doors == aws.doors
 
 
 def test_another_version_of_the_emulator_is_refused_with_words(aws: AWS) -> None:
