@@ -28,6 +28,7 @@ TASKS = ("169.254.170.0/24", "169.254.170.2")
 API, TLS = 4566, 443  # in the container
 LABEL = "django-stack.rehearsal"
 PORT = f"{LABEL}.port"
+REGION = f"{LABEL}.region"
 IMAGE = "django-stack/emulator"
 PYTHON = "python:3.13-slim-trixie"
 ACCOUNT = "123456789012"
@@ -96,8 +97,11 @@ class Emulator:
     # What is done with it
 
     def start(self, report: Report, region: str, *, without: str = "") -> Doors:
-        """Brings it up, unless it is; its ports. Raises RehearsalError."""
+        """Brings it up, unless it is; its ports. Raises RehearsalError, for one that is up in another region, too."""
         if doors := self.doors:
+            here = self._engine.containers.get(self.name).labels[REGION]
+            if here != region:
+                raise RehearsalError(f"The rehearsal is in {here}, and can't move to {region}. Fix: make rehearse-down")
             return doors
         with explained():
             image = self._image(report)
@@ -120,7 +124,7 @@ class Emulator:
                 image,
                 name=self.name,
                 environment=environment,
-                labels={**self.labels, PORT: str(doors.api)},
+                labels={**self.labels, PORT: str(doors.api), REGION: region},
                 ports={f"{API}/tcp": ("127.0.0.1", doors.api), f"{TLS}/tcp": ("127.0.0.1", doors.tls)},
                 volumes={_socket(endpoint.find()): {"bind": "/var/run/docker.sock"}, volume: {"bind": "/certificates"}},
                 network=self.name,
