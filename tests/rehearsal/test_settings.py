@@ -1,0 +1,61 @@
+"""The settings of a rehearsal are those of Pulumi.cloud.yaml, without what only the real account has."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tools.rehearsal.container import RehearsalError
+from tools.rehearsal.stack import Rehearsal
+
+CLOUD = {
+    "aws:region": "eu-central-1",
+    "aws:profile": "company",
+    "django-stack:platform": "cloud",
+    "django-stack:tasks-min": 2,
+    "django-stack:domain": "www.example.com",
+    "django-stack:hosted-zone": "Z0123456789",
+    "django-stack:env": {"TOKEN": {"secure": "v1:encrypted"}},
+}
+
+
+@pytest.fixture
+def rehearsal(tmp_path: Path) -> Rehearsal:
+    (tmp_path / "Pulumi.cloud.yaml").write_text(yaml.safe_dump({"config": CLOUD, "encryptionsalt": "v1:salt"}))
+    return Rehearsal(None, tmp_path)  # type: ignore[arg-type]  # no engine is asked
+
+
+def settings(rehearsal: Rehearsal) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(rehearsal.config.read_text())
+    return found
+
+
+def test_what_only_the_real_account_has_is_left_out_and_named(rehearsal: Rehearsal) -> None:
+    said: list[str] = []
+    rehearsal.configure({}, said.append)
+    kept = {key: CLOUD[key] for key in ("aws:region", "django-stack:platform", "django-stack:tasks-min")}
+    assert settings(rehearsal) == {"config": kept}
+    assert all(key in said[0] for key in CLOUD.keys() - kept.keys())
+
+
+def test_changes_stay_and_are_taken_away(rehearsal: Rehearsal) -> None:
+    rehearsal.configure({"django-stack:tasks-min": 3}, print)
+    rehearsal.configure({"django-stack:memory": 512}, print)
+    assert settings(rehearsal)["config"]["django-stack:tasks-min"] == 3
+    assert settings(rehearsal)["config"]["django-stack:memory"] == 512
+    rehearsal.configure({"django-stack:tasks-min": None}, print)
+    assert "django-stack:tasks-min" not in settings(rehearsal)["config"]
+
+
+def test_a_project_without_a_cloud_stack_is_rehearsed_in_some_region(rehearsal: Rehearsal) -> None:
+    (rehearsal.folder / "Pulumi.cloud.yaml").unlink()
+    rehearsal.configure({}, print)
+    assert settings(rehearsal)["config"] == {"aws:region": "us-east-1", "django-stack:platform": "cloud"}
+
+
+def test_a_stack_of_that_name_that_is_no_rehearsal_is_not_overwritten(rehearsal: Rehearsal) -> None:
+    rehearsal.config.write_text("config: {}\n")
+    with pytest.raises(RehearsalError, match=r"Pulumi\.rehearsal\.yaml is there, and not of a rehearsal"):
+        rehearsal.up(print)
+    assert rehearsal.config.read_text() == "config: {}\n"
