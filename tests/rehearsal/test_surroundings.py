@@ -211,6 +211,21 @@ def test_a_registrys_address_is_the_loopbacks_and_a_tag_that_is_missing_is_refus
         ecr.describe_images(repositoryName="tests/app", imageIds=[{"imageTag": "missing"}])
 
 
+def test_a_rule_for_a_prefix_list_is_described_with_it(aws: AWS) -> None:
+    ec2 = aws.client("ec2")
+    (vpc,) = ec2.describe_vpcs()["Vpcs"]
+    group = ec2.create_security_group(GroupName="tests", Description="tests", VpcId=vpc["VpcId"])["GroupId"]
+    (cloudfront,) = ec2.describe_managed_prefix_lists(
+        Filters=[{"Name": "prefix-list-name", "Values": ["com.amazonaws.global.cloudfront.origin-facing"]}]
+    )["PrefixLists"]
+    admitted = {"PrefixListIds": [{"PrefixListId": cloudfront["PrefixListId"]}]}
+    permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, **admitted}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    (rule,) = [rule for rule in rules if not rule["IsEgress"]]
+    assert rule["PrefixListId"] == cloudfront["PrefixListId"]
+
+
 def test_a_second_rehearsal_on_an_engine_says_whose_the_first_one_is(aws: AWS) -> None:
     second = Emulator(aws.engine, aws.emulator.name, owner="/somewhere/else", network=None)
     with pytest.raises(RehearsalError, match=f"A rehearsal of {aws.emulator.owner} is on this Docker engine already"):

@@ -24,6 +24,7 @@ OVERRIDES = (
     "autoscaling",
     "domains",
     "scheduler",
+    "security_groups",
 )
 
 
