@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import yaml
 
 from tests import ROOT
 from tools.rehearsal.stack import Rehearsal
@@ -21,11 +22,13 @@ class Stack(Rehearsal):
     def __init__(self, folder: Path, engine: docker.DockerClient) -> None:
         for entry in ("infra", "tools", "requirements", ".venv", "Makefile", "pyproject.toml"):
             (folder / entry).symlink_to(ROOT / entry)
-        for file in ("Pulumi.yaml", "Pulumi.cloud.yaml"):
-            shutil.copy(ROOT / file, folder)
-        shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
-        super().__init__(engine, folder)
+        shutil.copy(ROOT / "Pulumi.yaml", folder)
         self.engine, self.app = engine, folder / "app"
+        shutil.copytree(ROOT / "app", self.app, ignore=shutil.ignore_patterns("__pycache__"))
+        settings = yaml.safe_load((ROOT / "Pulumi.cloud.yaml").read_text())["config"]
+        own = {"config": settings | {"django-stack:app-path": str(self.app)}}
+        (folder / "Pulumi.cloud.yaml").write_text(yaml.safe_dump(own))
+        super().__init__(engine, folder)
 
     def change(self, **settings: Any) -> None:
         """Sets config keys (as keywords with `_` for `-`) for the next update; None takes a key away."""

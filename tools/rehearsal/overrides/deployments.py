@@ -14,7 +14,7 @@ from ministack.core.responses import new_uuid, request_scope
 from ministack.services import ecs
 
 from tools.rehearsal.emulator.surroundings import Surroundings
-from tools.rehearsal.overrides import replace, target_health
+from tools.rehearsal.overrides import replace, target_health, task_definitions
 from tools.rehearsal.overrides.target_health import PACE, Health, Key
 
 
@@ -75,6 +75,7 @@ def _fail(key: Key, service: Mapping[str, Any], task: dict[str, Any]) -> None:
     group, _, port = key
     name, number = service["serviceName"], task["taskArn"].rpartition("/")[2]
     where = f"(target-group {group})"
+    containers = dict(zip(task["_docker_ids"], task["containers"], strict=False))
     if not ecs._mark_task_stopped(
         task["taskArn"], task, f"Task failed ELB health checks in {where}", "ServiceSchedulerInitiated"
     ):
@@ -85,5 +86,8 @@ def _fail(key: Key, service: Mapping[str, Any], task: dict[str, Any]) -> None:
         f"(service {name}) has stopped 1 running tasks: (task {number}).",
     ):
         service["events"].insert(0, {"id": new_uuid(), "createdAt": ecs._iso(), "message": message})
+    engine = task_definitions.engine()
+    for docker_id, container in containers.items():
+        container["exitCode"] = task_definitions.stop(engine, docker_id)
     ecs._record_service_task_failure(task)
-    ecs._cleanup_task_resources(task, ecs._get_docker())
+    ecs._cleanup_task_resources(task, engine)

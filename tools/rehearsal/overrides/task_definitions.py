@@ -35,6 +35,7 @@ def apply(surroundings: Surroundings) -> None:
     """Wraps how MiniStack starts, stops and forgets a task's containers."""
     _start_as_defined(surroundings)
     _wait_for_dependencies()
+    _have_the_address_of_what_lasts()
     _stop_in_time()
     _leave_nothing(surroundings)
 
@@ -120,22 +121,38 @@ def _note_exit(task: str, name: str, code: int) -> None:
             container |= {"lastStatus": "STOPPED", "exitCode": code}
 
 
+def _have_the_address_of_what_lasts() -> None:
+    """On Fargate containers of a task share an address; here each has one, and the essential one's is the task's."""
+    record = ecs._record_task_ip
+
+    def record_task_ip(task: dict[str, Any], container: Any, network: Any) -> None:
+        names = [one["name"] for one in task["containers"]]
+        if task["_container_essentials"][names.index(container.labels[CONTAINER])]:
+            record(task, container, network)
+
+    replace(ecs, "_record_task_ip", record_task_ip)
+
+
 def _stop_in_time() -> None:
     """SIGTERM, then SIGKILL after the container's own stopTimeout, where MiniStack always waits five seconds."""
     remove = ecs._remove_docker_container
 
     def remove_docker_container(client: Any, container_or_id: Any) -> None:
         if client and container_or_id is not None:
-            try:
-                container = (
-                    client.containers.get(container_or_id) if isinstance(container_or_id, str) else container_or_id
-                )
-                container.stop(timeout=int(container.labels.get(STOP, DEFAULT_STOP)))
-            except docker.errors.APIError:
-                pass  # gone already
+            stop(client, container_or_id if isinstance(container_or_id, str) else container_or_id.id)
         remove(client, container_or_id)
 
     replace(ecs, "_remove_docker_container", remove_docker_container)
+
+
+def stop(client: Any, number: str) -> int | None:
+    """Ends a container in the time that it has for that; its exit code, None for one that is gone."""
+    try:
+        container = client.containers.get(number)
+        container.stop(timeout=int(container.labels.get(STOP, DEFAULT_STOP)))
+        return int(container.wait()["StatusCode"])
+    except docker.errors.APIError:
+        return None
 
 
 def _leave_nothing(surroundings: Surroundings) -> None:
