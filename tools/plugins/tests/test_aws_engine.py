@@ -37,7 +37,7 @@ balancer = aws.lb.LoadBalancer("balancer", name="app", load_balancer_type="appli
                                security_groups=[group.id], subnets=[subnet.id for subnet in subnets],
                                idle_timeout=settings.get("idle", 60), tags=tags,
                                opts=pulumi.ResourceOptions(depends_on=[gateway]))
-targets = aws.lb.TargetGroup("targets", name="app", vpc_id=vpc.id, port=settings.get("port", 8000), protocol="HTTP",
+targets = aws.lb.TargetGroup("targets", name="app", vpc_id=vpc.id, port=8000, protocol="HTTP",
                              target_type="ip", health_check={{"path": "/live"}}, tags=tags)
 listener = aws.lb.Listener("listener", load_balancer_arn=balancer.arn, port=80, protocol="HTTP", default_actions=[
     {{"type": "fixed-response", "fixed_response": {{"content_type": "text/plain", "status_code": "403"}}}}], tags=tags)
@@ -57,7 +57,10 @@ distribution = aws.cloudfront.Distribution(
     viewer_certificate={{"cloudfront_default_certificate": True}}, tags=tags)
 bucket = aws.s3.Bucket("bucket", bucket_prefix="app-", force_destroy=True, tags=tags)
 aws.s3.BucketVersioning("versions", bucket=bucket.bucket, versioning_configuration={{"status": "Enabled"}})
-logs = aws.cloudwatch.LogGroup("logs", name="/app", retention_in_days=settings.get("days", 30), tags=tags)
+aws.ecr.Repository("images", name="app", force_delete=True, tags=tags, encryption_configurations=[
+    {{"encryption_type": settings.get("encryption", "AES256")}}])
+logs = aws.cloudwatch.LogGroup("logs", name=settings.get("logs", "/app"),
+                               retention_in_days=settings.get("days", 30), tags=tags)
 aws.rds.Instance(
     "database", identifier="app", engine="postgres", engine_version="17", instance_class="db.t4g.micro",
     allocated_storage=20, db_name="app", username="app", password=password.result, skip_final_snapshot=True, tags=tags)
@@ -76,12 +79,6 @@ class Stack:
     def write(self, **settings: Any) -> None:
         """Write the program, with these settings instead of the usual ones."""
         self.project.write(PROGRAM.format(settings=settings))
-
-    def changed(self, output: str) -> set[str]:
-        """What pulumi did to what: `aws:lb:TargetGroup targets replaced`."""
-        lines = [line.split() for line in output.splitlines()]
-        done = {"created", "deleted", "replaced", "updated"}
-        return {f"{words[2]} {words[3]}" for words in lines if len(words) > 3 and done & set(words)}
 
 
 @pytest.fixture
@@ -123,10 +120,21 @@ def test_a_stack_s_life(stack: Stack) -> None:
     (group,) = account.ask("logs", "DescribeLogGroups", logGroupNamePrefix="/app")["logGroups"]
     assert group["retentionInDays"] == 14
 
-    # A port of a target group can't change: it is replaced, what points to it changes.
-    stack.write(tag="other", idle=61, days=14, port=8001)
-    output = project.up(fails=True)
-    assert "ResourceInUse" in output or "1 replaced" in output
+    # What can't be changed is replaced: first the new one, then the old one goes …
+    stack.write(tag="other", idle=61, days=14, logs="/new")
+    output = project.up()
+    assert "1 replaced" in output
+    assert output.index("logs created replacement") < output.index("logs deleted original")
+    # … but what has the same name goes before.
+    stack.write(tag="other", idle=61, days=14, logs="/new", encryption="KMS")
+    output = project.up()
+    assert output.index("images deleted original") < output.index("images created replacement")
+
+    # And all goes.
+    project.run("destroy", "--yes", "--skip-preview")
+    assert not account.ask("logs", "DescribeLogGroups")["logGroups"]
+    assert not account.ask("elbv2", "DescribeLoadBalancers")["LoadBalancers"]
+    assert not account.ask("s3", "ListBuckets")["Buckets"]
 
 
 def test_what_somebody_changed_is_shown_and_mended(stack: Stack) -> None:

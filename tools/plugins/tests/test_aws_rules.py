@@ -207,7 +207,7 @@ def test_what_is_still_used_is_deleted_once_it_is_free(account: Account) -> None
 
 
 def test_what_stays_used_is_an_error_in_aws_s_words(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("django_stack_plugins.aws.base._DEPENDENTS", 1)
+    monkeypatch.setattr(KINDS["Role"], "patience", 1)
     account.sample("RolePolicy")
     with pytest.raises(PluginError, match=r"thing: DeleteRole: .*must delete policies first.* \(DeleteConflict\)"):
         account.sample("Role").delete()

@@ -16,8 +16,6 @@ from django_stack_plugins.aws.tags import Tagging
 from django_stack_plugins.resource import InitFailed, Operation, PluginError, Resource, top_level
 from django_stack_plugins.values import Properties, Secret, changes
 
-_DEPENDENTS = 900.0  # seconds that what uses a resource may still take to go
-
 
 class AWSResource(Resource):
     """A type that a few calls of one service make, read, change and delete.
@@ -36,7 +34,7 @@ class AWSResource(Resource):
     gone: JMESPath that is true for one that is only remembered.
     missing: AWS's codes for one that isn't there.
     unread: inputs that AWS doesn't tell.
-    deleting: deletes it; `busy` are AWS's codes for one that something still uses.
+    deleting: deletes it; `busy` are AWS's codes for one that something still uses, for `patience` seconds at most.
     ready: what is waited for after each change; `waits_for_end`: that it's really gone.
     private: outputs that are secrets by nature.
     """
@@ -60,6 +58,7 @@ class AWSResource(Resource):
     unread: ClassVar[frozenset[str]] = frozenset()
     deleting: ClassVar[Call | None] = None
     busy: ClassVar[frozenset[str]] = frozenset()
+    patience: ClassVar[float] = 120
     ready: ClassVar[Wait | None] = None
     waits_for_end: ClassVar[float] = 0
     tagging: ClassVar[Tagging | None] = None
@@ -124,7 +123,7 @@ class AWSResource(Resource):
             return True
 
         refused: list[str] = []
-        wait(operation, lambda: f"{refused[-1]}; still so", removed, _DEPENDENTS)
+        wait(operation, lambda: f"{refused[-1]}; still so", removed, self.patience)
         if self.waits_for_end:
             wait(
                 operation,

@@ -15,6 +15,7 @@ class EC2Resource(AWSResource):
 
     kind: ClassVar[str] = ""
     service = "ec2"
+    patience = 900  # load balancers and tasks leave their addresses in the network for a while
 
     def tag_argument(self, tags: dict[str, str]) -> Any:
         return [{"ResourceType": self.kind, "Tags": tags}]
