@@ -11,7 +11,9 @@ import yaml
 
 from benchmarks import prepare
 from benchmarks.sandbox import Command, Sandbox, quiet_environment, run
-from tests.e2e.stacks import ROOT, Stack, free_ports
+from tests import ROOT
+from tests.e2e.stacks import Stack
+from tests.ports import free_ports
 
 TEMPLATE = "gallery/templates/base.html"
 

@@ -18,7 +18,9 @@ import docker
 import psutil
 import yaml
 
-from tests.e2e.stacks import ROOT, SERVING, Stack, free_ports
+from tests import ROOT
+from tests.e2e.stacks import SERVING, Stack
+from tests.ports import free_ports
 
 PATIENCE = 300  # seconds
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "4"))  # how often everything is measured

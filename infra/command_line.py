@@ -1,7 +1,7 @@
-"""Command lines in settings: split into words as a shell would, but no shell ever sees them.
+"""Command lines in settings. They are split into words as a shell does it, but no shell runs them.
 
-So what only a shell understands (`$PORT`, `&&`, `> file`, `NAME=x` before the program) would reach the program as its
-arguments. It's found here, and the line that works is proposed: `sh -c "…"`.
+So syntax that only a shell understands (`$PORT`, `&&`, `> file`, `NAME=x` before the program) would reach the program
+as arguments. It is detected here, and the error proposes the line that works: `sh -c "…"`.
 """
 
 import json
@@ -10,18 +10,19 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-# These read a program from the argument after -c, -e or --command: what is quoted there is theirs to understand.
+# Interpreters that read a program from the argument after -c, -e or --command; they understand what is quoted there.
 _INTERPRETER = re.compile(r"(?:.*/)?(?:(?:ba|da|a|k|z)?sh|python[\d.]*|perl|ruby|node|php|psql|shell|shell_plus)")
 _READS_PROGRAM = re.compile(r"-[a-zA-Z]*c|-e|--command|--eval")
-_EXPANSION = re.compile(r"\$(?:[A-Za-z_]\w*|\{[^}]*\}?|\([^)]*\)?)|`[^`]*`?")  # not a $ alone, nor a price like $5
+_EXPANSION = re.compile(r"\$(?:[A-Za-z_]\w*|\{[^}]*\}?|\([^)]*\)?)|`[^`]*`?")  # neither a lone $ nor a price like $5
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
-# What a shell does itself: there are no programs of these names.
+# Built-in commands of a shell: there are no programs of these names.
 _BUILT_IN = re.compile(
     r"[!.:{]|case|cd|eval|exec|exit|export|for|if|set|shift|source|trap|ulimit|umask|unset|until|wait|while"
 )
 
 
-# What word processors and web pages make of spaces, quotes and hyphens; shlex and programs know none of them.
+# Characters that word processors and web pages put in place of spaces, quotes and hyphens; shlex and programs know none
+# of them.
 _INVISIBLE = {"\u00a0": " ", "\u202f": " ", "\u2007": " ", "\u200b": "", "\ufeff": ""}
 _TYPOGRAPHIC = {"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u2018": "'", "\u2019": "'"}
 _DASHES = {"\u2013": "--", "\u2014": "--"}
@@ -29,7 +30,7 @@ _PLAIN = str.maketrans(_INVISIBLE | _TYPOGRAPHIC | _DASHES)
 
 
 class CommandLineError(ValueError):
-    """A line that can't be used: `allowed` says what can, `fix` is a line that works."""
+    """A command line that can't be used: `allowed` says what is allowed, `fix` is a line that works."""
 
     def __init__(self, allowed: str, fix: str) -> None:
         super().__init__(allowed)
@@ -39,7 +40,7 @@ class CommandLineError(ValueError):
 
 @dataclass
 class _Word:
-    """A word: where it begins in the line, its characters, and for each what quotes it (', ", \\ or nothing)."""
+    """A word: where it begins in the line, its characters, and the quote around each (', ", \\ or nothing)."""
 
     start: int
     text: str = ""
@@ -50,7 +51,7 @@ class _Word:
         self.quotes.append(quote)
 
     def bare(self, *quotes: str) -> str:
-        """The text with a space for each character that something other than these quotes."""
+        """The text, with a space for each character that is quoted by something other than `quotes`."""
         return "".join(c if q in quotes else " " for c, q in zip(self.text, self.quotes, strict=True))
 
 
@@ -59,7 +60,7 @@ def split(line: str) -> tuple[str, ...]:
     try:
         return _split(line)
     except CommandLineError as error:
-        for _ in range(4):  # a fix may have a second thing that is wrong
+        for _ in range(4):  # a proposed line may have a second fault
             try:
                 _split(error.fix)
             except CommandLineError as next_error:
@@ -98,14 +99,14 @@ def _split(line: str) -> tuple[str, ...]:
                 f"one program and its arguments in the foreground, without {found!r} at its end", alone
             )
         raise CommandLineError(
-            f"one program and its arguments, for no shell reads them: {found!r} is for a shell",
+            f"one program and its arguments, since no shell reads them: {found!r} is for a shell",
             _in_a_shell(line, scanned),
         )
     return words
 
 
 def _listed(line: str) -> list[str]:
-    """The words of a list as JSON: YAML's own lists come so, and Dockerfiles have commands so."""
+    """The words of a JSON list, as which YAML's lists arrive and Dockerfiles write commands; else an empty list."""
     try:
         listed = json.loads(line) if line.lstrip().startswith("[") else []
     except (ValueError, RecursionError):
@@ -114,7 +115,7 @@ def _listed(line: str) -> list[str]:
 
 
 def _typographic(word: _Word) -> str:
-    """A character in a word, outside of quotes, that only looks like a space, a quote or a hyphen; or nothing."""
+    """An unquoted character of the word that only looks like a space, a quote or a hyphen; or nothing."""
     bare = word.bare("")
     invisible = next((character for character in bare if character in _INVISIBLE), "")
     return invisible or (bare[0] if bare[:1] in _TYPOGRAPHIC or bare[:1] in _DASHES else "")
@@ -128,7 +129,7 @@ def _splits(line: str) -> bool:
 
 
 def _scan(line: str) -> list[_Word]:
-    """The words of a line that shlex can split, by its rules; a line break between two is a word of its own."""
+    """The words of a line, by the rules of shlex, which must be able to split it; a line break is a word of its own."""
     words: list[_Word] = []
     word: _Word | None = None
     quote, index = "", 0
@@ -160,7 +161,7 @@ def _scan(line: str) -> list[_Word]:
 
 
 def _for_a_shell(words: list[_Word]) -> Iterator[str]:
-    """What only a shell would understand, in the order of the line."""
+    """The parts of the line that only a shell understands, in their order."""
     reads_programs = False
     for number, word in enumerate(words):
         is_program = reads_programs and bool(_READS_PROGRAM.fullmatch(words[number - 1].text))
@@ -181,7 +182,7 @@ def _for_a_shell(words: list[_Word]) -> Iterator[str]:
 
 
 def _in_a_shell(line: str, words: list[_Word]) -> str:
-    """The line as one argument of `sh -c`. A program alone takes the shell's place, and with it the signals."""
+    """The line as an argument of `sh -c`. A single program replaces the shell (`exec`), so that it gets the signals."""
     program = next((word for word in words if not _ASSIGNMENT.match(word.bare(""))), None)
     bare = " ".join(word.bare("") for word in words)
     alone = program and not _BUILT_IN.fullmatch(program.text) and not re.search(r"[|;&\n#]|(?:^| )\(", bare)

@@ -18,12 +18,12 @@ class AppImage(Protocol):
 
 
 class Network(Protocol):
-    """The network that database, tasks and address share; what it exposes is the platform's own affair."""
+    """The network that database, tasks and address share; what it exposes depends on the platform."""
 
 
 class Address(Protocol):
-    """Where the site answers. `url` is what a visitor opens; with `https`, plain http is redirected there. `origins`
-    are those of its pages, for what lets only them in."""
+    """Where the site answers. `url` is what a visitor opens; with `https`, plain http is redirected to it. `origins`
+    are the origins of the site's pages, for CORS rules."""
 
     https: bool
     proxy_ssl_header: str
@@ -40,7 +40,7 @@ class Address(Protocol):
 
 
 class Database(Protocol):
-    """PostgreSQL. `url` is for the app, `host_url` for this machine, `identity` changes when it's another one."""
+    """PostgreSQL. `url` is for the app, `host_url` for this machine; `identity` changes when the server is replaced."""
 
     url: pulumi.Output[str]
     host_url: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""The hash of what an image is made of: the same content gives the same hash, whichever platform builds it."""
+"""The hash of an image's content: the same content gives the same hash, whichever platform builds it."""
 
 import hashlib
 import os
@@ -20,32 +20,32 @@ PLATFORM = {"x86_64": "linux/amd64", "amd64": "linux/amd64", "arm64": "linux/arm
     platform.machine().lower(), "linux/amd64"
 )
 LARGE = 100_000_000  # bytes
-# What a project's folder often holds and its image doesn't need. A commit alone would be a new image.
+# What a project's folder often holds and its image doesn't need. With .git in it, every commit would be a new image.
 NEEDLESS = {".git", ".hg", ".svn", "node_modules", ".venv", "venv", "__pycache__", ".tox", ".mypy_cache", ".ruff_cache"}
 SECRET = re.compile(r"\.env(\.(?!example$|sample$|template$|dist$)\w+)?")
-# How a Dockerfile gives all that it copied the same modes; only the execute bit is left of the context's.
+# Commands by which a Dockerfile gives all copied files the same modes, so that only the context's execute bits count.
 SAME_MODES = re.compile(r"chmod -R u=rwX,go=rX \.(?![^\s;])|find \. .*-exec chmod u=rwX,go=rX \{\}")
 
 
 @dataclass
 class Content:
-    """A context's hash, and what a person may want to know of what is in it."""
+    """A context's hash, and what there is to warn about in it."""
 
     digest: str = ""
     size: int = 0  # bytes
     needless: list[str] = field(default_factory=list)
     secret: list[str] = field(default_factory=list)
-    dangling: list[str] = field(default_factory=list)  # symbolic links that lead nowhere
-    sockets: list[str] = field(default_factory=list)  # in no image
-    unreadable: list[str] = field(default_factory=list)  # for the image's user
+    dangling: list[str] = field(default_factory=list)  # broken symbolic links
+    sockets: list[str] = field(default_factory=list)  # never in an image
+    unreadable: list[str] = field(default_factory=list)  # by the image's user
 
 
 def content_hash(context: Path, build_args: Mapping[str, str], target: str = PLATFORM) -> str:
-    """64 hex digits over what a builder sees: the context after its ignore file, arguments, platform.
+    """64 hex digits over what a builder sees: the context after its ignore file, the build arguments, the platform.
 
-    That is of a file its path, content and mode, of a folder path and mode, of a symbolic link where it leads; not
-    times and owners, since every builder makes root the owner. Where the Dockerfile itself gives all files the same
-    modes (`chmod u=rwX,go=rX`), the umask of a checkout makes no difference to the image, and only execute bits count.
+    Of a file its path, content and mode count, of a folder its path and mode, of a symbolic link its path and target;
+    times and owners don't, since every builder makes root the owner. Where the Dockerfile itself gives all files the
+    same modes (`chmod u=rwX,go=rX`), the umask of a checkout makes no difference, and only execute bits count.
 
     `context` is a folder with a Dockerfile; base images count as the build arguments that name them. Raises
     `pulumi.RunError` that names what can't be read.
@@ -54,7 +54,7 @@ def content_hash(context: Path, build_args: Mapping[str, str], target: str = PLA
 
 
 def image_tag(context: Path, build_args: Mapping[str, str], target: str = PLATFORM) -> str:
-    """The first 12 digits of the hash. Warns of what has no business in an image."""
+    """The first 12 digits of the hash. Warns about what doesn't belong in an image."""
     content = read_content(context, build_args, target)
     for warning in warnings(context, content):
         pulumi.log.warn(warning)
@@ -69,7 +69,7 @@ def read_content(context: Path, build_args: Mapping[str, str], target: str = PLA
         ignore_file = dockerignore.ignore_file(context)
         ignored = ignore_file.read_bytes() if ignore_file.exists() else b""
         dockerfile = (context / "Dockerfile").read_bytes()
-        # These two count also where they are left out themselves: the builder reads them.
+        # These two count even when they are excluded themselves, since the builder reads them.
         for name, text in (("Dockerfile", dockerfile), (ignore_file.name, ignored)):
             total.update(f"{name} {hashlib.sha256(text).hexdigest()}\n".encode())
         final = _FinalStage(dockerfile.decode(errors="replace"))
@@ -77,9 +77,9 @@ def read_content(context: Path, build_args: Mapping[str, str], target: str = PLA
         for entry in seen.entries():
             try:
                 described = _described(entry, final)
-            except FileNotFoundError:  # gone since its folder was listed, as an editor's files come and go
+            except FileNotFoundError:  # removed since its folder was listed, such as an editor's temporary file
                 continue
-            # A path may hold anything but a null byte, a line's end included.
+            # A path may contain any byte except null, even a line feed.
             total.update(os.fsencode(entry.name) + b"\0" + described.encode(errors="surrogateescape") + b"\0")
             _note(content, entry, final)
         content.sockets = seen.sockets
@@ -98,7 +98,7 @@ def read_content(context: Path, build_args: Mapping[str, str], target: str = PLA
 
 
 class _FinalStage:
-    """What a Dockerfile's last stage says that makes a difference to the context's modes."""
+    """What a Dockerfile's last stage does to the modes of what it copies."""
 
     def __init__(self, dockerfile: str) -> None:
         self.same_modes = self.has_user = False
@@ -117,12 +117,12 @@ class _FinalStage:
                     self.same_modes |= bool(SAME_MODES.search(rest))
                 case "USER":
                     self.has_user = rest.strip().partition(":")[0] not in {"0", "root"}
-        # All that is copied is made that user's, or gets modes for them, as far as one can tell.
+        # As far as can be told, everything that is copied becomes readable for that user.
         self.gives_access = self.same_modes or copied == {True}
 
 
 def _described(entry: Entry, final: _FinalStage) -> str:
-    """All that counts of an entry but its path. Raises OSError when it can't be read."""
+    """What counts of an entry besides its path. Raises OSError when it can't be read."""
     mode = entry.status.st_mode
     permissions = stat.S_IMODE(mode)
     if stat.S_ISLNK(mode):
@@ -130,14 +130,14 @@ def _described(entry: Entry, final: _FinalStage) -> str:
     if stat.S_ISDIR(mode):
         return f"folder {permissions & 0o7000 if final.same_modes else permissions:o}"
     if stat.S_ISREG(mode):
-        with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # tens of thousands of Path objects take long
+        with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # tens of thousands of Path objects are slow
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return f"file {bool(permissions & 0o111) if final.same_modes else f'{permissions:o}'} {digest}"
-    return f"special {mode:o} {entry.status.st_rdev}"  # never opened: a FIFO would wait for a writer
+    return f"special {mode:o} {entry.status.st_rdev}"  # not opened, since a FIFO would wait for a writer
 
 
 def _note(content: Content, entry: Entry, final: _FinalStage) -> None:
-    """Adds what a person may want to know of this entry."""
+    """Adds to `content` what there is to warn about in this entry."""
     mode = entry.status.st_mode
     *folders, name = entry.name.split("/")
     if stat.S_ISREG(mode):
@@ -156,13 +156,13 @@ def _note(content: Content, entry: Entry, final: _FinalStage) -> None:
 
 
 def warnings(context: Path, content: Content) -> list[str]:
-    """What a person should know of what will be in the image, each with a command that mends it."""
+    """Warnings about what will be in the image, each with a command that fixes it."""
     found = []
     reasons = []
     if content.needless:
-        reasons.append("each change in it, such as a commit, is a new image")
+        reasons.append("each change in it, such as a commit, makes a new image")
     if content.secret:
-        reasons.append(f"whoever has the image reads the secrets in {_some(content.secret)}")
+        reasons.append(f"whoever has the image can read the secrets in {_some(content.secret)}")
     if content.size > LARGE:
         reasons.append(f"{content.size / 1e6:.0f} MB are read at each `pulumi up`")
     if content.needless or content.secret:
@@ -173,23 +173,23 @@ def warnings(context: Path, content: Content) -> list[str]:
         found.append(f"{what} of {context} will be in the image: {'; '.join(reasons)}. Leave it out: {command}")
     elif reasons:
         found.append(
-            f"The image holds all of {context}: {reasons[0]}. See what is large, and leave out what the app doesn't "
-            f"need: du -ah {shlex.quote(str(context))} | sort -rh | head -20; {leave_out(context, ['FOLDER'])}"
+            f"The image contains all of {context}: {reasons[0]}. See what is large, and leave out what the app "
+            f"doesn't need: du -ah {shlex.quote(str(context))} | sort -rh | head -20; {leave_out(context, ['FOLDER'])}"
         )
     if content.dangling:
         found.append(
-            f"{_some(content.dangling)} of {context} leads nowhere, and Pulumi's Docker plugin builds with no such "
-            f"symbolic link. Leave it out: {leave_out(context, map(dockerignore.literal, content.dangling))}"
+            f"{_some(content.dangling)} of {context} is a broken symbolic link, with which Pulumi's Docker plugin "
+            f"can't build. Leave it out: {leave_out(context, map(dockerignore.literal, content.dangling))}"
         )
     if content.sockets:
         found.append(
-            f"{_some(content.sockets)} of {context} is a socket, at which Pulumi's Docker plugin ends. Leave it out: "
-            f"{leave_out(context, map(dockerignore.literal, content.sockets))}"
+            f"{_some(content.sockets)} of {context} is a socket, which Pulumi's Docker plugin can't copy. "
+            f"Leave it out: {leave_out(context, map(dockerignore.literal, content.sockets))}"
         )
     if content.unreadable:
         found.append(
-            f"{_some(content.unreadable)} of {context} can't be read by other users than yours, such as the image's. "
-            f"Let them: chmod -R go+rX {shlex.quote(str(context))}"
+            f"{_some(content.unreadable)} of {context} can't be read by other users, such as the image's. "
+            f"Make it readable: chmod -R go+rX {shlex.quote(str(context))}"
         )
     return found
 
@@ -225,7 +225,7 @@ def _unreadable(context: Path, error: OSError) -> str:
         f"app-path is {context}, and {_shown(name)} in it can't be read ({error.strerror}), nothing was changed. Fix: "
     )
     readable = f"chmod u+rX {shlex.quote(path)}"
-    if isinstance(error, IsADirectoryError):  # as docker makes one for a file that is to be mounted and isn't there
+    if isinstance(error, IsADirectoryError):  # docker creates a folder where a file to be mounted is missing
         return f"{said}mv {shlex.quote(path)} {shlex.quote(f'{path}.folder')}"
     if name in {".", "Dockerfile", "Dockerfile.dockerignore", ".dockerignore"}:
         return said + readable

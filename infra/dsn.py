@@ -1,7 +1,7 @@
 """Builds and parses the two DSNs of the contract, DATABASE_URL and DEFAULT_STORAGE_DSN. Plain strings, no Pulumi.
 
-A DSN is a URL, so every part is percent-encoded: keys and passwords survive with any character.
-What a stack makes itself is built and parsed here. A DSN that somebody else wrote is judged by the app's own grammar.
+A DSN is a URL, so every part is percent-encoded; keys and passwords may contain any character.
+The DSNs that a stack makes itself are built and parsed here. A DSN that a person wrote is checked by the app's grammar.
 """
 
 import re
@@ -62,7 +62,7 @@ class DatabaseURL:
 
 @dataclass(frozen=True)
 class S3DSN:
-    """A bucket, and how to reach it. Without keys the client finds its own (an AWS task role).
+    """A bucket, and how to reach it. Without keys, the client uses those of its environment (an AWS task role).
 
     `endpoint_url` (scheme, host, port) is for S3 servers other than AWS; `signed` says whether URLs are signed.
     """
@@ -140,7 +140,7 @@ class FileDSN:
 
 
 def check_storage_dsn(text: str) -> None:
-    """Raises DSNError unless `text` is a DEFAULT_STORAGE_DSN of a bucket, by the app's own judgement."""
+    """Raises DSNError unless `text` is a DEFAULT_STORAGE_DSN of a bucket that the app accepts."""
     if _split(text).scheme != "s3":
         raise DSNError("the scheme is not s3://")
     try:

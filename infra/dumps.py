@@ -1,19 +1,19 @@
-"""What programs print byte by byte (xxd, hexdump, od, `\\x41`, `[65, 66]`): the characters, and where each stands."""
+"""Finds dumps in a text (xxd, hexdump, od, `\\x41`, `[65, 66]`): their characters, and the place of each."""
 
 import re
 from collections.abc import Callable, Iterator
 
 _OFFSET = r"[ \t]*(?:[0-9a-fA-F]{6,16}:[ \t]+|0[0-9a-fA-F]{5,15}[ \t]+)"
-# Rows of xxd, `hexdump -C`, `od -t x1`; of hexdump and od without options, which print words, the low byte first.
+# Rows of xxd, `hexdump -C`, `od -t x1`, and of hexdump and od without options, which print little-endian words.
 _NUMBERS = re.compile(
     rf"(?m)^(?P<offset>{_OFFSET})?[ \t]*(?P<data>(?:[0-9a-fA-F]{{1,16}}(?:[ \t]{{1,3}}|$))+)(?P<rest>.*)$"
 )
 _CHARACTERS = re.compile(r"(?m)^(?:0[0-7]{6,7})?(?P<data>(?:   [ -~]|  \\[0abtnvfr]| [0-3][0-7]{2}){2,})[ ]*$")  # od -c
-# A text that pprint writes in several lines, or an array of `xxd -i`.
+# A line of a text that pprint splits into several, or of an array by `xxd -i`.
 _GOES_ON = re.compile(r"(?:[ \t]|\bb'[^']*|\bb\"[^\"]*)['\"]$|0x[0-9a-fA-F]{1,2},[ ]?$")
 _CHARACTER = re.compile(r"   (.)|  \\(.)| ([0-3][0-7]{2})")
-_ROW = re.compile(r"(?m)^[ \t]*[0-9a-fA-F]+:?[ \t]")  # how any of them begins
-# Each with what it can't be without, its base, and how one number is written.
+_ROW = re.compile(r"(?m)^[ \t]*[0-9a-fA-F]+:?[ \t]")  # the beginning of each kind of row
+# Notations within a line: text that each contains, its base, a run of numbers, and one number.
 _INLINE = (
     ("\\x", 16, re.compile(r"(?:\\x[0-9a-fA-F]{2}){4,}"), re.compile(r"\\x(..)")),
     ("0x", 16, re.compile(r"0x[0-9a-fA-F]{1,2}(?:,\s*0x[0-9a-fA-F]{1,2}){3,}"), re.compile(r"0x([0-9a-fA-F]{1,2})")),
@@ -23,7 +23,7 @@ _INLINE = (
 _ESCAPED = dict(zip("0abtnvfr", "\0\a\b\t\n\v\f\r", strict=True))
 
 Span = tuple[int, int]
-Reading = tuple[str, list[Span]]  # characters (of UTF-8 a byte each), and what to hide of the text for each
+Reading = tuple[str, list[Span]]  # the decoded bytes as characters, and for each the span of the text that shows it
 Token = Callable[[str], bytes]
 
 
@@ -39,7 +39,7 @@ def _number(base: int, size: int) -> Token:
     return lambda token: int(token, base).to_bytes(size, "little")
 
 
-# A notation's numbers, and the bytes that one stands for.
+# The pattern of a notation's numbers, and the function that turns one into bytes.
 _NOTATIONS: tuple[tuple[re.Pattern[str], Token], ...] = (
     (re.compile(r"(?:[0-9a-fA-F]{2})+"), _hexadecimal),
     (re.compile(r"[0-9a-fA-F]{4}|[0-9a-fA-F]{8}|[0-9a-fA-F]{16}"), _low_first),
@@ -51,14 +51,14 @@ _NOTATIONS: tuple[tuple[re.Pattern[str], Token], ...] = (
 
 
 def readings(text: str) -> Iterator[Reading]:
-    """Every way in which the dumps in a text can be read; rows that follow each other are one."""
+    """Every way to decode the dumps in a text; successive rows are decoded together."""
     if _ROW.search(text):
         rows = [row for row in _NUMBERS.finditer(text) if _is_row(row)]
         for pattern, read in _NOTATIONS if rows else ():
             found: list[tuple[bytes, Span]] = []
             for row in rows:
                 tokens = row["data"].split()
-                # A gutter may begin like a number, and what follows a row's last word may be one.
+                # The beginning of the gutter, or what follows a row's last word, may look like a number.
                 while tokens and not pattern.fullmatch(tokens[-1]):
                     tokens.pop()
                 if tokens and all(pattern.fullmatch(token) for token in tokens):
@@ -74,7 +74,7 @@ def readings(text: str) -> Iterator[Reading]:
 
 
 def begin_of_rows(text: str, end: int, least: int) -> int:
-    """Where the rows begin with which text[:end], whole lines, ends; not before `least`. `end` if it ends otherwise."""
+    """Where the rows begin that end at `end`, the end of a line, but not before `least`; `end` if there are none."""
     while end > least:
         begin = text.rfind("\n", 0, end - 1) + 1
         line = text[begin:end].rstrip("\r\n")
@@ -86,7 +86,7 @@ def begin_of_rows(text: str, end: int, least: int) -> int:
 
 
 def _is_row(row: re.Match[str]) -> bool:
-    """With an offset, or at least four numbers and nothing behind them but a gutter."""
+    """Whether it has an offset, or at least four numbers and nothing after them except a gutter."""
     return bool(row["offset"]) or (len(row["data"].split()) >= 4 and (not row["rest"] or row["rest"][0] in "|>"))
 
 

@@ -1,4 +1,4 @@
-"""The Docker engine of this machine, which builds the image for every platform; asked before anything is made."""
+"""The Docker engine of this machine, which builds the image for every platform; checked before anything is created."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from infra.endpoint import Endpoint, EndpointError
 
 
 def connect() -> docker.DockerClient:
-    """The engine. Raises `pulumi.RunError` that says what to do when none answers."""
+    """The engine. Raises `pulumi.RunError` that says what to do when no engine answers."""
     try:
         found = endpoint.find()
     except EndpointError as error:
@@ -35,7 +35,7 @@ def connect() -> docker.DockerClient:
 
 
 def image_errors(engine: docker.DockerClient, key: str, name: str) -> list[str]:
-    """What is wrong with the image that setting `key` names, when it's neither here nor to be had."""
+    """An error about the image that setting `key` names, when it is neither here nor available from its registry."""
     try:
         engine.images.get(name)
     except ImageNotFound:
@@ -44,17 +44,17 @@ def image_errors(engine: docker.DockerClient, key: str, name: str) -> list[str]:
         except (APIError, NotFound, OSError) as error:
             reason = getattr(error, "explanation", None) or str(error)
             return [
-                f"{key} is {name}, which is neither on this machine nor to be had from its registry ({reason}). "
+                f"{key} is {name}, which is neither on this machine nor available from its registry ({reason}). "
                 f"Fix: check the name, log in to the registry (docker login), or run `make setup`, which "
-                f"builds the default images where no registry is reached"
+                f"builds the default images where no registry can be reached"
             ]
     return []
 
 
 def _plugin_asks_us() -> bool:
-    """Whether the docker plugin that the engine takes is this project's stand-in, which finds what we find."""
+    """Whether Pulumi uses this project's stand-in for the docker plugin, which finds the same engine as we do."""
     folders = os.environ.get("PATH", "").split(os.pathsep)
-    if folders[0] == str(Path(sys.executable).parent):  # the language host's addition: pulumi itself has the rest
+    if folders[0] == str(Path(sys.executable).parent):  # added by the language host; pulumi itself searches the rest
         del folders[0]
     program = shutil.which("pulumi-resource-docker", path=os.pathsep.join(folders))
     ours = "lib/python*/site-packages/django_stack_plugins/docker/endpoint.py"
@@ -66,9 +66,9 @@ def _unreachable(found: Endpoint, error: Exception) -> str:
     if "Permission denied" in str(error):
         fix = "your user may not use it; add it to the group docker (sudo usermod -aG docker $USER) and log in again"
     elif isinstance(error, TLSParameterError):
-        fix = f"put ca.pem, cert.pem and key.pem into {found.cert_path}, or {found.way_out}"
+        fix = f"put ca.pem, cert.pem and key.pem into {found.cert_path}, or run {found.way_out}"
     elif found.way_out:
-        fix = f"start Docker there, or {found.way_out} for the engine that docker uses by itself"
+        fix = f"start Docker there, or run {found.way_out} to use the default engine"
     else:
         fix = "start Docker Desktop, or the service (sudo systemctl start docker), or set DOCKER_HOST to where it runs"
     return f"No Docker engine answers at {found.host}{named}, nothing was changed. Fix: {fix}."

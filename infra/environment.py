@@ -5,6 +5,7 @@ The same on every platform; the app reads nothing else (Twelve-Factor, "III. Con
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import pulumi
 import pulumi_random as random
@@ -12,6 +13,9 @@ import pulumi_random as random
 from infra.components import Address, Database, MediaStorage
 from infra.reserved import PORT
 from infra.settings import Settings
+
+DatabaseT = TypeVar("DatabaseT", bound=Database)
+MediaT = TypeVar("MediaT", bound=MediaStorage)
 
 
 class SecretKey(pulumi.ComponentResource):
@@ -25,19 +29,19 @@ class SecretKey(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True)
-class AppEnvironment:
-    """The variables of one stack's app, `plain` and `secret` ones by name, and the two services behind them."""
+class AppEnvironment(Generic[DatabaseT, MediaT]):
+    """The environment variables of one stack's app, `plain` and `secret`, and the two services that they lead to."""
 
     plain: Mapping[str, pulumi.Input[str]]
     secret: Mapping[str, pulumi.Output[str]]
-    database: Database
-    media: MediaStorage
+    database: DatabaseT
+    media: MediaT
 
     @classmethod
     def of(
-        cls, settings: Settings, address: Address, database: Database, media: MediaStorage, secret_key: SecretKey
-    ) -> "AppEnvironment":
-        """The contract filled in for one stack."""
+        cls, settings: Settings, address: Address, database: DatabaseT, media: MediaT, secret_key: SecretKey
+    ) -> "AppEnvironment[DatabaseT, MediaT]":
+        """The variables of the contract for one stack."""
         plain: dict[str, pulumi.Input[str]] = {
             "DOMAIN": address.domain,
             "DOMAIN_ALIASES": ",".join(address.domain_aliases),
@@ -62,5 +66,5 @@ class AppEnvironment:
 
     @property
     def variables(self) -> dict[str, pulumi.Input[str]]:
-        """All variables by name, sorted, for a platform that takes plain and secret ones in one list."""
+        """All variables, sorted by name, for a platform that takes plain and secret ones in one list."""
         return dict(sorted({**self.plain, **self.secret}.items()))

@@ -1,15 +1,15 @@
-"""One hash that stands for everything that a release depends on, the same way on every platform."""
+"""One hash of everything that a release depends on, computed the same way on every platform."""
 
 import hashlib
 
 import pulumi
 
 
-def fingerprint(asked: dict[str, object]) -> pulumi.Output[str]:
-    """64 hex digits that stand for `asked`, an environment with the stack's SECRET_KEY in it.
+def fingerprint(dependencies: dict[str, object]) -> pulumi.Output[str]:
+    """The SHA-256 of `dependencies`, which include an environment with the stack's SECRET_KEY, as 64 hex digits.
 
-    No secret: with 64 random characters in what is hashed, nothing can be guessed from it. And a secret that isn't
-    known yet can't be a trigger of a Command: its plugin ends the preview with "malformed RPC secret" (1.2.1).
+    The result is not a secret: since 64 random characters are hashed, nothing can be guessed from it. A secret that
+    isn't known yet can't be a trigger of a Command: the plugin (1.2.1) fails with "malformed RPC secret" in a preview.
     """
-    text: pulumi.Output[str] = pulumi.Output.json_dumps(asked, sort_keys=True)
+    text: pulumi.Output[str] = pulumi.Output.json_dumps(dependencies, sort_keys=True)
     return pulumi.Output.unsecret(text.apply(lambda known: hashlib.sha256(known.encode()).hexdigest()))

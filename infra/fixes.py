@@ -1,6 +1,6 @@
-"""The commands that errors propose. Each works as it stands, pasted into a shell in the project's folder.
+"""The commands that errors propose. Each works when it is pasted into a shell in the project's folder.
 
-A secret's value is never in one: a command takes it from where it stands, or `pulumi` asks for it.
+A command never contains the value of a secret: it reads the value from the stack's settings, or `pulumi` asks for it.
 """
 
 import json
@@ -12,40 +12,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Other words for a value, for the fix.
-ALSO = {
-    "true": ("true", "yes", "y", "on", "1"),
-    "false": ("false", "no", "n", "off", "0"),
-    "cloud": ("aws", "amazon", "ecs", "fargate", "production", "prod"),
-    "local": ("docker", "dev", "development", "here"),
-    "s3": ("bucket", "minio", "versitygw"),
-    "filesystem": ("file", "disk", "folder", "volume"),
-    "amd64": ("x86_64", "x86", "x64"),
-    "arm64": ("aarch64", "arm", "graviton"),
-}
-
 
 def set_value(stack: str, key: str, value: str) -> str:
-    """Sets a setting, or a command of a list of them (`release-commands[0]`)."""
+    """Sets a setting, or one command in a list (`release-commands[0]`)."""
     path = "--path " if key.endswith("]") else ""
     return f"pulumi config set -s {shlex.quote(stack)} {path}{shlex.quote(key)} {_argument(value)}"
 
 
 def set_text(stack: str, path: str, value: str) -> str:
-    """Sets a text below a setting. Without the type `pulumi` would store digits as a number; older ones than 3.150
-    don't know it, but `--secret`, by which they store text, too.
+    """Sets a text below a setting. Without the type, `pulumi` would store digits as a number. Versions before 3.150
+    don't know the type; there `--secret` stores text.
     """
     return f"pulumi config set -s {shlex.quote(stack)} --type string --path {shlex.quote(path)} {_argument(value)}"
 
 
 def ask_for(stack: str, key: str, *, secret: bool) -> str:
-    """Lets `pulumi` ask for the value; unseen, and encrypted, when it's a secret."""
+    """Makes `pulumi` ask for the value; a secret is not shown, and stored encrypted."""
     flags = ("--secret " if secret else "") + ("--path " if "." in key or key.endswith("]") else "")
     return f"pulumi config set -s {shlex.quote(stack)} {flags}{shlex.quote(key)}"
 
 
 def encrypt(stack: str, keys: list[str]) -> str:
-    """Encrypts what stands in plain text, at settings or paths below them, as it is."""
+    """Encrypts values that are stored in plain text, of settings or of paths below them."""
     stack = shlex.quote(stack)
     path = "--path " if any("." in key for key in keys) else ""
     if len(keys) == 1:
@@ -57,19 +45,19 @@ def encrypt(stack: str, keys: list[str]) -> str:
 
 
 def remove(stack: str, key: str) -> str:
-    """Takes a setting away, so that it has its default."""
+    """Removes a setting, so that it has its default."""
     return f"pulumi config rm -s {shlex.quote(stack)} {_argument(key)}"
 
 
 def remove_path(stack: str, path: str) -> str:
-    """Takes away what is below a setting."""
+    """Removes a path below a setting."""
     return f"pulumi config rm -s {shlex.quote(stack)} --path {shlex.quote(path)}"
 
 
 def edit_json(stack: str, key: str, statement: str, *, secret: bool) -> str:
-    """Changes an object that stands as one JSON text, `d` in the Python statement; numbers become the text they are.
+    """Changes an object that is stored as one JSON text, by a Python statement about `d`; numbers become text.
 
-    `pulumi config set --path` would replace the whole of it.
+    `pulumi config set --path` would replace the whole object.
     """
     stack = shlex.quote(stack)
     read, write = "d = json.load(sys.stdin, parse_int=str, parse_float=str)", "print(json.dumps(d))"
@@ -81,14 +69,14 @@ def edit_json(stack: str, key: str, statement: str, *, secret: bool) -> str:
 
 
 def rename_namespace(old: str, new: str, key: str = r"[^ ]", files: str = "Pulumi.*.yaml") -> str:
-    """Changes the project before the keys of all stacks' files, or before one key; a copy of each file is kept."""
+    """Changes the namespace of the keys in all stacks' files, or of one key; keeps a copy of each file."""
     name = re.sub(r"[.\\[\]*^$/]", r"\\\g<0>", old)
     change = rf"s/^\([^[:alnum:]]*\){name}:\({key}\)/\1{new}:\2/"
     return f"sed -i.bak {shlex.quote(change)} {files}"
 
 
 def folder_of_shell(text: str) -> Path | None:
-    """The folder that a shell would have made of `~/site` or `$HOME/site`, which nothing expands in a setting."""
+    """The folder that a shell makes of `~/site` or `$HOME/site`, which nothing expands in a setting."""
     expanded = os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111  # pathlib's raises for an unknown user
     if expanded == text or not os.path.isdir(expanded):  # noqa: PTH112  # pathlib's raises for a null byte
         return None
@@ -96,7 +84,7 @@ def folder_of_shell(text: str) -> Path | None:
 
 
 def folder_like(path: Path) -> Path | None:
-    """A folder with a Dockerfile beside a path that doesn't exist, with a name like its name."""
+    """A folder with a Dockerfile and a similar name, beside a path that doesn't exist."""
     try:
         near = [folder for folder in path.parent.iterdir() if (folder / "Dockerfile").is_file()]
     except (OSError, ValueError):
@@ -106,7 +94,7 @@ def folder_like(path: Path) -> Path | None:
 
 
 def begin_dockerfile(folder: Path) -> str:
-    """Copies the example's Dockerfile, with the project's own wsgi module in its last line."""
+    """Copies the example's Dockerfile and puts the project's own wsgi module into its last line."""
     ours, theirs = shlex.quote(str(ROOT / "app" / "Dockerfile")), shlex.quote(str(folder / "Dockerfile"))
     module = next((found.parent.name for found in sorted(folder.glob("*/wsgi.py"))), "config")
     return f"sed {shlex.quote(f's/config[.]wsgi/{module}.wsgi/')} {ours} > {theirs}"
@@ -118,7 +106,7 @@ def default_command() -> str:
 
 
 def default(key: str) -> str:
-    """What Pulumi.yaml gives for a setting; nothing for one that isn't there."""
+    """The default of a setting in Pulumi.yaml; nothing for one that isn't there."""
     import yaml  # noqa: PLC0415  # only an error needs it
 
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())

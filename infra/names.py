@@ -1,8 +1,8 @@
-"""What the names of a project and of a stack may be: physical names are made of both, `project-stack-part` mostly.
+"""What projects and stacks may be called: most physical names are made of both, as in `project-stack-part`.
 
-Docker has both in an image's repository. AWS has them in the names of some fifteen kinds of resources; the rules below
-are the strictest of those, each with its page. `pulumi` itself takes more, and the engine, or AWS, would refuse them
-in the middle of an update.
+On every platform both are in the name of the image's repository, whose rules are here; a platform with stricter ones
+has them in a subclass, which its settings name. `pulumi` itself takes more, and what makes the resources would refuse
+them in the middle of an update.
 """
 
 import hashlib
@@ -10,77 +10,38 @@ import re
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 from infra import fixes
 
-# A part of an image's repository: https://github.com/distribution/reference/blob/v0.6.0/reference.go (path-component).
-# Networks, volumes and containers take more: https://docs.docker.com/reference/cli/docker/container/run/#name
-_DOCKER = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
-_DOCKER_WORDS = "lower-case letters and digits, with single . or _, __ or hyphens between them (an image's repository)"
+# A component of a repository: https://github.com/distribution/reference/blob/v0.6.0/reference.go (path-component).
+# Networks, volumes and containers allow more: https://docs.docker.com/reference/cli/docker/container/run/#name
+_PART = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+_PART_WORDS = "lower-case letters and digits, with single . or _, __ or hyphens between them (an image's repository)"
 
-# A reference to an image in the same grammar: a registry, which only a dot, a port or `localhost` tells from a name,
-# then names, at most 255 characters together, a tag and a digest.
+# An image reference in the same grammar: a registry, which only a dot, a port or `localhost` distinguishes from a name,
+# then names of at most 255 characters together, a tag and a digest.
 IMAGE = re.compile(
     r"(?:(?:localhost|(?=[^/]*[.:])[A-Za-z0-9]+(?:[.-]+[A-Za-z0-9]+)*)(?::[0-9]{1,5})?/)?"
-    rf"(?=[^:@]{{1,255}}(?:[:@]|$)){_DOCKER.pattern}(?:/{_DOCKER.pattern})*"
+    rf"(?=[^:@]{{1,255}}(?:[:@]|$)){_PART.pattern}(?:/{_PART.pattern})*"
     r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
     re.ASCII,
 )
 
-# Letters, digits and single hyphens:
-# - load balancer and target group: letters, digits and hyphens, none at the ends
-#   https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
-# - database and its parameter group: a letter first, no two hyphens together, none at the end
-#   https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html, API_CreateDBParameterGroup
-# - image repository: lower case, a letter first
-#   https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
-# - bucket: lower case https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-# Wider, so that these say it all: cluster, service and task definition (255, letters, digits, - and _; `aws`, `ecs` and
-# `fargate` are reserved for capacity providers, of which there is none)
-#   https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html, API_CreateCapacityProvider
-# role (64) https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
-# security group (255) https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
-# log group (512) https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
-# secret (512) https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
-# topic (256) https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
-# alarm (255) https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
-# origin access control (64) https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_OriginAccessControlConfig.html
-_AWS = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_AWS_WORDS = (
-    "lower-case letters, digits and single hyphens between them (names of a load balancer, a database, a bucket)"
-)
-
-# What `project-stack` must not begin with. A bucket's reserved suffixes (-s3alias, --ol-s3, .mrap, --x-s3, --table-s3)
-# can't come up: its name ends in random characters; neither can the prefix xn--, with its two hyphens.
-_RESERVED = {
-    "internal-": "a load balancer",
-    "sg-": "a security group",
-    "sthree-": "a bucket",
-    "amzn-s3-demo-": "a bucket",
-}
-
-# The longest names that are made of `project-stack`: what comes after it (26 is what Pulumi's aws plugin appends to a
-# prefix), and how long the whole may be.
-_ENDS = {
-    "a load balancer": ("", 32),
-    "a database": ("", 63),
-    "a bucket": (f"-media-{'0' * 26}", 63),
-    "a role": ("-execution", 64),
-    "an origin access control": ("-media", 64),
-}
-LONGEST = min(limit - len(end) for end, limit in _ENDS.values())
-_ROOM = 8  # characters that a proposed name has at least when the two are too long together
+# Characters that `pulumi` takes in each of the two.
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
 class Names:
-    """A project's and a stack's name on a platform; `taken` are the stacks that the project has already."""
+    """A project's and a stack's name; `taken` are the stacks that the project has already."""
 
     project: str
     stack: str
-    cloud: bool
     organization: str = "organization"
     taken: Collection[str] = ()
+
+    longest: ClassVar[int] = 2 * LONGEST_NAME + 1  # characters of both, with the hyphen between them
 
     @property
     def prefix(self) -> str:
@@ -88,79 +49,56 @@ class Names:
         return f"{self.project}-{self.stack}"
 
     def errors(self) -> list[str]:
-        """An error for each name that can't be used, with all that is wrong with it and the commands that rename."""
+        """An error for each name that can't be used, with everything that is wrong and the commands that rename it."""
         project, stack = self.proposed()
         errors = []
         if project != self.project:
             errors.append(
-                f"the project's name is {self.project}; allowed: {self._allowed(project=True)}. "
+                f"the project's name is {self.project}; allowed: {'; '.join(self.allowed(project=True))}. "
                 f"Fix: {self._rename_project(project)}"
             )
         if stack != self.stack:
             errors.append(
-                f"the stack's name is {self.stack}; allowed: {self._allowed(project=False)}. "
+                f"the stack's name is {self.stack}; allowed: {'; '.join(self.allowed(project=False))}. "
                 f"Fix: pulumi stack rename -s {shlex.quote(self.stack)} {stack}"
             )
         return errors
 
     def proposed(self) -> tuple[str, str]:
-        """Legal names in the place of these two, made of them; the same ones when they are legal."""
-        project, stack = self._shaped(self.project, "project"), self._shaped(self.stack, "stack")
-        if self.cloud:
-            if not project[0].isalpha() or self._reserved(f"{project}-{stack}"):
-                project = f"my-{project}"
-            if len(f"{project}-{stack}") > LONGEST:
-                room = LONGEST - 1 - len(project)
-                if room >= _ROOM and project == self.project:
-                    stack = _shortened(stack, room)
-                else:
-                    project = _shortened(project, max(LONGEST - 1 - len(stack), LONGEST // 2 - 1))
-                    stack = _shortened(stack, LONGEST - 1 - len(project))
+        """Valid names derived from these two; the same names when they are valid."""
+        project = self.shaped(self.project) or f"project-{digest(self.project)}"
+        stack = self.shaped(self.stack) or f"stack-{digest(self.stack)}"
+        project, stack = self.fitted(project, stack)
         if stack != self.stack:
-            stack = self._free(stack, LONGEST - 1 - len(project) if self.cloud else 100)
+            stack = self._free(stack, self.room(project))
         return project, stack
 
-    def _allowed(self, *, project: bool) -> str:
-        """What this name must be, as far as it isn't."""
-        name = self.project if project else self.stack
-        allowed = []
-        if not (_AWS if self.cloud else _DOCKER).fullmatch(name):
-            allowed.append(_AWS_WORDS if self.cloud else _DOCKER_WORDS)
-        if self.cloud:
-            if project and not name[0].isalpha():
-                allowed.append("a letter first (a database, an image's repository)")
-            if project and (reserved := self._reserved(self.prefix.lower())):
-                allowed.append(
-                    f"not {reserved} at the beginning of {self.prefix}, which AWS refuses for {_RESERVED[reserved]}"
-                )
-            if len(self.prefix) > LONGEST:
-                allowed.append(
-                    f"project and stack with the hyphen in {self.prefix} at most {LONGEST} characters "
-                    "(a bucket, a load balancer)"
-                )
-        return "; ".join(allowed)
+    def allowed(self, *, project: bool) -> list[str]:
+        """What the project's name, or the stack's, must be, as far as it isn't."""
+        return [] if _PART.fullmatch(self.project if project else self.stack) else [_PART_WORDS]
 
-    def _shaped(self, name: str, kind: str) -> str:
-        if self.cloud:
-            shaped = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-        else:
-            shaped = re.sub(r"[^a-z0-9]+", _separator, name.lower()).strip("-._")
-        return shaped or f"{kind}-{_digest(name)}"
+    def shaped(self, name: str) -> str:
+        """The name in the characters that are allowed; nothing when none of it is left."""
+        return re.sub(r"[^a-z0-9]+", _separator, name.lower()).strip("-._")
+
+    def fitted(self, project: str, stack: str) -> tuple[str, str]:
+        """Two names of allowed characters, changed so that they can stand together."""
+        return project, stack
+
+    def room(self, project: str) -> int:
+        """The characters that the stack's name may have beside the project's."""
+        return min(LONGEST_NAME, self.longest - 1 - len(project))
 
     def _free(self, stack: str, room: int) -> str:
-        """That name, or with a number after it when another stack has it: renaming would overwrite that one's file."""
+        """The name, with a number appended if another stack has it: renaming would overwrite that stack's file."""
         number, free = 1, stack
         while free in self.taken:
             number += 1
             free = f"{stack[: room - len(str(number)) - 1].rstrip('-._')}-{number}"
         return free
 
-    @staticmethod
-    def _reserved(prefix: str) -> str:
-        return next((reserved for reserved in _RESERVED if prefix.startswith(reserved)), "")
-
     def _rename_project(self, new: str) -> str:
-        """The commands: the state first, which `pulumi` finds under the old name, then the files, in this folder."""
+        """The commands that rename: first the state, which `pulumi` finds under the old name, then the files."""
         stack = shlex.quote(self.stack)
         return (
             f"pulumi stack rename -s {stack} {self.organization}/{new}/{stack} && "
@@ -172,10 +110,6 @@ def _separator(found: "re.Match[str]") -> str:
     return found[0] if re.fullmatch(r"\.|__?|-+", found[0]) else "-"
 
 
-def _shortened(name: str, room: int) -> str:
-    """The name in at most so many characters; the end tells it from others that begin alike."""
-    return name if len(name) <= room else f"{name[: room - 5].rstrip('-')}-{_digest(name)}"
-
-
-def _digest(name: str) -> str:
+def digest(name: str) -> str:
+    """Four hex digits that tell a name from others."""
     return hashlib.sha256(name.encode()).hexdigest()[:4]

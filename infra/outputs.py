@@ -1,16 +1,18 @@
 """The stack's outputs, named like the app's variables so that `pulumi stack output --shell` can be sourced.
 
-The DSNs are those that work from this machine: on the local platform through the published ports. On the cloud platform
-no machine but the tasks reaches the database, so they are the app's own.
+On the local platform the DSNs are the ones that work from this machine, through the published ports. On the cloud
+platform only the tasks reach the database, so they are the app's own.
 """
 
 import pulumi
 
-from infra.components import Address, AppImage, Release
+from infra.components import Address, AppImage, Database, MediaStorage, Release
 from infra.environment import AppEnvironment
 
 
-def export_outputs(address: Address, image: AppImage, environment: AppEnvironment, release: Release) -> None:
+def export_outputs(
+    address: Address, image: AppImage, environment: AppEnvironment[Database, MediaStorage], release: Release
+) -> None:
     """Exports DATABASE_URL, DEFAULT_STORAGE_DSN, SECRET_KEY and release_log (secret), DOMAIN, url and image."""
     pulumi.export("DATABASE_URL", pulumi.Output.secret(environment.database.host_url))
     pulumi.export("DEFAULT_STORAGE_DSN", pulumi.Output.secret(environment.media.host_dsn))

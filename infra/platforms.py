@@ -1,59 +1,54 @@
-"""The platforms: what each has to have, and which one a stack is on. The one module that knows them all by name."""
+"""What a platform must provide: the components that infra/__main__.py makes, and what each of them is made from."""
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Generic, TypeVar
 
 from infra import components
-from infra.environment import AppEnvironment
+from infra.context import Context, NetworkT, SettingsT
+from infra.environment import AppEnvironment, DatabaseT, MediaT
 from infra.settings import Settings
 
-if TYPE_CHECKING:
-    from infra.cloud.settings import CloudSettings
-    from infra.local.settings import LocalSettings
-
-S_contra = TypeVar("S_contra", bound=Settings, contravariant=True)
+ImageT = TypeVar("ImageT", bound=components.AppImage)
+AddressT = TypeVar("AddressT", bound=components.Address)
+ReleaseT = TypeVar("ReleaseT", bound=components.Release)
 
 
-class Platform(Protocol[S_contra]):
-    """The module `platform` of a platform. Its components take its own settings and each other (`Any` here)."""
+@dataclass(frozen=True)
+class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT, ReleaseT]):
+    """The components of a platform in the order in which they are made; each takes the name of its resource first.
 
-    def preflight(self, settings: S_contra) -> None: ...
+    A platform has one of these, `PLATFORM` in its module `platform`. There mypy checks that each component exposes what
+    infra/components.py demands, and that it takes the components before it as they are on this platform.
+    """
 
-    def AppImage(self, name: str, settings: S_contra) -> components.AppImage: ...  # noqa: N802  # made like the class that it is
-
-    def Network(self, name: str, settings: S_contra) -> components.Network: ...  # noqa: N802
-
-    def Address(self, name: str, settings: S_contra, network: Any) -> components.Address: ...  # noqa: N802
-
-    def Database(self, name: str, settings: S_contra, network: Any) -> components.Database: ...  # noqa: N802
-
-    def MediaStorage(  # noqa: N802
-        self, name: str, settings: S_contra, network: Any, address: Any
-    ) -> components.MediaStorage: ...
-
-    def Release(  # noqa: N802
-        self, name: str, settings: S_contra, network: Any, image: Any, environment: AppEnvironment
-    ) -> components.Release: ...
-
-    def Web(  # noqa: N802
-        self,
-        name: str,
-        settings: S_contra,
-        network: Any,
-        address: Any,
-        image: Any,
-        environment: AppEnvironment,
-        after: Any,
-    ) -> components.Web: ...
+    preflight: Callable[[SettingsT], None]
+    AppImage: Callable[[str, SettingsT], ImageT]
+    Network: Callable[[str, SettingsT], NetworkT]
+    Address: Callable[[str, Context[SettingsT, NetworkT]], AddressT]
+    Database: Callable[[str, Context[SettingsT, NetworkT]], DatabaseT]
+    MediaStorage: Callable[[str, Context[SettingsT, NetworkT], AddressT], MediaT]
+    Release: Callable[[str, Context[SettingsT, NetworkT], ImageT, AppEnvironment[DatabaseT, MediaT]], ReleaseT]
+    Web: Callable[
+        [str, Context[SettingsT, NetworkT], AddressT, AppEnvironment[DatabaseT, MediaT], ReleaseT], components.Web
+    ]
 
 
-def load_platform(name: str) -> Platform[Any]:
-    """The platform of the setting `platform`, local or cloud; the other one's packages are not imported."""
-    if name == "local":
-        from infra.local import platform as local  # noqa: PLC0415
+# Any platform: the program knows of its components only what infra/components.py demands.
+AnyPlatform = Platform[
+    Settings,
+    components.AppImage,
+    components.Network,
+    components.Address,
+    components.Database,
+    components.MediaStorage,
+    components.Release,
+]
 
-        on_docker: Platform[LocalSettings] = local
-        return on_docker
-    from infra.cloud import platform as cloud  # noqa: PLC0415
 
-    on_aws: Platform[CloudSettings] = cloud
-    return on_aws
+def load_platform(name: str) -> AnyPlatform:
+    """The platform of the setting `platform`; the packages of the others are not imported."""
+    # The type promises too much: components take those of their own platform only. The program has no others to pass.
+    platform: AnyPlatform = import_module(f"infra.{name}.platform").PLATFORM
+    return platform

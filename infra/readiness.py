@@ -1,7 +1,7 @@
-"""Whether a site is up: asks it, and judges what it answers, for the roll-out checks of all platforms.
+"""Checks whether a site is up, for the roll-out checks of all platforms.
 
-Not every 200 is ours: a project whose settings don't apply the contract may answer every address with a page. And a
-site that is ready may still have no page to show, so the home page is asked as well, by the site's own host name.
+A 200 alone doesn't prove it: a project whose settings don't apply the contract may answer every path with a page. And a
+site that is ready may still have no page to show, so the home page is requested as well, by the site's own host name.
 """
 
 import html
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from infra.plain import without_escapes
 
 READY = "/healthz/ready"
-BODY = 64 * 1024  # bytes of an answer that are read; Django's debug pages name the error within the first 20 KB
+BODY = 64 * 1024  # bytes of an answer that are read; Django's debug pages name the error in the first 20 KB
 WORDS = 300  # characters of an answer that are shown
 STEP_2 = (
     "put the two lines of docs/bring-your-own.md, step 2, at the end of the settings module that the site runs with"
@@ -22,12 +22,12 @@ STEP_2 = (
 
 
 class ReadinessError(Exception):
-    """A site that won't be ready however long one waits; the message says why and what to do."""
+    """The site won't become ready, however long one waits; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer to a GET: its status (0: none came), its media type, and the beginning of its text or why none came."""
+    """An answer to a GET: its status (0 if there was none), media type, and the beginning of its text or the error."""
 
     status: int
     kind: str
@@ -37,7 +37,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is missing, nothing for a good answer, and what to do about it; `final`: waiting won't mend it."""
+    """What is wrong, empty for a good answer, and what to do about it; `final` means that waiting won't help."""
 
     missing: str = ""
     fix: str = ""
@@ -45,9 +45,9 @@ class Verdict:
 
 
 def ask(connection: http.client.HTTPConnection, path: str, host: str) -> Answer:
-    """GETs a path, with `host` as the Host header, in the connection's own time-out (seconds). Follows no redirect.
+    """GETs a path, with `host` as the Host header, within the connection's time-out (seconds). Follows no redirect.
 
-    `http.client` knows no proxies: what is asked here is this machine's own, or at a place that the stack names.
+    `http.client` uses no proxies, which is right here: the site is on this machine, or at an address of the stack.
     """
     seconds = connection.timeout or 0
     until = time.monotonic() + seconds
@@ -66,7 +66,7 @@ def ask(connection: http.client.HTTPConnection, path: str, host: str) -> Answer:
 
 
 def _beginning(response: http.client.HTTPResponse, until: float) -> bytes:
-    """The first bytes of the body; a page that doesn't come to its end in time is one all the same."""
+    """The first bytes of the body, also of a page that doesn't end in time."""
     body = b""
     try:
         while len(body) < BODY and time.monotonic() < until and (more := response.read1(BODY)):
@@ -77,7 +77,7 @@ def _beginning(response: http.client.HTTPResponse, until: float) -> bytes:
 
 
 def judge_readiness(answer: Answer, url: str) -> Verdict:
-    """Ready is a 200 with the contract's JSON. Its 503, no answer, and a load balancer's 502 to 504 are waited out."""
+    """Ready is a 200 with the contract's JSON. Its 503, no answer, and a load balancer's 502 to 504 are not final."""
     said = _health(answer.text)
     if answer.status == 200 and said.get("status") == said.get("database") == "ok":
         return Verdict()
@@ -89,17 +89,17 @@ def judge_readiness(answer: Answer, url: str) -> Verdict:
 
 
 def judge_home(answer: Answer, url: str) -> Verdict:
-    """A page, a redirect, a login, a 404 and their like pass. 400, all from 500 on and a page that hangs don't."""
+    """A page, a redirect, a login, a 404 and the like pass. A 400, a 5xx and a page that hangs don't."""
     if 200 <= answer.status < 500 and answer.status != 400:
         return Verdict()
     missing = f"the home page {url} answers {_in_words(answer)}"
     if answer.status == 400:
         host = url.partition("://")[2].strip("/")
-        fix = f"{STEP_2}, and let nothing behind them take {host.partition(':')[0]} out of ALLOWED_HOSTS"
+        fix = f"{STEP_2}, and let nothing after them remove {host.partition(':')[0]} from ALLOWED_HOSTS"
         return Verdict(missing, fix, final=True)
     if answer.hangs:
         return Verdict(missing, "find out what the page waits for", final=True)
-    return Verdict(missing, "mend what the page or the log names", final=answer.status != 0)
+    return Verdict(missing, "correct what the page or the log names", final=answer.status != 0)
 
 
 def _health(text: str) -> dict[str, object]:
@@ -111,16 +111,16 @@ def _health(text: str) -> dict[str, object]:
 
 
 class Patience:
-    """Judges a site's answers one after the other; for `tolerance` seconds the version before may still answer."""
+    """Judges a site's successive answers; for `tolerance` seconds the previous version may still answer."""
 
     def __init__(self, tolerance: float) -> None:
         self._tolerance = tolerance
         self._since: float | None = None
 
     def missing(self, verdict: Verdict, begun: float) -> str:
-        """What is missing so far. Raises ReadinessError when there was nothing but final verdicts for too long.
+        """What is missing so far. Raises ReadinessError after nothing but final verdicts for longer than the tolerance.
 
-        `begun` is when (`time.monotonic()`) the answer was asked for.
+        `begun` is the `time.monotonic()` of the request.
         """
         if not verdict.final:
             self._since = None
@@ -132,7 +132,7 @@ class Patience:
 
 
 def _in_words(answer: Answer) -> str:
-    """`404 Not Found: its title`, in one line."""
+    """Such as `404 Not Found: its title`, in one line."""
     if not answer.status:
         return " ".join(without_escapes(answer.text).split())
     reason = http.client.responses.get(answer.status, "")
@@ -141,7 +141,7 @@ def _in_words(answer: Answer) -> str:
 
 
 def _words(answer: Answer) -> str:
-    """The first line of a text; of a page its title or first heading, of Django's debug page the exception too."""
+    """The first line of a text; the title or first heading of a page, with the exception on Django's debug page."""
     text = without_escapes(answer.text)
     if answer.kind == "text/html" or text.lstrip()[:1] == "<":
         text = re.sub(r"(?is)<(script|style)\b.*?</\1>|<!--.*?-->", " ", text)

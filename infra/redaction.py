@@ -1,7 +1,7 @@
 """Redacts secrets in what programs print, on every platform. Plain Python, no Pulumi.
 
-Two things are hidden: every form of a secret and of its parts in which programs print values (`infra.secret_forms`),
-and pieces of a secret that look random, eight characters or more, as lines that are wrapped or cut off show them.
+Two things are replaced: secrets and their parts in every form in which programs print values (`infra.secret_forms`),
+and pieces of a secret that look random, eight characters or more, as wrapped and truncated lines contain them.
 """
 
 import atexit
@@ -19,24 +19,24 @@ from infra.dumps import begin_of_rows, readings
 from infra.secret_forms import SHORTEST, encoded_forms, forms, looks_random, secret_parts
 
 SHOWN = "[secret]"
-# How much of a line without an end is kept before it is shown (characters).
+# How much of a line that doesn't end is held back before it is shown (characters).
 LINE = 64 * 1024
 
-_GRAM, _RUN = 4, 8  # a run of eight characters has four in a row that begin at a multiple of five
+_GRAM, _RUN = 4, 8  # any run of eight characters contains four that begin at a multiple of five
 _STRIDE = _RUN - _GRAM + 1
-_LONG = 16  # from here on a piece needn't look random
-_GRAMS = 300_000  # that are kept; secrets as large as an environment can be have more
+_LONG = 16  # pieces of this length needn't look random
+_GRAMS = 300_000  # the most that are indexed; secrets that fill an environment have more
 _LARGE = 4096  # characters
-_PLACES = 20  # of one gram that are tried
-_BEFORE = 80  # characters that tell enough of a secret's beginning
+_PLACES = 20  # the most places of one gram that are compared
+_BEFORE = 80  # characters that are enough to recognise the beginning of a secret
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-_JOINT = re.compile(r"([\"'])\n[ ]*b?\1")  # between the lines in which pprint writes a long text
+_JOINT = re.compile(r"([\"'])\n[ ]*b?\1")  # between the lines into which pprint splits a long text
 
 Span = tuple[int, int]
 
 
 class Redactor:
-    """Hides a set of secret values in texts (`text`) and in output as it comes (`stream`)."""
+    """Redacts a set of secret values in texts (`text`) and in streamed output (`stream`)."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         parts = {part for secret in secrets for part in secret_parts(secret)}
@@ -45,7 +45,7 @@ class Redactor:
         for form in sorted(every, key=len, reverse=True):
             self._by_head.setdefault(form[:SHORTEST], []).append(form)
         self.longest = max(map(len, every), default=0)
-        # Where a form of several lines goes on: the end of what is before, and how much that is.
+        # For forms of several lines: the text before each line break, and its length.
         self._unfinished: dict[str, dict[str, int]] = {}
         for form in every:
             for end in re.finditer(r"\r?\n|\r", form):
@@ -60,7 +60,7 @@ class Redactor:
                     places.append((piece, at))
 
     def text(self, text: str) -> str:
-        """The whole of a text with [secret] in place of each secret."""
+        """The text with [secret] in place of each secret."""
         return self._replaced(text, self._found(text))
 
     def stream(self) -> "Stream":
@@ -68,7 +68,7 @@ class Redactor:
         return Stream(self)
 
     def unfinished(self, text: str, end: int) -> int:
-        """How much of text[:end], whole lines, could be the beginning of a secret that goes on behind; 0 for none."""
+        """How many characters before `end`, the end of a line, may begin a secret that continues after it."""
         held = 0
         for length in range(1, SHORTEST + 1):
             for before, much in self._unfinished.get(text[max(0, end - length) : end], {}).items():
@@ -79,13 +79,13 @@ class Redactor:
     def _replaced(self, text: str, spans: Iterable[Span]) -> str:
         shown, done = [], 0
         for begin, end in spans:
-            # Of a secret with colours in it the last word on colours is: none.
+            # A secret that contained colour codes is followed by a reset.
             shown += [text[done:begin], SHOWN, "\x1b[0m" if "\x1b" in text[begin:end] else ""]
             done = end
         return "".join([*shown, text[done:]])
 
     def _found(self, text: str) -> list[Span]:
-        """Where secrets are, in order; those that touch or overlap are one."""
+        """The spans of the secrets, in order; spans that touch or overlap are merged."""
         if not self._by_head:
             return []
         spans = self._whole(text) + self._partial(text)
@@ -112,7 +112,7 @@ class Redactor:
         return merged
 
     def _whole(self, text: str) -> list[Span]:
-        """Where a form is."""
+        """The spans of whole forms."""
         spans, heads = [], self._by_head
         for at in [at for at in range(len(text) - SHORTEST + 1) if text[at : at + SHORTEST] in heads]:
             for form in heads[text[at : at + SHORTEST]]:
@@ -122,7 +122,7 @@ class Redactor:
         return spans
 
     def _partial(self, text: str) -> list[Span]:
-        """Where a piece of a secret is that tells something of it."""
+        """The spans of pieces of a secret that reveal something of it."""
         grams, spans, done = self._grams, [], 0
         for at in [at for at in range(0, len(text) - _GRAM + 1, _STRIDE) if text[at : at + _GRAM] in grams]:
             if at < done:
@@ -140,20 +140,20 @@ class Redactor:
 
 
 class Stream:
-    """Output that comes in chunks: `feed` gives what of it may be shown by now, `close` the rest.
+    """Redacts output that comes in chunks: `feed` returns what can be shown so far, `close` the rest.
 
-    That is whole lines; a carriage return ends one, too, so that progress is seen. A line without an end is given in
-    pieces. Lines that are the beginning of a secret of several wait for the next, and so do the rows of a dump.
+    That is whole lines; a carriage return ends a line, too, so that progress bars are shown. A line that doesn't end is
+    returned in pieces. Lines that may begin a secret of several lines are held back, and so are the rows of a dump.
     """
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._pending = ""
-        self._rows, self._seen = 0, 0  # where the rows of a dump begin that end at the place that was looked at last
+        self._rows, self._seen = 0, 0  # where the rows of a dump begin that end at the last place examined
 
     def feed(self, chunk: bytes | str) -> str:
-        """Takes a chunk in, wherever it was torn, also within a character."""
+        """Takes in a chunk, which may end anywhere, even within a character."""
         more = self._decoder.decode(chunk) if isinstance(chunk, bytes) else chunk
         before = len(self._pending)
         self._pending += more
@@ -163,7 +163,7 @@ class Stream:
         return self._take(end)
 
     def close(self) -> str:
-        """The rest, when nothing more will come."""
+        """Returns the rest at the end of the output."""
         self._pending += self._decoder.decode(b"", final=True)
         return self._take(len(self._pending))
 
@@ -173,7 +173,7 @@ class Stream:
         return self._redactor.text(given) if given else ""
 
     def _end(self, begin: int) -> int:
-        """How far there are whole lines of which no secret goes on behind them."""
+        """The end of the whole lines after which no secret continues."""
         text = self._pending
         stop = len(text) - text.endswith("\r")  # a line feed may follow
         end = max(text.rfind("\n", begin, stop), text.rfind("\r", begin, stop)) + 1
@@ -189,7 +189,7 @@ class Stream:
         return self._rows
 
     def _end_within(self, text: str) -> int:
-        """Where a line without an end may be cut: no secret begins before and ends behind."""
+        """Where a line that doesn't end may be split: not within a secret."""
         cut = len(text) - self._redactor.longest
         for begin, end in self._redactor._found(text):
             if begin < cut < end:
@@ -198,7 +198,7 @@ class Stream:
 
 
 class RedactedOutput(io.TextIOBase):
-    """A text stream, such as standard error, that passes on what is written to it without the secrets."""
+    """A text stream, such as standard error, that redacts what is written to it and passes it on."""
 
     def __init__(self, target: TextIO, secrets: Iterable[str]) -> None:
         self._target = target
@@ -207,7 +207,7 @@ class RedactedOutput(io.TextIOBase):
 
     @cached_property
     def _stream(self) -> Stream:
-        """Made when there is something to write: many a program has nothing to say."""
+        """Created at the first write, since many programs never write."""
         return redactor(self._secrets).stream()
 
     def write(self, text: str) -> int:
@@ -219,8 +219,8 @@ class RedactedOutput(io.TextIOBase):
         self._target.flush()
 
     def finish(self) -> None:
-        """Writes what waits for the end of its line."""
-        with self._lock, suppress(ValueError, OSError):  # it was closed, here or at its other end
+        """Writes what is held back."""
+        with self._lock, suppress(ValueError, OSError):  # the target is closed, or its reader is gone
             if "_stream" in vars(self):
                 self._target.write(self._stream.close())
             self._target.flush()
@@ -245,12 +245,12 @@ def _redactor(secrets: frozenset[str]) -> Redactor:
 
 
 def redactor(secrets: Iterable[str]) -> Redactor:
-    """The redactor of these values; made once for all who ask."""
+    """The redactor of these values; cached."""
     return _redactor(frozenset(secrets))
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """From here on nothing that this process prints shows the values, whoever prints it: tracebacks are included."""
+    """Redacts the values from now on in everything that this process prints, tracebacks included."""
     values = frozenset(secrets)
     for name in ("stdout", "stderr"):
         output = RedactedOutput(getattr(sys, name), values)
@@ -259,9 +259,9 @@ def hide(secrets: Iterable[str]) -> None:
 
 
 def _pieces(part: str) -> Iterable[str]:
-    """The texts whose runs tell something of a part: itself, unless it has an address in it, and its encoded forms.
+    """The texts of which any piece reveals something of a part: the part, unless it contains a URL, and its encodings.
 
-    The lines of a large one are parts of their own.
+    A large part isn't encoded as a whole; its lines are parts themselves.
     """
     if len(part) <= _LARGE:
         yield from encoded_forms(part)
@@ -270,7 +270,7 @@ def _pieces(part: str) -> Iterable[str]:
 
 
 def _run(text: str, at: int, piece: str, place: int) -> Span:
-    """The longest run around text[at:] that is the same around piece[place:]."""
+    """The span of the longest text around `at` that equals the piece around `place`."""
     begin, end = at, at + _GRAM
     first, last = place, place + _GRAM
     while begin and first and text[begin - 1] == piece[first - 1]:

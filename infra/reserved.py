@@ -1,4 +1,4 @@
-"""What the contract between a stack and the app keeps for itself: the port, and names that `env` can't override."""
+"""What the contract between a stack and the app reserves: the port, and names that `env` can't override."""
 
 from collections.abc import Mapping
 

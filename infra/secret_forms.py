@@ -1,6 +1,6 @@
-"""The forms in which programs print a secret: what belongs to it, and how each of that is quoted, escaped and encoded.
+"""The forms in which programs print a secret: its parts, and each part quoted, escaped and encoded.
 
-Plain strings, no Pulumi. `infra.redaction` looks for them in output.
+Plain strings, no Pulumi. `infra.redaction` looks for these forms in output.
 """
 
 import base64
@@ -14,15 +14,15 @@ from functools import partial
 from itertools import pairwise
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
-# Shorter ones would hide innocent text.
+# The shortest text that is redacted; shorter ones would hide harmless text.
 SHORTEST = 4
-# Secrets larger than this (characters) are looked for in fewer nested forms; their lines in all.
+# Secrets larger than this (characters) have fewer nested forms; their lines have all.
 LARGE = 1024
-# Shorter ones may be everyday words, which are not looked for in other cases: INFO is no secret for `info` is one.
+# Shorter secrets may be everyday words and are not looked for in other cases: with a secret `info`, INFO is shown.
 LONG = 12
-# Values of switches, which `env` has among its secrets.
+# Values of switches, which are never secret, although all values of a secret `env` count as secrets.
 WORDS = {"true", "false", "none", "null"}
-# Users of databases whose names are in everybody's output; they are no secret.
+# Usual names of database users, which are not secret.
 PUBLIC_USERS = {"admin", "default", "django", "postgres", "postgresql", "root"}
 
 _KEY_NAME = (
@@ -41,10 +41,10 @@ _HEX = re.compile(r"(%|\\x)[0-9A-Fa-f]{2}|(\\u)[0-9A-Fa-f]{4}|(\\U)[0-9A-Fa-f]{8
 
 
 def secret_parts(value: str) -> list[str]:
-    """What must not be shown of a secret value, longest first: itself, its lines, and the secrets within it.
+    """What must not be shown of a secret value, longest first: the value, its lines, and the secrets within it.
 
     Those are the user, password and keys of a URL or DSN, the strings of a JSON document, the entries of a list, and
-    what it holds in base64. Parts shorter than four characters are left out.
+    base64-decoded text. Parts shorter than four characters are left out.
     """
     parts: set[str] = set()
     _collect(value, parts, depth=3)
@@ -55,13 +55,13 @@ def secret_parts(value: str) -> list[str]:
 
 
 def secret_values(environ: Mapping[str, str]) -> list[str]:
-    """The values of an environment's variables that are secret by their name, like SECRET_KEY, or hold a login."""
+    """The values of variables whose name says that they are secret, like SECRET_KEY, or which contain a login."""
     login = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@")
     return [value for name, value in environ.items() if _NAME.fullmatch(name) or login.match(value)]
 
 
 def _collect(value: str, parts: set[str], depth: int) -> None:
-    value = value.strip()  # or the lines around it would be joined
+    value = value.strip()  # or redaction would join the lines around it
     if value in parts:
         return
     parts |= {value, *(line.strip() for line in value.splitlines())}
@@ -73,8 +73,8 @@ def _collect(value: str, parts: set[str], depth: int) -> None:
 
 
 def _within(value: str) -> Iterator[str]:
-    """The secrets that a value holds besides itself."""
-    if "\\n" in value:  # a key in one line, as files of variables have it
+    """The secrets within a value."""
+    if "\\n" in value:  # a PEM key on one line, as in .env files
         yield value.replace("\\r", "").replace("\\n", "\n")
     if value[:1] in {"{", "[", '"'}:
         try:
@@ -95,7 +95,7 @@ def _within(value: str) -> Iterator[str]:
 
 
 def _strings(document: object, name: str = "") -> Iterator[str]:
-    """A document's strings that are secrets: of any name eight characters long, of a name like `api_key` four."""
+    """The secret strings of a JSON document: with at least eight characters, or four under a name like `api_key`."""
     if isinstance(document, dict):
         for key, entry in document.items():
             yield from _strings(entry, str(key))
@@ -103,16 +103,16 @@ def _strings(document: object, name: str = "") -> Iterator[str]:
         for entry in document:
             yield from _strings(entry, name)
     elif isinstance(document, str):
-        public = re.fullmatch(r"https?://[^@?]*", document)  # the addresses in a service account's file
+        public = re.fullmatch(r"https?://[^@?]*", document)  # such as the URLs in a service account's file
         if not public and len(document) >= (SHORTEST if _NAME.fullmatch(name) else 8):
             yield document
 
 
 def _url_parts(url: str) -> Iterator[str]:
-    """User and password, encoded and plain; of a URL without them, the segments of its path that look like keys."""
+    """User and password, encoded and plain; in a URL without them, the segments that look like keys."""
     rest = url.partition("://")[2]
     before_path = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    # A password with a bare slash or question mark is no URL's any more, and a secret all the same.
+    # With an unencoded slash or question mark in the password this is no URL any more, but the password is secret.
     userinfo = (before_path if "@" in before_path else rest).rpartition("@")[0]
     user, _, password = userinfo.partition(":")
     for part in (user, password):
@@ -132,7 +132,7 @@ def _decoded(value: str) -> Iterator[str]:
 
 
 def looks_random(text: str) -> bool:
-    """Whether eight characters or more change between capitals, small letters and digits as words don't."""
+    """Whether the text mixes capitals, small letters and digits more often than words do."""
     kinds = ["d" if c.isdigit() else "u" if c.isupper() else "l" for c in text if c.isalnum()]
     return len(kinds) >= 7 and sum(one != two for one, two in pairwise(kinds)) >= max(2, len(kinds) / 5)
 
@@ -141,7 +141,7 @@ def looks_random(text: str) -> bool:
 
 
 def _pieces(text: str, quote_mark: str, write: Callable[[str], str]) -> str:
-    """Written piece by piece, with single quotes as `quote_mark`."""
+    """The text, written piece by piece, with `quote_mark` for single quotes."""
     return quote_mark.join(write(piece) for piece in text.split("'"))
 
 
@@ -174,7 +174,7 @@ _JSON_IN_HTML = {ord(c): f"\\u{ord(c):04X}" for c in "<>&"}
 _STANDARD, _URL_SAFE = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
 
 Escape = Callable[[str], str]
-# What changes letters, digits and the marks of URLs, base64 and dates.
+# Escapes that change letters, digits and the punctuation of URLs, base64 and dates.
 URL_ESCAPES: tuple[Escape, ...] = (
     unquote_plus,
     # Python's quote, quote_plus, JavaScript's encodeURIComponent and encodeURI, a URL's userinfo
@@ -230,14 +230,14 @@ ESCAPES: tuple[Escape, ...] = (
 
 
 def forms(part: str) -> set[str]:
-    """Every form of a part of a secret in which programs print it, itself included."""
+    """Every form in which programs print a part of a secret, the part itself included."""
     once = {part, *_escaped(part)}
     found = set(once)
     if len(once) > 1:
         for form in once if len(part) <= LARGE else ():
             found |= _escaped(form)
         nested = {part}
-        for _ in range(4):  # JSON in a repr of JSON, and so on
+        for _ in range(4):  # JSON within the repr of JSON, and so on
             nested = {escape(form) for form in nested for escape in NESTING}
             found |= nested | {html.escape(form) for form in nested}
     for form in once if len(part) <= LARGE else {part}:
@@ -248,7 +248,7 @@ def forms(part: str) -> set[str]:
 
 
 def _escaped(text: str) -> set[str]:
-    if _PLAIN.fullmatch(text):  # looks the same everywhere
+    if _PLAIN.fullmatch(text):  # never escaped
         return {text}
     escapes = URL_ESCAPES if _URL_TEXT.fullmatch(text) else ESCAPES
     return {form for escaped in {escape(text) for escape in escapes} for form in _cases(escaped)}
@@ -269,7 +269,7 @@ def _numbers(text: str) -> Iterable[str]:
 
 
 def _letters(text: str) -> Iterable[str]:
-    """Its letters one by one, as a list of them shows, and in other cases, as names of hosts and headings show."""
+    """Its characters one by one, as in a list; and in upper and lower case, as in headings and host names."""
     if len(text) > LARGE:
         return ()
     spread = [repr(list(text))[1:-1], " ".join(text)]
@@ -294,9 +294,9 @@ def _large(code: re.Match[str]) -> str:
 
 
 def encoded_forms(text: str) -> Iterable[str]:
-    """Base64 of the text wherever it begins in what was encoded (three alignments), wrapped or not, and hexadecimal.
+    """Base64 of the text in each of the three alignments, wrapped or not, and hexadecimal.
 
-    The characters at both ends that hold neighbours' bits, too, are left out.
+    Characters at both ends that also encode bits of the neighbouring text are left out.
     """
     data = _bytes(text)
     for before in range(3):

@@ -1,18 +1,19 @@
-"""The settings of a stack that every platform has; what one has of its own stands in the module `settings` of it.
+"""The settings that every platform has; each platform's own settings are in its module `settings`.
 
-A setting is declared once, here or there. Pulumi.yaml and docs/settings.md are written from it by `make settings`.
-`Settings.load()` gives all values or one error that lists every bad key with its value, what is allowed and the
-command that mends it. It asks neither Docker nor AWS; that is `preflight` of the platform.
+A setting is declared once, here or there. `make settings` generates Pulumi.yaml and docs/settings.md from the
+declarations. `Settings.load()` returns all values, or raises one error that lists every bad key with its value, what is
+allowed, and a command that fixes it. It doesn't ask Docker or AWS; the platform's `preflight` does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pulumi
 
+from infra.names import Names
 from infra.setting_kinds import (
     AppPath,
     Boolean,
@@ -36,20 +37,40 @@ PLATFORMS = ("local", "cloud")
 _MIGRATE = "python manage.py migrate --noinput"
 
 
+class _PlatformChoice(Choice):
+    """One of the platforms. Synonyms of its name are in the settings of each."""
+
+    def synonyms_of(self, word: str) -> Collection[str]:
+        return section_of(word).synonyms
+
+
 def _likely_platform(reader: Reader) -> str:
-    """A stack's platform changed to the other one would be removed from where it is."""
-    return "cloud" if "aws:region" in reader.all_keys() else ""
+    """The platform whose keys of another namespace (aws:region) the stack has: moved, it would be removed there."""
+    keys = reader.all_keys()
+    for name in PLATFORMS:
+        if any(":" in one.key and one.key in keys for one in declared(section_of(name)).values()):
+            return name
+    return ""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One stack's settings, all valid: those of every platform. `release_timeout` is in seconds."""
+    """One stack's settings, all valid: those of every platform. `release_timeout` is in seconds.
+
+    Besides its own settings, the class of a platform has the rules for the `names` of project and stack, and `synonyms`
+    of the platform's name.
+    """
+
+    names: ClassVar[type[Names]] = Names
+    synonyms: ClassVar[Collection[str]] = ()
 
     project: str
     stack: str
     env_is_secret: bool
     platform: str = setting(
-        Choice(*PLATFORMS, likely=_likely_platform), "local", "Where the stack lives, local (Docker) or cloud (AWS)."
+        _PlatformChoice(*PLATFORMS, likely=_likely_platform),
+        "local",
+        "Where the stack lives, local (Docker) or cloud (AWS).",
     )
     app_path: Path = setting(
         AppPath(),
@@ -60,7 +81,7 @@ class Settings:
     env: Mapping[str, str] = setting(
         Env(),
         {},
-        "Your own environment variables for the app, as an object of texts (numbers in quotes, or --type string) and "
+        "Your own environment variables for the app, an object of texts (numbers in quotes, or --type string) and "
         "booleans; set secret ones with --secret --path env.NAME.",
         secret=True,
     )
@@ -68,36 +89,36 @@ class Settings:
         Commands(_MIGRATE),
         [_MIGRATE],
         "Commands of the release step, run in order in a one-off container of the new image before the web moves to "
-        'it; for a shell\'s own ($X, &&) sh -c "...".',
+        'it; shell syntax ($X, &&) needs sh -c "...".',
     )
     release_timeout: int = setting(
         Integer(1, 86400, "seconds"),
         1800,
-        "Seconds that the release commands may take together before they are ended and the update fails.",
+        "Seconds that all release commands together may take before they are stopped and the update fails.",
     )
     web_command: tuple[str, ...] = setting(
         Command(),
         "",
         "Command that replaces the image's own CMD; runserver for local development, empty for the image's gunicorn; "
-        'for a shell\'s own ($PORT, &&) sh -c "...".',
+        'shell syntax ($PORT, &&) needs sh -c "...".',
     )
     domain: str = setting(
         Host(),
         "",
-        "The site's host name; DOMAIN in the app. Nothing means localhost on the local platform, and on the cloud a "
-        "name of CloudFront's.",
+        "The site's host name; DOMAIN in the app. Empty means localhost on the local platform, and a name by "
+        "CloudFront on the cloud.",
         heading="Where the site answers",
     )
     domain_aliases: tuple[str, ...] = setting(
         Hosts(),
         "",
-        "Further host names that serve the site, comma-separated; DOMAIN_ALIASES in the app, for a tunnel to this "
-        "machine too. The local platform adds localhost and 127.0.0.1.",
+        "Further host names of the site, comma-separated, such as that of a tunnel to this machine; DOMAIN_ALIASES in "
+        "the app. The local platform adds localhost and 127.0.0.1.",
     )
     domain_redirects: tuple[str, ...] = setting(
         Hosts(),
         "",
-        "Host names that answer with a redirect to the domain, comma-separated; DOMAIN_REDIRECTS in the app.",
+        "Host names that redirect to the domain, comma-separated; DOMAIN_REDIRECTS in the app.",
     )
     postgres_version: int = setting(
         Integer(POSTGRES[0], POSTGRES[-1], "a major version of PostgreSQL"),
@@ -106,38 +127,43 @@ class Settings:
         heading="Data",
     )
     media: str = setting(
-        Choice("s3", "filesystem"),
+        Choice(
+            "s3",
+            "filesystem",
+            synonyms={"s3": ("bucket", "minio", "versitygw"), "filesystem": ("file", "disk", "folder", "volume")},
+        ),
         "s3",
-        "Where uploaded files go, s3 or filesystem (a volume, served by runserver in debug mode; local platform only).",
+        "Where uploaded files are stored, s3 or filesystem (a volume, which runserver serves in debug mode; local "
+        "platform only).",
     )
     media_access: str = setting(
         Choice("signed", "public"),
         "signed",
-        "How visitors read uploaded files, signed (URLs that expire) or public.",
+        "How visitors read uploaded files, signed (by URLs that expire) or public.",
     )
     storage_dsn: str = setting(
         StorageDSN(),
         "",
-        "DEFAULT_STORAGE_DSN of a bucket made elsewhere (a cloud stack's, say), used instead of an own one; set it "
+        "DEFAULT_STORAGE_DSN of an existing bucket (a cloud stack's, say) that is used instead of a new one; set it "
         "with --secret.",
         secret=True,
     )
     keep_data: bool = setting(
         Boolean(),
         True,
-        "Whether data outlives `pulumi destroy` (local, the volumes stay; cloud, database and bucket are protected); "
-        "to remove it set false, run `pulumi up`, then destroy.",
+        "Whether `pulumi destroy` keeps the data (local, the volumes stay; cloud, database and bucket are protected); "
+        "to remove the data, set false, run `pulumi up`, then destroy.",
     )
     python_image: str = setting(
         Image(),
         "python:3.13-slim-trixie",
-        "Base image of the app, handed to its Dockerfile as PYTHON_IMAGE.",
+        "Base image of the app, passed to its Dockerfile as PYTHON_IMAGE.",
         heading="Images",
     )
 
     @property
     def prefix(self) -> str:
-        """What the stack's physical names begin with, so that stacks live side by side."""
+        """What the stack's physical names begin with, so that several stacks can exist side by side."""
         return f"{self.project}-{self.stack}"
 
     @property
@@ -146,15 +172,15 @@ class Settings:
         return {}
 
     def check_together(self, reader: Reader) -> None:
-        """Notes in `reader` what doesn't fit together. Every value is valid by itself."""
+        """Notes in `reader` which values don't go together; each is valid by itself."""
 
     @staticmethod
     def load() -> "Settings":
         """The settings of the running program's stack. Raises `pulumi.RunError` that lists every bad key."""
         reader = Reader()
         platform = declared(Settings)["platform"].read(reader)
-        reader.note_names(cloud=platform == "cloud")
         section = section_of(platform)
+        reader.note_names(section.names)
         declarations = declared(section)
         values: dict[str, Any] = {name: declaration.read(reader) for name, declaration in declarations.items()}
         settings = section(
@@ -179,6 +205,6 @@ class Settings:
 
 
 def section_of(platform: str) -> type[Settings]:
-    """The class of a platform's settings: `SECTION` of its module `settings`, which is imported by name only."""
+    """The class of a platform's settings: `SECTION` in its module `settings`, which is imported by its name."""
     section: type[Settings] = import_module(f"infra.{platform}.settings").SECTION
     return section

@@ -1,7 +1,7 @@
-"""Reads the raw config of the running stack, and collects what is wrong with it.
+"""Reads the raw config of the running stack, and collects the errors about it.
 
-The kinds of settings (infra/setting_kinds) judge values; what a value is, whether it's secret, where it stands, and how
-an error is worded, they get from here.
+The kinds of settings (infra/setting_kinds) check values. This module tells them what a value is, whether it is secret
+and where it was set, and it words the errors.
 """
 
 import json
@@ -17,12 +17,11 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 from infra import fixes, stack_file
 from infra.names import Names
 
-ASKS = "the fix asks for it"
-_PROVIDERS = {"aws", "command", "docker", "pulumi", "random"}  # namespaces that aren't a project's
+ASKS_FOR_VALUE = "the fix asks for it"
 
 
 class Reader:
-    """Raw config values (strings, objects as JSON) by key, and the errors that were noted about them."""
+    """Raw config values (strings, or objects as JSON) by key, and the errors noted about them."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
@@ -31,13 +30,18 @@ class Reader:
         self.file = stack_file.running()
         self._refused: set[str] = set()
         self._unquoted: dict[str, str] = {}
+        self._hidden: set[str] = set()
+
+    def hide(self, key: str) -> None:
+        """Keeps the value of a key out of errors, also where it isn't encrypted."""
+        self._hidden.add(key)
 
     def is_secret(self, key: str) -> bool:
         """Whether the value is encrypted in the stack's file."""
         return bool(is_config_secret(self.full_key(key)))
 
     def full_key(self, key: str) -> str:
-        """The key as the engine knows it; one of another namespace, such as aws:region, has it already."""
+        """The key with its namespace, as the engine knows it; aws:region, for example, has one already."""
         return key if ":" in key else f"{self.namespace}:{key}"
 
     def all_keys(self) -> list[str]:
@@ -45,46 +49,47 @@ class Reader:
         return sorted(CONFIG.get())
 
     def raw_value(self, key: str) -> str:
-        """The value as text, without what a shell or an editor leaves around it."""
+        """The value as text, without surrounding whitespace."""
         value = CONFIG.get().get(self.full_key(key), "")
         return value.strip() if isinstance(value, str) else json.dumps(value)
 
     def value_as_written(self, key: str) -> str:
-        """The value of a setting that is no number; of one that YAML read as a number or a time, what stands there."""
+        """The value of a setting that is text; if YAML read it as a number or a time, the text in the stack's file."""
         value = self.raw_value(key)
         if written := self.file.written(value, self.full_key(key)):
             self._unquoted[key] = written
         return written or value
 
     def number_as_written(self, key: str) -> str:
-        """What stands in the stack's file for a number with a zero before it (octal in YAML); else nothing."""
+        """The text in the stack's file of a number with a leading zero (octal in YAML); else nothing."""
         return self.file.written(self.raw_value(key), self.full_key(key)) if self.file.has_octal else ""
 
     def value_from_json(self, key: str) -> Any:
-        """The list or object that the value is; None when it's none."""
+        """The list or object that the value holds; None if it holds none."""
         try:
             return json.loads(self.raw_value(key))
-        except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or too deep
+        except (ValueError, RecursionError):  # not JSON, a number with thousands of digits, or nested too deeply
             return None
 
     def is_one_text(self, key: str) -> bool:
-        """Whether a list or an object stands as one JSON text in the stack's file."""
+        """Whether a list or an object is written as one JSON text in the stack's file."""
         return self.file.is_text(self.full_key(key))
 
     def is_set(self, key: str, default: str) -> bool:
-        """Whether the stack sets this key itself: the defaults of Pulumi.yaml are in every stack's config, too.
+        """Whether the stack sets this key itself; Pulumi.yaml's defaults are in every stack's config, too.
 
-        Where the stack's settings are in no file that is known (`--config-file`), one that equals its default isn't.
+        When the stack's settings come from a file that we don't know (`--config-file`), a value that equals the default
+        counts as not set.
         """
         if self.full_key(key) not in CONFIG.get():
             return False
         if self.file.has(self.full_key(key)):
             return True
         value = self.raw_value(key)
-        return value != default and value != fixes.default(key)  # somebody may have changed Pulumi.yaml by hand
+        return value != default and value != fixes.default(key)  # Pulumi.yaml may have been changed by hand
 
     def note_error(self, key: str, error: str) -> None:
-        """Notes an error, the first one of a key only: what follows from it goes with it."""
+        """Notes an error, but only the first one of each key, since later ones usually follow from it."""
         if key not in self._refused:
             self.errors.append(error)
         self._refused.add(key)
@@ -92,36 +97,35 @@ class Reader:
     def note_wrong(
         self, key: str, allowed: str, fix: str = "", *, value: str | None = None, command: str = "", but: str = ""
     ) -> None:
-        """Notes one bad key: its value unless it's a secret, what is allowed, and the command that sets it to `fix`.
+        """Notes one bad key: its value unless that is secret, what is allowed, and the command that sets it to `fix`.
 
-        Another `command` can take that one's place; `but` is a reason to stand behind the value. A secret value is
-        asked for, since fixes are made of values.
+        `command` replaces that command; `but` is a reason to add after the value. For a secret value the command asks,
+        since fixes are made from values.
         """
         shown = self._unquoted.get(key, self.raw_value(key)) if value is None else value
         shown = json.dumps(shown, ensure_ascii=False)
-        if self.is_secret(key) or key == "storage-dsn":
+        if self.is_secret(key) or key in self._hidden:
             shown = "[secret]"
             command = "" if self.is_secret(key) and not but else command
             if not command:
-                allowed += "" if ASKS in allowed else f"; {ASKS}"
+                allowed += "" if ASKS_FOR_VALUE in allowed else f"; {ASKS_FOR_VALUE}"
                 command = fixes.ask_for(self.stack, key, secret=True)
         self.note_error(
             key, f"{key} is {shown}{but}; allowed: {allowed}. Fix: {command or fixes.set_value(self.stack, key, fix)}"
         )
 
-    def note_names(self, *, cloud: bool) -> None:
-        """Notes what is wrong with the names of project and stack."""
+    def note_names(self, rules: type[Names]) -> None:
+        """Notes what is wrong with the names of project and stack by the rules of the platform."""
         organization = pulumi.get_organization() or "organization"
-        names = Names(self.namespace, self.stack, cloud, organization, self.file.stacks())
-        self.errors += names.errors()
+        self.errors += rules(self.namespace, self.stack, organization, self.file.stacks()).errors()
 
     def note_unquoted(self) -> None:
-        """Notes what would be right if YAML hadn't made another value of it."""
+        """Notes the values that would be right if YAML had not changed them."""
         for key, written in self._unquoted.items():
-            self.note_wrong(key, f"text in quotes, for YAML reads this as {self.raw_value(key)}", written)
+            self.note_wrong(key, f"text in quotes, since YAML reads this as {self.raw_value(key)}", written)
 
     def note_unknown_keys(self, known: Collection[str], foreign: Collection[str]) -> None:
-        """Notes keys that are neither `known` nor those of another platform, and those of another project."""
+        """Notes keys that are neither `known` nor another platform's (`foreign`), and keys of another project."""
         for full in self.all_keys():
             namespace, _, key = full.partition(":")
             if namespace == self.namespace and key not in known and key not in foreign:
@@ -129,7 +133,7 @@ class Reader:
                 meant = f"did you mean {near[0]}?" if near else "see Pulumi.yaml for all keys."
                 shown = key if key.isprintable() else json.dumps(key)
                 self.errors.append(f"{shown} is not a setting; {meant} Fix: {fixes.remove(self.stack, key)}")
-            elif (key in known or key in foreign) and namespace not in {self.namespace, *_PROVIDERS}:
+            elif (key in known or key in foreign) and namespace != self.namespace:
                 file = shlex.quote(f"Pulumi.{self.stack}.yaml")
                 fix = fixes.rename_namespace(namespace, self.namespace, f"{key}:", file)
                 if self.file.has(self.full_key(key)):
@@ -140,7 +144,7 @@ class Reader:
                 )
 
     def note_foreign_keys(self, platform: str, foreign: Mapping[str, tuple[str, str]]) -> None:
-        """Notes keys that the stack sets though another platform has them; `foreign` has that one and the default."""
+        """Notes keys of another platform that the stack sets; `foreign` maps each to that platform and the default."""
         for key, (other, default) in foreign.items():
             if self.is_set(key, default):
                 self.note_wrong(
@@ -160,8 +164,8 @@ class Reader:
 
 
 def _asks(error: str) -> bool:
-    """Whether an error's fix asks for a value: it comes last, so that it takes no pasted command for its answer."""
-    return ASKS in error
+    """Whether the fix of an error asks for a value. Such errors come last, or the next pasted command would answer."""
+    return ASKS_FOR_VALUE in error
 
 
 def _count(errors: int) -> str:

@@ -1,6 +1,6 @@
-"""The file of the running stack, as it was written: for YAML makes numbers and times of some texts before they come.
+"""The file of the running stack, as it was written, since YAML turns some texts into numbers and times.
 
-`1.10` comes as 1.1, `0123` as 83, a long number rounded, `2026-01-31` as a time. The file says what stood there.
+The program gets `1.10` as 1.1, `0123` as 83, a long number rounded, and `2026-01-31` as a time. The file has the text.
 """
 
 import re
@@ -14,25 +14,25 @@ import pulumi
 if TYPE_CHECKING:
     import yaml
 
-# What the engine makes of a date (Go's time.Time as text).
+# How the engine prints a date (Go's time.Time as text).
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4} \S+")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 class StackFile:
-    """What stands in Pulumi.STACK.yaml; nothing when the stack's settings come from elsewhere (`--config-file`)."""
+    """The content of Pulumi.STACK.yaml; empty when the stack's settings come from elsewhere (`--config-file`)."""
 
     def __init__(self, folder: Path, stack: str) -> None:
         self._path = folder / f"Pulumi.{stack}.yaml"
 
     def written(self, value: str, key: str, *path: str | int) -> str:
-        """The words that stand, without quotes, at the full key and below it, if YAML makes this other value of them.
+        """The unquoted text at the full key, or below it, if YAML turned it into `value`, which differs from the text.
 
-        Nothing, when the value is what stands there, or comes from elsewhere.
+        Empty when the value is the text itself, or comes from elsewhere.
         """
         if not _NUMBER.fullmatch(value) and not _TIME.fullmatch(value):
             return ""
-        import yaml  # noqa: PLC0415  # only what looks wrong needs it
+        import yaml  # noqa: PLC0415  # needed only for values that look wrong
 
         node = self._node(["config", key, *path])
         if not isinstance(node, yaml.ScalarNode) or node.style is not None or node.value == value:
@@ -40,11 +40,13 @@ class StackFile:
         return str(node.value) if _meaning(str(node.value)) == _meaning(value) else ""
 
     def has(self, key: str) -> bool:
-        """Whether the full key stands there, and isn't only a default."""
-        return key in self._text and self._node(["config", key]) is not None  # in most files it isn't: no YAML to read
+        """Whether the file sets the full key."""
+        return (
+            key in self._text and self._node(["config", key]) is not None
+        )  # in most files it isn't, which saves parsing
 
     def is_text(self, key: str) -> bool:
-        """Whether the full key's value stands there as one text, encrypted or not, and isn't spread out below it."""
+        """Whether the value of the full key is one text, encrypted or not, rather than a YAML list or mapping."""
         import yaml  # noqa: PLC0415
 
         node = self._node(["config", key])
@@ -53,13 +55,13 @@ class StackFile:
         return isinstance(node, yaml.ScalarNode) and node.value != ""
 
     def stacks(self) -> set[str]:
-        """The names of the stacks that have a file beside this one."""
+        """The names of the stacks that have a file in the same folder."""
         files = self._path.parent.glob("Pulumi.*.yaml") if self._path.parent.is_dir() else ()
         return {file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files}
 
     @cached_property
     def has_octal(self) -> bool:
-        """Whether any number may stand there with a zero before it; cheap, for files that are read at each run."""
+        """Whether the file may contain a number with a leading zero; cheap, since it is computed in every run."""
         return bool(re.search(r":[ \t]+[+-]?0\d", self._text))
 
     @cached_property
@@ -94,7 +96,7 @@ class StackFile:
 
 
 def _entry(mapping: "yaml.MappingNode", name: str | int) -> "yaml.Node | None":
-    """The value of a name, of a mapping that is merged in (`<<`) too; what stands there itself comes first."""
+    """The value of a name in a mapping, or else in the mappings that it merges in (`<<`)."""
     import yaml  # noqa: PLC0415
 
     for key, value in mapping.value:
@@ -109,7 +111,7 @@ def _entry(mapping: "yaml.MappingNode", name: str | int) -> "yaml.Node | None":
 
 
 def _meaning(text: str) -> object:
-    """The number that YAML reads (as the engine does, 0123 is octal), or the day; else nothing equal to any other."""
+    """The number or day that YAML reads in a text (0123 is octal, as for the engine); else a value like no other."""
     if day := re.match(r"(\d{4})-(\d\d?)-(\d\d?)(?!\d)", text):
         return tuple(map(int, day.groups()))
     digits = text.replace("_", "")

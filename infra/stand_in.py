@@ -1,3 +1,3 @@
-"""The label of images that `make setup` built in the place of official ones, where no registry is reached."""
+"""The label of images that `make setup` built in place of official ones, where no registry can be reached."""
 
 LABEL = "django-stack.stand-in"

@@ -1,7 +1,7 @@
 """How a component runs one of its platform's steps as a `local.Command`, and what the steps share.
 
-A step gets its request, a dataclass that component and step share, as JSON on standard input, where nobody else sees
-it.
+A step gets its request, a dataclass that component and step share, as JSON on standard input, where no other process
+can read it.
 """
 
 import io
@@ -21,16 +21,16 @@ if TYPE_CHECKING:  # a step starts faster without Pulumi
     import pulumi
 
 
-# The metadata of a request's field that is secret, a text or a list of texts: `field(repr=False, metadata=SECRET)`.
+# The metadata of a secret field (a text or a list of texts) of a request: `field(repr=False, metadata=SECRET)`.
 SECRET = {"secret": True}
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepRequest:
-    """What a component asks of a step. The fields of a subclass are values that JSON has."""
+    """What a component passes to a step. The fields of a subclass have values that JSON can represent."""
 
     def secret_values(self) -> list[str]:
-        """What the step must not print: the values of the fields that have `SECRET`."""
+        """What the step must not print: the values of the fields marked `SECRET`."""
         found: list[str] = []
         for one in fields(self):
             if one.metadata.get("secret"):
@@ -45,15 +45,15 @@ Request = TypeVar("Request", bound=StepRequest)
 def step_command(module: str) -> str:
     """The shell command that runs a step, a module of infra, with this Python.
 
-    `exec`, so that no shell stands between the plugin's signals and the step.
+    `exec`, so that the plugin's signals reach the step instead of a shell.
     """
     return f"exec {shlex.quote(sys.executable)} -m {module}"
 
 
 def step_input(kind: type[StepRequest], **values: "pulumi.Input[Any]") -> "pulumi.Output[str]":
-    """The `stdin` of the Command that runs a step: its request, whose fields may be outputs, as JSON.
+    """The `stdin` of the Command that runs a step: the request as JSON; its fields may be outputs.
 
-    Raises TypeError for a field that is missing or that the request doesn't have.
+    Raises TypeError for a missing or unknown field.
     """
     import pulumi  # noqa: PLC0415
 
@@ -62,7 +62,7 @@ def step_input(kind: type[StepRequest], **values: "pulumi.Input[Any]") -> "pulum
 
 
 def read_request(kind: type[Request]) -> Request:
-    """What the component asks of the step that is running, which from here on prints none of the request's secrets."""
+    """The request for the step that is running; from now on the step prints none of its secrets."""
     values: dict[str, Any] = json.load(sys.stdin)
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):  # Pulumi reads UTF-8, whatever the user's locale is
@@ -74,7 +74,7 @@ def read_request(kind: type[Request]) -> Request:
 
 
 def _check_names(kind: type[StepRequest], values: Iterable[str]) -> None:
-    """Raises TypeError, without a value in it, unless these are the names of the request's fields."""
+    """Raises TypeError, which contains no value, unless these are the names of the request's fields."""
     wanted, given = {one.name for one in fields(kind)}, set(values)
     if wanted != given:
         missing, unknown = ", ".join(sorted(wanted - given)), ", ".join(sorted(given - wanted))
@@ -82,7 +82,7 @@ def _check_names(kind: type[StepRequest], values: Iterable[str]) -> None:
 
 
 class PassedOn:
-    """Output of a command that is printed as it comes, secrets redacted; `last_lines` of it are kept."""
+    """Prints the output of a command as it comes, secrets redacted, and keeps its last lines."""
 
     def __init__(self, secrets: Iterable[str], keep: int) -> None:
         self._stream = redactor(secrets).stream()
@@ -91,19 +91,19 @@ class PassedOn:
         self._line = ""
 
     def feed(self, chunk: bytes | str) -> None:
-        """Takes a chunk in, wherever it was torn."""
+        """Takes in a chunk, which may end anywhere."""
         with self._lock:
             self._show(self._stream.feed(chunk))
 
     def close(self) -> None:
-        """Prints what is left, when nothing more will come."""
+        """Prints the rest at the end of the output."""
         with self._lock:
             self._show(self._stream.close())
             if self._line:
                 self._show("\n")
 
     def last_lines(self) -> list[str]:
-        """The end of what was printed, of lines that overwrite themselves their last state."""
+        """The last lines of the output; of lines that overwrite themselves, the final text."""
         self.close()
         return list(self._lines)
 
@@ -117,6 +117,6 @@ class PassedOn:
 
 
 def quoted(lines: Iterable[str]) -> str:
-    """Lines of a log as the end of an error's message; nothing for none."""
+    """Lines of a log, formatted as the end of an error message; empty if there are none."""
     text = "".join(f"\n  | {plain(line)}" for line in lines)
     return f" Its last lines:{text}" if text else ""

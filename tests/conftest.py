@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-LONGEST_FIRST = ["tests/e2e", "tests/faults", "tests/cloud", "tests/image", "tools/plugins/tests"]
+LONGEST_FIRST = ["tests/e2e", "tests/faults", "tests/infra/cloud/updates", "tests/image", "tools/plugins/tests"]
 
 
 class ByFolder(LoadScopeScheduling):

@@ -163,8 +163,8 @@ REFUSED = [
     ("minio:9000/BUCKET", "s3://KEY:SECRET@BUCKET/?endpoint_url=https%3A%2F%2FHOST&region_name=REGION"),
     ("ab.s3.eu-west-1.amazonaws.com/", "names no bucket"),
     # the server in the bucket's place, and the other way round
-    ("s3.eu-west-1.amazonaws.com/BUCKET?endpoint_url=https://s3.eu-west-1.amazonaws.com", "where the bucket's alone"),
-    ("BUCKET.minio.example.com/?endpoint_url=https://minio.example.com:9000", "where the bucket's alone belongs"),
+    ("s3.eu-west-1.amazonaws.com/BUCKET?endpoint_url=https://s3.eu-west-1.amazonaws.com", "only the bucket's name"),
+    ("BUCKET.minio.example.com/?endpoint_url=https://minio.example.com:9000", "only the bucket's name belongs there"),
     ("BUCKET/?endpoint_url=https://BUCKET.fra1.digitaloceanspaces.com", "endpoint_url with a bucket's name in it"),
     ("BUCKET/?endpoint_url=https://minio.example.com/BUCKET", "endpoint_url with a path"),
     ("BUCKET/?endpoint_url=https://minio.example.com/storage/v1/s3", "needs region_name="),

@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
+from tests import ROOT
 from tests.reports import REPORTS
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def marked() -> set[str]:

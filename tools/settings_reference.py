@@ -1,6 +1,6 @@
-"""Writes the settings' reference from their declarations: the block `config:` of Pulumi.yaml, and docs/settings.md.
+"""Writes the reference of the settings from their declarations: `config:` in Pulumi.yaml, and docs/settings.md.
 
-`make settings` runs it. tests/infra/test_settings_reference.py fails when one of the two is not up to date.
+`make settings` runs it. tests/tools/test_settings_reference.py fails when one of the two is not up to date.
 """
 
 import json
@@ -23,9 +23,10 @@ _PAGE = """# Settings
 
 Written by `make settings` from the declarations in `infra/settings.py` and the module `settings` of each platform.
 
-A stack's own values stand in `Pulumi.STACK.yaml`. `pulumi config set -s STACK KEY VALUE` writes one there, and
-`pulumi config rm -s STACK KEY` takes it out again, so that it has its default. All are checked together before anything
-is made; a setting of the other platform is refused.
+A stack's own values are in `Pulumi.STACK.yaml`. `pulumi config set -s STACK KEY VALUE` sets one, and
+`pulumi config rm -s STACK KEY` removes it, so that the default applies. All settings are checked together before
+anything is changed; a setting of the other platform is refused. How to add one:
+[CONTRIBUTING](../CONTRIBUTING.md#how-to-add-a-setting).
 """
 
 
@@ -35,7 +36,7 @@ def config_block() -> str:
 
 
 def with_config_block(project: str) -> str:
-    """The text of Pulumi.yaml with the block in the place of the one that it has."""
+    """The text of Pulumi.yaml with the block `config:` replaced."""
     head, found, _ = project.partition("\nconfig:\n")
     return f"{head}\n{config_block()}\n" if found else f"{project.rstrip()}\n{config_block()}\n"
 
@@ -56,7 +57,7 @@ def _sections() -> list[list[Setting[Any]]]:
 def _entries(sections: Iterable[Iterable[Setting[Any]]]) -> Iterator[str]:
     for section in sections:
         for setting in section:
-            if ":" in setting.key:  # another namespace's is not this project's to describe
+            if ":" in setting.key:  # Pulumi.yaml can't describe keys of another namespace
                 continue
             if setting.heading:
                 yield f"\n  # {setting.heading}"
@@ -98,12 +99,12 @@ def _cell(text: str) -> str:
 
 
 def main() -> int:
-    """Writes both files, and says which of them changed."""
+    """Writes both files, and says which of them have changed."""
     project = ROOT / "Pulumi.yaml"
     for file, text in ((project, with_config_block(project.read_text())), (ROOT / "docs" / "settings.md", page())):
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
-            print(f"{file.relative_to(ROOT)} is written anew.")
+            print(f"{file.relative_to(ROOT)} has changed.")
     return 0
 
 

@@ -1,4 +1,5 @@
-"""What is the gallery's own. Everything that depends on where it runs comes from the environment, in the last lines."""
+"""The gallery's own settings. Everything that depends on the stack comes from the environment, by `apply` at the
+end."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -59,10 +60,10 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# Guessing passwords is slow: ten wrong ones for a name lock it for ten minutes, for visitors of the same address, so
-# that nobody can lock somebody else out. Counted in the database: it holds for all workers and tasks together.
-# Many names from one address are not counted: offices and mobile networks share theirs. That is a rate limit's
-# business, at the edge.
+# Slows down guessing of passwords: after ten wrong ones, a user name is locked for ten minutes for visitors from the
+# same address, so that nobody can lock somebody else out. The count is in the database, so it applies to all workers
+# and tasks together. Attempts with many names from one address are not counted, since offices and mobile networks share
+# addresses; a rate limit in front of the site is the place for that.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "django_stack.visitors.address"  # the visitor's, not the load balancer's
@@ -70,7 +71,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "429.html"
-AXES_DISABLE_ACCESS_LOG = True  # who logged in when is nobody's business
+AXES_DISABLE_ACCESS_LOG = True  # keeps no record of who logged in when
 AXES_VERBOSE = False
 
 LOGIN_URL = "login"
@@ -85,14 +86,14 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 PICTURE_MAX_BYTES = 15 * 1024 * 1024
-PICTURE_MAX_PIXELS = 40_000_000  # what a decoded picture costs in memory is pixels, not bytes: 4 bytes each
-REQUEST_MAX_BYTES = PICTURE_MAX_BYTES + 1024 * 1024  # the rest of the form
+PICTURE_MAX_PIXELS = 40_000_000  # a decoded picture takes 4 bytes of memory for each pixel
+REQUEST_MAX_BYTES = PICTURE_MAX_BYTES + 1024 * 1024  # room for the rest of the form
 
 apply(globals())
 
-globals()["LOGGING"]["loggers"]["axes"] = {"level": "WARNING"}  # every login is four lines otherwise
+globals()["LOGGING"]["loggers"]["axes"] = {"level": "WARNING"}  # it would write four lines for each login
 
-# No inline scripts or styles anywhere, Django's admin included; pictures come from the site or from the media storage.
+# No inline scripts or styles, which also holds for Django's admin; pictures come from the site or the media storage.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

@@ -1,4 +1,4 @@
-"""Where everything is. The health paths are not here: `django_stack.health` answers them before that."""
+"""The URLs of the site. Those of the health checks are not here: `django_stack.health` answers them before."""
 
 from django.contrib import admin
 from django.contrib.auth import views as auth
@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 
 
 class Favicon(RedirectView):
-    """Browsers ask for /favicon.ico where a page names none, as for a picture opened alone."""
+    """Browsers request /favicon.ico where no page names an icon, as with a picture in a tab of its own."""
 
     def get_redirect_url(self, *_: object, **__: object) -> str:
         return staticfiles_storage.url("gallery/favicon.svg")

@@ -1,4 +1,4 @@
-"""The environment a stack hands over, turned into Django settings. Knows nothing of the project that it serves.
+"""Turns the environment variables that a stack sets into Django settings, for any project.
 
 A project joins by copying this one folder beside its `manage.py`, installing what `django_stack/requirements.in` lists,
 and ending its settings file with
@@ -7,6 +7,6 @@ and ending its settings file with
 
     apply(globals())
 
-What each variable means: `variables.py`. Which settings come of it: `settings.py`. Who is refused: `refusal.py`.
-This file imports nothing, so that the container's health check stays cheap.
+`variables.py` reads the variables, `settings.py` makes settings of them, and `refusal.py` stops programs that lack
+some. This file imports nothing, so that the container's health check stays cheap.
 """

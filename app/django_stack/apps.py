@@ -1,4 +1,4 @@
-"""The app that `apply` puts into INSTALLED_APPS: it brings `migrate` with a lock, and refuses to run half-made."""
+"""The app that `apply` puts into INSTALLED_APPS: it has `migrate` with a lock, and refuses to run half-configured."""
 
 from __future__ import annotations
 

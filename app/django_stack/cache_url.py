@@ -2,8 +2,8 @@
 
     rediss://:PASSWORD@HOST:6379/0?key_prefix=shop&ssl_cert_reqs=none
 
-`ssl_cert_reqs=none` is for Heroku, whose servers have certificates that nobody vouches for
-(devcenter.heroku.com/articles/connecting-heroku-redis); without it every certificate is verified.
+`ssl_cert_reqs=none` is for Heroku, whose servers have self-signed certificates
+(devcenter.heroku.com/articles/connecting-heroku-redis). Without it every certificate is verified.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ SCHEMES = {
     **dict.fromkeys(("dummycache", "dummy"), "dummycache"),
 }
 PACKAGES = {"redis": "redis", "rediss": "redis", "pymemcache": "pymemcache", "pylibmc": "pylibmc"}
-# Schemes that are written elsewhere, each with what to write instead.
+# Schemes of other tools, each with what to write instead.
 OTHER_SCHEMES = {
     "djangopylibmc": "write pylibmc://HOST:11211",
     "elasticache": "write memcache://HOST:11211, or rediss://HOST:6379 for Valkey and Redis",
     "redis+sentinel": "it needs django-redis in the project's own settings; or write redis://HOST:6379/0 of a proxy",
-    "redis-cache": "it is django-redis-cache's, which is given up; write redis://HOST:6379/0",
+    "redis-cache": "it is django-redis-cache's, which is no longer maintained; write redis://HOST:6379/0",
     "redis-sentinel": "it needs django-redis in the project's own settings; or write redis://HOST:6379/0 of a proxy",
     "redis+tls": "write rediss://HOST:6379/0",
     "redis+ssl": "write rediss://HOST:6379/0",
@@ -44,7 +44,8 @@ OTHER_SCHEMES = {
 }
 SOCKET_SCHEMES = {"unix", "redis+socket", "valkey+socket"}
 
-# Django's own: docs.djangoproject.com/en/5.2/topics/cache/#cache-arguments. Two of them where it culls by itself.
+# Django's own: docs.djangoproject.com/en/5.2/topics/cache/#cache-arguments. Two of them only where Django removes
+# entries itself.
 ANY, CULLING = {"timeout", "key_prefix", "version", "key_function"}, {"max_entries", "cull_frequency"}
 CULLED = {"dbcache", "filecache", "locmemcache"}
 # redis-py's, for a connection: redis.readthedocs.io/en/stable/connections.html
@@ -58,16 +59,16 @@ TEXTS = {
 REDIS = WHOLE | DECIMAL | YES_OR_NO | TEXTS
 CERTIFICATES = ("none", "optional", "required")  # redis-py's words; the ssl module's are CERT_NONE and so on, or None
 
-DJANGO_REDIS = "is django-redis's, which is not installed; take it away, as Django's own cache needs none"
+DJANGO_REDIS = "is django-redis's, which is not installed; remove it, since Django's own cache doesn't need it"
 # What django-redis reads in OPTIONS, only where it is installed.
 DJANGO_REDIS_OPTIONS = {"client_class", "compressor", "ignore_exceptions", "parser_class", "serializer"}
 INSTEAD = {
     **dict.fromkeys(DJANGO_REDIS_OPTIONS, f"it {DJANGO_REDIS}"),
-    "binary": "it is django-pylibmc's; take it away",
+    "binary": "it is django-pylibmc's; remove it",
     "connection_pool_class": f"it {DJANGO_REDIS}",
-    "decode_responses": "Django stores bytes; take it away",
-    "family": "it is ioredis's; take it away",
-    "lib": "it is django-cache-url's; take it away",
+    "decode_responses": "Django stores bytes; remove it",
+    "family": "it is ioredis's; remove it",
+    "lib": "it is django-cache-url's; remove it",
     "prefix": "write key_prefix=",
     "ssl": "write rediss:// instead of redis://",
     "tls": "write rediss:// instead of redis://",
@@ -103,7 +104,7 @@ def cache(text: str) -> dict[str, Any]:
         config["LOCATION"] = f"unix:{path}"
     if scheme in ("redis", "rediss"):
         if socket(parts) and scheme == "rediss":
-            raise MalformedError("asks for TLS at a socket, which has none: write unix:///SOCKET.")
+            raise MalformedError("asks for TLS on a socket, which has none: write unix:///SOCKET.")
         if socket(parts):
             config["LOCATION"] = f"unix://{parts.netloc}{path}" + (f"?db={number}" if number else "")
         options = redis_options(arguments, secure=scheme == "rediss", django_redis="django_redis" in config["BACKEND"])
@@ -114,12 +115,12 @@ def cache(text: str) -> dict[str, Any]:
 
 
 def socket(parts: SplitResult) -> bool:
-    """True for redis:///run/redis.sock, with a login or without."""
+    """True for redis:///run/redis.sock, with or without a login."""
     return not parts.netloc.rpartition("@")[2] and len(parts.path) > 1
 
 
 def has_place(parts: SplitResult) -> bool:
-    """True if the URL says where the cache is, in the way of its scheme."""
+    """True if the URL says where the cache is, in the form of its scheme."""
     hosts = all(host_of(place) for place in parts.netloc.split(","))
     file = not parts.netloc and len(parts.path) > 1
     match parts.scheme:
@@ -137,7 +138,7 @@ def has_place(parts: SplitResult) -> bool:
 
 
 def database_of(parts: SplitResult, arguments: dict[str, str]) -> tuple[str, str]:
-    """The number of a Redis database, wherever it is written, and the path that then stands in the URL."""
+    """The number of a Redis database, from the path or the arguments, and the path for the URL."""
     number, path = arguments.pop("db", ""), parts.path
     if socket(parts):
         number = number or arguments.pop("virtual_host", "").strip("/")  # kombu's
@@ -153,7 +154,7 @@ def database_of(parts: SplitResult, arguments: dict[str, str]) -> tuple[str, str
 
 
 def redis_options(arguments: dict[str, str], *, secure: bool, django_redis: bool) -> dict[str, Any]:
-    """OPTIONS of a Redis or Valkey cache: what redis-py takes for a connection."""
+    """OPTIONS of a Redis or Valkey cache: redis-py's arguments for a connection."""
     known = ANY | REDIS | (DJANGO_REDIS_OPTIONS if django_redis else set())
     known_only(arguments, known, "arguments", INSTEAD)
     found: dict[str, Any] = {}
@@ -178,7 +179,7 @@ def redis_options(arguments: dict[str, str], *, secure: bool, django_redis: bool
 
 
 def certificates(text: str) -> str:
-    """Whether the server's certificate is verified."""
+    """How the server's certificate is verified, in redis-py's words."""
     word = text.lower().removeprefix("ssl.").removeprefix("cert_")
     if word not in CERTIFICATES:
         raise MalformedError(f"has an argument ssl_cert_reqs that is none of {', '.join(CERTIFICATES)}.")

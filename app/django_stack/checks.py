@@ -1,6 +1,6 @@
-"""`manage.py check` says what a settings file changed after `apply`, and with --deploy what a server would miss.
+"""Checks for `manage.py check`: what a settings file changed after `apply`; with --deploy, what a server would lack.
 
-`apply` comes last, so that nothing in a project's files wins over the stack by accident. Where it does not come last
+`apply` comes last, so that nothing in a project's files overrides the stack by accident. Where it does not come last
 (the two lines are in base.py, and production.py sets hosts, keys and storages after them) the site runs with the wrong
 ones while everything looks healthy. So the settings in force are compared with those that `apply` set. Additions are
 fine.
@@ -25,7 +25,7 @@ TRANSPORT = ("SECURE_", "SESSION_COOKIE_", "CSRF_COOKIE_", "LANGUAGE_COOKIE_")
 PLACE = ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")  # of a database
 applied: dict[str, Any] = {}  # what `apply` set last, for as long as this process lives
 
-Difference = Callable[[Any, Any], str]  # what apply set, what is in force: what is wrong with it, or ""
+Difference = Callable[[Any, Any], str]  # takes what apply set and what is in force; says what is wrong, or ""
 
 
 def remember(found: dict[str, Any]) -> None:
@@ -35,53 +35,53 @@ def remember(found: dict[str, Any]) -> None:
 
 
 def replaced(before: Any, now: Any) -> str:
-    """For what may be a secret."""
+    """For values that may be secret."""
     return "" if before == now else "it is not the stack's"
 
 
 def value(before: Any, now: Any) -> str:
-    """For what may be printed."""
+    """For values that may be shown."""
     return "" if before == now else f"it is {now!r}; the stack's is {before!r}"
 
 
 def hosts(before: Any, now: Any) -> str:
-    """Names may be added, but not all at once."""
+    """For lists of names, to which names may be added, but not `*`."""
     wrong = []
     if lost := [name for name in before if name not in now]:
         wrong.append(f"it lacks {', '.join(map(repr, lost))}")
     if "*" in now and "*" not in before:
-        wrong.append("it lets in every host ('*')")
+        wrong.append("it allows every host ('*')")
     return " and ".join(wrong)
 
 
 def database(before: Any, now: Any) -> str:
-    """Where it is; how it is used is the project's business. Options may be added."""
+    """For where the default database is. How it is used is up to the project, and options may be added."""
     old, new = before["default"], now.get("default", {})
     names = [name for name in PLACE if (new.get(name) or "") != (old.get(name) or "")]  # Django adds empty ones
-    if "OPTIONS" in names and not lacks(new.get("OPTIONS"), old.get("OPTIONS")):
+    if "OPTIONS" in names and not changes(new.get("OPTIONS"), old.get("OPTIONS")):
         names.remove("OPTIONS")
     return f"another {', '.join(names)} than the stack's" if names else ""
 
 
 def storages(before: Any, now: Any) -> str:
-    """Of media and static files; other aliases are the project's business."""
+    """For the storages of media and static files; other aliases are up to the project."""
     wrong = []
     for alias in ("default", "staticfiles"):
         old, new = before[alias], now.get(alias, {})
         if old.get("BACKEND") != new.get("BACKEND"):
             wrong.append(f"the BACKEND of {alias!r} is {new.get('BACKEND')}; the stack's is {old['BACKEND']}")
-        elif lacks(new.get("OPTIONS"), old.get("OPTIONS")):
+        elif changes(new.get("OPTIONS"), old.get("OPTIONS")):
             wrong.append(f"the OPTIONS of {alias!r} are not the stack's")
     return "; ".join(wrong)
 
 
-def lacks(now: dict[str, Any] | None, before: dict[str, Any] | None) -> bool:
-    """Whether something that was there is not there any more, or another; what was added does not count."""
+def changes(now: dict[str, Any] | None, before: dict[str, Any] | None) -> bool:
+    """Whether an entry was removed or changed; added ones do not count."""
     return any(name not in (now or {}) or (now or {})[name] != value for name, value in (before or {}).items())
 
 
 def order(before: Any, now: Any) -> str:
-    """Ours are all there, in our order, whatever stands between them."""
+    """For middleware: this package's are all there in their order, whatever is between them."""
     ours = [name for name in before if name.startswith(("django_stack.", "whitenoise."))]
     if lost := [name for name in ours if name not in now]:
         return f"it lacks {', '.join(lost)}"
@@ -90,7 +90,9 @@ def order(before: Any, now: Any) -> str:
 
 def app(_: Any, now: Any) -> str:
     return (
-        "" if "django_stack" in now else "it lacks 'django_stack', and with it the lock of `migrate` and the refusals"
+        ""
+        if "django_stack" in now
+        else "it lacks 'django_stack', which has the lock of `migrate` and the checks of the environment"
     )
 
 
@@ -108,15 +110,15 @@ RULES: dict[str, tuple[str, Difference]] = {
 
 
 def overwritten() -> Iterator[CheckMessage]:
-    """A warning for each setting of the stack's that is not in force."""
+    """A warning for each setting of the stack that is not in force."""
     for name, before in applied.items():
         identity, differs = RULES.get(name, ("W006", value))
         if wrong := differs(before, getattr(settings, name, None)):
             yield Warning(
                 f"{name} was set after apply(globals()): {wrong}.",
                 hint=(
-                    f"Fix: take it out of {settings.SETTINGS_MODULE}, or end that file, after all else, with "
-                    "`from django_stack.settings import apply` and `apply(globals())`. If it is meant: "
+                    f"Fix: remove it from {settings.SETTINGS_MODULE}, or end that file, after everything else, with "
+                    "`from django_stack.settings import apply` and `apply(globals())`. If it is intended: "
                     f'SILENCED_SYSTEM_CHECKS += ["django_stack.{identity}"].'
                 ),
                 id=f"django_stack.{identity}",
@@ -124,14 +126,14 @@ def overwritten() -> Iterator[CheckMessage]:
 
 
 def never_applied() -> Error:
-    """The package is there, and the settings in force know nothing of the stack."""
+    """The error that the package is installed, but the settings in force are not the stack's."""
     if applied:
         return Error(
-            f"apply(globals()) was called, but the settings in force, {settings.SETTINGS_MODULE}, are other ones: the "
+            f"apply(globals()) was called, but not for the settings in force, {settings.SETTINGS_MODULE}: the "
             "stack's database, storage, hosts and key are not used.",
             hint=(
-                "Fix: call it at the end of that file, but before a line that takes the settings over (like `settings "
-                "= dynaconf.DjangoDynaconf(__name__)`), or as `apply(locals())` at the end of a configuration's class."
+                "Fix: call it at the end of that file, but before a line that collects the settings (like `settings = "
+                "dynaconf.DjangoDynaconf(__name__)`), or as `apply(locals())` at the end of a configuration class."
             ),
             id="django_stack.E002",
         )
@@ -140,21 +142,21 @@ def never_applied() -> Error:
         "storage, hosts and key are not used.",
         hint=(
             "Fix: end that file with `from django_stack.settings import apply` and `apply(globals())`, or name "
-            "the file that does in DJANGO_SETTINGS_MODULE (manage.py and wsgi.py have a default of their own)."
+            "the file that does so in DJANGO_SETTINGS_MODULE (manage.py and wsgi.py have their own default)."
         ),
         id="django_stack.E002",
     )
 
 
 def findings() -> list[CheckMessage]:
-    """What is wrong with the settings in force; nothing under a test runner, which sets some of them."""
+    """What is wrong with the settings in force; nothing under a test runner, which changes some of them."""
     if not hasattr(settings, "DJANGO_STACK_MISSING"):
         return [never_applied()]
     return [] if under_test() else list(overwritten())
 
 
-def said(messages: Iterable[CheckMessage]) -> None:
-    """Into the log, for a server that runs no checks."""
+def log(messages: Iterable[CheckMessage]) -> None:
+    """Writes messages to the log, for servers, which run no checks."""
     for message in messages:
         if not message.is_silenced():
             logger.log(message.level, "%s %s (%s)", message.msg, message.hint, message.id)
@@ -168,12 +170,12 @@ def settings_in_force(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def complete_environment(**_: Any) -> list[Error]:
-    """One error for each variable that a server misses."""
+    """One error for each variable that a server lacks."""
     missing = getattr(settings, "DJANGO_STACK_MISSING_FOR_SERVERS", [])
     return [Error(line, id="django_stack.E001") for line in missing]
 
 
-def say_at_start() -> None:
-    """Called by gunicorn's master once the project is loaded, if it is a Django project at all."""
+def log_at_start() -> None:
+    """Called by gunicorn's master once the project is loaded; does nothing unless it is a Django project."""
     if "django" in sys.modules and settings.configured:
-        said(findings())
+        log(findings())

@@ -2,7 +2,7 @@
 
     postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=require
 
-What else is written elsewhere (by Prisma, for instance) is refused together with what to write here.
+Spellings of other tools (Prisma, for instance) are refused, and the error says what to write here.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import dj_database_url
 from django_stack.malformed import MalformedError, attempt, known_only
 from django_stack.urls import ENCODED, arguments_of, host_of, installed, url_parts, yes_or_no
 
-# What libpq does about a server that is gone without a word (a fail-over, a cut cable): it gives up after 20 s.
-# Seconds, but tcp_user_timeout (for data that nobody acknowledges) milliseconds. A DATABASE_URL's own query wins.
-PATIENCE = {
+# Makes libpq give up after 20 s on a server that disappeared without a word (a fail-over, a cut cable). In seconds,
+# except tcp_user_timeout (for unacknowledged data) in milliseconds. The query of DATABASE_URL overrides these.
+TIMEOUTS = {
     "connect_timeout": 5,
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -29,30 +29,30 @@ PATIENCE = {
 }
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 VERIFIED = ("verify-ca", "verify-full")
-# What Django itself reads in OPTIONS, besides libpq's own: docs.djangoproject.com/en/5.2/ref/databases
+# Django's own entries of OPTIONS, besides libpq's: docs.djangoproject.com/en/5.2/ref/databases
 DJANGO_OPTIONS = {"assume_role", "isolation_level", "pool", "prepare_threshold", "server_side_binding"}
 SQLITE_OPTIONS = {"cached_statements", "check_same_thread", "init_command", "timeout", "transaction_mode"}
 SQLITE_URI = {"cache", "immutable", "mode", "nolock", "psow", "vfs"}  # sqlite.org/uri.html, for a name with file:
-# Settings of a database that django-environ reads in the query.
+# Settings of a database that django-environ reads from the query.
 SETTINGS = {"atomic_requests", "autocommit", "conn_health_checks", "conn_max_age", "disable_server_side_cursors"}
 
-# Arguments of other libraries, each with what to write instead.
+# Arguments of other tools, each with what to write instead.
 INSTEAD = {
     "connection_limit": "it is Prisma's; connections follow from the number of worker processes, or from pool=true",
     "encrypt": "write sslmode=require",
     "pgbouncer": "it is Prisma's; write disable_server_side_cursors=true",
     "pool_max_conns": "it is pgx's; write pool=true",
-    "pool_mode": "it is Supabase's; write disable_server_side_cursors=true for a pooler by transactions",
+    "pool_mode": "it is Supabase's; write disable_server_side_cursors=true for a pooler in transaction mode",
     "pool_size": "it is SQLAlchemy's; write pool=true",
     "pool_timeout": "it is Prisma's; write connect_timeout=SECONDS",
-    "prepared_statements": "Django prepares none; take it away",
-    "prepareThreshold": "it is JDBC's; Django prepares none, take it away",
+    "prepared_statements": "Django prepares none; remove it",
+    "prepareThreshold": "it is JDBC's; Django prepares none, remove it",
     "schema": "it is Prisma's; write currentSchema=NAME",
     "search_path": "write currentSchema=NAME",
     "socket_timeout": "it is Prisma's; write tcp_user_timeout=MILLISECONDS",
     "sslaccept": "it is Prisma's; write sslmode=verify-full, or sslmode=require for sslaccept=accept_invalid_certs",
     "sslrequire": "write sslmode=require",
-    "statement_cache_size": "it is Prisma's; Django prepares none, take it away",
+    "statement_cache_size": "it is Prisma's; Django prepares none, remove it",
     "statement_timeout": "write options=-c%20statement_timeout%3DMILLISECONDS",
     "timeout": "write connect_timeout=SECONDS",
 }
@@ -60,7 +60,7 @@ INSTEAD = {
 
 @dataclass(frozen=True)
 class Engine:
-    """A scheme's backend; `like` is the scheme of dj-database-url whose form it has, `module` what it must import."""
+    """The backend of a scheme; `like` is dj-database-url's scheme of the same form, `module` what the backend needs."""
 
     like: str
     backend: str
@@ -96,7 +96,7 @@ ENGINES = {
     **dict.fromkeys(("mssql", "mssqlms"), Engine("mssqlms", "mssql", "mssql", "mssql-django")),
     "pyodbc": Engine("mssql", "sql_server.pyodbc", "sql_server", "django-mssql-backend"),
 }
-# Schemes that are written elsewhere, each with what to write instead.
+# Schemes of other tools, each with what to write instead.
 OTHER_SCHEMES = {
     "jdbc:postgresql": "write postgres://USER:PASSWORD@HOST:5432/NAME",
     "ldap": "can't be Django's first database; define it in the project's own settings under another alias",
@@ -144,7 +144,7 @@ def database(text: str) -> dict[str, Any]:
         config |= servers(hosts, parts.path)
         if not config["NAME"]:
             raise MalformedError("names no database (postgres://USER:PASSWORD@HOST:5432/NAME).")
-        config["OPTIONS"] = {**PATIENCE, **checked(config.get("OPTIONS", {}))}
+        config["OPTIONS"] = {**TIMEOUTS, **checked(config.get("OPTIONS", {}))}
         if config["OPTIONS"].get("pool"):
             config["CONN_MAX_AGE"] = pooled(settings)
     return config
@@ -176,10 +176,10 @@ def sqlite_file(config: dict[str, Any], arguments: dict[str, str]) -> dict[str, 
 
 
 def libpq_arguments(arguments: dict[str, str]) -> dict[str, str]:
-    """The arguments of a PostgreSQL URL in libpq's spelling, and known to it: the first connection would be late.
+    """The arguments of a PostgreSQL URL in libpq's spelling. Unknown ones are refused now, not at the first connection.
 
-    `ssl=true` is what libpq itself makes of it in a URL (postgresql.org/docs/current/libpq-connect.html, "instances of
-    parameter ssl=true are translated"), `no-verify` is node-postgres', `currentSchema` JDBC's and dj-database-url's.
+    libpq itself translates `ssl=true` in a URL (postgresql.org/docs/current/libpq-connect.html, "instances of parameter
+    ssl=true are translated"); `no-verify` is node-postgres's, `currentSchema` is JDBC's and dj-database-url's.
     """
     from psycopg import pq  # noqa: PLC0415  (another database does not need it)
 
@@ -191,30 +191,30 @@ def libpq_arguments(arguments: dict[str, str]) -> dict[str, str]:
     for name in ("ssl", "ssl_require"):
         value = arguments.get(name, "")
         if not value or (name == "ssl_require" and not yes_or_no(name, value)):
-            continue  # as in dj-database-url: no wish
+            continue  # as in dj-database-url: nothing is asked for
         mode = value if value in SSL_MODES else "require" if yes_or_no(name, value) else "disable"
         if rest.setdefault("sslmode", mode) != mode and not (mode == "require" and rest["sslmode"] in VERIFIED):
-            raise MalformedError(f"has an argument {name} that says otherwise than its sslmode; take {name} away.")
+            raise MalformedError(f"has an argument {name} that contradicts its sslmode; remove {name}.")
     if rest.get("options") and rest.get("currentSchema"):
         rest["options"] += f" -c search_path={rest.pop('currentSchema')}"
     return rest
 
 
 def servers(hosts: str, path: str) -> dict[str, str]:
-    """HOST, PORT and NAME where dj-database-url knows no place like this: several servers, or a socket's folder.
+    """HOST, PORT and NAME of addresses that dj-database-url does not parse: several servers, or a socket's folder.
 
-    a:5432,b:5433/NAME is tried in turn by libpq; django-environ writes a folder as postgres:////cloudsql/x/NAME.
+    libpq tries a:5432,b:5433/NAME in turn; django-environ writes a folder as postgres:////cloudsql/x/NAME.
     """
     if path.startswith("//"):
         folder, _, name = path[1:].rpartition("/")
         return {"HOST": unquote(folder), "NAME": unquote(name)}
     if "/" in path[1:]:
         raise MalformedError(
-            "has a slash in its database's name. There it is %2F, and a socket is postgres://USER:PASSWORD@/NAME"
+            "has a slash in its database's name. Write %2F there; a socket is postgres://USER:PASSWORD@/NAME"
             "?host=/FOLDER."
         )
     if "%2f" in hosts.lower():
-        return {"HOST": unquote(re.sub(r":\d+$", "", hosts))}  # in its own case, unlike a name
+        return {"HOST": unquote(re.sub(r":\d+$", "", hosts))}  # case-sensitive, unlike a host name
     if "," not in hosts:
         return {}
     found = [re.fullmatch(r"(.+?)(?::(\d+))?", host) for host in hosts.split(",") if host_of(host)]
@@ -225,10 +225,10 @@ def servers(hosts: str, path: str) -> dict[str, str]:
 
 
 def checked(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a PostgreSQL connection, with values that libpq and Django take."""
+    """The options of a PostgreSQL connection, checked and with the types that libpq and Django take."""
     if options.get("sslmode", "prefer") not in SSL_MODES:
         raise MalformedError(f"has an sslmode that is none of {', '.join(SSL_MODES)}.")
-    for name in (PATIENCE.keys() | {"isolation_level", "prepare_threshold"}) & options.keys():
+    for name in (TIMEOUTS.keys() | {"isolation_level", "prepare_threshold"}) & options.keys():
         if type(options[name]) is not int:
             raise MalformedError(f"has an option {name} that is not a number.")
     for name in {"pool", "server_side_binding"} & options.keys():
@@ -239,8 +239,8 @@ def checked(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def pooled(settings: dict[str, Any]) -> int:
-    """CONN_MAX_AGE of connections from Django's pool, which keeps them itself."""
+    """CONN_MAX_AGE with Django's connection pool, which keeps connections itself."""
     installed("pool=true", "psycopg_pool", "psycopg-pool")
     if settings.get("CONN_MAX_AGE", 0) != 0:
-        raise MalformedError("has pool=true and a conn_max_age: Django's pool keeps connections itself. Take one away.")
+        raise MalformedError("has pool=true and a conn_max_age: Django's pool keeps connections itself. Remove one.")
     return 0

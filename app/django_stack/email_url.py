@@ -1,7 +1,7 @@
-"""EMAIL_URL: settings EMAIL_*, in the spellings of django-environ and dj-email-url.
+"""EMAIL_URL: the settings EMAIL_*, in the spellings of django-environ and dj-email-url.
 
-smtp+tls://USER:PASSWORD@HOST:587      STARTTLS; also smtps:// (both libraries mean this by it) and submission://
-smtp+ssl://USER:PASSWORD@HOST:465      TLS from the start; also submissions://, which is RFC 8314's word
+smtp+tls://USER:PASSWORD@HOST:587      STARTTLS; also smtps:// (so in both libraries) and submission://
+smtp+ssl://USER:PASSWORD@HOST:465      TLS from the start; also submissions://, the name in RFC 8314
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django_stack.malformed import MalformedError, attempt, known_only
 from django_stack.urls import ENCODED, arguments_of, host_of, url_parts, yes_or_no
 from django_stack.values import mail_address
 
-# Each scheme in django-environ's spelling, and the port that is meant where none is given (None: Django's own, 25).
+# Each scheme in django-environ's spelling, and the port when none is given (None: Django's default, 25).
 SCHEMES: dict[str, tuple[str, int | None]] = {
     "smtp": ("smtp", None),
     "smtps": ("smtp+tls", None),
@@ -34,7 +34,7 @@ SCHEMES: dict[str, tuple[str, int | None]] = {
     "dummymail": ("dummymail", None),
     "dummy": ("dummymail", None),
 }
-# The SMTP servers of services that django-anymail and django-ses reach by an API of their own.
+# The SMTP servers of services that django-anymail and django-ses use through their own APIs.
 SERVICES = {
     **dict.fromkeys(("amazon-ses", "amazon_ses", "amazonses", "aws-ses", "ses"), "email-smtp.REGION.amazonaws.com"),
     **dict.fromkeys(("brevo", "sendinblue"), "smtp-relay.brevo.com"),
@@ -62,13 +62,13 @@ INSTEAD = {
 
 
 def email(text: str) -> dict[str, Any]:
-    """Settings EMAIL_*; of `_default_from_email` and `_server_email` those two as well."""
+    """The settings EMAIL_*, and DEFAULT_FROM_EMAIL and SERVER_EMAIL if the URL has those arguments."""
     written, _, rest = text.partition("://")
     service = re.sub(r"\+.*", "", written.lower().removeprefix("anymail+"))
     if service in SERVICES:
         raise MalformedError(
-            f"asks for {service} by its own API. Write smtp+tls://USER:PASSWORD@{SERVICES[service]}:587 with its user "
-            "and password for SMTP, or leave EMAIL_URL out."
+            f"asks for the API of {service}. Write smtp+tls://USER:PASSWORD@{SERVICES[service]}:587 with the user "
+            "and password for its SMTP server, or leave EMAIL_URL out."
         )
     scheme, usual_port = SCHEMES.get(written.lower(), ("", None))
     parts = url_parts(f"{scheme}://{rest}", ADDRESSES | {"from"}) if scheme else None
@@ -96,7 +96,7 @@ def email(text: str) -> dict[str, Any]:
 
 
 def has_place(parts: SplitResult) -> bool:
-    """True if the URL says where mail goes, in the way of its scheme."""
+    """True if the URL says where mail goes, in the form of its scheme."""
     if parts.scheme.startswith("smtp"):
         return bool(host_of(parts.netloc)) and parts.path in ("", "/")
     if parts.scheme == "filemail":
@@ -105,15 +105,15 @@ def has_place(parts: SplitResult) -> bool:
 
 
 def smtp(config: dict[str, Any], usual_port: int | None, arguments: dict[str, str]) -> dict[str, Any]:
-    """How a server is spoken to. As in dj-email-url ssl= wins over tls= and the scheme; "false" takes nothing away."""
+    """Port, encryption, time-out. As in dj-email-url, ssl= overrides tls= and the scheme, and "false" has no effect."""
     wishes = {name: yes_or_no(name, arguments[name]) for name in sorted(ENCRYPTION & arguments.keys())}
     implicit = bool(config.get("EMAIL_USE_SSL") or wishes.get("ssl") or wishes.get("email_use_ssl"))
     started = bool(config.get("EMAIL_USE_TLS") or wishes.get("tls") or wishes.get("email_use_tls"))
     found: dict[str, Any] = {"EMAIL_USE_SSL": implicit, "EMAIL_USE_TLS": started and not implicit}
     port = config.get("EMAIL_PORT") or usual_port
     if port == 465 and not implicit:
-        asked = "STARTTLS" if started else "no TLS"
-        raise MalformedError(f"asks for {asked} at port 465, which speaks TLS from the start: write smtp+ssl://.")
+        wanted = "STARTTLS" if started else "no TLS"
+        raise MalformedError(f"asks for {wanted} on port 465, which uses TLS from the start: write smtp+ssl://.")
     if port:
         found["EMAIL_PORT"] = port
     if "timeout" in arguments:

@@ -1,6 +1,6 @@
-"""Error pages that need no database and no request, and outages answered as what they are: 503, not 500.
+"""Error pages that need no database and no request. Outages are answered with 503, not 500.
 
-A project names them in its URL configuration: `handler500 = "django_stack.errors.server_error"`, and so for handler400.
+A project names them in its URL configuration: `handler500 = "django_stack.errors.server_error"`, likewise handler400.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist, loader
 from s3transfer.exceptions import RetriesExceededError
 
-# No answer, half an answer, or (a task role's endpoint that is down) no credentials to ask with.
+# No answer, half an answer, or no credentials (when the endpoint of a task role is down).
 STORAGE_DOWN = (
     EndpointError,
     HTTPClientError,
@@ -36,12 +36,12 @@ STORAGE_DOWN = (
     TokenRetrievalError,
 )
 
-# Nor does S3 answer a machine whose clock is wrong: all of its requests are refused until somebody sets it.
+# S3 refuses all requests of a machine whose clock is wrong.
 TOO_SKEWED = "RequestTimeTooSkewed"
 
 
 def page(status: int) -> HttpResponse:
-    """The project's template `<status>.html`, or a line of text where it has none."""
+    """The project's template `<status>.html`, or one line of text if it has none."""
     try:
         content = loader.get_template(f"{status}.html").render()
     except TemplateDoesNotExist:
@@ -64,7 +64,7 @@ def server_error(_: HttpRequest) -> HttpResponse:
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """True if the database or S3 could not be reached, or said that the machines are at fault, not the request."""
+    """True if the database or S3 could not be reached, or reported an error that is not the request's fault."""
     if isinstance(error, OperationalError | InterfaceError):
         return True
     if isinstance(error, ClientError):

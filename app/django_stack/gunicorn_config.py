@@ -1,7 +1,7 @@
-"""gunicorn's configuration as code, and what starts it: `python -m django_stack.gunicorn_config config.wsgi`.
+"""gunicorn's configuration, and the program that starts it: `python -m django_stack.gunicorn_config config.wsgi`.
 
 `gunicorn -c python:django_stack.gunicorn_config config.wsgi` does the same, except that gunicorn itself reads
-WEB_CONCURRENCY before any configuration, and meets a malformed one with a traceback.
+WEB_CONCURRENCY before any configuration, and answers a malformed one with a traceback.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from django_stack import checks, logs
 from django_stack.refusal import exit_with_problems
 from django_stack.variables import InvalidEnvironmentError, read
 
-TRIED_WITH = 27  # gunicorn's major version
+TESTED_WITH = 27  # gunicorn's major version
 
 
 def cpu_limit(root: Path = Path("/sys/fs/cgroup")) -> float:
@@ -40,7 +40,7 @@ def cpu_limit(root: Path = Path("/sys/fs/cgroup")) -> float:
 
 
 def worker_count(cpus: float) -> int:
-    """Two a CPU, from 2 to 8, so that a small task keeps its memory. WEB_CONCURRENCY overrides it."""
+    """Two for each CPU, from 2 to 8, so that they fit into the memory of a small task. WEB_CONCURRENCY overrides it."""
     return min(max(2, math.ceil(2 * cpus)), 8)
 
 
@@ -51,41 +51,41 @@ except InvalidEnvironmentError as error:
 
 bind = [f"0.0.0.0:{environment.port}"]
 workers = environment.workers or worker_count(cpu_limit())
-# gunicorn's gthread, of which nobody who is slow to send holds a thread. It builds on gthread's inner parts, so another
-# gunicorn than the one it was tried with keeps its own.
-worker_class = "django_stack.worker.Worker" if gunicorn.version_info[0] == TRIED_WITH else "gthread"
-threads = 4  # as many connections to the database may a process have
-# The master loads the project: it refuses a half-configured environment itself, and memory is shared.
+# gunicorn's gthread, except that slow clients occupy no thread. It depends on gthread's internals, so with another
+# major version than the one it was tested with, plain gthread is used.
+worker_class = "django_stack.worker.Worker" if gunicorn.version_info[0] == TESTED_WITH else "gthread"
+threads = 4  # a process may open as many database connections
+# The master loads the project, so that it refuses a half-configured environment itself, and workers share memory.
 preload_app = True
-# The heartbeat must not wait for a disk, and the root file system may be read-only.
+# The heartbeat file must not wait for a disk, and the root file system may be read-only.
 worker_tmp_dir = "/dev/shm"  # noqa: S108
 timeout = 60
-graceful_timeout = 25  # requests in flight at SIGTERM; ECS and Docker kill after 30
-keepalive = 75  # longer than a load balancer's 60, or it meets connections that have just been closed
+graceful_timeout = 25  # for requests in progress at SIGTERM; ECS and Docker kill after 30
+keepalive = 75  # longer than a load balancer's 60, or it would send requests on connections that were just closed
 max_requests = 2000
 max_requests_jitter = 400
 control_socket_disable = True
 
-# Who may say that a request came over https is SECURE_PROXY_SSL_HEADER's business, and nobody else's.
+# Only SECURE_PROXY_SSL_HEADER decides which header may say that a request came over https.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 
-accesslog = None  # `django_stack.request` writes one line for each request, with its id
+accesslog = None  # the logger `django_stack.request` writes a line for each request, with its id
 logconfig_dict = logs.configuration(environment.debug)
 
 
 def when_ready(_server: Any) -> None:
-    """Before the first worker: what is loaded by now stays, so garbage collection has no business with it.
+    """Called before the first worker starts: excludes from garbage collection what is loaded by now.
 
-    Workers then share its memory with the master for longer, and end half a second sooner, since Python goes through
-    all that is not frozen when it ends (Python's documentation, `gc.freeze`).
+    Workers then share that memory with the master for longer, and end half a second sooner, since at exit Python
+    traverses everything that is not frozen (Python's documentation, `gc.freeze`).
     """
-    checks.say_at_start()
+    checks.log_at_start()
     gc.collect()
     gc.freeze()
 
 
 if __name__ == "__main__":
-    # In this process: it hears SIGTERM, and need not import everything twice.
+    # In this process, so that gunicorn gets SIGTERM and nothing is imported twice.
     sys.argv[1:] = ["--config", f"python:{__spec__.name}", *sys.argv[1:]]
     runpy.run_module("gunicorn", run_name="__main__", alter_sys=True)

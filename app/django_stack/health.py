@@ -1,7 +1,7 @@
 """/healthz/live and /healthz/ready, answered before anything else looks at the request.
 
-A load balancer probes by address and over plain http: neither host validation nor the redirect to https may see it.
-`live` touches nothing, so that a database outage does not make anybody restart every container. `ready` asks the
+A load balancer probes by IP address and over plain http, so host validation and the redirect to https must come later.
+`live` depends on nothing, so that a database outage does not get every container restarted. `ready` queries the
 database.
 """
 
@@ -18,11 +18,11 @@ logger = logging.getLogger("django_stack.health")
 
 
 class Health:
-    """The first middleware."""
+    """The first middleware; answers the health checks."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.migrated = False  # once applied, this process's migrations stay applied
+        self.migrated = False  # remembered, since applied migrations stay applied
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info == "/healthz/live":
@@ -32,7 +32,7 @@ class Health:
         return self.get_response(request)
 
     def ready(self) -> HttpResponse:
-        """200, or 503 with what is missing; never the reason's own words, which may hold host names."""
+        """200, or 503 with what is missing; never the error's own text, which may contain host names."""
         try:
             with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
                 cursor.execute("SELECT 1")

@@ -1,6 +1,6 @@
 """The container's HEALTHCHECK: `python -m django_stack.healthcheck` exits 0 if the server on PORT is ready.
 
-Standard library only, and the light part of it: it starts every few seconds.
+It uses only small modules of the standard library, since it starts every few seconds.
 """
 
 import http.client
@@ -23,7 +23,7 @@ def main() -> int:
     try:
         said = json.loads(body)
         return 0 if response.status == 200 and said["status"] == said["database"] == "ok" else 1
-    except (ValueError, KeyError, TypeError):  # a page of somebody else's
+    except (ValueError, KeyError, TypeError):  # another page
         print("This is not the answer of django_stack.health: the project's settings don't apply the contract.")
         return 1
 

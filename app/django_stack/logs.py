@@ -1,6 +1,6 @@
-"""Logging for a container: everything below an error on stdout, errors with their tracebacks on stderr.
+"""Logging for a container: errors with their tracebacks go to stderr, everything else to stdout.
 
-One JSON object a line, as log services like it; plain text while debugging, as people do.
+One JSON object for each line, for log services; plain text while debugging, for people.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REQUEST_FIELDS = ("method", "path", "status", "duration_ms")
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON, with the request's fields where it has them."""
+    """Formats a record as one line of JSON, with the request's fields if it has them."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -36,18 +36,18 @@ class JsonFormatter(logging.Formatter):
 
 
 def below_error(record: logging.LogRecord) -> bool:
-    """A filter: what goes to stdout."""
+    """A filter that passes what goes to stdout."""
     return record.levelno < logging.ERROR
 
 
 def as_remark(record: logging.LogRecord) -> bool:
-    """A filter for what scanners do to every public address all day: a line, not an error with a traceback."""
+    """A filter that turns errors which scanners cause all day into one-line warnings without a traceback."""
     record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
     return True
 
 
 def but_requests(record: logging.LogRecord) -> bool:
-    """A filter for runserver's own log: its line for a request holds the query; `django_stack.request` has said it."""
+    """A filter that drops runserver's line for each request, which has the query; `django_stack.request` logs them."""
     return not record.args
 
 
@@ -78,7 +78,7 @@ def configuration(debug: bool) -> dict[str, Any]:
         },
         "root": {"level": "INFO", "handlers": ["stdout", "stderr"]},
         "loggers": {
-            # Django's own handlers (mail to admins, a console that is silent without DEBUG) give way to the root's.
+            # Replaces Django's own handlers (mail to admins, a console that is silent without DEBUG) by the root's.
             "django": {"level": "INFO", "handlers": [], "propagate": True},
             "django.security.DisallowedHost": {"filters": ["as_remark"]},
             "django.server": {"level": "WARNING", "handlers": [], "propagate": True, "filters": ["but_requests"]},
@@ -89,6 +89,6 @@ def configuration(debug: bool) -> dict[str, Any]:
 
 
 class ReporterFilter(SafeExceptionReporterFilter):
-    """Hides URLs with logins: under runserver the debug page's request.META holds the process's environment."""
+    """Hides URLs with logins, too: under runserver, request.META on the debug page contains the environment."""
 
     hidden_settings = _lazy_re_compile("API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE|HTTP_COOKIE|DSN|_URL$", flags=2)

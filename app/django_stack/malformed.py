@@ -1,4 +1,4 @@
-"""The error of every reader of a variable's value, and what the readers share. Needs Python's library alone."""
+"""The error of all parsers of a variable's value, and what the parsers share. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class MalformedError(ValueError):
 
 
 def attempt(read: Callable[[], T]) -> T | None:
-    """What `read` returns, or None in place of any error.
+    """What `read` returns, or None if it raises.
 
-    A library's own error may repeat a part of a password. Its words are never passed on, and ours are said outside of
-    its handler, so that it is not found behind them either (`__context__`).
+    A library's own error may contain a part of a password, so it is never passed on. Callers raise their error outside
+    of the handler, so that it doesn't refer to the library's (`__context__`).
     """
     try:
         return read()
@@ -31,10 +31,10 @@ def known_only(
     what: str = "arguments",
     instead: Mapping[str, str] | None = None,
 ) -> None:
-    """Refuses an argument that has no meaning here: a typo would silently change what is connected to, or how.
+    """Refuses unknown arguments, since a typo would silently change the connection.
 
-    It is not repeated, as it could be a piece of a secret that was not URL-encoded; what was meant perhaps is said. The
-    names in `instead` are other libraries'; each comes with what to write here.
+    The error doesn't repeat them, as they could be a piece of a secret that was not URL-encoded; it names similar known
+    ones. `instead` maps names from other tools to what to write here.
     """
     unknown = set(arguments) - set(known)
     for name in sorted(unknown & set(instead or ())):

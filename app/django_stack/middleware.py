@@ -1,4 +1,4 @@
-"""Middleware that follows from the contract: request log, redirects to DOMAIN, limits, media under DEBUG."""
+"""The middleware of the contract: request log, redirects to DOMAIN, size limit, media under DEBUG."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from django_stack.logs import request_id
 View = Callable[[HttpRequest], HttpResponse]
 logger = logging.getLogger("django_stack.request")
 
-FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")  # what fills request.POST
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")  # the types that Django parses into request.POST
 
 
 class RequestLog:
     """One line for each request: id, method, path without its query (which may hold secrets), status and duration.
 
-    The id is taken from X-Request-ID if a proxy sent a harmless one, stands in every log line of the request, and is
-    sent back, so that a visitor's report can be found in the log.
+    The id is taken from X-Request-ID if a proxy sent a harmless one. It is in every log line of the request and in the
+    response, so that a visitor's report can be found in the log.
     """
 
     def __init__(self, get_response: View) -> None:
@@ -97,17 +97,17 @@ class Redirects:
 
 
 class BodyLimit:
-    """Refuses a body above REQUEST_MAX_BYTES with 413: Django itself would write it all to /tmp first.
+    """Refuses a body above REQUEST_MAX_BYTES with 413; Django itself would first write all of it to /tmp.
 
-    A browser shows an answer only once its upload has been taken, so up to four times the limit is read and thrown
-    away. What is beyond that stays unread, and gunicorn closes the connection. (An answer may not ask for that itself:
-    headers of the connection are the server's, PEP 3333, and runserver refuses them.)
+    A browser shows the response only after its upload was read, so up to four times the limit is read and discarded.
+    The rest stays unread, and gunicorn closes the connection. (A response can't ask for that itself: headers of the
+    connection belong to the server, PEP 3333, and runserver refuses them.)
 
-    A body that stops coming (`django_stack.worker`) is 408, whatever the view made of the half that it got.
+    A body that stops coming (`django_stack.worker`) is answered with 408, whatever the view made of the first half.
 
-    Django reads as many bytes as Content-Length says, so of a body that comes in chunks it would read none
-    (gunicorn#2947): here such a body is taken first, and Django gets its length. It counts and is refused as the others
-    are. A server that can't say where a chunked body ends (runserver) makes it a 411.
+    Django reads as many bytes as Content-Length says, so it would read nothing of a chunked body (gunicorn#2947). Such
+    a body is therefore read here first, and Django gets its length; the same limit applies. A server that can't decode
+    chunked bodies (runserver) answers 411.
     """
 
     def __init__(self, get_response: View) -> None:
@@ -124,13 +124,13 @@ class BodyLimit:
             broken_off = getattr(request.META.get("wsgi.input"), "failed", False)
             return errors.page(408) if broken_off else response
         if length <= 4 * settings.REQUEST_MAX_BYTES:
-            with suppress(OSError):  # gone meanwhile
+            with suppress(OSError):  # the client left
                 while request.read(64 * 1024):
                     pass
         return errors.page(413)
 
     def in_chunks(self, request: HttpRequest) -> HttpResponse:
-        """Takes the body into a file, as large ones always are, or into memory, as small ones are."""
+        """Reads the body into a file, or into memory if it is small."""
         stream: Any = request.META.get("wsgi.input") or request._stream  # type: ignore[attr-defined]
         with SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE, dir=settings.FILE_UPLOAD_TEMP_DIR) as body:
             length = 0
@@ -152,16 +152,16 @@ class BodyLimit:
 
 
 def cannot_be_read(request: HttpRequest) -> int:
-    """The status for a body whose length or form nobody here can tell, or 0.
+    """The status for a body whose length or encoding can't be handled, or 0.
 
-    Forms are read by Django itself, which would see nothing in a compressed one. Other compressed bodies are the
-    view's affair.
+    Django parses forms itself and would take a compressed one for an empty one. Other compressed bodies are left to the
+    view.
     """
     given = request.META
     length, coding = given.get("CONTENT_LENGTH") or "0", given.get("HTTP_TRANSFER_ENCODING")
     if not (length.isascii() and length.isdecimal()):
         return 400
-    if len(length) > 18:  # more than there is, and more than Python reads as a number
+    if len(length) > 18:  # absurdly large
         return 413
     if coding is not None:
         if given.get("CONTENT_LENGTH"):  # two lengths: what one reader takes for a body is a request to another
@@ -175,7 +175,7 @@ def cannot_be_read(request: HttpRequest) -> int:
 
 
 class NullBytes:
-    """Refuses null bytes in query and cookies with 400: PostgreSQL takes no text with them, so any lookup is a 500."""
+    """Refuses null bytes in query and cookies with 400; PostgreSQL stores none in texts, so a lookup would be a 500."""
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
@@ -189,8 +189,8 @@ class NullBytes:
 class DebugMedia:
     """Serves the folder of a file: storage, only while debugging, with the headers that S3 would send.
 
-    Parts of a file as well (RFC 9110, section 14), which Django's own view does not: without them Safari plays no video
-    and Chromium can't seek in one (whitenoise#82). Several ranges at once get the whole file, as S3 answers them.
+    It answers range requests (RFC 9110, section 14), which Django's own view does not: without them Safari plays no
+    video and Chromium can't seek in one (whitenoise#82). A request for several ranges gets the whole file, as from S3.
     """
 
     def __init__(self, get_response: View) -> None:
@@ -201,7 +201,7 @@ class DebugMedia:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(settings.MEDIA_URL):
             return self.get_response(request)
-        request.get_host()  # which no middleware has looked at yet
+        request.get_host()  # validates the host, which no middleware has done yet
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         name = request.path_info.removeprefix(settings.MEDIA_URL)
@@ -216,12 +216,12 @@ class DebugMedia:
 
 
 def response_of(request: HttpRequest, file: BufferedReader, headers: dict[str, str]) -> HttpResponseBase:
-    """The file, the part of it that is asked for, or that the visitor has it already."""
+    """The response: the file, the requested range of it, or 304 if the visitor has it already."""
     found = os.fstat(file.fileno())
     size, etag, changed = found.st_size, f'"{found.st_mtime_ns:x}-{found.st_size:x}"', int(found.st_mtime)
     validators = {"ETag": etag, "Last-Modified": http_date(changed), "Accept-Ranges": "bytes"}
     response: HttpResponseBase = FileResponse(file)
-    del response["Content-Disposition"]  # with a name; S3 sends none
+    del response["Content-Disposition"]  # it would have a file name; S3 sends none
     for header, value in {**headers, **validators}.items():
         response[header] = value
     conditional = get_conditional_response(request, etag, changed, response)
@@ -235,7 +235,7 @@ def response_of(request: HttpRequest, file: BufferedReader, headers: dict[str, s
     first, last = wanted.groups()
     start = int(first) if first else max(size - int(last), 0)
     end = min(int(last), size - 1) if first and last else size - 1
-    if first and last and int(first) > int(last):  # makes no sense, and counts as if it was not there
+    if first and last and int(first) > int(last):  # invalid, so it is ignored
         return response
     if start > end:
         response.close()

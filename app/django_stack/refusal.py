@@ -1,14 +1,15 @@
-"""Refuses to run half-configured: a program that would guess a database or a key ends with a list instead.
+"""Stops programs that are not fully configured, with a list of what is missing, before they guess a database or a key.
 
-Without DATABASE_URL and SECRET_KEY an image is built and tests run, on a database in memory and a key of the moment.
-Nothing else may run so, or a site would start empty, or log everybody out at each restart. Three doors are watched:
+Without DATABASE_URL and SECRET_KEY, only the build of an image and tests may run, with a database in memory and a
+random key. Anything else would serve an empty site, or log everybody out at each restart. Three checks make sure of
+that:
 
-- whoever reads the settings, and is neither a command of BUILD_COMMANDS nor a test runner (`refuse_program`),
-- any server, whatever its name: they all build the chain of middleware (`Guard`, and for runserver `AppConfig.ready`),
-- any use of the database in memory (`connection_created`).
+- when a program reads the settings and is neither a command of BUILD_COMMANDS nor a test runner (`refuse_program`);
+- when a server starts, whatever its name, since all build the middleware (`Guard`; for runserver `AppConfig.ready`);
+- when a program uses the database in memory (`connection_created`).
 
-A tool that reads code and serves nobody (a type checker, Sphinx, an editor) passes the first with DJANGO_BUILD=True;
-the other two are closed to it.
+A tool that reads code and serves nobody (a type checker, Sphinx, an editor) passes the first check with
+DJANGO_BUILD=True; the other two still apply.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from django.core.files.storage import storages
 
 from django_stack.variables import Environment, in_memory
 
-# Commands that only read code or write files. `shell` is not among them: it would show a database that is not there.
+# Commands that only read code or write files. `shell` is not among them, since it would show an empty database.
 BUILD_COMMANDS = {
     "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help", "makemessages", "makemigrations",
     "optimizemigration", "squashmigrations", "startapp", "startproject", "test", "version", "--help", "-h", "--version",
@@ -38,11 +39,11 @@ WORKERS = {"celery", "dramatiq", "huey_consumer", "huey_consumer.py", "rq", "rqw
 
 
 def exit_with_problems(headline: str, lines: Iterable[str]) -> NoReturn:
-    """Ends the process with one line for each reason on stderr, without a traceback.
+    """Ends the process with one line for each problem on stderr, without a traceback.
 
-    Status 3 is what a gunicorn worker ends with when it cannot boot; at any other its master would start it again and
-    again. In another thread than the first SystemExit would end the thread alone, as in runserver's reloader, which
-    takes 3 for a wish to be started again.
+    A gunicorn worker that cannot boot ends with status 3; with any other status its master would restart it for ever.
+    Outside of the main thread SystemExit would end only the thread. That is so in runserver's reloader, which also
+    takes status 3 for a request to restart, so there the process ends with 1.
     """
     print("\n".join([headline, *(f"  - {line}" for line in lines)]), file=sys.stderr, flush=True)
     if threading.current_thread() is not threading.main_thread():
@@ -56,31 +57,31 @@ def under_test() -> bool:
 
 
 def program_of(argv: Sequence[str]) -> str:
-    """What runs: "celery" for /venv/bin/celery, and for `python -m celery` too."""
+    """The program that runs: "celery" for /venv/bin/celery and for `python -m celery`."""
     path = Path(argv[0] if argv else "")
     return path.parent.name if path.name == "__main__.py" else path.name
 
 
 def command_of(argv: Sequence[str]) -> str | None:
-    """The management command, called by manage.py, django-admin or `python -m django`; None in any other program."""
+    """The management command of manage.py, django-admin or `python -m django`; None in any other program."""
     if program_of(argv) not in {"manage.py", "django-admin", "django"}:
         return None
     return argv[1] if len(argv) > 1 else "help"
 
 
 def is_server(command: str | None) -> bool:
-    """True for runserver and its kin; other servers are not management commands."""
+    """True for runserver and similar commands; other servers are not management commands."""
     return bool(re.fullmatch(r"run\w*server\w*|testserver", command or ""))
 
 
 def builds_or_tests(argv: Sequence[str], build_commands: Iterable[str]) -> bool:
-    """True for the commands that need nothing, and for pytest."""
+    """True for commands that need no environment, and for pytest."""
     command = command_of(argv)
     return command in {*BUILD_COMMANDS, *build_commands} if command else "pytest" in sys.modules
 
 
 def refuse_program(argv: Sequence[str], environment: Environment, build_commands: Iterable[str] = ()) -> None:
-    """Ends the process if it needs what is missing."""
+    """Ends the process if it needs a variable that is missing."""
     if not environment.missing or environment.build or builds_or_tests(argv, build_commands):
         return
     command, program = command_of(argv), program_of(argv)
@@ -89,14 +90,14 @@ def refuse_program(argv: Sequence[str], environment: Environment, build_commands
         missing = environment.missing_for_servers
     elif program in WORKERS:
         name = program
-    elif not command:  # a server, perhaps
+    elif not command:  # it may be a server
         name, missing = program or "This program", environment.missing_for_servers
         hint = " (DJANGO_BUILD=True for a tool that only reads code)"
     exit_with_problems(f"{name} needs a complete environment{hint}:", missing)
 
 
 def refuse_stand_in(connection: Any, **_: Any) -> None:
-    """Receiver of `connection_created`: nobody but build commands and tests may use a database in memory."""
+    """Receiver of `connection_created`: only build commands and tests may use a database in memory."""
     if not in_memory(connection.settings_dict) or under_test():
         return
     if not builds_or_tests(sys.argv, settings.DJANGO_STACK_BUILD_COMMANDS):
@@ -104,7 +105,7 @@ def refuse_stand_in(connection: Any, **_: Any) -> None:
 
 
 def static_files_are_missing() -> bool:
-    """True if the project has static files and they were not collected. The storage's manifest tells, if it has one."""
+    """True if the project uses static files and the storage's manifest, or their folder, does not exist."""
     if not apps.is_installed("django.contrib.staticfiles"):
         return False
     manifest = getattr(storages["staticfiles"], "manifest_name", "")
@@ -116,7 +117,7 @@ def refuse_server() -> None:
     lines = list(settings.DJANGO_STACK_MISSING_FOR_SERVERS)
     if not settings.DEBUG and static_files_are_missing():
         lines.append(
-            f"There are no static files: {settings.STATIC_ROOT} holds none; "
+            f"There are no static files in {settings.STATIC_ROOT}; "
             "the image's build collects them with `manage.py collectstatic`."
         )
     if lines:
@@ -124,7 +125,7 @@ def refuse_server() -> None:
 
 
 class Guard:
-    """A middleware that is only ever built, never called: building it is how every server begins."""
+    """A middleware that is only created, never called; every server creates its middleware when it starts."""
 
     def __init__(self, _: Any) -> None:
         if not under_test():

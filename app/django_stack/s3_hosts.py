@@ -1,7 +1,7 @@
-"""Which bucket, server and region the host and path of an S3 address mean, told by the host's form alone.
+"""Finds bucket, server and region in the host and path of an S3 address, by the form of the host alone.
 
-Only hosts whose form their provider documents are understood. Any other one is refused together with the spelling that
-needs no understanding (`endpoint_url=`): a bucket's name that was guessed would be noticed at the first upload.
+Only forms that a provider documents are recognised. Any other host is refused, and the error shows the unambiguous
+spelling (`endpoint_url=`), since a wrong guess would be noticed only at the first upload.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ SHORT = r"(?P<region>[a-z]+(?:-[a-z0-9]+)*)"  # gra, fr-par, us-east-va
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider's servers. `host` matches a server's name without a bucket, and may have a group `region`.
+    """The servers of a provider. `host` matches a server's name without a bucket, and may have a group `region`.
 
-    `region` stands for all whose name has none. `virtual` says that a bucket may be written before the host, `path`
-    that it may follow as the first part of the path, `style` how requests are sent: in a path, unless the provider
-    wants it otherwise (or is Amazon, and the name has no dot). `root` is the path of a server that has one.
+    `region` is the region of hosts that name none. `virtual` means that the bucket may be written before the host,
+    `path` that it may be the first part of the path. `style` is how requests are sent: in path style, unless the
+    provider needs the other (or is Amazon, and the bucket's name has no dot). `root` is the path of a server that has
+    one.
     """
 
     host: str
@@ -36,8 +37,8 @@ class Provider:
 
 SUPABASE = "/storage/v1/s3"
 
-# Amazon's (docs.aws.amazon.com/general/latest/gr/s3.html). A website's, accelerated, control, Outposts, directory and
-# Object Lambda host is none of these.
+# Amazon (docs.aws.amazon.com/general/latest/gr/s3.html), without the hosts for websites, acceleration, control,
+# Outposts, directory buckets and Object Lambda.
 AMAZON_REGION = r"(?P<region>(?!cn-)[a-z]{2}(?:-gov)?-[a-z]+-\d{1,2})"
 CHINA = r"(?P<region>cn-[a-z]+-\d{1,2})"
 SERVICE = r"s3(?:-fips)?(?:\.dualstack)?"
@@ -80,7 +81,7 @@ OTHERS = [
         r"s3\.(?:(?:private|direct)\.)?(?:[a-z]{3}\.)?(?P<region>[a-z]{2}(?:-[a-z]+)?|[a-z]{3}\d\d)"
         r"\.cloud-object-storage\.appdomain\.cloud"
     ),
-    # docs.oracle.com/iaas/Content/Object/Tasks/s3compatibleapi.htm: the tenancy's namespace stands before
+    # docs.oracle.com/iaas/Content/Object/Tasks/s3compatibleapi.htm: the tenancy's namespace comes first
     Provider(rf"[a-z0-9]+\.compat\.objectstorage\.{AREA}\.(?:oraclecloud\.com|oci\.customer-oci\.com)", virtual=False),
     Provider(
         rf"vhcompat\.objectstorage\.{AREA}\.(?:oraclecloud\.com|oci\.customer-oci\.com)", path=False, style="virtual"
@@ -97,7 +98,7 @@ OTHERS = [
     Provider(r"[a-z0-9]+(?:\.storage)?\.supabase\.co", virtual=False, root=SUPABASE),
 ]
 
-# What looks like a provider's S3 host and is something else, with what to write.
+# Hosts that look like a provider's S3 server and are something else, each with what to write.
 AMAZON_FORM = "s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/"
 MISTAKEN = [
     (r"(?:.+\.)?s3-website[.-].+", f"a website's, which only reads: write {AMAZON_FORM}"),
@@ -133,17 +134,18 @@ MISTAKEN = [
     ),
 ]
 
-# A name, an address or localhost, perhaps with a port. Nothing else is repeated: it could be a piece of a secret.
+# A host name, an address or localhost, perhaps with a port. Errors repeat nothing else: it could be a piece of a
+# secret.
 SHOWN = re.compile(
     r"(?:(?:[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z]{2,63}|localhost|(?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-f:]+\])(?::\d{1,5})?",
     re.IGNORECASE,
 )
-NEAR = re.compile(r"localhost\b|[\d.]+(?::|$)|\[", re.IGNORECASE)  # a server without TLS, as a rule
+NEAR = re.compile(r"localhost\b|[\d.]+(?::|$)|\[", re.IGNORECASE)  # usually a server without TLS
 
 
 @dataclass(frozen=True)
 class Place:
-    """A bucket, its server, and the rest of the path. `region` is "" where neither host nor provider says one."""
+    """A bucket, its server, and the rest of the path. `region` is "" if neither host nor provider has one."""
 
     bucket: str
     endpoint: str
@@ -152,10 +154,10 @@ class Place:
 
 
 def place(host: str, path: str) -> Place:
-    """What s3://HOST/PATH means, where HOST is a server with a bucket's name before it, or PATH begins with one.
+    """What s3://HOST/PATH means: HOST is a server with a bucket's name before it, or PATH begins with the bucket.
 
     Raises:
-        MalformedError: the host is not understood, or names no bucket.
+        MalformedError: the host is not recognised, or there is no bucket.
     """
     for provider in (*AMAZON, *OTHERS):
         before = r"(?:(?P<bucket>.+)\.)?" if provider.virtual else ""
@@ -182,7 +184,7 @@ def place(host: str, path: str) -> Place:
 
 
 def server(host: str) -> Provider | None:
-    """Whose server a host is, without a bucket before it; its `region` is filled in."""
+    """The provider of a server without a bucket before it, with its `region` filled in."""
     for provider in (*AMAZON, *OTHERS):
         if match := re.fullmatch(provider.host, host, re.IGNORECASE):
             return replace(provider, region=(match.groupdict().get("region") or provider.region).lower())
@@ -196,7 +198,7 @@ def with_a_bucket(host: str) -> bool:
 
 
 def refusal(host: str) -> MalformedError:
-    """What to write instead of a host that is not understood."""
+    """The error about a host that is not recognised, with what to write instead."""
     if not SHOWN.fullmatch(host):
         return MalformedError(
             f"names no bucket: expected {AMAZON_FORM} with key and secret URL-encoded, or at another server "

@@ -1,7 +1,7 @@
 """Turns the environment into Django settings, secure by default: `apply(globals())` at the end of a settings file.
 
-`settings()` is pure and what the tests look at; `apply()` puts its result into the settings file's namespace. A setting
-that the contract governs is overwritten on purpose: a leftover literal in a settings file must not win over the stack.
+`settings()` is a pure function, which the tests call; `apply()` puts its result into the settings file's namespace. It
+overwrites settings of the contract on purpose: a leftover literal in a settings file must not override the stack.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from django_stack.variables import Environment, InvalidEnvironmentError, read
 STATIC_ROOT = "/srv/static"  # outside /app: a source folder mounted there must not hide what the image collected
 REQUEST_MAX_BYTES = 100 * 1024 * 1024
 
-# Settings about which the environment says nothing: safe ones, where the project has none of its own.
+# Safe defaults of settings that do not depend on the environment, for projects that don't set them.
 DEFAULTS = {
     "SECURE_REFERRER_POLICY": "same-origin",
     "X_FRAME_OPTIONS": "DENY",
@@ -53,7 +53,7 @@ def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None
 
     Args:
         namespace: `globals()` of the settings file, with INSTALLED_APPS and MIDDLEWARE already in it.
-        build_commands: management commands of the project's own that run without a database, in the image's build.
+        build_commands: the project's own management commands that run without a database while the image is built.
     """
     try:
         environment = read(os.environ)
@@ -71,7 +71,7 @@ def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None
 
 
 def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that an environment means, given those that the project already has."""
+    """The settings for an environment, given those that the project already has."""
     return {
         "DEBUG": environment.debug,
         "STAGE": environment.stage,
@@ -99,16 +99,17 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
 
 
 def apps(existing: Iterable[str]) -> list[str]:
-    """The project's apps behind ours. WhiteNoise serves static files under runserver, too: Django's own view compares
-    nothing but dates, which are all the same in a reproducible image, and lets browsers keep a file for years."""
+    """The project's apps after this one. WhiteNoise serves static files under runserver, too: Django's own view
+    compares only dates, which are all the same in a reproducible image, so that browsers would keep a file for
+    years."""
     others = [app for app in existing if app not in {"django_stack", RUNSERVER}]
     return ["django_stack", *([RUNSERVER] if "django.contrib.staticfiles" in others else []), *others]
 
 
 def databases(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the default database is says the environment; how the project uses it, and other databases, the project.
+    """The environment decides where the default database is; the project how it is used, and about other databases.
 
-    The image's build and the tests have one in memory. `refusal.py` keeps all else away from it.
+    The image's build and tests have one in memory; `refusal.py` makes sure that nothing else uses it.
     """
     own = project.get("DATABASES", {})
     place = environment.database or {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
@@ -117,8 +118,8 @@ def databases(environment: Environment, project: Mapping[str, Any]) -> dict[str,
 
 
 def uploads(project: Mapping[str, Any]) -> dict[str, Any]:
-    """How large a request may be, and where a large file is while it arrives: in the folder for temporary files, or in
-    memory with a read-only root and no such folder (/dev/shm is left, but Docker gives it no more than 64 MB)."""
+    """How large a request may be, and where a large file is kept while it arrives: in the folder for temporary files,
+    or in memory if there is none on a read-only root (only /dev/shm is left, which has just 64 MB in Docker)."""
     limit = project.get("REQUEST_MAX_BYTES", REQUEST_MAX_BYTES)
     try:
         return {
@@ -134,9 +135,9 @@ def uploads(project: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def middleware(environment: Environment, existing: Iterable[str]) -> list[str]:
-    """The project's middleware between ours: health first (a load balancer probes by address, over plain http),
-    WhiteNoise and a folder's media directly behind SecurityMiddleware (no other middleware may compress a part of a
-    file), the guard last, because Django builds the last one first."""
+    """The project's middleware and this package's: health first (a load balancer probes by IP address, over plain
+    http), WhiteNoise and DebugMedia directly after SecurityMiddleware (no other middleware may compress a part of a
+    file), the guard last, because Django creates the last one first."""
     inner = [name for name in existing if name not in {*BEFORE, WHITENOISE, MEDIA, GUARD}]
     media = [MEDIA] if isinstance(environment.storage, storage_dsn.Files) else []
     behind = inner.index(SECURITY) + 1 if SECURITY in inner else 0
@@ -145,10 +146,10 @@ def middleware(environment: Environment, existing: Iterable[str]) -> list[str]:
 
 
 def hosts(environment: Environment) -> dict[str, Any]:
-    """Which host names are answered, and which of them are sent on to DOMAIN."""
+    """Which host names are answered, and which of them are redirected to DOMAIN."""
     own = [name for name in (environment.domain, *environment.domain_aliases) if name]
-    # Without https here there may be some in front: a tunnel (ngrok, cloudflared, Codespaces) ends it, and the Origin
-    # that the browser sends says https.
+    # A site without https may be behind a tunnel that has it (ngrok, cloudflared, Codespaces); then the browser's
+    # Origin header says https.
     schemes = ["https"] if environment.ssl_redirect else ["http", "https"]
     origins = [f"{scheme}://{'*' if name.startswith('.') else ''}{name}" for name in own for scheme in schemes]
     return {
@@ -160,7 +161,7 @@ def hosts(environment: Environment) -> dict[str, Any]:
 
 
 def without_www(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
-    """No redirect to a www. that this stack does not answer, as it would be of `localhost`."""
+    """Turns PREPEND_WWW off if this stack does not answer the www. host, as with `localhost`."""
     own, www = (environment.domain, *environment.domain_aliases), f"www.{environment.domain}"
     answered = www in own or any(name.startswith(".") and www.endswith(name) for name in own)
     unwanted = project.get("PREPEND_WWW") and not environment.domain.startswith("www.") and not answered
@@ -168,10 +169,10 @@ def without_www(environment: Environment, project: Mapping[str, Any]) -> dict[st
 
 
 def transport_security(environment: Environment) -> dict[str, Any]:
-    """https, and what follows from it. Without it (a local stack) cookies travel over plain http, or no login works.
+    """https, secure cookies and HSTS. Without https (a local stack) cookies must not be secure, or no login works.
 
-    Subdomains are included in HSTS by default, as in Rails' force_ssl; preload is not: "don't add it by default", says
-    hstspreload.org, because it cannot be taken back. So Django's wish for it (security.W021) is silenced.
+    HSTS includes subdomains by default, as in Rails' force_ssl, but not preload: "don't add it by default", says
+    hstspreload.org, because it cannot be undone. So Django's warning about it (security.W021) is silenced.
     """
     secure = environment.ssl_redirect
     return {
@@ -186,10 +187,10 @@ def transport_security(environment: Environment) -> dict[str, Any]:
 
 
 def cookies(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
-    """What a project's settings ask of cookies, where a browser would refuse to keep them: then nobody can log in.
+    """Corrects settings of cookies that browsers would refuse to store, so that nobody could log in.
 
-    Over plain http (a local stack) that is a name with a prefix like __Secure-, which demands https (RFC 6265bis,
-    section 4.1.3), and SameSite=None, which does, too; anywhere it is a domain that this site is not part of.
+    Over plain http (a local stack) these are a name with a prefix like __Secure-, which requires https (RFC 6265bis,
+    section 4.1.3), and SameSite=None, which requires it, too; everywhere, a domain to which this site does not belong.
     """
     found: dict[str, Any] = {}
     for kind in ("SESSION", "CSRF", "LANGUAGE"):
@@ -207,8 +208,8 @@ def cookies(environment: Environment, project: Mapping[str, Any]) -> dict[str, A
 
 
 def sessions(project: Mapping[str, Any], caches: Mapping[str, Any]) -> dict[str, Any]:
-    """Sessions in the database, where the project wants them in a cache that each process has for itself: the next
-    request, answered by another one, would know nothing of the log-in, and nothing of the log-out."""
+    """Moves sessions to the database if the project keeps them in a cache that every process has for itself: another
+    process, which answers the next request, would not know of the login or the logout."""
     kind = project.get("SESSION_ENGINE", "")
     backend = str(caches.get(project.get("SESSION_CACHE_ALIAS", "default"), {}).get("BACKEND", ""))
     if not kind.endswith((".cache", ".cached_db")) or not backend.endswith((".LocMemCache", ".DummyCache")):
@@ -217,7 +218,7 @@ def sessions(project: Mapping[str, Any], caches: Mapping[str, Any]) -> dict[str,
 
 
 def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
-    """Static files, collected in the image's build and served by WhiteNoise; media in the storage of the DSN."""
+    """Static files, collected while the image is built and served by WhiteNoise; media in the storage of the DSN."""
     location = environment.storage
     media: dict[str, Any] = {"MEDIA_ORIGIN": location.origin if location else ""}
     if isinstance(location, storage_dsn.S3):

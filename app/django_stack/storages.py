@@ -1,4 +1,4 @@
-"""The storages behind STORAGES: S3 for media, one that refuses, and collected static files."""
+"""The storages for STORAGES: S3 for media, one that refuses to save, and collected static files."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ from django_stack import media_types
 from django_stack.errors import TOO_SKEWED
 from django_stack.storage_dsn import S3
 
-LIFE = 3600  # seconds for which a signed address works at most
-WINDOW = 1800  # seconds for which an object keeps the same address; LIFE - WINDOW is the shortest life a visitor sees
+LIFE = 3600  # the most seconds for which a signed URL is valid
+WINDOW = 1800  # seconds for which an object's signed URL stays the same; a visitor's is valid for LIFE - WINDOW or more
 
-# How far the clock of who signs may be off: docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html, its "Time
+# How far the signer's clock may be off: docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html, its "Time
 # stamp requirement" (RequestTimeTooSkewed). versitygw 1.8 has the same MaxAllowedSkewMilliseconds, 900000.
 SKEW = timedelta(minutes=15)
 
 AWS = (".amazonaws.com", ".amazonaws.com.cn")
 
-# Why a server that keeps objects as files can't store a key that AWS's S3 stores: versitygw's codes (s3err/s3err.go).
+# Why a server that keeps objects as files can't store a key that AWS's S3 can: versitygw's codes (s3err/s3err.go).
 NO_FILE = {
-    "ObjectParentIsFile": "what stands for its folder is a file already",
-    "ExistingObjectIsDirectory": "there are files below it already, as if it were a folder",
+    "ObjectParentIsFile": "its folder exists already as a file",
+    "ExistingObjectIsDirectory": "it exists already as a folder with files in it",
 }
-SEGMENT = 255  # bytes between two slashes, NAME_MAX of Linux' file systems
-KEY = 1024  # bytes; docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html. versitygw would store more
+SEGMENT = 255  # bytes between two slashes, NAME_MAX of Linux file systems
+KEY = 1024  # bytes; docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html. versitygw has no such limit
 
-ATTEMPTS = 5  # at a name that nobody else takes at the same moment
+ATTEMPTS = 5  # to find a name that no other upload takes at the same moment
 creating: ContextVar[bool] = ContextVar("creating", default=False)
 
-# What S3Media() is where the stack has no bucket: nothing is asked of it, and using it is refused.
+# The location of S3Media() where the stack has no bucket: it can be created, but not used.
 NOWHERE = S3.of(bucket="no-bucket-is-set")
 NO_BUCKET = (
     "DEFAULT_STORAGE_DSN names no S3 bucket, so django_stack.storages.S3Media has no place for files. "
-    "`pulumi up` hands it over from the stack's media (`media: s3`); "
-    '"django_stack.storages.S3Media" as a dotted path needs it, `default_storage` follows whatever the stack has.'
+    "`pulumi up` sets it to the stack's bucket (`media: s3`); "
+    'the dotted path "django_stack.storages.S3Media" needs a bucket, `default_storage` works with any storage.'
 )
 
-# django-storages' settings that say where a bucket is: their names here. An absent value is the stack's own.
+# django-storages' settings for a bucket's location, with the names in S3. Absent ones are the stack's own.
 PLACE = {
     "bucket_name": "bucket",
     "access_key": "key",
@@ -69,19 +69,19 @@ PLACE = {
 SECRET_OPTIONS = {"access_key", "secret_key", "security_token", "cloudfront_key", "cloudfront_signer"}
 
 
-def stacks_own() -> S3 | None:
-    """The place that `django_stack.settings` gave to the default storage."""
+def default_location() -> S3 | None:
+    """The location that `django_stack.settings` gave to the default storage."""
     location = settings.STORAGES.get("default", {}).get("OPTIONS", {}).get("location")
     return location if isinstance(location, S3) else None
 
 
 def changed(at: S3, folder: str, options: dict[str, Any]) -> S3:
-    """A folder of the place `at`, with what `options` say of it, which are taken out there."""
+    """A folder of the location `at`, changed by those of `options` that are about it, which are removed from them."""
     parts = [part for part in folder.split("/") if part]
     if foreign := sorted(name for name in options if name.startswith("cloudfront_")):
         raise ImproperlyConfigured(
-            f"{foreign[0]} is a setting that django_stack.storages.S3Media does not have: its addresses are signed for "
-            "S3. Use storages.backends.s3.S3Storage for addresses that CloudFront's keys sign."
+            f"{foreign[0]} is a setting that django_stack.storages.S3Media does not have: its URLs are signed for S3. "
+            "Use storages.backends.s3.S3Storage for URLs that are signed with CloudFront's keys."
         )
     if folder.startswith("/") or {".", ".."} & set(parts):
         raise ImproperlyConfigured(
@@ -93,22 +93,22 @@ def changed(at: S3, folder: str, options: dict[str, Any]) -> S3:
     if "region" in place and at.endpoint == S3.of(bucket=at.bucket, region=at.region).endpoint:
         place.setdefault("endpoint", S3.of(bucket=at.bucket, region=place["region"]).endpoint)
     at = replace(at, prefix="/".join([*filter(None, [at.prefix]), *parts]), **place)
-    if options.get("session_profile"):  # in place of a key
+    if options.get("session_profile"):  # replaces the key
         at = replace(at, key="", secret="")
     if "default_acl" in options:
         at = replace(at, acl=options.pop("default_acl") or "")
     sign = options.pop("querystring_auth", None)
-    if domain := options.pop("custom_domain", ""):  # as in django-storages, its addresses are not signed
+    if domain := options.pop("custom_domain", ""):  # as in django-storages, its URLs are not signed
         return replace(at, domain="", url=f"{options.get('url_protocol') or 'https:'}//{domain}/", signed=False)
     if sign is None:
         sign = at.signed or domain is None
-    if sign and not at.signed:  # at S3's own address, which alone its signature covers
+    if sign and not at.signed:  # the signature is only valid for S3's own address
         at = replace(at, domain="", url="")
     return replace(at, signed=bool(sign))
 
 
 class NoKeyError(NoCredentialsError):
-    """As unlucky as any other outage: a machine's credentials come from a server, too."""
+    """No credentials; counts as an outage, since a machine gets its credentials from a server, too."""
 
     fmt = "DEFAULT_STORAGE_DSN has no key, and this machine has no AWS credentials either."
 
@@ -116,20 +116,20 @@ class NoKeyError(NoCredentialsError):
 class S3Media(S3Storage):
     """The bucket of DEFAULT_STORAGE_DSN. Never overwrites a file, and sends no ACL unless the DSN has one.
 
-    `S3Media()` is the stack's own storage, so that packages can make one of its dotted path (django-filer, sorl,
+    `S3Media()` is the stack's own storage, so that packages can create it from its dotted path (django-filer, sorl,
     easy-thumbnails, wagtail). As with django-storages, keywords and a subclass's attributes change a part of it:
     `location="thumbnails"` is a folder below the DSN's prefix; `bucket_name`, `querystring_auth`, `querystring_expire`,
     `custom_domain`, `default_acl`, `file_overwrite`, `object_parameters` and all others mean what they mean there.
 
     Args:
-        location: a folder, or a whole place, as `django_stack.settings` has it.
+        location: a folder, or a whole location, as `django_stack.settings` passes it.
         options: django-storages' settings in lower case, without their prefix.
 
     Raises:
-        ImproperlyConfigured: there is no such setting, or the folder is outside of the DSN's prefix.
+        ImproperlyConfigured: the setting does not exist, or the folder is outside the DSN's prefix.
     """
 
-    conditional = True  # until the server says that it knows no `If-None-Match`
+    conditional = True  # until the server says that it does not support `If-None-Match`
 
     def __init__(self, location: S3 | str | None = None, **options: Any) -> None:
         attributes = {
@@ -140,7 +140,7 @@ class S3Media(S3Storage):
         if isinstance(location, S3):
             self.at = changed(location, str(folder), options)
         else:
-            self.at = changed(stacks_own() or NOWHERE, str(folder if location is None else location), options)
+            self.at = changed(default_location() or NOWHERE, str(folder if location is None else location), options)
         self.life = int(options.get("querystring_expire") or LIFE)
         self.window = max(1, self.life * WINDOW // LIFE)
         at = self.at
@@ -157,11 +157,11 @@ class S3Media(S3Storage):
                 s3={"addressing_style": at.addressing_style},
                 signature_version=at.signature,
                 proxies=options.get("proxies"),
-                connect_timeout=3,  # an outage costs a visitor seconds, not minutes
+                connect_timeout=3,  # in an outage a visitor waits for seconds, not minutes
                 read_timeout=20,
                 retries={"mode": "standard", "total_max_attempts": 2},
                 max_pool_connections=20,
-                **(lenient if own_host else {}),  # emulators and other providers know only some of Amazon's checksums
+                **(lenient if own_host else {}),  # others support only some of Amazon's checksums
             ),
         }
         governed = {
@@ -172,16 +172,16 @@ class S3Media(S3Storage):
             "endpoint_url": at.endpoint,
             "location": at.prefix,
             "default_acl": at.acl or None,
-            "querystring_auth": False,  # `url` signs by itself
+            "querystring_auth": False,  # `url` below signs
             "custom_domain": None,
             "object_parameters": {"CacheControl": lasting, **(options.get("object_parameters") or {})},
         }
         super().__init__(**{**defaults, **options, **governed})
-        # In the caller's own thread, so that `creating` holds for it; a web process needs no ten threads more.
+        # Uploads use the caller's thread, where `creating` is set, and a web process needs no ten additional threads.
         self.transfer_config.use_threads = False
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """For migrations: no place that differs between stacks, and no secret."""
+        """For migrations: without a location, which differs between stacks, and without secrets."""
         path, arguments, options = super().deconstruct()
         kept = {name: value for name, value in options.items() if name not in SECRET_OPTIONS}
         if isinstance(kept.get("location"), S3):
@@ -189,7 +189,7 @@ class S3Media(S3Storage):
         return path, [value for value in arguments if not isinstance(value, S3)], kept
 
     def get_object_parameters(self, name: str) -> dict[str, Any]:
-        """What is stored beside the bytes: type by name alone (the browser's word for it is a visitor's word)."""
+        """The headers of a stored object; the type follows from the name alone, since browsers could send any type."""
         headers = media_types.headers(name, self.default_content_type)
         return {**{header.replace("-", ""): value for header, value in headers.items()}, **self.object_parameters}
 
@@ -201,21 +201,22 @@ class S3Media(S3Storage):
         session = super()._create_session()
         for operation in ("PutObject", "CompleteMultipartUpload"):
             session.events.register(f"before-parameter-build.s3.{operation}", only_if_new)
-        session.events.register("after-call.s3", name_a_wrong_clock)
+        session.events.register("after-call.s3", explain_clock_skew)
         return session
 
     def _create_session(self) -> Any:
         return self.session
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
-        """Saves under a name that is free. To look first would not do: of two that look at once, both find it free.
+        """Saves under a free name. Looking first is not enough, since two uploads may look at the same moment.
 
-        So the server itself refuses to overwrite, and who comes second looks for another name. S3 does it since August
-        2024 (docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), versitygw 1.8 under a lock.
+        So the server is told not to overwrite, and the second upload takes another name. S3 supports that since August
+        2024 (docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html), versitygw 1.8 does it under a
+        lock.
         """
         key = "/".join(filter(None, (self.at.prefix, str(name or content.name))))
         if len(key.encode()) > KEY:
-            raise SuspiciousFileOperation(f"{key!r} can't be stored: S3 allows {KEY} bytes of a name.")
+            raise SuspiciousFileOperation(f"{key!r} can't be stored: S3 allows names of {KEY} bytes at most.")
         for _ in range(ATTEMPTS):
             token = creating.set(self.conditional and not self.file_overwrite)
             try:
@@ -225,7 +226,7 @@ class S3Media(S3Storage):
                 if reason := self.why_no_file(key, code):
                     raise SuspiciousFileOperation(
                         f"{key!r} can't be stored: {reason}, and this S3 server keeps objects as files in folders. "
-                        "AWS's S3 would store it, the local stack's doesn't. Give the file another name, or upload_to."
+                        "S3 on AWS would store it. Give the file another name, or change upload_to."
                     ) from None
                 if code not in ("PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"):
                     raise
@@ -238,9 +239,10 @@ class S3Media(S3Storage):
         raise failed
 
     def why_no_file(self, key: str, code: str | None) -> str:
-        """Why a server of files didn't store a key that AWS's would, `code` being its answer; nothing if it isn't that.
+        """Why a server that keeps objects as files refused a key that AWS would store; "" if `code` means another
+        error.
 
-        Without a body (HEAD), or in several parts, it doesn't say itself what is wrong.
+        In its answers to HEAD requests and to uploads in several parts, the server doesn't say itself what is wrong.
         """
         unsaid = code in ("400", "InternalError")
         if self.at.endpoint.endswith(AWS) or not (unsaid or code == "KeyTooLongError" or code in NO_FILE):
@@ -260,16 +262,20 @@ class S3Media(S3Storage):
         expire: int | None = None,
         http_method: str | None = None,
     ) -> str:
-        """The address of a file; a signed one stays the same for WINDOW seconds, so that browsers can cache it.
+        """The URL of a file. A signed one stays the same for WINDOW seconds, so that browsers can cache the file.
 
-        It is the same from every process with the same key. Signed with a task role it dies with the role's token,
-        which botocore renews a quarter of an hour before its end, and each task has a token of its own.
+        `parameters` are django-storages': boto3's names (`ResponseContentDisposition`), or the query's own where files
+        are read from a `domain` or `url`.
+
+        Every process with the same key makes the same URL. With a task role the URL expires with the role's token,
+        which botocore renews a quarter of an hour before its end; and each task has its own token.
         """
         key = self._normalize_name(name.replace("\\", "/"))
         if self.at.base_url:
-            address = self.at.base_url + filepath_to_uri(key)
+            query = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
+            address = self.at.base_url + filepath_to_uri(key) + query
         else:
-            address = super().url(name, None, expire, http_method)
+            address = super().url(name, parameters, expire, http_method)
         if not self.at.signed:
             return address
         credentials = self.session.get_credentials()
@@ -280,28 +286,27 @@ class S3Media(S3Storage):
         life, moment = (self.life, now // self.window * self.window) if expire is None else (expire, now)
         method = http_method or "GET"
         if self.at.signature == "s3":
-            # whatever the address looks like, this version signs bucket and key; encoded as they are in the address
+            # this version always signs bucket and key, encoded as in the URL, whatever the URL looks like
             encoded = filepath_to_uri(key) if self.at.base_url else quote(key, safe="/~")
-            query = "?" + urlencode(parameters, quote_via=quote) if parameters else ""
-            request = AWSRequest(method, address + query, auth_path=f"/{self.at.bucket}/{encoded}")
+            request = AWSRequest(method, address, auth_path=f"/{self.at.bucket}/{encoded}")
             OldQueryAuth(frozen, int(moment + life)).add_auth(request)
         else:
             region = self.at.region or self.connection.meta.client.meta.region_name
-            request = AWSRequest(method, address, params=parameters or {})
+            request = AWSRequest(method, address)
             QueryAuth(frozen, region, life, moment).add_auth(request)
         return str(request.url)
 
 
 def only_if_new(params: dict[str, Any], **_: Any) -> None:
-    """Receiver of botocore's `before-parameter-build`: what `save` writes must not be there yet."""
+    """Receiver of botocore's `before-parameter-build`: forbids `save` to overwrite an object."""
     if creating.get():
         params["IfNoneMatch"] = "*"
 
 
-def name_a_wrong_clock(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
-    """Receiver of botocore's `after-call`: a 403 whose reason is this machine's clock says so in its ClientError.
+def explain_clock_skew(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+    """Receiver of botocore's `after-call`: makes the ClientError of a 403 say that this machine's clock is wrong.
 
-    The answer to a HEAD request has no body, so that all that could be said is "Forbidden"; but it has S3's time.
+    The answer to a HEAD request has no body, so that the error would only be "Forbidden"; but it has S3's time.
     """
     if http_response.status_code != 403:
         return
@@ -318,64 +323,63 @@ def name_a_wrong_clock(http_response: Any, parsed: dict[str, Any], **_: Any) -> 
                 f"This machine's clock is {abs(ours - theirs)} {'ahead of' if ours > theirs else 'behind'} S3's: "
                 f"{ours:%Y-%m-%d %H:%M:%S} UTC here, {theirs:%Y-%m-%d %H:%M:%S} UTC there. S3 refuses requests "
                 f"more than {SKEW // timedelta(minutes=1)} minutes off. Set this machine's clock, by NTP for instance; "
-                "a container has the clock of the machine that runs Docker."
+                "a container uses the clock of the machine that runs Docker."
             ),
         }
 
 
 class QueryAuth(S3SigV4QueryAuth):
-    """botocore's signer of addresses, at a moment (seconds since 1970) that is not always the present one."""
+    """botocore's signer of URLs, for a given time (seconds since 1970) instead of the present one."""
 
     def __init__(self, credentials: Any, region: str, expires: int, moment: float) -> None:
         super().__init__(credentials, "s3", region, expires)
         self.moment = datetime.fromtimestamp(moment, UTC)
 
     def _modify_request_before_signing(self, request: AWSRequest) -> None:
-        """Called once the request has botocore's timestamp, and before anything is made of it."""
+        """Called after botocore sets the request's timestamp and before it is used."""
         request.context["timestamp"] = self.moment.strftime(SIGV4_TIMESTAMP)
         super()._modify_request_before_signing(request)
 
 
 class OldQueryAuth(HmacV1QueryAuth):
-    """botocore's signer of addresses in version 2 (`auth=s3`), with their end (seconds since 1970) given."""
+    """botocore's signer of URLs in version 2 (`auth=s3`), with a given expiry (seconds since 1970)."""
 
     def _get_date(self) -> str:
         return str(self._expires)
 
 
 class RefusingStorage(Storage):
-    """What media get where no DEFAULT_STORAGE_DSN is set: a clear line instead of files lost with their container.
+    """The storage of media without a DEFAULT_STORAGE_DSN: a clear error instead of files that are lost with a
+    container.
 
-    Takes whatever arguments the stack's own storage would take: a package that makes one of its dotted path does so in
-    the image's build, too.
+    It accepts all arguments of the stack's own storage, since packages create storages while the image is built, too.
     """
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """For migrations: what a stack has in its place, so that they don't differ from those that an image's build
-        would make."""
+        """For migrations: the storage of a stack, so that migrations are the same during an image's build."""
         return "django_stack.storages.S3Media", [], {}
 
     def refuse(self, *_: Any, **__: Any) -> Any:
-        """Raises; stands in for every operation."""
+        """Raises ImproperlyConfigured; every operation is this one."""
         raise ImproperlyConfigured(
             "DEFAULT_STORAGE_DSN is not set, so there is no place for files. "
-            "`pulumi up` hands it over from the stack's media."
+            "`pulumi up` sets it to the stack's media storage."
         )
 
     _open = _save = delete = listdir = size = url = get_modified_time = refuse
 
     def exists(self, *_: Any) -> bool:
-        """False, so that saving gets as far as the refusal."""
+        """False, so that saving reaches the refusal."""
         return False
 
-    save = refuse  # before anything is read
+    save = refuse  # before it reads the content
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):
-    """WhiteNoise's storage. Where nothing was collected (tests on a plain checkout) names stay as they are."""
+    """WhiteNoise's storage. Where nothing was collected (tests on a plain checkout), it leaves names as they are."""
 
     def stored_name(self, name: str) -> str:
         if not self.hashed_files:

@@ -1,4 +1,4 @@
-"""What the readers of DATABASE_URL, CACHE_URL and EMAIL_URL share."""
+"""What the parsers of DATABASE_URL, CACHE_URL and EMAIL_URL share."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from django_stack.malformed import MalformedError, attempt
 
 YES, NO = {"1", "true", "yes", "on", "y", "t"}, {"0", "false", "no", "off", "n", "f"}
-# Said of every URL that is not read at all: the usual reason is a password as it was made.
+# Added to the error about a URL that can't be parsed: usually the password was not encoded.
 ENCODED = "a password URL-encoded: / # ? @ [ ] % are %2F %23 %3F %40 %5B %5D %25"
 
 
 def url_parts(text: str, addresses: frozenset[str] = frozenset()) -> SplitResult | None:
-    """The parts of a URL, or None if it is none: an @ behind the host is a password that was not URL-encoded.
+    """The parts of a URL, or None if it is not one: an @ after the host means a password that was not URL-encoded.
 
-    In the arguments named `addresses` it may stand.
+    The arguments in `addresses` may contain one.
     """
     parts = attempt(lambda: urlsplit(text))
     if parts is None or parts.fragment or "@" in parts.path or re.search(r"[\x00-\x1f\x7f]", text):
@@ -28,7 +28,7 @@ def url_parts(text: str, addresses: frozenset[str] = frozenset()) -> SplitResult
 
 
 def host_of(netloc: str) -> str | None:
-    """The host in USER:PASSWORD@HOST:PORT; None if there is none, or the port is not one."""
+    """The host in USER:PASSWORD@HOST:PORT; None if there is none, or if the port is invalid."""
 
     def read() -> str | None:
         parts = urlsplit(f"//{netloc}")
@@ -45,7 +45,7 @@ def yes_or_no(name: str, text: str) -> bool:
 
 
 def arguments_of(query: str) -> dict[str, str]:
-    """The arguments of a query; one that is given twice has no meaning."""
+    """The arguments of a query; refuses one that is given twice."""
     pairs = parse_qsl(query, keep_blank_values=True)
     if len(pairs) != len({name.lower() for name, _ in pairs}):
         raise MalformedError("has an argument twice.")

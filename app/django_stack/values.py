@@ -1,6 +1,6 @@
-"""Reads one plain value each: text in, the typed value out, or a `MalformedError` that says what is wrong.
+"""Parsers of plain values: each takes a text and returns the typed value, or raises `MalformedError`.
 
-Addresses are read beside this file: `database_url.py`, `cache_url.py`, `email_url.py`, `storage_dsn.py`.
+URLs have modules of their own: `database_url.py`, `cache_url.py`, `email_url.py`, `storage_dsn.py`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from django_stack.urls import url_parts
 
 
 def words(text: str) -> tuple[str, ...]:
-    """A comma list without blanks."""
+    """Comma-separated words, without surrounding spaces."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def secret_key(text: str) -> str:
-    """Django's own measure of a good key (security.W009), applied before a server starts."""
+    """A key that passes Django's own check (security.W009), which here applies before a server starts."""
     if len(text) < 50 or len(set(text)) < 5 or text.startswith("django-insecure-"):
         raise MalformedError("is too weak: it needs 50 random characters or more, and not the ones of `startproject`.")
     return text
 
 
 def secret_keys(text: str) -> tuple[str, ...]:
-    """A comma list of keys: an old one still signs sessions, so it must be as good as a new one."""
+    """Comma-separated keys. Old keys still verify signatures, so they must be as strong as new ones."""
     return tuple(secret_key(word) for word in words(text))
 
 
@@ -37,26 +37,27 @@ HOST = re.compile(r"\.?[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", re.IGN
 
 
 def host_name(text: str) -> str:
-    """A host name or address; a leading dot stands for all its subdomains, as in ALLOWED_HOSTS."""
+    """A host name or address; a leading dot includes all subdomains, as in ALLOWED_HOSTS."""
     if len(text) > 253 or ".." in text or not HOST.fullmatch(text):
         raise MalformedError(f"has {text[:100]!r}, which is not a host name (without scheme, port, path or *).")
     return text.lower()
 
 
 def domain(text: str) -> str:
-    """The one host name that visitors are sent to, so without a leading dot."""
+    """The one host name to which visitors are redirected, so without a leading dot."""
     if text.startswith("."):
         raise MalformedError(f"has {text[:100]!r}, which is not one host name; DOMAIN_ALIASES takes a leading dot.")
     return host_name(text)
 
 
 def host_names(text: str) -> tuple[str, ...]:
-    """A comma list of host names."""
+    """Comma-separated host names."""
     return tuple(host_name(word) for word in words(text))
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """A comma list of scheme, host and perhaps port, as in a browser's Origin header; `*.` stands for subdomains."""
+    """Comma-separated origins (scheme, host and perhaps port), as in a browser's Origin header; `*.` means
+    subdomains."""
     for word in words(text):
         match = re.fullmatch(r"https?://(\*\.)?([^/?#@:\s*]+|\[[^/\]]+\])(:\d{1,5})?", word, re.IGNORECASE)
         if not match or not attempt(lambda found=match[2]: host_name(found)):

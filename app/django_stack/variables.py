@@ -79,34 +79,34 @@ class Environment:
 
     @property
     def missing(self) -> list[str]:
-        """One line for each variable without which nothing that needs a database or a key may run."""
+        """One line for each missing variable that every program needs which uses a database or a key."""
         lines = []
         if self.database is None:
             lines.append(
                 "DATABASE_URL is not set (postgres://USER:PASSWORD@HOST:5432/NAME). "
-                "`pulumi up` hands it over from the stack's database; "
+                "`pulumi up` sets it to the stack's database; "
                 "its value: `pulumi stack output DATABASE_URL --show-secrets`."
             )
         elif in_memory(self.database):
             lines.append(
-                f"{self.database_variable} asks for a database in memory, which ends with its process, and which no "
-                "other one sees. Take it away, and `pulumi up` hands over the address of the stack's database."
+                f"{self.database_variable} asks for a database in memory, which is lost when its process ends, and "
+                "which no other process sees. Remove it, and `pulumi up` sets the stack's database."
             )
         if not self.secret_key:
             lines.append(
                 "SECRET_KEY is not set (50 random characters or more). "
-                "`pulumi up` makes one for each stack; its value: `pulumi stack output SECRET_KEY --show-secrets`."
+                "`pulumi up` creates one for each stack; its value: `pulumi stack output SECRET_KEY --show-secrets`."
             )
         return lines
 
     @property
     def missing_for_servers(self) -> list[str]:
-        """`missing`, and one line for everything else without which a server would only answer with errors."""
+        """`missing`, and one line for everything else that a server lacks."""
         lines = list(self.missing)
         if not (self.domain or self.domain_aliases or self.debug):
             lines.append(
                 "DOMAIN is not set (the site's host name, like www.example.com), so every request would be refused. "
-                "`pulumi up` hands it over from the stack's address; its value: `pulumi stack output DOMAIN`."
+                "`pulumi up` sets it to the stack's host name; its value: `pulumi stack output DOMAIN`."
             )
         if isinstance(self.storage, storage_dsn.Files) and not self.debug:
             lines.append(
@@ -139,7 +139,7 @@ def read(environ: Mapping[str, str]) -> Environment:
             return parse(text)
         except MalformedError as error:
             problems.append(f"{named(name)} {wrapping(named(name), text) or error}")
-        except Exception:  # one that nobody thought of: its words may repeat the value
+        except Exception:  # unexpected; its message may contain the value
             problems.append(f"{named(name)} cannot be read.")
         return default
 
@@ -178,18 +178,19 @@ def read(environ: Mapping[str, str]) -> Environment:
 
 
 def wrapping(name: str, text: str) -> str:
-    """What is around a value that can't be read, as files and shells that are not understood leave it; or nothing."""
+    """A hint about quotes, the variable's name or a placeholder that are left in a value that can't be parsed; or
+    ""."""
     if text[0] in "\"'" and text[0] == text[-1]:
-        return f"is in quotes ({text[0]}), which belong to where it was written: take them away."
+        return f"is in quotes ({text[0]}), which are not part of the value: remove them."
     if text.startswith((f"{name}=", f"export {name}=")):
-        return f"begins with its own name: write only what comes behind {name}=."
+        return f"begins with its own name: write only what comes after {name}=."
     if re.fullmatch(r"\$\w+|\$[({].*[)}]|\{\{.*\}\}", text):
-        return "is a placeholder that nobody has filled in: write the value itself."
+        return "is a placeholder that was not filled in: write the value itself."
     return ""
 
 
 def in_memory(database: Mapping[str, Any]) -> bool:
-    """True for SQLite without a file, by Django's own measure (`DatabaseCreation.is_in_memory_db`)."""
+    """True for SQLite in memory, as Django itself decides it (`DatabaseCreation.is_in_memory_db`)."""
     name = str(database["NAME"])
     return "sqlite" in database["ENGINE"] and (":memory:" in name or "mode=memory" in name)
 
@@ -217,5 +218,5 @@ def storage_of_parts(environ: Mapping[str, str], problems: list[str]) -> storage
             endpoint=part("ENDPOINT_URL"),
         )
     except MalformedError as error:
-        problems.append(f"DEFAULT_STORAGE_BUCKET with its companions {error}")
+        problems.append(f"DEFAULT_STORAGE_BUCKET, with the other DEFAULT_STORAGE_ variables, {error}")
         return None

@@ -1,8 +1,7 @@
-"""Who a visitor is, behind the proxies that this site trusts.
+"""The address of a visitor behind the proxies that this site trusts.
 
-Each proxy adds the address of whoever asked it to the end of X-Forwarded-For; what stands further to the front came
-from the visitor, who may have written anything. So as many entries are counted from the end as there are proxies of
-our own.
+Each proxy appends the address of its client to X-Forwarded-For. Earlier entries come from the visitor, who may have
+written anything. So as many entries are counted from the end as there are trusted proxies.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from django.http import HttpRequest
 
 
 def trusted_proxies() -> int:
-    """How many proxies of our own a request has passed: the setting TRUSTED_PROXIES.
+    """How many trusted proxies a request has passed: the setting TRUSTED_PROXIES.
 
-    Unless that is set, it follows from SECURE_PROXY_SSL_HEADER, by which a stack says what its edge is: none without
-    it, two if the header is CloudFront's (CloudFront, then the load balancer), else one.
+    Unless that is set, it follows from SECURE_PROXY_SSL_HEADER: none without that header, two if it is CloudFront's
+    (CloudFront, then the load balancer), else one.
     """
     configured: int | None = getattr(settings, "TRUSTED_PROXIES", None)
     if configured is not None:
@@ -27,7 +26,7 @@ def trusted_proxies() -> int:
 
 
 def address(request: HttpRequest) -> str:
-    """The visitor's address; that of the connection where the header does not say it, or says nonsense."""
+    """The visitor's address; the connection's address if the header is missing or invalid."""
     connection = str(request.META.get("REMOTE_ADDR", ""))
     proxies = trusted_proxies()
     passed = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")

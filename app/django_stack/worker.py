@@ -1,9 +1,9 @@
-"""gunicorn's threaded worker, but for one thing: no visitor who is slow holds a thread that others need.
+"""gunicorn's threaded worker, changed so that slow clients don't occupy the threads that others need.
 
-gunicorn gives a connection a thread at once, and there the thread waits for whatever the visitor has still to send; a
-few who send a byte and then dawdle stop the site. Here the event loop, which can wait for a thousand, gathers a request
-first. Only what is too large to be gathered (an upload) is read by a thread while it arrives, for no longer than it
-keeps moving, and never by all threads at once. The end of a connection is waited for in the event loop, too.
+gunicorn gives a connection a thread at once, and the thread waits for what the client still has to send, so that a few
+slow clients block the site. Here the event loop, which can wait for a thousand connections, collects a request first.
+Only a request that is too large for that (an upload) is read by a thread while it arrives, as long as it makes
+progress, and never by all threads at once. The event loop also waits for connections to close.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-PATIENCE = 20.0  # seconds for a head with a small body, and for the pause of a visitor who sends or reads a large one
-SLOWEST = 8 * 1024  # bytes a second that an upload must bring on average, once PATIENCE is over: a line of 64 kbit/s
-SMALL = 64 * 1024  # bytes of a body that the event loop gathers
-LINGER = 2.0  # seconds for a visitor to take the answer before the connection is cut
+PATIENCE = 20.0  # seconds for a head with a small body, and for a pause while a large one is sent or read
+SLOWEST = 8 * 1024  # bytes a second that an upload must reach on average after PATIENCE: 64 kbit/s
+SMALL = 64 * 1024  # the most bytes of a body that the event loop collects
+LINGER = 2.0  # seconds for a client to read the response before the connection is closed
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?=\r\n|$)", re.IGNORECASE)
 OF_UNKNOWN_LENGTH = re.compile(rb"\r\n(transfer-encoding|expect):", re.IGNORECASE)
@@ -36,25 +36,25 @@ TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Lengt
 
 
 class TooSlowError(NoMoreData):
-    """The visitor sends nothing more, or too little. gunicorn closes the connection without another word."""
+    """The client stopped sending, or is too slow. gunicorn closes the connection without a response."""
 
     status = 408  # for `django_stack.middleware.BodyLimit`
 
 
 class Whole:
-    """gunicorn's reader of a body of known length, but for one thing: a visitor who leaves halfway is an error.
+    """gunicorn's reader of a body of known length, except that it is an error when the client leaves halfway.
 
-    To gunicorn that is the end of the body, and half a form would be taken for a whole one (RFC 9112, section 6.3).
+    gunicorn takes that for the end of the body, and half a form for a whole one (RFC 9112, section 6.3).
     """
 
     def __init__(self, reader: LengthReader) -> None:
         self.reader = reader
 
     def read(self, size: int) -> bytes:
-        """As many bytes as asked for, or all that are left.
+        """Returns `size` bytes, or all that are left.
 
         Raises:
-            NoMoreData: they do not come.
+            NoMoreData: the client left before.
         """
         expected = min(size, self.reader.length)
         data: bytes = self.reader.read(size)
@@ -64,25 +64,25 @@ class Whole:
 
 
 class Reader(SocketUnreader):
-    """Where gunicorn's parser gets its bytes: what was gathered, then the socket, as long as it keeps moving."""
+    """Supplies gunicorn's parser with bytes: what was collected, then the socket, as long as it makes progress."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self.begin()
 
     def begin(self) -> None:
-        """From now on time is measured."""
+        """Starts to measure the progress."""
         self.begun, self.received = time.monotonic(), 0
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """The next bytes.
 
         Raises:
-            TooSlowError: there are none for PATIENCE, or fewer than SLOWEST demands.
+            TooSlowError: none come for PATIENCE seconds, or they are slower than SLOWEST.
         """
         before = self.sock.gettimeout()
         left = self.begun + PATIENCE + self.received / SLOWEST - time.monotonic()
-        # gunicorn's own time-out, which it sets when it throws away a body that nobody read, counts as well.
+        # gunicorn sets a time-out of its own while it discards an unread body; that one applies, too.
         self.sock.settimeout(max(min(left, PATIENCE, PATIENCE if before is None else before), 0.001))
         try:
             data: bytes = super().chunk(size_hint)
@@ -95,8 +95,8 @@ class Reader(SocketUnreader):
 
 
 def arrived(data: bytes) -> str:
-    """What `data`, the beginning of a request, is: "whole", "probe" (the same, of the load balancer), "large" (not
-    whole, a thread's business), or "" (waits)."""
+    """The state of a request of which `data` arrived: "whole", "probe" (a whole health check), "large" (incomplete, for
+    a thread to read), or "" (wait for more)."""
     head, end, body = data.partition(b"\r\n\r\n")
     if not end:
         return "large" if len(data) > SMALL else ""
@@ -109,12 +109,12 @@ def arrived(data: bytes) -> str:
 
 
 class Worker(ThreadWorker):
-    """All `threads` threads but one may be busy with uploads that are still on their way; further uploads wait.
+    """Of the `threads` threads, all but one may read uploads; further uploads wait.
 
-    One more thread says that the process is alive: a load balancer would replace every task whose threads all wait for
-    the database.
+    One additional thread answers the liveness check, or a load balancer would replace every task whose threads all wait
+    for the database.
 
-    All but `handle` and `handle_request` runs in the event loop's thread.
+    Everything except `handle` and `handle_request` runs in the event loop's thread.
     """
 
     def init_process(self) -> None:
@@ -124,9 +124,10 @@ class Worker(ThreadWorker):
         super().init_process()
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """At the end, takes who is already in the queue, and closes the door: the others are refused at once.
+        """When the worker stops, accepts the connections in the queue and closes the listeners, which refuses others at
+        once.
 
-        gunicorn leaves it open until the last request is answered; who comes meanwhile waits, and is cut off.
+        gunicorn leaves them open until the last request is answered; new connections would wait and then be cut off.
         """
         super().set_accept_enabled(enabled)
         if self.alive:
@@ -139,7 +140,7 @@ class Worker(ThreadWorker):
             listener.close()
 
     def enqueue_req(self, conn: TConn) -> None:
-        """A new connection, or one with a further request: in place of a thread it gets a place in the event loop."""
+        """Puts a new connection, or one with a further request, into the event loop instead of giving it a thread."""
         if conn.parser is None:
             conn.parser = get_parser(self.cfg, conn.sock, conn.client)
             conn.parser.unreader = Reader(conn.sock)
@@ -150,13 +151,13 @@ class Worker(ThreadWorker):
             self.wait_for(conn, PATIENCE, self.on_pending_socket_readable)
 
     def on_pending_socket_readable(self, conn: TConn, _: socket.socket) -> None:
-        """More of a request that is waited for."""
+        """Called when more of a request has arrived."""
         if state := self.gather(conn):
             self.forget(conn)
             self.go_on(conn, state)
 
     def gather(self, conn: TConn) -> str:
-        """Takes what there is; gives what `arrived` says of it, or "over" if the visitor left before a request."""
+        """Reads what has arrived; returns what `arrived` says, or "over" if the client left before a request."""
         gathered = conn.parser.unreader.buf
         try:
             data, ended = receive(conn.sock)
@@ -169,7 +170,7 @@ class Worker(ThreadWorker):
         return arrived(gathered.getvalue())
 
     def go_on(self, conn: TConn, state: str) -> None:
-        """With a request that is whole, or large."""
+        """Handles a connection whose request is whole or large, or which is over."""
         if state == "over":
             self.drop(conn)
             return
@@ -181,12 +182,12 @@ class Worker(ThreadWorker):
             self.begin(conn, self.probes if state == "probe" else self.tpool)
 
     def begin(self, conn: TConn, pool: ThreadPoolExecutor) -> None:
-        """Gives a connection its thread."""
+        """Gives a connection a thread."""
         future = pool.submit(self.handle, conn)
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def begin_uploads(self) -> None:
-        """As many as may be busy with them."""
+        """Starts waiting uploads, as many as may be read at once."""
         while self.waiting and len(self.uploading) < max(1, self.cfg.threads - 1):
             conn = self.waiting.popleft()
             self.uploading.add(conn)
@@ -199,16 +200,16 @@ class Worker(ThreadWorker):
     def handle_request(self, req: Any, conn: TConn) -> bool:
         if isinstance(req.body.reader, LengthReader):
             req.body.reader = Whole(req.body.reader)
-        conn.sock.settimeout(PATIENCE)  # for each piece of the answer
+        conn.sock.settimeout(PATIENCE)  # for each piece of the response
         try:
             return bool(super().handle_request(req, conn))
         except TimeoutError:
-            self.log.info("A visitor did not take the answer.")
+            self.log.info("A client did not read the response.")
             return False
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
-        """Kept alive: gunicorn's business. Else the visitor may take the rest of the answer; gunicorn would stop the
-        event loop for that."""
+        """Leaves a kept-alive connection to gunicorn; otherwise waits in the event loop until the client has read the
+        response, for which gunicorn would block the event loop."""
         self.uploading.discard(conn)
         self.begin_uploads()
         if fs.exception() or fs.result():
@@ -222,21 +223,21 @@ class Worker(ThreadWorker):
         self.wait_for(conn, LINGER, self.discard)
 
     def discard(self, conn: TConn, client: socket.socket) -> None:
-        """Throws away what still comes on a connection that is over."""
+        """Discards what still arrives on a connection that is over."""
         with suppress(BlockingIOError):
             if receive(client)[1]:
                 self.forget(conn)
                 self.drop(conn)
 
     def wait_for(self, conn: TConn, seconds: float, then: Any) -> None:
-        """Puts a connection into the event loop, for no longer than that."""
+        """Puts a connection into the event loop for at most `seconds`."""
         conn.sock.setblocking(False)
         conn.timeout = time.monotonic() + seconds
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(then, conn))
 
     def forget(self, conn: TConn) -> None:
-        """Takes it out again."""
+        """Removes a connection from the event loop."""
         self.poller.unregister(conn.sock)
         self.pending_conns.remove(conn)
 
@@ -245,7 +246,7 @@ class Worker(ThreadWorker):
         conn.close()
 
     def murder_pending(self) -> None:
-        """Ends the waiting of those whose time is over, with a word to those who began a request."""
+        """Closes connections whose time is over, with a 408 for those that began a request."""
         now = time.monotonic()
         for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
             self.forget(conn)
@@ -255,7 +256,7 @@ class Worker(ThreadWorker):
             self.drop(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """When the worker stops: who has not begun a request is not waited for."""
+        """When the worker stops, doesn't wait for connections that have not begun a request."""
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             if not conn.parser.unreader.buf.getvalue():
@@ -263,10 +264,10 @@ class Worker(ThreadWorker):
 
 
 def receive(client: socket.socket) -> tuple[bytes, bool]:
-    """The bytes that are there, and whether there will be no more.
+    """The bytes that have arrived, and whether the connection is over.
 
     Raises:
-        BlockingIOError: none are there.
+        BlockingIOError: none have arrived.
     """
     try:
         data = client.recv(SMALL)

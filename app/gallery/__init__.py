@@ -1,1 +1,1 @@
-"""A picture gallery: upload, look, delete."""
+"""A picture gallery: upload, view and delete pictures."""

@@ -1,4 +1,4 @@
-"""The gallery in Django's admin: the same form, so that the same files get in."""
+"""The gallery in Django's admin, with the same form, so that the same checks apply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gallery.models import Picture
 
 @admin.register(Picture)
 class PictureAdmin(admin.ModelAdmin):
-    """Pictures with a small view of each."""
+    """Pictures with a thumbnail of each."""
 
     form = PictureForm
     fields = ("image", "title", "owner", "view")

@@ -4,10 +4,10 @@ from django.apps import AppConfig
 
 
 class GalleryConfig(AppConfig):
-    """One model, `Picture`."""
+    """Has one model, `Picture`."""
 
     name = "gallery"
 
     def ready(self) -> None:
         """Connects the receiver that removes a deleted picture's file."""
-        from gallery import signals  # noqa: F401, PLC0415  (needs the models to be there)
+        from gallery import signals  # noqa: F401, PLC0415  (needs the models to be loaded)

@@ -1,8 +1,8 @@
-"""Looks into an uploaded file and lets through nothing but a picture.
+"""Checks an uploaded file and accepts only pictures.
 
-The file is decoded and written anew: what else it held (a script behind the pixels, a second format, the place where a
-photo was taken) does not get into the storage. The format is what the content says; name and type of the upload count
-for nothing. Vector formats are not among those accepted: an SVG is a program.
+The file is decoded and encoded again, so that other data in it (a script after the pixels, a second format, the place
+where a photo was taken) is not stored. The content determines the format; name and type of the upload are ignored.
+Vector formats are not accepted, since an SVG can contain scripts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from PIL import ExifTags, Image
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}  # Pillow's name: extension
 
-# A decoded picture may take 160 MB, so a process decodes one at a time, whatever the number of its threads.
+# A decoded picture may take 160 MB, so a process decodes one at a time, regardless of its number of threads.
 TURN = threading.Lock()
 
 
@@ -27,7 +27,7 @@ def clean(upload: File) -> ContentFile:
     """The picture in `upload`, re-encoded in its own format, named with its own extension.
 
     Raises:
-        ValidationError: it is too big, or not a picture, or one that cannot be decoded to the end.
+        ValidationError: the file is too large, is not a picture, or cannot be decoded completely.
     """
     if upload.size > settings.PICTURE_MAX_BYTES:
         raise ValidationError(f"This file is larger than {settings.PICTURE_MAX_BYTES // 1024**2} MB.", code="too_large")
@@ -35,14 +35,14 @@ def clean(upload: File) -> ContentFile:
         with TURN, warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(upload, formats=list(FORMATS)) as image:
-                if image.format == "MPO":  # a JPEG with further pictures behind the first, as phones write them
+                if image.format == "MPO":  # a JPEG with further pictures after the first, as phones write it
                     image.format, image.n_frames = "JPEG", 1  # type: ignore[attr-defined]
                 refuse_too_many_pixels(image)
                 content = encode(image)
                 extension = FORMATS[str(image.format)]
     except ValidationError:
         raise
-    except Exception as error:  # Pillow's decoders raise whatever broken data makes them stumble over
+    except Exception as error:  # Pillow's decoders raise all kinds of errors for broken data
         raise ValidationError(
             "This is not a JPEG, PNG, WebP or GIF picture, or it is damaged.", code="invalid"
         ) from error
@@ -51,13 +51,13 @@ def clean(upload: File) -> ContentFile:
 
 
 def refuse_too_many_pixels(image: Image.Image) -> None:
-    """Before they are decoded: the header says how many there will be."""
+    """Refuses a picture by the size in its header, before it is decoded."""
     if image.width * image.height * getattr(image, "n_frames", 1) > settings.PICTURE_MAX_PIXELS:
         raise ValidationError("This picture has too many pixels.", code="too_many_pixels")
 
 
 def encode(image: Image.Image) -> bytes:
-    """The picture's bytes in its own format: pixels, animation, colour profile and which way is up; nothing else."""
+    """The picture's bytes in its own format: pixels, animation, colour profile and orientation; nothing else."""
     options: dict[str, object] = {"icc_profile": image.info.get("icc_profile")}
     if orientation := image.getexif().get(ExifTags.Base.Orientation):
         exif = Image.Exif()

@@ -15,9 +15,9 @@ FOLDER = "pictures"  # in the media storage
 
 
 def stored_name(picture: Picture, filename: str) -> str:
-    """A name made of the title, never of what the visitor's file was called; the random part makes it the only one.
+    """A unique name made of the title and a random part, without the name of the visitor's file.
 
-    `filename` is trusted for its extension alone, which `gallery.images` has set from the content.
+    Only the extension of `filename` is used, which `gallery.images` has set from the content.
     """
     extension = filename.rpartition(".")[2]
     return f"{FOLDER}/{slugify(picture.title)[:60] or 'picture'}-{secrets.token_hex(4)}.{extension}"
@@ -40,7 +40,7 @@ class Picture(models.Model):
         return self.title
 
     def save(self, *arguments: Any, **options: Any) -> None:
-        """Saves file and row. A row that cannot be written leaves no file behind."""
+        """Saves file and row. If the row cannot be written, the file is removed."""
         fresh = bool(self.image) and not self.image._committed
         try:
             super().save(*arguments, **options)
@@ -54,7 +54,7 @@ class Picture(models.Model):
         return reverse("gallery:picture", args=[self.pk])
 
     def may_be_deleted_by(self, user: object) -> bool:
-        """True for whoever uploaded it, and for those with the permission to delete any picture."""
+        """True for the user who uploaded it, and for users with the permission to delete any picture."""
         return (self.owner_id is not None and self.owner_id == getattr(user, "pk", None)) or bool(
             user.has_perm("gallery.delete_picture")  # type: ignore[attr-defined]
         )

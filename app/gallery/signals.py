@@ -1,6 +1,6 @@
-"""What happens to a picture's file when its row goes, or gets another file.
+"""Removes a picture's file when its row is deleted or gets another file.
 
-Receivers, so that it holds for the pages, for the admin and for a queryset alike.
+These are signal receivers, so that they also apply to the admin and to querysets.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ logger = logging.getLogger(__name__)
 
 @receiver(post_delete, sender=Picture)
 def delete_file(instance: Picture, **_: Any) -> None:
-    """The file of a deleted row."""
+    """Removes the file of a deleted row."""
     remove_once_committed(instance.image.storage, instance.image.name)
 
 
 @receiver(pre_save, sender=Picture)
 def remember_file(instance: Picture, **_: Any) -> None:
-    """Which file the row has so far."""
+    """Remembers which file the row has so far."""
     instance.replaced = Picture.objects.filter(pk=instance.pk).values_list("image", flat=True).first()
 
 
 @receiver(post_save, sender=Picture)
 def delete_replaced_file(instance: Picture, **_: Any) -> None:
-    """The file that the row had before, if it has another one now."""
+    """Removes the file that the row had before, if it has another one now."""
     if instance.replaced and instance.replaced != instance.image.name:
         remove_once_committed(instance.image.storage, instance.replaced)
 
 
 def remove_once_committed(storage: Storage, name: str) -> None:
-    """Removes a file once no row can come back to it: after a rollback there would be rows without files.
+    """Removes a file after the transaction is committed, or a rollback would leave rows without files.
 
-    Robust: what one file's removal meets does not keep the others from theirs.
+    `robust`, so that an error with one file does not prevent the removal of others.
     """
     transaction.on_commit(partial(remove, storage, name), robust=True)
 
 
 def remove(storage: Storage, name: str) -> None:
-    """Removes a file; nobody's request fails for one that no page shows any more. If the storage does not do it, an
-    error with the file's name is in the log, and `manage.py orphans` finds it again."""
+    """Removes a file. If that fails, the request still succeeds, since no page shows the file any more; an error with
+    the file's name is logged, and `manage.py orphans` finds it later."""
     try:
         outage.check()
         storage.delete(name)
@@ -60,7 +60,7 @@ def remove(storage: Storage, name: str) -> None:
 
 
 class Outage:
-    """Remembers for a second that the storage is down: the files of a bulk deletion do not wait for it one by one."""
+    """Remembers for a second that the storage is down, so that a bulk deletion does not wait for each of its files."""
 
     REST = 1.0  # seconds
 

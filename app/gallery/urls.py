@@ -1,4 +1,4 @@
-"""The gallery's addresses."""
+"""The gallery's URLs."""
 
 from django.urls import path
 

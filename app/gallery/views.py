@@ -1,4 +1,4 @@
-"""The gallery's pages. Everybody may look; who is logged in may upload, and delete what is theirs."""
+"""The gallery's pages. Everybody may view pictures; users who are logged in may upload, and delete their own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gallery.models import Picture
 
 
 class Index(ListView):
-    """The newest pictures, twelve a page."""
+    """The newest pictures, twelve on each page."""
 
     model = Picture
     template_name = "gallery/index.html"
@@ -37,7 +37,7 @@ class Show(DetailView):
 
 
 class Upload(LoginRequiredMixin, CreateView):
-    """The upload form. Its script asks for JSON, to show progress; without it the form works as forms do."""
+    """The upload form. Its script asks for JSON, to show progress; the form works without the script, too."""
 
     form_class = PictureForm
     template_name = "gallery/upload.html"
@@ -57,7 +57,7 @@ class Upload(LoginRequiredMixin, CreateView):
 
 
 class Delete(LoginRequiredMixin, DeleteView):
-    """Asks, then deletes row and file."""
+    """Asks for confirmation, then deletes row and file."""
 
     model = Picture
     template_name = "gallery/delete.html"

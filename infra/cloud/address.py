@@ -1,11 +1,11 @@
-"""Where the site answers on the internet: the load balancer, and TLS before it."""
+"""Where the site answers on the internet: the load balancer, and TLS at it or in front of it."""
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
+from infra.cloud.context import CloudContext
 from infra.cloud.network import Network
-from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.origins import origin
 from infra.reserved import PORT
@@ -13,24 +13,23 @@ from infra.reserved import PORT
 # CloudFront's managed policies: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
-# … and using-managed-origin-request-policies.html: all that the visitor sent (Host, too), and CloudFront's own headers.
+# And using-managed-origin-request-policies.html: all headers of the visitor, Host included, and CloudFront's own.
 ALL_VIEWER_AND_CLOUDFRONT_HEADERS = "33f36d7e-f396-46d9-90e0-52428a34d9dc"
 ORIGIN_HEADER = "X-Origin-Key"
 
 
 class Address(pulumi.ComponentResource):
-    """Where the site answers, https always: an own domain at the load balancer, or a name of CloudFront's before it.
+    """Where the site answers, always by https: a domain at the load balancer, or a name of CloudFront in front of it.
 
-    Exposes, besides what the story needs, `target_group_arn` (where tasks register), `connect_to` (the host that
-    answers for `domain`, DNS or not), and `load_balancer` and `target_group` as CloudWatch calls them.
+    Exposes, besides what every platform's address does, `target_group_arn` (where tasks register), `connect_to` (the
+    host that answers for `domain` even without DNS), and `load_balancer` and `target_group` by their CloudWatch names.
     """
 
     https = True
 
-    def __init__(
-        self, name: str, settings: CloudSettings, network: Network, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, context: CloudContext, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:cloud:Address", name, None, opts)
+        settings, network = context.settings, context.network
         self._settings = settings
         self._own = own = pulumi.ResourceOptions(parent=self)
         self._balancer = balancer = aws.lb.LoadBalancer(
@@ -43,7 +42,7 @@ class Address(pulumi.ComponentResource):
             drop_invalid_header_fields=True,
             idle_timeout=60,
             tags=tags(settings),
-            # An internet-facing one is refused in a network that has no internet gateway yet.
+            # AWS refuses an internet-facing load balancer in a network that has no internet gateway yet.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[network]),
         )
         target_group = aws.lb.TargetGroup(
@@ -55,7 +54,7 @@ class Address(pulumi.ComponentResource):
             target_type="ip",
             deregistration_delay=30,
             health_check={
-                # Alive, not ready: a database that is away must not have every task replaced.
+                # Liveness, not readiness: when the database is away, ECS must not replace every task.
                 "path": "/healthz/live",
                 "matcher": "200",
                 "interval": 15,
@@ -76,7 +75,7 @@ class Address(pulumi.ComponentResource):
             self.connect_to: pulumi.Output[str] = balancer.dns_name
             self._own_domain(name, network)
         else:
-            # The load balancer is reached over http, so its own X-Forwarded-Proto says http.
+            # CloudFront reaches the load balancer over http, so the load balancer's X-Forwarded-Proto says http.
             self.proxy_ssl_header = "CloudFront-Forwarded-Proto"
             self.domain = self.connect_to = self._cloudfront(name, network)
         self.url = pulumi.Output.concat("https://", self.domain)
@@ -129,7 +128,7 @@ class Address(pulumi.ComponentResource):
                 )
 
     def _certificate(self, name: str) -> pulumi.Output[str]:
-        """A certificate for all host names, proved by records in the hosted zone; its ARN once it's issued."""
+        """A certificate for all host names, validated by records in the hosted zone; its ARN once it is issued."""
         settings = self._settings
         hosts = self._hosts()
         certificate = aws.acm.Certificate(
@@ -152,7 +151,7 @@ class Address(pulumi.ComponentResource):
                 type=option.apply(lambda known: known.resource_record_type or ""),
                 records=[option.apply(lambda known: known.resource_record_value or "")],
                 ttl=300,
-                allow_overwrite=True,  # a wildcard certificate elsewhere may have left the same record
+                allow_overwrite=True,  # a wildcard certificate may have left the same record
                 opts=self._own,
             )
 
@@ -170,13 +169,13 @@ class Address(pulumi.ComponentResource):
         return list(dict.fromkeys((settings.domain, *settings.domain_aliases, *settings.domain_redirects)))
 
     def _cloudfront(self, name: str, network: Network) -> pulumi.Output[str]:
-        """A CloudFront distribution before the load balancer, which admits nobody else; its domain name."""
+        """The domain name of a CloudFront distribution in front of the load balancer, which admits nothing else."""
         settings = self._settings
         cloudfront = aws.ec2.get_managed_prefix_list_output(
             name="com.amazonaws.global.cloudfront.origin-facing", opts=pulumi.InvokeOutputOptions(parent=self)
         )
         self._admit(name, network, 80, prefix_list_id=cloudfront.id)
-        # The prefix list is everybody's CloudFront; the header says that it's ours.
+        # The prefix list covers every CloudFront customer; the header identifies our distribution.
         key = random.RandomPassword(f"{name}-origin-key", length=40, special=False, opts=self._own)
         listener = aws.lb.Listener(
             f"{name}-http",

@@ -1,6 +1,6 @@
-"""Alarms on what visitors notice first: errors, tasks that don't answer, and a database that runs out of something."""
+"""Alarms on what visitors notice first: errors, tasks that don't answer, and a database short of resources."""
 
-from typing import Literal, cast
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -9,16 +9,15 @@ from infra.cloud.address import Address
 from infra.cloud.database import Database
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
-from infra.environment import AppEnvironment
 
 GIB = 2**30
 BALANCER, DATABASE = "AWS/ApplicationELB", "AWS/RDS"
 
 
 class Alarms(pulumi.ComponentResource):
-    """CloudWatch alarms that tell an SNS topic, and `alarm-email` when it's set.
+    """CloudWatch alarms that notify an SNS topic, and `alarm-email` if it is set.
 
-    Seven; with two of the autoscaling's own they are within the ten of AWS's free tier.
+    There are seven. With the two alarms that autoscaling creates, they stay within the ten of AWS's free tier.
     """
 
     def __init__(
@@ -26,7 +25,7 @@ class Alarms(pulumi.ComponentResource):
         name: str,
         settings: CloudSettings,
         address: Address,
-        environment: AppEnvironment,
+        database: Database,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:cloud:Alarms", name, None, opts)
@@ -39,7 +38,7 @@ class Alarms(pulumi.ComponentResource):
                 f"{name}-email", topic=topic.arn, protocol="email", endpoint=settings.alarm_email, opts=own
             )
         self._of_the_site(address)
-        self._of_the_database(cast("Database", environment.database))
+        self._of_the_database(database)
         self.register_outputs({})
 
     def _of_the_site(self, address: Address) -> None:
@@ -61,7 +60,7 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "unhealthy-tasks", "a task doesn't answer", BALANCER, "UnHealthyHostCount", tasks, "Maximum", ">", 0
         )
-        # When no task is registered at all, there is no such metric either, nor one of unhealthy tasks.
+        # When no task is registered at all, neither this metric nor the one of unhealthy tasks exists.
         self._alarm(
             "no-task",
             "no task is there to answer, the site is down",
@@ -114,7 +113,7 @@ class Alarms(pulumi.ComponentResource):
         period: int = 300,
         missing: Literal["breaching", "notBreaching"] = "notBreaching",
     ) -> None:
-        """An alarm when the statistic of each of the last three periods (seconds) is beyond the threshold."""
+        """An alarm for when the statistic is beyond the threshold in three periods (in seconds) in a row."""
         settings = self._settings
         aws.cloudwatch.MetricAlarm(
             f"alarm-{name}",

@@ -1,4 +1,4 @@
-"""Clients of AWS's API for preflight and steps, and explanations of what goes wrong."""
+"""Clients of AWS's API for preflight and steps, and explanations of its errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,18 +8,18 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-# Throttled and failing calls are tried again, with growing pauses (botocore's standard mode).
+# botocore's standard mode retries throttled and failing calls with growing pauses.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=10, read_timeout=60)
 _THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
 class AWSError(Exception):
-    """A call that AWS didn't fulfil; the message says which, why, and what to do."""
+    """A failed call; the message says which call, why, and what to do."""
 
 
 class Account(Protocol):
-    """Which part of AWS is asked, and as whom: a step's request has it, and so have the settings."""
+    """The region and the profile for calls of AWS; requests of steps and the settings have both."""
 
     @property
     def region(self) -> str: ...
@@ -42,14 +42,14 @@ def explain_errors() -> Iterator[None]:
     except ClientError as error:
         raise AWSError(_explain(error)) from None
     except BotoCoreError as error:
-        raise AWSError(f"AWS can't be asked: {error}") from None
+        raise AWSError(f"AWS can't be reached: {error}") from None
 
 
 def _explain(error: ClientError) -> str:
     code, words = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     call = error.operation_name
     if code in _DENIED:
-        return f"AWS refuses {call}, your credentials lack a permission: {words} docs/cloud.md lists those it takes."
+        return f"AWS refuses {call}, your credentials lack a permission: {words} docs/cloud.md lists those needed."
     if code in _THROTTLED:
-        return f"AWS throttles {call}, also after eight tries. Wait a little and run `pulumi up` again."
+        return f"AWS still throttles {call} after eight tries. Wait a little and run `pulumi up` again."
     return f"AWS refuses {call} ({code}): {words}"

@@ -1,12 +1,12 @@
-"""AWS's public root certificates, with which the app checks that it talks to its own database (sslmode=verify-full).
+"""AWS's public root certificates, by which the app verifies that it talks to its own database (sslmode=verify-full).
 
-They are no part of any system's trust store. A task gets those of its region only, three of some 1.5 kB each.
+No system's trust store contains them. A task gets only those of its region, three of about 1.5 kB each.
 """
 
 import re
 from pathlib import Path
 
-# Where a task finds them; infra/cloud/task.py puts them there before the app starts.
+# The place of the certificates in a task; infra/cloud/task.py writes them before the app starts.
 FOLDER = "/certificates"
 FILE = f"{FOLDER}/rds.pem"
 

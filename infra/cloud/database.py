@@ -1,12 +1,12 @@
-"""PostgreSQL as an RDS instance: private, encrypted, TLS only, backed up."""
+"""PostgreSQL as an RDS instance: private, encrypted, only by TLS, with backups."""
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
 from infra.cloud import certificates
-from infra.cloud.network import DATABASE_PORT, Network
-from infra.cloud.settings import CloudSettings
+from infra.cloud.context import CloudContext
+from infra.cloud.network import DATABASE_PORT
 from infra.cloud.tags import tags
 from infra.dsn import DatabaseURL
 
@@ -15,20 +15,19 @@ USER = NAME = "app"
 
 
 class Database(pulumi.ComponentResource):
-    """PostgreSQL of `postgres-version` in the private subnets, which admits the tasks only.
+    """PostgreSQL of `postgres-version` in the private subnets, which admits only the tasks.
 
-    Exposes `url` (for the app), `host_url` (the same: no other machine reaches it without a tunnel), `identity`,
-    the instance's resource id, and `name`, the instance's.
+    Exposes `url` (for the app), `host_url` (the same, since no other machine reaches the database without a tunnel),
+    `identity`, the resource id of the instance, and `name`, its identifier.
     """
 
-    def __init__(
-        self, name: str, settings: CloudSettings, network: Network, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, context: CloudContext, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:cloud:Database", name, None, opts)
+        settings, network = context.settings, context.network
         own = pulumi.ResourceOptions(parent=self)
         password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=own)
-        # Two databases one after the other must not want one snapshot's name: another one whenever what changes would
-        # have AWS make the database anew.
+        # Successive databases need different names for their last snapshots: a change of any of these values, for which
+        # AWS replaces the database, also changes the name.
         made_of: dict[str, pulumi.Input[str]] = {
             "identifier": settings.prefix,
             "engine": ENGINE,
@@ -43,8 +42,8 @@ class Database(pulumi.ComponentResource):
         family = f"{ENGINE}{settings.postgres_version}"
         parameters = aws.rds.ParameterGroup(
             f"{name}-parameters",
-            # A major upgrade makes the new group before the database leaves the old one; each has a name of its own, so
-            # that an upgrade which AWS refuses can be taken back.
+            # A major upgrade creates the new group before the database leaves the old one. Their names differ, so that
+            # an upgrade that AWS refuses can be undone.
             name_prefix=f"{settings.prefix}-{family}-",
             family=family,
             parameters=[{"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"}],
@@ -55,10 +54,10 @@ class Database(pulumi.ComponentResource):
             name,
             identifier=settings.prefix,
             engine=ENGINE,
-            engine_version=str(settings.postgres_version),  # the major only: minor upgrades come by themselves
+            engine_version=str(settings.postgres_version),  # only the major, since minor upgrades are automatic
             auto_minor_version_upgrade=True,
-            allow_major_version_upgrade=settings.database_upgrade,  # else AWS refuses another major
-            engine_lifecycle_support="open-source-rds-extended-support-disabled",  # on, it's billed by the vCPU
+            allow_major_version_upgrade=settings.database_upgrade,  # otherwise AWS refuses another major
+            engine_lifecycle_support="open-source-rds-extended-support-disabled",  # it would be billed by the vCPU
             instance_class=settings.database_class,
             allocated_storage=settings.database_storage,
             max_allocated_storage=settings.database_storage_max,

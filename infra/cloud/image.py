@@ -1,4 +1,4 @@
-"""The app's image: built by the Docker engine on this machine, as for the local platform, and pushed to ECR."""
+"""The app's image: built by the Docker engine on this machine, as on the local platform, and pushed to ECR."""
 
 import json
 
@@ -20,14 +20,14 @@ class AppImage(pulumi.ComponentResource):
     """Builds the folder `app-path` and pushes it once per content.
 
     Exposes `name` (repository:hash of the content), `id` (the image by its digest in the registry) and
-    `repository_arn`. docker.Image doesn't push itself: tags are immutable, and ECR refuses even the very same image a
-    second time (aws/containers-roadmap #2380), so that going back to an older content would fail.
+    `repository_arn`. docker.Image doesn't push the image itself: tags are immutable, and ECR refuses even the same
+    image a second time (aws/containers-roadmap #2380), so that a return to older content would fail.
     """
 
     def __init__(self, name: str, settings: CloudSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         build_args = {"PYTHON_IMAGE": settings.python_image}
         platform = settings.image_platform
-        tag = image_tag(settings.app_path, build_args, platform)  # before anything is registered: it may be unreadable
+        tag = image_tag(settings.app_path, build_args, platform)  # before anything is registered; it may be unreadable
         super().__init__("django-stack:cloud:AppImage", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         self.name = f"{settings.project}/{settings.stack}:{tag}"
@@ -62,7 +62,7 @@ class AppImage(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             stdin=step_input(
                 PushImageRequest,
-                image=image.repo_digest,  # with skip_push the id on this machine's engine
+                image=image.repo_digest,  # with skip_push, the image's id on this machine's engine
                 built_by=image.urn,
                 repository=repository.name,
                 url=repository.repository_url,

@@ -1,4 +1,4 @@
-"""The stack's own network over two zones or more, without NAT gateways, and the cluster in it."""
+"""The stack's own network in two or more zones, without NAT gateways, and the cluster in it."""
 
 import pulumi
 import pulumi_aws as aws
@@ -13,9 +13,9 @@ DATABASE_PORT = 5432
 class Network(pulumi.ComponentResource):
     """A VPC: public subnets for the load balancer and the tasks, private ones for the database; and the ECS cluster.
 
-    A subnet's name and addresses come from its zone's letter, so that zones can be added, or taken away when the
-    database isn't in them (preflight), while the stack runs: the subnets of the others stay what they are.
-    Tasks have public addresses to reach AWS's services without a NAT gateway, but admit the load balancer only.
+    A subnet's name and addresses follow from the letter of its zone. So zones can be added while the stack runs, or
+    removed if the database isn't in them (preflight), and the subnets of the other zones stay the same.
+    Tasks have public addresses to reach AWS's services without a NAT gateway, but admit only the load balancer.
     Exposes `id`, `account`, `public` and `private` (subnet ids), `load_balancer_group`, `app_group`, `database_group`
     (security group ids), `cluster` (name) and `cluster_arn`.
     """
@@ -43,10 +43,10 @@ class Network(pulumi.ComponentResource):
             gateway_id=gateway.id,
             opts=own,
         )
-        # The database's subnets have a table of their own, with no way out of the network.
+        # The database's subnets have a table of their own, with no route out of the network.
         private_routes = aws.ec2.RouteTable(f"{name}-private", vpc_id=vpc.id, tags=tags(settings, "private"), opts=own)
         aws.ec2.VpcEndpoint(
-            f"{name}-s3",  # of the gateway kind: free, and the way to the bucket stays in AWS's network
+            f"{name}-s3",  # a gateway endpoint is free, and keeps traffic to the bucket in AWS's network
             vpc_id=vpc.id,
             service_name=f"com.amazonaws.{settings.region}.s3",
             vpc_endpoint_type="Gateway",
@@ -62,7 +62,7 @@ class Network(pulumi.ComponentResource):
         self.database_group = self._group(name, "database", "The database: only the tasks may reach it")
         self._between(name, "load-balancer-to-app", self.load_balancer_group, self.app_group, PORT)
         self._between(name, "app-to-database", self.app_group, self.database_group, DATABASE_PORT)
-        # Out: images, secrets and logs at AWS's public addresses, mail and whatever else the app talks to.
+        # Tasks reach images, secrets and logs at AWS's public addresses, mail, and whatever else the app uses.
         aws.vpc.SecurityGroupEgressRule(
             f"{name}-app-to-world",
             security_group_id=self.app_group,
@@ -83,14 +83,14 @@ class Network(pulumi.ComponentResource):
         self.register_outputs({"id": self.id})
 
     def _subnet(self, kind: str, zone: str, first: int, routes: aws.ec2.RouteTable) -> pulumi.Output[str]:
-        """The subnet of one kind in one zone: 4096 addresses, those of the kind beginning at 10.0.`first`."""
+        """The id of a subnet of 4096 addresses in one zone; the addresses of its kind begin at 10.0.`first`."""
         name = f"{kind}-{zone[-1]}"
         subnet = aws.ec2.Subnet(
             name,
             vpc_id=self.id,
             cidr_block=f"10.0.{first + 16 * ZONES.index(zone[-1])}.0/20",
             availability_zone=zone,
-            map_public_ip_on_launch=False,  # tasks ask for theirs
+            map_public_ip_on_launch=False,  # tasks request theirs
             tags=tags(self._settings, name.removeprefix("network-")),
             opts=self._own,
         )
@@ -109,7 +109,7 @@ class Network(pulumi.ComponentResource):
         return group.id
 
     def _between(self, name: str, part: str, source: pulumi.Output[str], target: pulumi.Output[str], port: int) -> None:
-        """Lets TCP to `port` pass from one group to the other: out of the one, into the other."""
+        """Allows TCP to `port` from the group `source` to the group `target`, by a rule for each of them."""
         aws.vpc.SecurityGroupEgressRule(
             f"{name}-{part}-out",
             security_group_id=source,
@@ -133,11 +133,11 @@ class Network(pulumi.ComponentResource):
 
 
 def _zones(settings: CloudSettings, parent: pulumi.Resource) -> list[str]:
-    """The zones that the settings name, or else the region's first two, sorted; known already in a preview."""
+    """The sorted zones of the settings, or else the region's first two; known already in a preview."""
     if settings.zones:
         return sorted(set(settings.zones))
     region = aws.get_availability_zones(
-        # In whatever state: a zone that is impaired for an hour must not move what stands in it.
+        # In any state: nothing may move because its zone is impaired for an hour.
         filters=[{"name": "zone-type", "values": ["availability-zone"]}],
         opts=pulumi.InvokeOptions(parent=parent),
     )

@@ -1,4 +1,4 @@
-"""The components of the cloud platform, under the names that the story in infra/__main__.py uses."""
+"""The components of the cloud platform, in the order in which infra/__main__.py makes them."""
 
 from importlib.util import find_spec
 
@@ -18,5 +18,6 @@ from infra.cloud.preflight import preflight
 from infra.cloud.release import Release
 from infra.cloud.storage import MediaStorage
 from infra.cloud.web import Web
+from infra.platforms import Platform
 
-__all__ = ["Address", "AppImage", "Database", "MediaStorage", "Network", "Release", "Web", "preflight"]
+PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Web)

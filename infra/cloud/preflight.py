@@ -1,4 +1,4 @@
-"""What the cloud platform needs of this machine and of the account, checked before anything is made."""
+"""Checks that this machine and the account have what the cloud platform needs, before anything is made."""
 
 import os
 import shutil
@@ -19,11 +19,11 @@ from infra.cloud.settings import CloudSettings
 from infra.engine import connect, image_errors
 from infra.fixes import ROOT
 
-PUBLIC_PASSPHRASE = "django-stack-local"  # noqa: S105  # everybody knows it: docs/state.md
+PUBLIC_PASSPHRASE = "django-stack-local"  # noqa: S105  # public on purpose: docs/state.md
 
 
 def preflight(settings: CloudSettings) -> None:
-    """Asks this machine, the Docker engine and AWS once. Raises `pulumi.RunError` that lists what stands in the way."""
+    """Asks this machine, the Docker engine and AWS. Raises `pulumi.RunError` that lists what stands in the way."""
     errors = [*_passphrase(settings), *_plugin(), *(_credentials(settings) or _database(settings))]
     try:
         errors += _base_image(connect(), settings)
@@ -37,7 +37,7 @@ def preflight(settings: CloudSettings) -> None:
 
 
 def _passphrase(settings: CloudSettings) -> list[str]:
-    """The local stack's passphrase is public, and this stack's state holds the keys to real data."""
+    """An error if the stack has the local stack's passphrase: it is public, and the state holds keys to real data."""
     for folder in (Path(pulumi.get_root_directory() or ROOT), ROOT):
         file = folder / f"Pulumi.{settings.stack}.yaml"
         if file.is_file():
@@ -60,7 +60,7 @@ def _passphrase(settings: CloudSettings) -> list[str]:
 
 
 def _plugin() -> list[str]:
-    """The engine brings the aws plugin by itself where the vendor's site is reached; else it must be there."""
+    """An error if there is no aws plugin. Pulumi's engine installs it only where the vendor's site can be reached."""
     wanted = version("pulumi-aws")
     if "aws:" in os.environ.get("PULUMI_DEBUG_PROVIDERS", "") or shutil.which("pulumi-resource-aws"):
         return []
@@ -93,18 +93,18 @@ def _credentials(settings: CloudSettings) -> list[str]:
     except ClientError as error:
         return [
             f"AWS refuses your credentials: {error.response['Error'].get('Message', error)}. "
-            "Fix: log in anew (aws sso login), or renew the keys that AWS_PROFILE or your environment names"
+            "Fix: log in again (aws sso login), or renew the keys that AWS_PROFILE or your environment names"
         ]
     except BotoCoreError as error:
         return [
-            f"AWS credentials are missing or can't be tried: {error}. Fix: aws configure sso, then "
+            f"AWS credentials are missing or can't be verified: {error}. Fix: aws configure sso, then "
             f"pulumi config set -s {settings.stack} aws:profile NAME; or export AWS_PROFILE (docs/cloud.md)"
         ]
     return []
 
 
 def _database(settings: CloudSettings) -> list[str]:
-    """What a database that runs can't do: move to other zones, go back to an older version, or upgrade unasked.
+    """Errors about changes that the running database can't make: to other zones, or to another major version.
 
     AWS would refuse each of them in the middle of the update.
     """
@@ -112,25 +112,25 @@ def _database(settings: CloudSettings) -> list[str]:
         rds = client("rds", settings)
         (database,) = rds.describe_db_instances(DBInstanceIdentifier=settings.prefix)["DBInstances"]
     except (BotoCoreError, ClientError):
-        return []  # there is none yet
+        return []  # there is no database yet
     fix = f"Fix: pulumi config set -s {settings.stack}"
     errors = []
     stands = {database.get("AvailabilityZone"), database.get("SecondaryAvailabilityZone")} - {None}
     missing = sorted(stands - set(settings.zones)) if settings.zones else []
     if missing:
         errors.append(
-            f"zones is {','.join(settings.zones)}, without {' and '.join(missing)}, where the database stands. It "
+            f"zones is {','.join(settings.zones)}, without {' and '.join(missing)}, where the database is. It "
             f"can't move. {fix} zones {','.join(sorted({*settings.zones, *missing}))}"
         )
     version, wanted = int(database.get("EngineVersion", "0").partition(".")[0]), settings.postgres_version
     what = f"postgres-version is {wanted}, and the database runs PostgreSQL {version}"
     if 0 < version < wanted and not settings.database_upgrade:
         errors.append(
-            f"{what}; set database-upgrade to true to upgrade it, from which there is no way back (docs/cloud.md), or "
-            f"stay. {fix} postgres-version {version}"
+            f"{what}; to upgrade it, which can't be undone, set database-upgrade to true (docs/cloud.md), or keep the "
+            f"version. {fix} postgres-version {version}"
         )
     if version > wanted:
-        errors.append(f"{what}, from which there is no way back. {fix} postgres-version {version}")
+        errors.append(f"{what}, which can't be downgraded. {fix} postgres-version {version}")
     return errors
 
 
@@ -142,10 +142,10 @@ def _base_image(engine: docker.DockerClient, settings: CloudSettings) -> list[st
     try:
         labels = engine.images.get(name).labels or {}
     except ImageNotFound:
-        return []  # comes from its registry
+        return []  # it will be pulled from its registry
     if not labels.get(stand_in.LABEL):
         return []
     return [
-        f"python-image is {name}, and this machine has a stand-in for it that `make setup` built, which gets no "
-        f"updates and is not for the public. Fix: docker rmi {name}, then docker pull {name}"
+        f"python-image is {name}, and this machine has a stand-in for it that `make setup` built. The stand-in gets no "
+        f"updates and must not serve the public. Fix: docker rmi {name}, then docker pull {name}"
     ]

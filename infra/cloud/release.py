@@ -1,12 +1,13 @@
-"""The release step: migrate and the like, in a one-off task of the new definition, before the web moves to it."""
+"""The release step: migrations and the like in a one-off task of the new definition, before the web moves to it."""
 
 import pulumi
 import pulumi_command as command
 
+from infra.cloud.context import CloudContext
+from infra.cloud.database import Database
 from infra.cloud.image import AppImage
-from infra.cloud.network import Network
 from infra.cloud.requests import ReleaseRequest
-from infra.cloud.settings import CloudSettings
+from infra.cloud.storage import MediaStorage
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX, Task
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
@@ -17,22 +18,22 @@ from infra.steps import step_command, step_input
 class Release(pulumi.ComponentResource):
     """Runs `release-commands` when the image, the environment, the commands or the database's identity changed.
 
-    A command that fails, or all of them taking longer than `release-timeout`, fails the update; since nothing is
-    recorded then, the next update runs the release again. Exposes `log`, a secret, and `task`, the image and its
+    The update fails when a command fails or when all of them together take longer than `release-timeout`. Nothing is
+    recorded then, so the next update runs the release again. Exposes `log`, a secret, and `task`, the image with its
     environment, which the web runs next.
     """
 
     def __init__(
         self,
         name: str,
-        settings: CloudSettings,
-        network: Network,
+        context: CloudContext,
         image: AppImage,
-        environment: AppEnvironment,
+        environment: AppEnvironment[Database, MediaStorage],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:cloud:Release", name, None, opts)
-        self.task = Task("task", settings, network, image, environment, opts=pulumi.ResourceOptions(parent=self))
+        settings, network = context.settings, context.network
+        self.task = Task("task", context, image, environment, opts=pulumi.ResourceOptions(parent=self))
         self.log: pulumi.Output[str] = pulumi.Output.from_input("")
         if settings.release_commands:
             request = {
@@ -43,8 +44,8 @@ class Release(pulumi.ComponentResource):
             release = command.local.Command(
                 name,
                 create=step_command("infra.cloud.steps.release"),
-                update="exit 0",  # what isn't a trigger (the time-out, say) is no reason to run again
-                add_previous_output_in_env=False,  # a long log would be more than an environment takes
+                update="exit 0",  # only a changed trigger runs the release again, not, say, another time-out
+                add_previous_output_in_env=False,  # a long log would exceed the limit of an environment
                 stdin=step_input(
                     ReleaseRequest,
                     region=settings.region,
@@ -67,8 +68,8 @@ class Release(pulumi.ComponentResource):
                 triggers=[fingerprint({**request, "database": environment.database.identity})],
                 opts=pulumi.ResourceOptions(
                     parent=self,
-                    depends_on=[network],  # all of it: a task without a route out can't even pull its image
-                    # The plugin takes neither for a secret by itself.
+                    depends_on=[network],  # all of it, since a task without a route out can't even pull its image
+                    # The plugin doesn't mark them as secret by itself.
                     additional_secret_outputs=["stdout", "stderr"],
                 ),
             )

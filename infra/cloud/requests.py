@@ -1,4 +1,4 @@
-"""What the cloud platform's components ask of its steps."""
+"""What the cloud platform's components pass to its steps."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from infra.steps import SECRET, StepRequest
 
 @dataclass(frozen=True, kw_only=True)
 class CloudRequest(StepRequest):
-    """Which part of AWS is asked, and as whom: `profile` is a name in AWS's configuration, or nothing."""
+    """The region and the profile for calls of AWS; `profile` is a name in AWS's configuration, or nothing."""
 
     region: str
     profile: str
@@ -30,11 +30,11 @@ class PushImageRequest(CloudRequest):
 @dataclass(frozen=True, kw_only=True)
 class ReleaseRequest(CloudRequest):
     """The tasks of a release: `cluster` and `container` are names, `task_definition` is an ARN, `commands` are command
-    lines; `service` is the name of the web's.
+    lines; `service` is the name of the web's service.
 
-    `subnets` and `security_groups` are ids, `platform_version` is Fargate's, `log_group` is a name. In seconds:
-    `timeout` for all commands together, `pause` between two looks at a task. `secrets` are values that its log
-    may have.
+    `subnets` and `security_groups` are ids, `platform_version` is Fargate's, `log_group` is a name. `timeout` for all
+    commands together and `pause` between two checks of a task are in seconds. `secrets` are values that the log may
+    contain.
     """
 
     cluster: str
@@ -55,11 +55,11 @@ class ReleaseRequest(CloudRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutRequest(CloudRequest):
-    """The roll-out of `task_definition` (an ARN) by a service of `stack`; at least so many `tasks` of it must run.
+    """The roll-out of `task_definition` (an ARN) by a service of `stack`; at least `tasks` tasks of it must run.
 
-    `domain` is the site's host name, `connect_to` the host (and port) that answers for it. In seconds: `timeout`,
-    `tolerance` for what the version before still answers, `pause` between two looks. `secrets` are values that the
-    tasks' logs may have.
+    `domain` is the site's host name, `connect_to` the host (and port) that answers for it. In seconds are `timeout`,
+    `tolerance` for answers of the previous version, and `pause` between two checks. `secrets` are values that the logs
+    of tasks may contain.
     """
 
     stack: str

@@ -1,4 +1,4 @@
-"""The settings that only the cloud platform has, and what must fit together on it.
+"""The settings that only the cloud platform has, and the rules about several settings together.
 
 Limits and their sources: Fargate's sizes https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html,
 PostgreSQL's connections https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html
@@ -12,11 +12,12 @@ from typing import Any
 
 from infra import fixes
 from infra.cloud.certificates import certificates
+from infra.cloud.names import CloudNames
 from infra.setting_kinds import Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
 from infra.settings import Settings
 from infra.settings_reader import Reader
 
-# CPU units (1024 are one vCPU) and the memory in MiB that each may have: from, to, in steps of.
+# CPU units (1024 are one vCPU), and the amounts of memory in MiB that each may have.
 FARGATE_SIZES = {
     256: (512, 1024, 2048),
     512: range(1024, 4097, 1024),
@@ -29,7 +30,7 @@ FARGATE_SIZES = {
 # Days that CloudWatch can keep a log.
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 
-# GiB of memory that the first size of a family of database classes has; each next size doubles it.
+# The memory in GiB of the first size in a family of database classes; each following size doubles it.
 _FAMILIES = {
     ("t3", "t4g"): (1, ("micro", "small", "medium", "large", "xlarge", "2xlarge")),
     ("m5", "m6g", "m6i", "m7g", "m7i", "m8g"): (8, ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge")),
@@ -42,15 +43,15 @@ DATABASE_CLASSES = {
     for step, size in enumerate(sizes)
 }
 _CLASSES = ", ".join(family for families in _FAMILIES for family in families)
-KEPT_CONNECTIONS = 5  # PostgreSQL's for superusers, and RDS's own
-THREADS = 4  # of a web worker, as the app's gunicorn configuration has it
+KEPT_CONNECTIONS = 5  # reserved for superusers by PostgreSQL and for RDS itself
+THREADS = 4  # of a web worker, as in the app's gunicorn configuration
 
-# The letters of zones: as many as blocks of 4096 addresses fit twice into a network of 65536.
+# The letters of zones; a network of 65536 addresses has two blocks of 4096 for each.
 ZONES = "abcdefgh"
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
-# Settings of Pulumi's own aws namespace that our programs know, too.
+# The settings in Pulumi's aws namespace that our own steps use, too.
 _AWS_KEYS = {"aws:region", "aws:profile"}
 
 
@@ -60,7 +61,7 @@ def _connections(database_class: str) -> int:
 
 
 def _find_zone(reader: Reader) -> str:
-    """The command that sets the public zone that the domain is in, the nearest one; nothing without a domain."""
+    """The command that sets the closest public zone of the domain; nothing without a domain."""
     domain = reader.raw_value("domain")
     if not _DOMAIN.fullmatch(domain):
         return ""
@@ -90,7 +91,7 @@ def _look_up(reader: Reader, key: str, call: str, query: str, value: str) -> str
 
 
 class _Region:
-    """AWS's region; whether it's one that can be used is checked when nothing else is wrong."""
+    """AWS's region; `check_together` checks whether it can be used."""
 
     allowed = "a region that docs/cloud.md lists"
 
@@ -102,10 +103,13 @@ class _Region:
 class CloudSettings(Settings):
     """One cloud stack's settings. Memory is in MiB, storage in GiB, `rollout_timeout` in seconds."""
 
+    names = CloudNames
+    synonyms = ("aws", "amazon", "ecs", "fargate", "production", "prod")
+
     region: str = setting(_Region(), "", "AWS's region.", key="aws:region")
     profile: str = setting(Text("a profile's name"), "", "Named profile of your AWS credentials.", key="aws:profile")
     architecture: str = setting(
-        Choice("amd64", "arm64"),
+        Choice("amd64", "arm64", synonyms={"amd64": ("x86_64", "x86", "x64"), "arm64": ("aarch64", "arm", "graviton")}),
         "amd64",
         "Processor of the tasks and the image, amd64 or arm64 (a fifth cheaper; built by emulation on other machines).",
         heading="The cloud platform only; the region is the setting aws:region, a named profile of credentials "
@@ -117,13 +121,13 @@ class CloudSettings(Settings):
         "CPU units of a task, 1024 for one vCPU.",
     )
     memory: int = setting(
-        Integer(512, 122880, "MiB"), 1024, "Memory of a task in MiB; Fargate takes certain amounts for each cpu only."
+        Integer(512, 122880, "MiB"), 1024, "Memory of a task in MiB; Fargate allows only certain amounts for each cpu."
     )
-    tasks_min: int = setting(Integer(1, 100, "a number of tasks"), 1, "Tasks of the site that always run.")
+    tasks_min: int = setting(Integer(1, 100, "a number of tasks"), 1, "Number of tasks of the site that always run.")
     tasks_max: int = setting(
         Integer(1, 100, "a number of tasks"),
         4,
-        "Tasks that autoscaling may go up to under load; the database must have connections for all of them, twice.",
+        "Number of tasks up to which autoscaling may go under load; the database needs connections for twice as many.",
     )
     rollout_timeout: int = setting(
         Integer(60, 7200, "seconds"),
@@ -133,7 +137,7 @@ class CloudSettings(Settings):
     execute_command: bool = setting(
         Boolean(),
         False,
-        "Whether `aws ecs execute-command` opens a shell in a task; opens two folders of it for writing.",
+        "Whether `aws ecs execute-command` can open a shell in a task; makes two folders of the task writable.",
     )
     zones: tuple[str, ...] = setting(
         Words("names of zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]"),
@@ -143,7 +147,7 @@ class CloudSettings(Settings):
     hosted_zone: str = setting(
         Text("the id of a Route 53 zone", r"Z[A-Z0-9]{5,31}", _find_zone),
         "",
-        "Id of the Route 53 zone that the domain is in; certificate and DNS records are made there.",
+        "Id of the Route 53 zone that the domain is in; certificate and DNS records are created there.",
     )
     certificate: str = setting(
         Text(
@@ -152,7 +156,7 @@ class CloudSettings(Settings):
             _find_certificate,
         ),
         "",
-        "ARN of an own ACM certificate for the domain and its aliases, when DNS is elsewhere.",
+        "ARN of an existing ACM certificate for the domain and its aliases, if DNS is elsewhere.",
     )
     database_class: str = setting(
         Choice(*DATABASE_CLASSES, kind=f"a size of the classes {_CLASSES}"),
@@ -163,7 +167,7 @@ class CloudSettings(Settings):
     database_storage_max: int = setting(
         Integer(22, 65536, "GiB", zero="for no growth"),
         100,
-        "GiB that the database's storage may grow to by itself; 0 for no growth.",
+        "Size in GiB to which the database's storage may grow automatically; 0 for no growth.",
     )
     database_multi_az: bool = setting(
         Boolean(), False, "Whether a standby database runs in a second zone; doubles its price."
@@ -171,8 +175,8 @@ class CloudSettings(Settings):
     database_upgrade: bool = setting(
         Boolean(),
         False,
-        "Whether a changed postgres-version upgrades the running database, for which there is no way back; true for "
-        "that one update.",
+        "Whether a changed postgres-version upgrades the running database, which can't be undone; set it for that one "
+        "update only.",
     )
     database_backup_days: int = setting(
         Integer(1, 35, "days"), 7, "Days that automatic backups of the database are kept."
@@ -181,7 +185,7 @@ class CloudSettings(Settings):
     alarm_email: str = setting(
         Text("an e-mail address", r"[^@\s]+@[^@\s]+\.[^@\s]+"),
         "",
-        "E-mail address that alarms go to, after a confirmation; empty for none.",
+        "E-mail address that receives alarms once it is confirmed; empty for none.",
     )
 
     @property
@@ -191,15 +195,15 @@ class CloudSettings(Settings):
 
     @property
     def workers(self) -> int:
-        """Web workers a task: WEB_CONCURRENCY of `env`, else what the app would choose for this many CPUs."""
+        """Web workers in a task: WEB_CONCURRENCY of `env`, or else what the app would choose for this many CPUs."""
         chosen = self.env.get("WEB_CONCURRENCY", "")
         return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else min(max(2, self.cpu // 512), 8)
 
     @property
     def connections(self) -> int:
-        """PostgreSQL's max_connections on this class: RDS gives one for each 9531392 bytes that it doesn't need itself.
+        """PostgreSQL's max_connections on this class: RDS allows one for each 9531392 bytes that it doesn't use itself.
 
-        What it needs itself is not published; a quarter GiB and 7 % is a little more than what is seen on t3 and t4g.
+        AWS doesn't publish what RDS uses; a quarter GiB and 7 % is slightly more than what we saw on t3 and t4g.
         """
         return _connections(self.database_class)
 
@@ -219,8 +223,8 @@ class CloudSettings(Settings):
             if key.startswith("aws:") and key not in _AWS_KEYS:
                 reader.note_error(
                     key,
-                    f"{key} is set; allowed: aws:region and aws:profile only, for the programs that push the image, "
-                    f"run the release and watch the roll-out know no other; put the rest into a profile. "
+                    f"{key} is set; allowed: only aws:region and aws:profile, since the steps that push the image, "
+                    f"run the release and watch the roll-out know no others; put the rest into a profile. "
                     f"Fix: {fixes.remove(self.stack, key)}",
                 )
         if self.zones and (len(set(self.zones)) < 2 or any(zone[:-1] != self.region for zone in self.zones)):
@@ -247,7 +251,7 @@ class CloudSettings(Settings):
         most = (free - 1) // each
         name = self.database_class
 
-        def reckoned(tasks: int) -> str:
+        def calculated(tasks: int) -> str:
             return (
                 f"{name} has connections for: {workers} workers x {THREADS} threads x tasks-max x 2 (old and new tasks "
                 f"in a roll-out) + 1 (release) is {each * tasks + 1}, and it has {free}"
@@ -256,16 +260,16 @@ class CloudSettings(Settings):
         if not most:
             enough = [other for other in DATABASE_CLASSES if _connections(other) - KEPT_CONNECTIONS > each]
             family = [other for other in enough if other.split(".")[1] == name.split(".")[1]]
-            allowed = f"one that is large enough for one task; {reckoned(1)}"
+            allowed = f"one that is large enough for one task; {calculated(1)}"
             reader.note_wrong(
                 "database-class", allowed, (family or enough or [max(DATABASE_CLASSES, key=_connections)])[0]
             )
         elif self.tasks_min > most:
-            reader.note_wrong("tasks-min", f"at most so many tasks as {reckoned(self.tasks_min)}", str(most))
+            reader.note_wrong("tasks-min", f"at most as many tasks as {calculated(self.tasks_min)}", str(most))
         elif self.tasks_max < self.tasks_min:
             reader.note_wrong("tasks-max", f"tasks-min, {self.tasks_min}, or more", str(self.tasks_min))
         elif self.tasks_max > most:
-            reader.note_wrong("tasks-max", f"so many tasks as {reckoned(self.tasks_max)}", str(most))
+            reader.note_wrong("tasks-max", f"as many tasks as {calculated(self.tasks_max)}", str(most))
 
     def _check_address(self, reader: Reader) -> None:
         domain = self.domain

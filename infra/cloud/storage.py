@@ -1,38 +1,37 @@
-"""Where uploaded files go: a private S3 bucket, or a bucket made elsewhere."""
+"""Where uploaded files are stored: a private S3 bucket, or an existing bucket."""
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.address import CACHING_OPTIMIZED, Address
-from infra.cloud.network import Network
+from infra.cloud.context import CloudContext
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.dsn import S3DSN
 from infra.origins import EXPOSED, MAX_AGE
 
-# CloudFront's managed policy that tells S3 a page's origin: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html
+# CloudFront's managed policy that passes a page's origin to S3: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html
 CORS_S3_ORIGIN = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
-READING = ["GET", "HEAD"]  # what pages of the site may do with files, by CORS
-KEPT_DAYS = 90  # of overwritten and deleted files
+READING = ["GET", "HEAD"]  # the methods that CORS allows to pages of the site
+KEPT_DAYS = 90  # for overwritten and deleted files
 
 
 class MediaStorage(pulumi.ComponentResource):
-    """A bucket that only this stack's tasks use; with `media-access: public` visitors read it through CloudFront.
+    """A bucket that only this stack's tasks use; with `media-access: public`, visitors read it through CloudFront.
 
-    Exposes `dsn` (keyless: the tasks' role is the key), `host_dsn` (the same) and `bucket_arn`, None for a bucket
-    made elsewhere.
+    Exposes `dsn` (without keys, since the tasks' role has the rights), `host_dsn` (the same) and `bucket_arn`, which is
+    None for an existing bucket.
     """
 
     def __init__(
         self,
         name: str,
-        settings: CloudSettings,
-        network: Network,
+        context: CloudContext,
         address: Address,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        del network  # the bucket stands in no network; the tasks reach it through the network's S3 endpoint
         super().__init__("django-stack:cloud:MediaStorage", name, None, opts)
+        settings = context.settings
         self.bucket_arn: pulumi.Output[str] | None = None
         if settings.storage_dsn:
             self.dsn = pulumi.Output.secret(settings.storage_dsn)
@@ -45,7 +44,7 @@ class MediaStorage(pulumi.ComponentResource):
         own = pulumi.ResourceOptions(parent=self)
         bucket = aws.s3.Bucket(
             name,
-            bucket_prefix=f"{settings.prefix}-media-",  # a bucket's name is taken for the whole world
+            bucket_prefix=f"{settings.prefix}-media-",  # names of buckets are unique in all of AWS
             force_destroy=not settings.keep_data,
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self, protect=settings.keep_data),
@@ -123,7 +122,7 @@ class MediaStorage(pulumi.ComponentResource):
     def _cloudfront(
         self, name: str, settings: CloudSettings, bucket: aws.s3.Bucket, address: Address
     ) -> aws.cloudfront.Distribution:
-        """Everybody reads through this distribution; the bucket itself stays private."""
+        """The distribution through which everybody reads; the bucket itself stays private."""
         own = pulumi.ResourceOptions(parent=self)
         control = aws.cloudfront.OriginAccessControl(
             f"{name}-access",
@@ -133,7 +132,7 @@ class MediaStorage(pulumi.ComponentResource):
             signing_protocol="sigv4",
             opts=own,
         )
-        # What is in CloudFront's cache was fetched for anybody's page; the headers are made for whoever asks.
+        # A cached file may have been fetched for a page of another origin, so CloudFront sets these headers itself.
         cors = aws.cloudfront.ResponseHeadersPolicy(
             f"{name}-cors-headers",
             name=f"{settings.prefix}-media",
@@ -165,7 +164,7 @@ class MediaStorage(pulumi.ComponentResource):
             default_cache_behavior={
                 "target_origin_id": "media",
                 "viewer_protocol_policy": "redirect-to-https",
-                "allowed_methods": ["GET", "HEAD", "OPTIONS"],  # the bucket itself answers a preflight
+                "allowed_methods": ["GET", "HEAD", "OPTIONS"],  # the bucket itself answers CORS preflight requests
                 "cached_methods": READING,
                 "compress": True,
                 "cache_policy_id": CACHING_OPTIMIZED,
@@ -180,7 +179,7 @@ class MediaStorage(pulumi.ComponentResource):
 
 
 def _policy(bucket: pulumi.Output[str], distribution: pulumi.Output[str] | None) -> dict[str, object]:
-    """TLS only; and objects for the distribution, if there is one."""
+    """The bucket's policy: TLS only, and the distribution, if there is one, may read objects."""
     objects = pulumi.Output.concat(bucket, "/*")
     statements: list[dict[str, object]] = [
         {

@@ -1,13 +1,14 @@
-"""What runs: image, environment, secrets and rights as one ECS task definition, for release and web alike."""
+"""The ECS task definition of release and web: image, environment, secrets and rights."""
 
-from typing import Any, cast
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.cloud import certificates
+from infra.cloud.context import CloudContext
+from infra.cloud.database import Database
 from infra.cloud.image import AppImage
-from infra.cloud.network import Network
 from infra.cloud.settings import CloudSettings
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
@@ -16,15 +17,15 @@ from infra.reserved import PORT
 
 CONTAINER = "web"
 STREAM_PREFIX = "app"
-FARGATE = "1.4.0"  # the platform's version, for the service and for one-off tasks
-USER = "10001:10001"  # the image's own
-# Fargate's volumes belong to root, and the app doesn't run as root: a container that runs before it opens /tmp to it,
-# and leaves AWS's certificates where libpq reads them.
+FARGATE = "1.4.0"  # Fargate's platform version, for the service and for one-off tasks
+USER = "10001:10001"  # the image's own user
+# Fargate's volumes belong to root, and the app doesn't run as root. So another container runs first: it makes /tmp
+# writable, and writes AWS's certificates where libpq reads them.
 PREPARE = (
     "import os, pathlib; os.chmod('/tmp', 0o1777); "
     f"pathlib.Path('{certificates.FILE}').write_text(os.environ['CERTIFICATES'])"
 )
-# `aws ecs execute-command` puts its agent's files here; the only other folders that can be written to.
+# The agent of `aws ecs execute-command` writes here; no other folders are writable.
 EXECUTE_COMMAND_FOLDERS = {"ssm-lib": "/var/lib/amazon", "ssm-log": "/var/log/amazon"}
 RECOVERY_DAYS = 7
 
@@ -32,20 +33,20 @@ RECOVERY_DAYS = 7
 class Task(pulumi.ComponentResource):
     """A task definition, with the log group, the secret and the two roles behind it.
 
-    Secret variables are one Secrets Manager secret; the definition names its version, so a changed secret is a new
-    definition and with it a new roll-out. Exposes `definition` (ARN) and `log_group` (name).
+    All secret variables are one secret in Secrets Manager. The definition names its version, so that a changed secret
+    causes a new definition and a roll-out. Exposes `definition` (ARN) and `log_group` (name).
     """
 
     def __init__(
         self,
         name: str,
-        settings: CloudSettings,
-        network: Network,
+        context: CloudContext,
         image: AppImage,
-        environment: AppEnvironment,
+        environment: AppEnvironment[Database, MediaStorage],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:cloud:Task", name, None, opts)
+        settings, network = context.settings, context.network
         own = pulumi.ResourceOptions(parent=self)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
@@ -56,7 +57,7 @@ class Task(pulumi.ComponentResource):
         )
         secret = aws.secretsmanager.Secret(
             f"{name}-secret",
-            name_prefix=f"{settings.prefix}-environment-",  # a deleted one holds its name for the recovery days
+            name_prefix=f"{settings.prefix}-environment-",  # a deleted secret keeps its name for the recovery days
             description="The app's secret environment variables, as a JSON object",
             recovery_window_in_days=RECOVERY_DAYS,
             tags=tags(settings),
@@ -67,7 +68,7 @@ class Task(pulumi.ComponentResource):
             f"{name}-secret-version",
             secret_id=secret.id,
             secret_string=secret_string,
-            # The definition that a failed roll-out goes back to names the version before this one.
+            # After a failed roll-out, ECS returns to the previous definition, which names the previous version.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         execution_role = self._role(name, "execution", settings, network.account)
@@ -83,7 +84,7 @@ class Task(pulumi.ComponentResource):
             )
         ]
         role = self._role(name, "app", settings, network.account)
-        statements = _app_statements(cast("MediaStorage", environment.media).bucket_arn, settings)
+        statements = _app_statements(environment.media.bucket_arn, settings)
         if statements:
             rights.append(
                 aws.iam.RolePolicy(
@@ -118,7 +119,7 @@ class Task(pulumi.ComponentResource):
             container_definitions=pulumi.Output.json_dumps(
                 _containers(settings, image.id, environment, references, logs.name), sort_keys=True
             ),
-            # A roll-out that fails goes back to the definition before, which must be there then.
+            # After a failed roll-out, ECS returns to the previous definition, which must still exist.
             skip_destroy=True,
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self, depends_on=rights),
@@ -153,11 +154,11 @@ class Task(pulumi.ComponentResource):
 def _execution_policy(
     repository: pulumi.Output[str], logs: pulumi.Output[str], secret: pulumi.Output[str]
 ) -> dict[str, object]:
-    """What ECS itself may do to start a task: pull this image, read this secret, write this log."""
+    """The policy by which ECS itself starts a task: it may pull this image, read this secret and write this log."""
     return {
         "Version": "2012-10-17",
         "Statement": [
-            # AWS knows this action on no resource but all.
+            # AWS supports this action only on all resources.
             {"Sid": "Login", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
             {
                 "Sid": "Pull",
@@ -177,7 +178,7 @@ def _execution_policy(
 
 
 def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) -> list[dict[str, object]]:
-    """What the app may do: its own bucket's files, and with `execute-command` the shell's channels."""
+    """The rights of the app: files in its own bucket and, with `execute-command`, the channels of the shell."""
     statements: list[dict[str, object]] = []
     if bucket is not None:
         statements += [
@@ -200,7 +201,7 @@ def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) 
                     "ssmmessages:OpenControlChannel",
                     "ssmmessages:OpenDataChannel",
                 ],
-                "Resource": "*",  # AWS knows these actions on no resource but all
+                "Resource": "*",  # AWS supports these actions only on all resources
             }
         )
     return statements
@@ -209,13 +210,13 @@ def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) 
 def _containers(
     settings: CloudSettings,
     image: pulumi.Output[str],
-    environment: AppEnvironment,
+    environment: AppEnvironment[Database, MediaStorage],
     references: pulumi.Output[list[dict[str, str]]],
     log_group: pulumi.Output[str],
 ) -> list[dict[str, Any]]:
-    """The container definitions in the form in which ECS gives them back (sorted, complete, no nulls).
+    """The container definitions in the form in which ECS returns them (sorted, complete, no nulls).
 
-    Any other form is a change at each update (pulumi-aws #4576, #5256).
+    Any other form would look like a change in every update (pulumi-aws #4576, #5256).
     """
     plain = {"WEB_CONCURRENCY": str(settings.workers), **environment.plain}
     shared = {
@@ -250,7 +251,7 @@ def _containers(
         "essential": True,
         "user": USER,
         "dependsOn": [{"containerName": "prepare", "condition": "SUCCESS"}],
-        # An empty variable says what an absent one says.
+        # An empty variable means the same as an absent one.
         "environment": [{"name": name, "value": value} for name, value in sorted(plain.items()) if value != ""],
         "secrets": references,
         "linuxParameters": {"initProcessEnabled": True},

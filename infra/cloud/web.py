@@ -1,4 +1,4 @@
-"""The site: tasks of the released definition behind the load balancer, and a roll-out that is watched to its end."""
+"""The site: tasks of the released definition behind the load balancer, and a check of their roll-out."""
 
 import pulumi
 import pulumi_aws as aws
@@ -7,48 +7,47 @@ from pulumi_aws.ecs import ServiceLoadBalancerArgsDict, ServiceNetworkConfigurat
 
 from infra.cloud.address import Address
 from infra.cloud.alarms import Alarms
-from infra.cloud.image import AppImage
-from infra.cloud.network import Network
+from infra.cloud.context import CloudContext
+from infra.cloud.database import Database
 from infra.cloud.release import Release
 from infra.cloud.requests import RolloutRequest
-from infra.cloud.settings import CloudSettings
+from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX
 from infra.environment import AppEnvironment
 from infra.reserved import PORT
 from infra.steps import step_command, step_input
 
-GRACE = 120  # seconds that a new task has before the load balancer's opinion counts
-TOLERANCE = 30  # seconds in which the site may still answer like the version before
+GRACE = 120  # seconds before the load balancer's health check of a new task counts
+TOLERANCE = 30  # seconds in which the previous version may still answer
 CPU_TARGET = 60  # per cent
 
 
 class Web(pulumi.ComponentResource):
-    """A Fargate service of `tasks-min` to `tasks-max` tasks that moves to a new image only once `after` succeeded.
+    """A Fargate service of `tasks-min` to `tasks-max` tasks that moves to a new image only after its release succeeded.
 
-    The provider doesn't wait for it, because it takes a roll-back for a success (pulumi-aws #4487): the roll-out check
-    waits, and fails the update unless the wanted definition runs and the site is ready and has a home page.
+    The provider doesn't wait for the service, because it takes a roll-back for a success (pulumi-aws #4487). The
+    roll-out check waits instead, and the update fails unless the new definition runs and the site is ready and has a
+    home page.
     """
 
     def __init__(
         self,
         name: str,
-        settings: CloudSettings,
-        network: Network,
+        context: CloudContext,
         address: Address,
-        image: AppImage,
-        environment: AppEnvironment,
-        after: Release,
+        environment: AppEnvironment[Database, MediaStorage],
+        release: Release,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        del image  # in the task definition already
         super().__init__("django-stack:cloud:Web", name, None, opts)
+        settings, network = context.settings, context.network
         own = pulumi.ResourceOptions(parent=self)
-        task = after.task
+        task = release.task
         network_configuration: ServiceNetworkConfigurationArgsDict = {
             "subnets": network.public,
             "security_groups": [network.app_group],
-            "assign_public_ip": True,  # the way to AWS's services without a NAT gateway
+            "assign_public_ip": True,  # to reach AWS's services without a NAT gateway
         }
         load_balancers: list[ServiceLoadBalancerArgsDict] = [
             {"target_group_arn": address.target_group_arn, "container_name": CONTAINER, "container_port": PORT}
@@ -74,9 +73,9 @@ class Web(pulumi.ComponentResource):
             tags=tags(settings),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # A service can't be made before its target group has a listener.
-                depends_on=[after, address, network],
-                ignore_changes=["desiredCount"],  # autoscaling's
+                # AWS refuses a service whose target group has no listener yet.
+                depends_on=[release, address, network],
+                ignore_changes=["desiredCount"],  # autoscaling owns this value
             ),
         )
         target = aws.appautoscaling.Target(
@@ -92,7 +91,7 @@ class Web(pulumi.ComponentResource):
         command.local.Command(
             f"{name}-rollout",
             create=step_command("infra.cloud.steps.rollout"),
-            update="exit 0",  # what isn't a trigger moves no task
+            update="exit 0",  # only a changed trigger starts tasks
             add_previous_output_in_env=False,
             stdin=step_input(
                 RolloutRequest,
@@ -116,7 +115,7 @@ class Web(pulumi.ComponentResource):
             triggers=[
                 service.id,
                 task.definition,
-                # What else has ECS start tasks, and where the site is asked.
+                # Whatever else makes ECS start tasks, and where the check reaches the site.
                 pulumi.Output.json_dumps(
                     {
                         "network": network_configuration,
@@ -130,7 +129,7 @@ class Web(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[target],  # which raises the number of tasks
+                depends_on=[target],  # it raises the number of tasks
                 additional_secret_outputs=["stdout", "stderr"],
             ),
         )
@@ -149,6 +148,6 @@ class Web(pulumi.ComponentResource):
             },
             opts=own,
         )
-        Alarms("alarms", settings, address, environment, opts=own)
+        Alarms("alarms", settings, address, environment.database, opts=own)
         self.id: pulumi.Output[str] = service.id
         self.register_outputs({"id": self.id})

@@ -1,1 +1,1 @@
-"""What a person runs against a stack: `django-stack COMMAND`, a module for each command."""
+"""The commands that a person runs for a stack: `django-stack COMMAND`, a module for each."""

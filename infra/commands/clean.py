@@ -1,4 +1,4 @@
-"""`django-stack clean`: the images that this project built, and the stand-ins for official ones, go."""
+"""`django-stack clean`: removes the images that this project built, and the stand-ins for official images."""
 
 import click
 from docker.errors import APIError
@@ -9,9 +9,9 @@ from infra.local.labels import STAND_IN
 
 @click.command
 def command() -> None:
-    """Removes the images that this project built for all its stacks, and the stand-ins for official ones.
+    """Removes the images that this project built for all its stacks, and the stand-ins for official images.
 
-    Containers and data stay. An image that a container still uses stays, too, and is named.
+    Containers and data stay. An image that a container still uses is kept and named.
 
     \b
     Example:
@@ -21,7 +21,7 @@ def command() -> None:
     own = client.images.list(filters={"reference": f"{stack.project_name()}/*"})
     stand_ins = client.images.list(filters={"label": STAND_IN})
     names = {name for image in own for name in image.tags}
-    # What others built on a stand-in has inherited the label, which holds another image's name.
+    # An image that somebody built on a stand-in has inherited its label, which then holds the stand-in's name.
     names |= {name for image in stand_ins for name in image.tags if image.labels[STAND_IN] == name}
     for name in sorted(names):
         try:

@@ -1,4 +1,4 @@
-"""`django-stack logs`: what the stack's web container prints, secrets redacted."""
+"""`django-stack logs`: shows the output of the stack's web container, secrets redacted."""
 
 import io
 import subprocess
@@ -14,14 +14,14 @@ from infra.steps import PassedOn
 @click.command
 @stack.option
 def command(name: str) -> None:
-    """Shows what the stack's web container prints, secrets redacted, until Ctrl-C or the container's end.
+    """Shows and follows the output of the stack's web container, secrets redacted, until Ctrl-C or the container's end.
 
     \b
     Example:
       django-stack logs -s pr-12
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows no UTF-8 ends no log
+        sys.stdout.reconfigure(errors="backslashreplace")  # no error on a terminal without UTF-8
     web = f"{stack.project_name()}-{name}-web"
     found = stack.engine().containers.list(all=True, filters={**stack.filters(name), "name": f"^/{web}$"})
     if not found:

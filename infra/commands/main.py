@@ -1,4 +1,4 @@
-"""`django-stack`: the commands for a stack that is up. Each is a module beside this one, imported when it is run."""
+"""`django-stack`: the commands for a running stack. Each is a module in this folder, imported when it is run."""
 
 import sys
 from importlib import import_module
@@ -6,16 +6,16 @@ from importlib import import_module
 import click
 
 COMMANDS = {
-    "ready": "Say where the site is and what to do next.",
+    "ready": "Show where the site is and what to do next.",
     "manage": "Run a management command in the web container.",
-    "logs": "Show what the web container prints.",
-    "repair": "Mend what a killed pulumi left behind.",
+    "logs": "Show and follow the output of the web container.",
+    "repair": "Repair what a killed pulumi left behind.",
     "clean": "Remove the images of all of this project's stacks.",
 }
 
 
 class Commands(click.Group):
-    """The modules of this folder that are in COMMANDS. Each has a click command named `command`."""
+    """The modules of this folder that COMMANDS lists. Each has a click command named `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
@@ -41,14 +41,14 @@ class Commands(click.Group):
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Operates a stack of the project in the working directory, once `pulumi up` made it.
+    """Operates a stack of the project in the working directory, after `pulumi up` created it.
 
     \b
     Example:
       django-stack manage -s local createsuperuser
 
     \b
-    Completion of commands and stacks by the tab key, in a line of your shell's start-up file:
+    For tab completion of commands and stacks, add a line to your shell's start-up file:
       bash  eval "$(_DJANGO_STACK_COMPLETE=bash_source django-stack)"
       zsh   eval "$(_DJANGO_STACK_COMPLETE=zsh_source django-stack)"
       fish  _DJANGO_STACK_COMPLETE=fish_source django-stack | source
@@ -58,7 +58,7 @@ def cli(ctx: click.Context) -> None:
 
 
 def main() -> None:
-    """Exit status: the command's own; 2 for a command line that can't be understood, 130 after Ctrl-C."""
+    """Ends with the exit status of the command; 2 for a wrong command line, 130 after Ctrl-C."""
     try:
         status = cli.main(prog_name="django-stack", standalone_mode=False)
     except click.ClickException as error:

@@ -1,4 +1,4 @@
-"""`django-stack manage`: a Django management command in the stack's web container."""
+"""`django-stack manage`: runs a Django management command in the stack's web container."""
 
 import os
 import sys
@@ -16,8 +16,8 @@ WRITES_SOURCE = {"makemigrations", "makemessages", "compilemessages", "squashmig
 def command(name: str, arguments: tuple[str, ...]) -> None:
     """Runs a Django management command in the stack's web container. The exit status is the command's own.
 
-    Over mounted source the container runs as this machine's user, so the files that makemigrations writes belong to
-    you. `createsuperuser --noinput` finds DJANGO_SUPERUSER_PASSWORD and its like in your environment, as Django
+    While the source is mounted the container runs as your user, so the files that makemigrations writes belong to
+    you. `createsuperuser --noinput` takes DJANGO_SUPERUSER_PASSWORD and the like from your environment, as Django
     documents.
 
     \b
@@ -26,7 +26,7 @@ def command(name: str, arguments: tuple[str, ...]) -> None:
       django-stack manage -s pr-12 migrate --plan
     """
     if not arguments:
-        sys.exit("Which command? For example: make manage ARGS=createsuperuser")
+        sys.exit("Which management command? For example: make manage ARGS=createsuperuser")
     web = stack.web(stack.engine(), name)
     if arguments[0] in WRITES_SOURCE and not stack.has_source_mounted(web):
         sys.exit(
@@ -34,7 +34,7 @@ def command(name: str, arguments: tuple[str, ...]) -> None:
             f"Fix: pulumi config set -s {name} mount-source true, then pulumi up -s {name}"
         )
     options = ["--interactive", *(["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else [])]
-    # By name alone: docker takes the values, a password among them, from our environment.
+    # Only the names: docker takes the values, which include a password, from our environment.
     options += [f"--env={variable}" for variable in os.environ if variable.startswith("DJANGO_SUPERUSER_")]
-    # It hands on the terminal and the exit status.
+    # exec, so that docker has the terminal, and its exit status is ours.
     os.execvp("docker", ["docker", "exec", *options, web.id or "", "python", "manage.py", *arguments])

@@ -1,4 +1,4 @@
-"""`django-stack ready`: where the site is, and what to do next; the end of `make local`."""
+"""`django-stack ready`: says where the site is and what to do next. `make local` ends with it."""
 
 import click
 
@@ -18,11 +18,11 @@ def command(name: str) -> None:
     port = next(bindings[0]["HostPort"] for bindings in web.ports.values() if bindings)
     url = f"http://{stack.environment(web)['DOMAIN']}:{port}/"
     mounted = stack.has_source_mounted(web)
-    follows = "Pages follow your edits; a migration, dependency or setting wants" if mounted else "After an edit:"
+    edits = "Pages follow your edits. After a new migration, dependency or setting:" if mounted else "After an edit:"
     print(
         f"\nThe site is up: {url}\n\n"
-        f"  {url}admin/ wants a user: {stack.make('manage', name)} ARGS=createsuperuser\n"
-        f"  {follows} {stack.make('local', name)}\n"
-        f"  What it prints: {stack.make('logs', name)}\n"
-        f"  The plain commands, too: source .venv/bin/activate && pulumi up -s {name}\n"
+        f"  To log in at {url}admin/, create a user: {stack.make('manage', name)} ARGS=createsuperuser\n"
+        f"  {edits} {stack.make('local', name)}\n"
+        f"  The site's logs: {stack.make('logs', name)}\n"
+        f"  Pulumi's own commands: source .venv/bin/activate && pulumi up -s {name}\n"
     )

@@ -1,4 +1,4 @@
-"""`django-stack repair`: what a killed `pulumi` left behind is mended, so that the next `pulumi up` goes through."""
+"""`django-stack repair`: repairs what a killed `pulumi` left behind, so that the next `pulumi up` works."""
 
 import json
 import subprocess
@@ -16,17 +16,18 @@ from infra.commands import stack
 from infra.local import labels
 from infra.local.steps import set_password
 
-# For a database's first boot: ended in it, the official image leaves half a cluster in its volume.
+# How long to wait for a database's first boot. If that is cut short, the official image leaves half a cluster in its
+# volume.
 BOOT_SECONDS = 60
 
 
 @click.command
 @stack.option
 def command(name: str) -> None:
-    """Mends what a killed `pulumi` left behind, so that the next `pulumi up` goes through.
+    """Repairs what a killed `pulumi` left behind, so that the next `pulumi up` works.
 
-    It makes the state readable, lifts the stack's lock, removes containers and networks of the stack that the state
-    doesn't know (never a volume), takes half-made resources off the books, and builds an image again that is gone. The
+    It makes the state readable, removes the stack's lock, removes containers and networks of the stack that the state
+    doesn't know (never a volume), clears pending operations from the state, and builds an image again that is gone. The
     exit status is that of the first of these that fails.
 
     \b
@@ -34,7 +35,7 @@ def command(name: str) -> None:
       django-stack repair -s pr-12
     """
     client = stack.engine()
-    drop_cut_note(name)
+    remove_torn_attributes(name)
     resources = state(name)
     pulumi("cancel", "--yes", "--stack", name, check=False)
     remove_orphans(client, name, resources)
@@ -50,22 +51,22 @@ def pulumi(*arguments: str, check: bool = True) -> None:
         sys.exit(done.returncode)
 
 
-def drop_cut_note(name: str) -> None:
-    """Removes a note that was being written when pulumi was killed; Pulumi does without, but not with half of one.
+def remove_torn_attributes(name: str) -> None:
+    """Removes a half-written `.attrs` file beside the state. Pulumi works without that file, but can't read half of it.
 
-    In a folder it keeps its state by gocloud.dev/blob/fileblob, which replaces a file at once, but writes a note of the
-    file's type and checksum (`.attrs`) in place.
+    In a folder, Pulumi keeps its state with gocloud.dev/blob/fileblob, which replaces the state's file atomically but
+    writes this second file, with the first one's type and checksum, in place.
     """
     url = labels.backend()
     folder = Path(url.removeprefix("file://").partition("?")[0]).expanduser()
-    note = folder / ".pulumi" / "stacks" / stack.project_name() / f"{name}.json.attrs"
-    if not url.startswith("file://") or not note.is_file():
+    attributes = folder / ".pulumi" / "stacks" / stack.project_name() / f"{name}.json.attrs"
+    if not url.startswith("file://") or not attributes.is_file():
         return
     try:
-        json.loads(note.read_bytes())
+        json.loads(attributes.read_bytes())
     except ValueError:
-        print(f"removing {note.name} beside the state, which is half written", flush=True)
-        note.unlink()
+        print(f"removing {attributes.name} beside the state, since it is only half written", flush=True)
+        attributes.unlink()
 
 
 def state(name: str) -> list[dict[str, Any]]:
@@ -73,8 +74,8 @@ def state(name: str) -> list[dict[str, Any]]:
     done = subprocess.run(["pulumi", "stack", "export", "--stack", name], check=False, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(
-            f"The state of the stack {name} can't be read. The stacks there are: pulumi stack ls; "
-            f"a damaged state: docs/state.md (pulumi says: {' '.join(done.stderr.split())})"
+            f"The state of the stack {name} can't be read. `pulumi stack ls` lists the stacks; docs/state.md says what "
+            f"to do about a damaged state (pulumi says: {' '.join(done.stderr.split())})"
         )
     resources: list[dict[str, Any]] = json.loads(done.stdout)["deployment"].get("resources") or []
     return resources
@@ -87,7 +88,7 @@ def remove_orphans(client: docker.DockerClient, name: str, resources: list[dict[
     for container in client.containers.list(all=True, filters=labelled):
         if container.id not in known:
             print(f"removing the container {container.name}, which the state doesn't know", flush=True)
-            let_it_boot(container)
+            wait_for_database(container)
             container.stop(timeout=30)
             container.remove(force=True, v=True)
     for network in client.networks.list(filters=labelled):
@@ -99,8 +100,8 @@ def remove_orphans(client: docker.DockerClient, name: str, resources: list[dict[
                 sys.exit(f"The network {network.name} can't be removed: {error.explanation}")
 
 
-def let_it_boot(container: Container) -> None:
-    """Waits until a database that runs takes connections."""
+def wait_for_database(container: Container) -> None:
+    """Waits until a running database accepts connections; returns at once for any other container."""
     end = time.monotonic() + BOOT_SECONDS
     while (
         (container.name or "").endswith("-database")
@@ -113,12 +114,12 @@ def let_it_boot(container: Container) -> None:
 
 
 def rebuild_images(client: docker.DockerClient, name: str, resources: list[dict[str, Any]]) -> None:
-    """Has pulumi build the images that the state knows and the engine doesn't: by itself it wouldn't notice."""
+    """Makes pulumi build the images that are in the state but not in the engine, which it doesn't notice itself."""
     for resource in resources:
         if resource["type"] != "docker:index/image:Image":
             continue
         try:
             client.images.get(resource["outputs"]["repoDigest"])
         except ImageNotFound:
-            print(f"building {resource['outputs']['imageName']} again, which is gone from the engine", flush=True)
+            print(f"building {resource['outputs']['imageName']} again, since the engine lost it", flush=True)
             pulumi("up", "--yes", "--skip-preview", "--stack", name, "--target-replace", resource["urn"])

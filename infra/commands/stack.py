@@ -1,4 +1,4 @@
-"""Finds what a stack has on this machine's Docker engine, for the commands; and the option that names the stack."""
+"""Finds a stack's containers on this machine's Docker engine, for the commands; and the option `--stack`."""
 
 import os
 import sys
@@ -49,7 +49,7 @@ def project_name() -> str:
 def engine() -> docker.DockerClient:
     """The Docker engine; ends the command with one line when none answers.
 
-    From here on it is in this command's environment, for the docker CLI and what else this command becomes.
+    It also names the engine in this process's environment, for the docker CLI and Pulumi.
     """
     try:
         found = endpoint.find()
@@ -65,17 +65,17 @@ def engine() -> docker.DockerClient:
 
 
 def filters(stack: str) -> dict[str, str | list[str] | bool]:
-    """Docker's filter for the containers and networks of the stack whose state is ours."""
+    """Docker's filter for the containers and networks of the stack that belong to this state."""
     return {"label": [f"{PROJECT}={project_name()}", f"{STACK}={stack}", f"{STATE}={state()}"]}
 
 
 def environment(container: "Container") -> dict[str, str]:
-    """The variables that a container was made with."""
+    """The environment variables that a container was created with."""
     return dict(entry.split("=", 1) for entry in container.attrs["Config"]["Env"])
 
 
 def make(target: str, stack: str) -> str:
-    """How to run a target of make for the stack; `local` is the one that it takes by itself."""
+    """How to run a target of make for the stack; `local` is the default of make."""
     return f"make {target}" + ("" if stack == "local" else f" STACK={stack}")
 
 
@@ -84,13 +84,13 @@ def web(client: docker.DockerClient, stack: str) -> "Container":
     name = f"{project_name()}-{stack}-web"
     for container in client.containers.list(filters={**filters(stack), "name": f"^/{name}$"}):
         if container.status == "restarting":
-            sys.exit(f"The container {name} ends again and again; why, says: {make('logs', stack)}")
+            sys.exit(f"The container {name} ends again and again. To see why: {make('logs', stack)}")
         return container
     sys.exit(f"The container {name} is not running. Fix: {make('local', stack)}")
 
 
 def has_source_mounted(container: "Container") -> bool:
-    """Whether this machine's source stands where the container works."""
+    """Whether the source on this machine is mounted at the container's working directory."""
     working_folder = normpath(container.attrs["Config"]["WorkingDir"] or "/")
     mounts = container.attrs["Mounts"]
     return any(mount["Type"] == "bind" and normpath(mount["Destination"]) == working_folder for mount in mounts)

@@ -1,5 +1,5 @@
-"""Copies of the app's modules that read DEFAULT_STORAGE_DSN, so that `pulumi up` refuses what the app would refuse.
+"""Copies of the app's modules that parse DEFAULT_STORAGE_DSN, so that `pulumi up` refuses what the app would refuse.
 
-Copies, because infra/ imports nothing from app/, and a project may bring an app/ of its own. They are mended in
-app/django_stack and copied from there (`tests/infra/test_dsn.py` compares them).
+They are copies because infra/ imports nothing from app/, and because a project may have another app/. Change them in
+app/django_stack and copy them from there (`tests/infra/test_dsn.py` compares them).
 """

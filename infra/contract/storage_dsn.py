@@ -1,19 +1,19 @@
-"""DEFAULT_STORAGE_DSN: where uploaded files live, as one line. Parsed here, and built again for tests and tools.
+"""DEFAULT_STORAGE_DSN: where uploaded files are stored, as one URL. Parses it, and builds it for tests and tools.
 
-    s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/PREFIX?ARGUMENTS   at AWS; without KEY:SECRET@: the task's own role
+    s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/PREFIX?ARGUMENTS   at AWS; without KEY:SECRET@, by the task's role
     s3://KEY:SECRET@BUCKET.HOST/PREFIX?ARGUMENTS                      at a provider that s3_hosts.py knows
     s3://KEY:SECRET@HOST/BUCKET/PREFIX?ARGUMENTS                      the same in path style, for AWS too
     s3://KEY:SECRET@BUCKET/PREFIX?endpoint_url=http%3A%2F%2FHOST%3A9000   any S3, emulators included
     file:///data/media/?url=%2Fmedia%2F                               a folder, served by runserver
 
 Key, secret and prefix are URL-encoded. Arguments: `domain` (files are read from https://DOMAIN/), `url` (the same as a
-full address, path included), `qs_auth` (sign the addresses: true or false), `acl` (none unless given),
-`addressing_style` (path, virtual, auto), `region_name`, `auth` (the signature: s3v4, or s3 for a server that knows only
-version 2), `endpoint_url`.
+full address, path included), `qs_auth` (whether URLs are signed: true or false), `acl` (none unless given),
+`addressing_style` (path, virtual, auto), `region_name`, `auth` (the signature: s3v4, or s3 for a server that supports
+only version 2), `endpoint_url`.
 
-It is a superset of the grammar of django-storage-url (Divio), with safer defaults: no ACL; signed addresses, unless
-files are read from a `domain` or `url` of one's own, which S3's signature does not cover. A host that is nobody's is
-refused, where Divio takes its last three labels for the server.
+It is a superset of the grammar of django-storage-url (Divio), with safer defaults: no ACL; signed URLs, unless files
+are read from a `domain` or `url`, which S3's signature does not cover. A host of no known provider is refused, where
+Divio takes its last three labels for the server.
 
 infra/contract/ holds a copy of this file and of what it imports (a test compares them), so that `pulumi up` refuses
 what the app would refuse.
@@ -37,10 +37,10 @@ STYLES = {"path", "virtual", "auto"}
 SIGNATURES = {"s3v4", "s3"}
 ON, OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
-# Other schemes of storages, each with what to write here.
+# Schemes of other tools, each with what to write here.
 ANYWHERE = "s3://KEY:SECRET@BUCKET/?endpoint_url=https%3A%2F%2FHOST&region_name=REGION"
 INSTEAD = {
-    "az": "Azure speaks no S3",
+    "az": "Azure does not support S3",
     "b2": "write s3://KEY:SECRET@BUCKET.s3.REGION.backblazeb2.com/",
     "gs": "write s3://KEY:SECRET@storage.googleapis.com/BUCKET/ with an HMAC key",
     "http": f"a bucket is written {ANYWHERE}",
@@ -52,7 +52,7 @@ INSTEAD = {
     "spaces": "write s3://KEY:SECRET@BUCKET.REGION.digitaloceanspaces.com/",
 }
 
-# Folders with more in them than a site's files: /proc even has the environment, with its secrets.
+# Folders that hold more than a site's files; /proc even has the environment, with its secrets.
 SYSTEM = re.compile(
     r"/+(?:(?:app|bin|boot|home|lib|lib64|opt|root|run|sbin|srv|tmp|usr|var)/*|(?:dev|etc|proc|sys)(?:/.*)?)?",
     re.DOTALL,
@@ -63,7 +63,7 @@ HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
 
 @dataclass(frozen=True)
 class S3:
-    """A bucket, made by `S3.of`. `endpoint` is scheme, host and port; `prefix` has no slash at either end."""
+    """A bucket, created by `S3.of`. `endpoint` is scheme, host and port; `prefix` has no slash at either end."""
 
     bucket: str
     key: str = field(default="", repr=False)
@@ -111,7 +111,7 @@ class S3:
         check("auth", signature, SIGNATURES)
         check("acl", acl, ACLS)
         if not re.fullmatch(r"[A-Za-z0-9-]{0,40}", region):
-            raise MalformedError("has a region that is not one, like eu-central-1.")
+            raise MalformedError("has an invalid region; expected one like eu-central-1.")
         if domain and not HOST.fullmatch(domain):
             raise MalformedError("has an argument domain that is not a host name (without scheme and path).")
         if url:
@@ -130,7 +130,9 @@ class S3:
         if with_a_bucket(at.netloc) or (at.path and known and not known.root):
             raise MalformedError("has an argument endpoint_url with a bucket's name in it; expected the server alone.")
         if "." in at.netloc and f".{bucket}".lower().endswith(f".{at.hostname}"):
-            raise MalformedError("has the server's name where the bucket's alone belongs, as it has endpoint_url.")
+            raise MalformedError(
+                "has the server's name in its host; with endpoint_url= only the bucket's name belongs there."
+            )
         if at.path and (not region or addressing_style == "virtual"):
             raise MalformedError(f"needs region_name= and path style for a server at {SUPABASE}.")
         if known and known.amazon and region and known.region not in ("", region):
@@ -154,14 +156,14 @@ class S3:
 
     @property
     def base_url(self) -> str:
-        """What is put before a file's key where addresses are not S3's own: ends with a slash, or is empty."""
+        """The beginning of file URLs that are not S3's own; ends with a slash, or is empty."""
         if self.url:
             return self.url.rstrip("/") + "/"
         return f"https://{self.domain}/" if self.domain else ""
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port that a browser reads the files from, for a content security policy."""
+        """Scheme, host and port from which a browser reads the files, for a content security policy."""
         parts = urlsplit(self.base_url or self.endpoint)
         bucket = f"{self.bucket}." if self.addressing_style == "virtual" and not self.base_url else ""
         return f"{parts.scheme}://{bucket}{parts.netloc}"
@@ -176,7 +178,7 @@ class Files:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port of the files, or "" when they come from the site itself."""
+        """Scheme, host and port of the files, or "" if the site itself serves them."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
@@ -192,8 +194,8 @@ def parse(dsn: str) -> S3 | Files:
     if parts is None or "@" in parts.path + parts.query:  # a bracket, a slash or a question mark in a secret
         raise MalformedError("is not a URL: key, secret and prefix must be URL-encoded (/ is %2F, @ is %40).")
     if parts.fragment or re.search(r"\s", dsn):
-        raise MalformedError("has a # or a blank in it: key, secret and prefix must be URL-encoded.")
-    arguments = dict(parse_qsl(parts.query, keep_blank_values=True))  # a name without a value means the default
+        raise MalformedError("has a # or a space in it: key, secret and prefix must be URL-encoded.")
+    arguments = dict(parse_qsl(parts.query, keep_blank_values=True))  # an empty value means the default
     if parts.scheme == "s3":
         return parse_s3(parts.netloc, parts.path, arguments)
     if parts.scheme == "file":
@@ -203,7 +205,7 @@ def parse(dsn: str) -> S3 | Files:
 
 
 def parse_s3(netloc: str, path: str, arguments: dict[str, str]) -> S3:
-    """The part of `parse` for s3://."""
+    """Parses s3://."""
     known_only(arguments, ARGUMENTS)
     login, _, host = netloc.rpartition("@")
     key, _, secret = login.partition(":")
@@ -230,13 +232,13 @@ def parse_s3(netloc: str, path: str, arguments: dict[str, str]) -> S3:
 
 
 def parse_file(netloc: str, path: str, arguments: dict[str, str]) -> Files:
-    """The part of `parse` for file://."""
+    """Parses file://."""
     known_only(arguments, {"url"})
     folder = unquote(path)
     if netloc not in ("", "localhost") or not folder.startswith("/") or "\0" in folder:
         raise MalformedError("needs an absolute folder after three slashes, like file:///data/media/.")
     if SYSTEM.fullmatch(folder) or {".", ".."} & set(folder.split("/")):
-        raise MalformedError("needs a folder of its own, like file:///data/media/: all that is in it is served.")
+        raise MalformedError("needs a separate folder, like file:///data/media/: everything in it is served.")
     url = arguments.get("url") or "/media/"
     if not url.startswith("/"):
         url = web_address("url", url)
@@ -265,7 +267,7 @@ def build(location: S3 | Files) -> str:
 
 
 def check(name: str, value: str, allowed: set[str]) -> None:
-    """Refuses a value outside a list; empty means the default."""
+    """Refuses a value that is not allowed; empty means the default."""
     if value and value not in allowed:
         raise MalformedError(f"has an argument {name} that is none of {', '.join(sorted(allowed))}.")
 

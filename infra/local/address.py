@@ -2,27 +2,24 @@
 
 import pulumi
 
-from infra.local.network import Network
-from infra.local.settings import LocalSettings
+from infra.local.context import LocalContext
 from infra.origins import origin
 
 
 class Address(pulumi.ComponentResource):
-    """The published port, plain http. `domain` is localhost unless set; the loopback's names are always aliases."""
+    """The published port, plain http. `domain` is localhost unless set; localhost and 127.0.0.1 are always aliases."""
 
     https = False
     proxy_ssl_header = ""
 
-    def __init__(
-        self, name: str, settings: LocalSettings, network: Network, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        del network  # the cloud's load balancer stands in its network; a published port in none
+    def __init__(self, name: str, context: LocalContext, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:local:Address", name, None, opts)
+        settings = context.settings
         self.domain = settings.domain or "localhost"
         self.domain_aliases = tuple(dict.fromkeys((*settings.domain_aliases, "localhost", "127.0.0.1")))
         self.url = f"http://{self.domain}:{settings.web_port}"
         names = dict.fromkeys((self.domain, *self.domain_aliases))
-        # By https, too: through a tunnel to this machine.
+        # With https, too, for a tunnel to this machine.
         self.origins = [
             own for name in names for own in (origin("http", name, settings.web_port), origin("https", name))
         ]

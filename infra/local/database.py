@@ -1,4 +1,4 @@
-"""PostgreSQL in a container, its data in a volume."""
+"""PostgreSQL in a container, with its data in a volume."""
 
 import pulumi
 import pulumi_command as command
@@ -7,11 +7,11 @@ import pulumi_random as random
 
 from infra.dsn import DatabaseURL
 from infra.local import server_warnings
+from infra.local.containers import container_options
+from infra.local.context import LocalContext
 from infra.local.labels import data_label_args, label_args, labels
-from infra.local.network import Network
 from infra.local.postgres import folders
 from infra.local.requests import CheckImageRequest, SetPasswordRequest
-from infra.local.settings import LocalSettings
 from infra.steps import step_command, step_input
 
 USER = NAME = "app"
@@ -22,25 +22,24 @@ VERSION_LABEL = "django-stack.postgres-version"
 class Database(pulumi.ComponentResource):
     """PostgreSQL of `postgres-version`, published on 127.0.0.1:`database-port`.
 
-    Exposes `url` (for the app), `host_url` (for this machine), both known only once the server takes the password,
-    and `identity`, the container's id.
+    Exposes `url` (for the app) and `host_url` (for this machine), which are known only once the server accepts the
+    password, and `identity`, the container's id.
     """
 
-    def __init__(
-        self, name: str, settings: LocalSettings, network: Network, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, context: LocalContext, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:local:Database", name, None, opts)
+        settings = context.settings
         password = random.RandomPassword(
             f"{name}-password", length=32, special=False, opts=pulumi.ResourceOptions(parent=self)
         )
         image = docker.RemoteImage(
             f"{name}-image",
             name=settings.postgres_image,
-            keep_locally=True,  # other stacks and projects use it too
+            keep_locally=True,  # other stacks and projects use it, too
             opts=pulumi.ResourceOptions(parent=self),
         )
         volume_name = f"{settings.prefix}-database"
-        # Two settings say which version it is, and the volume may hold data of a third: before anything is made.
+        # Two settings state the version, and the volume may hold data of a third one. Checked before anything is made.
         image_fits = command.local.Command(
             f"{name}-image-fits",
             create=step_command("infra.local.steps.check_image"),
@@ -63,12 +62,12 @@ class Database(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 retain_on_delete=settings.keep_data,
-                ignore_changes=["labels"],  # another label would be another volume; the data themselves are asked
+                ignore_changes=["labels"],  # a changed label would replace the volume; the data have the version
                 depends_on=[image_fits],
             ),
         )
         mount, data = folders(settings.postgres_version)
-        # What the images before 18 have as their own stays unsaid: saying it would make every running container anew.
+        # The images before 18 set PGDATA themselves: setting it here would replace every running container.
         envs: list[pulumi.Input[str]] = [f"PGDATA={data}"] if mount != data else []
         container = docker.Container(
             name,
@@ -82,11 +81,11 @@ class Database(pulumi.ComponentResource):
             ],
             volumes=[{"volume_name": volume.name, "container_path": mount}],
             network_mode="bridge",
-            networks_advanced=[{"name": network.name, "aliases": ["database"]}],
+            networks_advanced=[{"name": context.network.name, "aliases": ["database"]}],
             ports=[{"internal": PORT, "external": settings.database_port, "ip": "127.0.0.1"}],
             labels=label_args(settings),
             healthcheck={
-                # Over TCP: at first boot the image's own set-up server listens on the socket only.
+                # Over TCP, because during the first boot the image's set-up server listens on the socket only.
                 "tests": ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", USER, "-d", NAME],
                 "interval": "10s",
                 "timeout": "3s",
@@ -95,16 +94,10 @@ class Database(pulumi.ComponentResource):
             },
             restart="unless-stopped",
             destroy_grace_seconds=30,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                delete_before_replace=True,
-                # A container that was made but didn't come up is otherwise taken for good at the next update.
-                replace_on_changes=["*"],
-                depends_on=[image_fits],
-            ),
+            opts=container_options(self, depends_on=[image_fits]),
         )
-        # Waits for the server, quicker than by its health check. A kept volume has the password of its own first boot;
-        # the server's local socket trusts us to set ours.
+        # This wait is shorter than one for the health check. A volume that was kept still has the password of its first
+        # boot; the server's local socket trusts us to set the new one.
         takes_password = command.local.Command(
             f"{name}-takes-password",
             create=step_command("infra.local.steps.set_password"),

@@ -10,13 +10,13 @@ from infra.local.settings import LocalSettings
 class AppImage(pulumi.ComponentResource):
     """Builds the folder `app-path` once per content.
 
-    Exposes `name` (repository:hash of the content) and `id`, the image ID: a container that's given a tag instead
-    would be replaced at each update (pulumi-docker #325).
+    Exposes `name` (repository:hash of the content) and `id`, the image ID; a container that is given the tag instead
+    would be replaced by every update (pulumi-docker #325).
     """
 
     def __init__(self, name: str, settings: LocalSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         build_args = {"PYTHON_IMAGE": settings.python_image}
-        tag = image_tag(settings.app_path, build_args)  # before anything is registered: the folder may be unreadable
+        tag = image_tag(settings.app_path, build_args)  # before anything is registered; the folder may be unreadable
         super().__init__("django-stack:local:AppImage", name, None, opts)
         self.name = f"{settings.project}/{settings.stack}:{tag}"
         image = docker.Image(

@@ -1,4 +1,4 @@
-"""The labels that every Docker resource of a stack carries, by which `make repair` and `make clean` find them."""
+"""The labels of every Docker resource of a stack, by which `make repair` and `make clean` find them."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ import yaml
 
 from infra import stand_in
 
-if TYPE_CHECKING:  # the commands that look for labels start faster without Pulumi
+if TYPE_CHECKING:  # commands that look for labels start faster without Pulumi
     from pulumi_docker import ContainerLabelArgsDict
 
     from infra.local.settings import LocalSettings
@@ -25,14 +25,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def state() -> str:
-    """12 hex digits for where the state is: a stack of the same name of another user or backend isn't ours."""
+    """12 hex digits that identify where the state is: another user's or backend's stack of this name isn't ours."""
     url = backend()
     user = str(os.getuid()) if url.startswith("file:") else ""
     return hashlib.sha256(f"{url} {user}".encode()).hexdigest()[:12]
 
 
 def backend() -> str:
-    """The URL of where Pulumi keeps the state."""
+    """The URL of the backend in which Pulumi keeps the state."""
     return os.environ.get("PULUMI_BACKEND_URL") or _backend_of_the_project()
 
 
@@ -42,17 +42,17 @@ def _backend_of_the_project() -> str:
 
 
 def labels(settings: "LocalSettings") -> dict[str, str]:
-    """The labels of what comes and goes with the stack, by name."""
+    """The labels, by name, of everything that is removed with the stack."""
     return {PROJECT: settings.project, STACK: settings.stack, STATE: state()}
 
 
 def label_args(settings: "LocalSettings") -> "list[ContainerLabelArgsDict]":
-    """The labels as pulumi-docker wants them, for containers and networks alike."""
+    """The same labels in the form that pulumi-docker takes, for containers and networks."""
     return _args(labels(settings))
 
 
 def data_label_args(settings: "LocalSettings", **more: str) -> "list[ContainerLabelArgsDict]":
-    """The same for volumes, which outlive the stack and may go over to another state."""
+    """The labels of volumes, which outlive the stack and may later belong to another state."""
     return _args({PROJECT: settings.project, STACK: settings.stack, **more})
 
 

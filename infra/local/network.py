@@ -8,7 +8,7 @@ from infra.local.settings import LocalSettings
 
 
 class Network(pulumi.ComponentResource):
-    """A bridge network in which the containers know each other by name. Exposes `name`."""
+    """A bridge network in which the containers reach each other by name. Exposes `name`."""
 
     def __init__(self, name: str, settings: LocalSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("django-stack:local:Network", name, None, opts)

@@ -1,4 +1,4 @@
-"""The components of the local platform, under the names that the story in infra/__main__.py uses."""
+"""The components of the local platform, in the order in which infra/__main__.py makes them."""
 
 from infra.local.address import Address
 from infra.local.database import Database
@@ -8,5 +8,6 @@ from infra.local.preflight import preflight
 from infra.local.release import Release
 from infra.local.storage import MediaStorage
 from infra.local.web import Web
+from infra.platforms import Platform
 
-__all__ = ["Address", "AppImage", "Database", "MediaStorage", "Network", "Release", "Web", "preflight"]
+PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Web)

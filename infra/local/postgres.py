@@ -1,6 +1,6 @@
-"""PostgreSQL's images and the data in their volumes: which major version each has, and whether they fit the settings.
+"""PostgreSQL's images and the data in volumes: which major version each has, and whether they match the settings.
 
-Nothing of it starts a server, and volumes are mounted read-only.
+No function here starts a server, and volumes are mounted read-only.
 """
 
 import io
@@ -17,33 +17,33 @@ from docker.types import LogConfig
 
 from infra.versions import POSTGRES
 
-# Where the volume is mounted, and below it what is in it: docker-library/postgres' Dockerfiles. Since 18
-# (docker-library/postgres#1259) the folder that is mounted has one folder for each major version.
+# Where the volume is mounted, by the Dockerfiles of docker-library/postgres. Since 18 (docker-library/postgres#1259)
+# the mounted folder contains one folder for each major version.
 OLD_FOLDER = PurePosixPath("/var/lib/postgresql/data")
 FOLDER = PurePosixPath("/var/lib/postgresql")
-LOOK = PurePosixPath("/django-stack-look")  # in no image, so that Docker copies nothing into an empty volume
-SECONDS = 60  # for a program to say its version; emulated ones are slow
+LOOK = PurePosixPath("/django-stack-look")  # exists in no image, so that Docker copies nothing into an empty volume
+SECONDS = 60  # that a program may take to print its version; emulated ones are slow
 # The server's version, and whether its loader is musl's.
 ASK = 'server=$(command -v postgres) && "$server" --version && if grep -q ld-musl "$server"; then echo musl; fi'
 
 
 def folders(version: int) -> tuple[str, str]:
-    """Where the volume of a major version is mounted, and where in the container the server's data are (PGDATA)."""
+    """The folder where the volume of a major version is mounted, and the folder of the server's data (PGDATA)."""
     if version < 18:
         return str(OLD_FOLDER), str(OLD_FOLDER)
     return str(FOLDER), str(FOLDER / str(version) / "docker")
 
 
 def image_version(image: Image) -> int | None:
-    """The major version that an image says it has, by the official images' PG_MAJOR; None if it says nothing."""
+    """The major version that an image declares by PG_MAJOR, as the official ones do; None if it declares none."""
     return _major((image.attrs.get("Config") or {}).get("Env"))
 
 
 def data_version(engine: docker.DockerClient, volume: str, image: str, labels: Mapping[str, str]) -> int | None:
     """The major version of the data in a volume; None if there are none.
 
-    `image` is any that is on the machine: of a container that is never started, Docker reads files. `labels` make the
-    container one that `make repair` finds.
+    `image` is any image on this machine, since Docker also reads files of a container that was never started. By
+    `labels`, `make repair` finds that container.
     """
     for user in engine.containers.list(all=True, filters={"volume": volume}, ignore_removed=True):
         for mount in user.attrs["Mounts"]:
@@ -51,7 +51,7 @@ def data_version(engine: docker.DockerClient, volume: str, image: str, labels: M
                 continue
             serves = user.status == "running" and not user.attrs["RestartCount"]
             if serves and (version := _major(user.attrs["Config"]["Env"])):
-                return version  # a server of another version would not be up
+                return version  # a server of another version would not have started
             return _version_below(user, PurePosixPath(mount["Destination"]))
     container = engine.containers.create(
         image,
@@ -64,11 +64,11 @@ def data_version(engine: docker.DockerClient, volume: str, image: str, labels: M
     try:
         return _version_below(container, LOOK)
     finally:
-        container.remove(v=True)  # the volumes that the image wants, too; never a named one
+        container.remove(v=True)  # with the anonymous volumes that the image declares, never a named one
 
 
 def _version_below(container: Container, mount: PurePosixPath) -> int | None:
-    """The major version of the data in what is mounted there; None if there are none."""
+    """The major version of the data below a mount point; None if there are none."""
     for folder in ("", *(f"{version}/docker" for version in POSTGRES if version >= 18), "pgdata"):
         try:
             chunks, _ = container.get_archive(str(mount / folder / "PG_VERSION"))
@@ -79,10 +79,10 @@ def _version_below(container: Container, mount: PurePosixPath) -> int | None:
 
 
 def misfit(stack: str, name: str, wanted: int, has: int | None, data: int | None, volume: str) -> str:
-    """What is wrong with `postgres-image`, `postgres-version` and a volume together, as an error with its fix; or "".
+    """The error, with its fix, about `postgres-image`, `postgres-version` and a volume that don't match; or "".
 
-    `name` is the image and `has` its major version, `wanted` the setting's, `data` the volume's; None where nothing
-    says it.
+    `name` is the image. `has` is its major version, `wanted` the setting's, and `data` the volume's; None where it is
+    not known.
     """
     set_version = f"pulumi config set -s {stack} postgres-version"
     if has is not None and has != wanted:
@@ -104,9 +104,9 @@ def misfit(stack: str, name: str, wanted: int, has: int | None, data: int | None
 
 
 def elsewhere(image: Image, name: str, version: int) -> str:
-    """The error about an image that would keep its data outside of the stack's volume, lost with the container; or "".
+    """The error about an image that would keep its data outside the stack's volume, or "".
 
-    From 18 on the stack tells the image the folder.
+    Such data would be lost with the container. From 18 on, the stack sets the folder.
     """
     mount, data = folders(version)
     own = _variables((image.attrs.get("Config") or {}).get("Env")).get("PGDATA", data)
@@ -119,7 +119,7 @@ def elsewhere(image: Image, name: str, version: int) -> str:
 
 
 def ask(engine: docker.DockerClient, image: Image, labels: Mapping[str, str]) -> tuple[int | None, bool, str]:
-    """What an image's own `postgres` says: its major version (None if it isn't one), whether it's musl's, its words."""
+    """The major version of the image's `postgres` (None without one), whether it uses musl, and what it printed."""
     container = engine.containers.create(
         str(image.id),
         ["-c", ASK],
@@ -127,7 +127,7 @@ def ask(engine: docker.DockerClient, image: Image, labels: Mapping[str, str]) ->
         network_mode="none",
         use_config_proxy=False,
         labels=dict(labels),
-        log_config=LogConfig(type=LogConfig.types.JSON),  # or the engine may keep nothing that can be read
+        log_config=LogConfig(type=LogConfig.types.JSON),  # logs of the engine's default driver may be unreadable
     )
     try:
         container.start()
@@ -139,7 +139,7 @@ def ask(engine: docker.DockerClient, image: Image, labels: Mapping[str, str]) ->
 
 
 def understood(said: Iterable[str]) -> tuple[int | None, bool]:
-    """The major version and whether the loader is musl's, of what ASK prints (`postgres (PostgreSQL) 17.6 …`)."""
+    """The major version, and whether the loader is musl's, from the output of ASK (`postgres (PostgreSQL) 17.6 …`)."""
     lines = list(said)
     versions = [match[1] for line in lines if (match := re.match(r"postgres \([^)]*\) (\d+)", line))]
     return (int(versions[0]) if versions else None), "musl" in lines
@@ -156,7 +156,7 @@ def get_image(engine: docker.DockerClient, *names: str) -> Image | None:
 
 
 def _major(environment: list[str] | None) -> int | None:
-    """What PG_MAJOR says in the environment of an image, or of a container that was made of one."""
+    """The value of PG_MAJOR in the environment of an image or of a container."""
     said = _variables(environment).get("PG_MAJOR", "")
     return int(said) if re.fullmatch(r"\d{1,3}", said) else None
 

@@ -1,10 +1,11 @@
-"""What the local platform needs of this machine, checked before anything is made."""
+"""Checks that this machine has what the local platform needs, before anything is made."""
 
 import errno
 import socket
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import docker
 import pulumi
@@ -17,15 +18,26 @@ from infra.local.reach import reach_errors
 from infra.local.settings import LocalSettings
 
 
+@dataclass(frozen=True)
+class _Container:
+    """A container as the engine lists it. `ports` are those that it publishes, `sources` the folders that it mounts."""
+
+    name: str
+    labels: dict[str, str]
+    ports: frozenset[int]
+    sources: tuple[str, ...]
+
+
 def preflight(settings: LocalSettings) -> None:
-    """Asks the Docker engine once. Raises `pulumi.RunError` that lists all that stands in the stack's way."""
+    """Asks the Docker engine. Raises `pulumi.RunError` that lists everything that stands in the stack's way."""
     engine = connect()
+    containers = _containers(engine)
     errors = (
         reach_errors(engine, settings)
-        or _strangers(engine, settings)
-        or _namesakes(engine, settings)
+        or _strangers(containers, settings)
+        or _namesakes(engine, containers, settings)
         or [
-            *_ports(engine, settings),
+            *_ports(containers, settings),
             *(_data(engine, settings) or _images(engine, settings)),
         ]
     )
@@ -34,17 +46,29 @@ def preflight(settings: LocalSettings) -> None:
             f"Stack {settings.stack} can't be made on this machine, nothing was changed.\n"
             + "\n".join(f"  - {error}" for error in errors)
         )
-    _warn_of_another_checkout(engine, settings)
+    _warn_of_another_checkout(containers, settings)
 
 
-def _strangers(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
-    """A stack of this name whose state is elsewhere: its names are taken, and nothing of it is ours to change."""
+def _containers(engine: docker.DockerClient) -> list[_Container]:
+    """All containers by one request. docker-py's `containers.list` would make another one for each of them."""
+    return [
+        _Container(
+            name=listed["Names"][0].removeprefix("/"),
+            labels=listed["Labels"] or {},
+            ports=frozenset(port["PublicPort"] for port in listed["Ports"] or () if port.get("PublicPort")),
+            sources=tuple(mount["Source"] for mount in listed["Mounts"] or () if mount["Type"] == "bind"),
+        )
+        for listed in engine.api.containers(all=True)
+        if listed["Names"]  # a container that is being removed may have none
+    ]
+
+
+def _strangers(containers: list[_Container], settings: LocalSettings) -> list[str]:
+    """An error if a stack of this name has its state elsewhere: its names are taken, and we must not change it."""
     ours = labels.labels(settings)
-    same_name: dict[str, str | list[str] | bool] = {
-        "label": [f"{label}={ours[label]}" for label in (labels.PROJECT, labels.STACK)]
-    }
-    for container in engine.containers.list(all=True, filters=same_name):
-        if container.labels.get(labels.STATE) != ours[labels.STATE]:
+    same_name = {label: ours[label] for label in (labels.PROJECT, labels.STACK)}
+    for container in containers:
+        if same_name.items() <= container.labels.items() and container.labels.get(labels.STATE) != ours[labels.STATE]:
             return [
                 f"the container {container.name} belongs to a stack of the same name whose state is elsewhere: another "
                 f"user's, or another PULUMI_BACKEND_URL's. Fix: use that one, or make a stack of another name "
@@ -53,89 +77,69 @@ def _strangers(engine: docker.DockerClient, settings: LocalSettings) -> list[str
     return []
 
 
-def _namesakes(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
-    """Another stack whose names come out the same, b-c of the project a and c of a-b: its volumes would be shared."""
+def _namesakes(engine: docker.DockerClient, containers: list[_Container], settings: LocalSettings) -> list[str]:
+    """An error if another stack has the same physical names (b-c of project a, c of a-b): both would share volumes."""
     ours = {labels.PROJECT: settings.project, labels.STACK: settings.stack}
     names = {f"{settings.prefix}-{part}" for part in ("web", "database", "media", "media-files", "release")}
-    found = [(name, _volume_labels(engine, name)) for name in sorted(names)]
-    found += [
-        (container.name, container.labels)
-        for container in engine.containers.list(all=True, filters={"name": f"^/{settings.prefix}-"})
-        if container.name in names
-    ]
-    for name, has in found:
+    volumes = engine.volumes.list(filters={"name": settings.prefix})
+    found = [(volume.name, volume.attrs.get("Labels") or {}) for volume in volumes]
+    found += [(container.name, container.labels) for container in containers]
+    for name, has in sorted(found, key=lambda one: one[0]):
         theirs = {label: has[label] for label in ours if label in has}
-        if theirs.keys() == ours.keys() and theirs != ours:
+        if name in names and theirs.keys() == ours.keys() and theirs != ours:
             stack, project = theirs[labels.STACK], theirs[labels.PROJECT]
             return [
-                f"{name} is there already, of the stack {stack} of the project {project}, whose names come out like "
-                f"this one's. Fix: pulumi stack rename -s {settings.stack} {settings.stack}-2"
+                f"{name} already belongs to the stack {stack} of the project {project}, whose resources have the same "
+                f"names as this one's. Fix: pulumi stack rename -s {settings.stack} {settings.stack}-2"
             ]
     return []
 
 
-def _volume_labels(engine: docker.DockerClient, name: str) -> dict[str, str]:
-    try:
-        return engine.volumes.get(name).attrs.get("Labels") or {}
-    except NotFound:
-        return {}
+def _warn_of_another_checkout(containers: list[_Container], settings: LocalSettings) -> None:
+    """Warns when the update moves the stack here from another clone: clones of the project share their state."""
+    if not settings.mount_source:
+        return
+    web = next((container for container in containers if container.name == f"{settings.prefix}-web"), None)
+    for source in web.sources if web else ():
+        path = source.removeprefix("/host_mnt")  # Docker Desktop's prefix
+        if Path(path).resolve() != settings.app_path.resolve():
+            pulumi.log.warn(
+                f"The stack {settings.stack} runs the source in {path}, and moves to {settings.app_path} now. "
+                "For both side by side, give this checkout a stack of its own, with other ports: "
+                "make local STACK=NAME"
+            )
 
 
-def _warn_of_another_checkout(engine: docker.DockerClient, settings: LocalSettings) -> None:
-    """Two clones of the project have one state, so the other one's stack is this one's to change."""
-    for container in engine.containers.list(all=True, filters={"name": f"{settings.prefix}-web"}):
-        if container.name != f"{settings.prefix}-web" or not settings.mount_source:
-            continue
-        for mount in container.attrs["Mounts"]:
-            source = mount["Source"].removeprefix("/host_mnt")  # as Docker Desktop has it
-            if mount["Type"] == "bind" and Path(source).resolve() != settings.app_path.resolve():
-                pulumi.log.warn(
-                    f"The stack {settings.stack} runs the source in {source}, and moves to {settings.app_path} now. "
-                    "For both side by side, give this checkout a stack of its own, with other ports: "
-                    "make local STACK=NAME"
-                )
-
-
-def _ports(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
+def _ports(containers: list[_Container], settings: LocalSettings) -> list[str]:
     ours = labels.labels(settings)
     wanted = {"web-port": settings.web_port, "database-port": settings.database_port}
     if settings.media == "s3" and not settings.storage_dsn:
         wanted["media-port"] = settings.media_port
+    holders = {port: container for container in containers for port in container.ports}
     errors = []
     for key, port in wanted.items():
-        holder = _holder(engine, port)
-        if holder is not None:
-            if ours.items() <= holder.labels.items():
+        if port in holders:
+            if ours.items() <= holders[port].labels.items():
                 continue
-            who = f"the container {holder.name}"
+            who = f"the container {holders[port].name}"
         elif _is_free(port):
             continue
         else:
             who = "another program on this machine"
+        free = _next_free(port, holders.keys() | wanted.values())
         errors.append(
             f"{key} is {port}, and {who} holds that port; stop it, or take another one. "
-            f"Fix: pulumi config set -s {settings.stack} {key} {_free(engine, port, wanted)}"
+            f"Fix: pulumi config set -s {settings.stack} {key} {free}"
         )
     return errors
 
 
-def _free(engine: docker.DockerClient, port: int, wanted: dict[str, int]) -> int:
-    """The next port that nobody has; `wanted` are the stack's own."""
-    others = (other for other in range(port + 1, 65536) if other not in wanted.values())
-    return next((other for other in others if _is_free(other) and not _holder(engine, other)), port + 1)
-
-
-def _holder(engine: docker.DockerClient, port: int) -> Any:
-    """The container that has this port of the machine, or None. Docker looks for it: many containers cost nothing."""
-    for container in engine.containers.list(filters={"publish": str(port)}):
-        for bindings in container.ports.values():
-            if any(int(binding["HostPort"]) == port for binding in bindings or []):
-                return container
-    return None
+def _next_free(port: int, taken: Collection[int]) -> int:
+    return next((other for other in range(port + 1, 65536) if other not in taken and _is_free(other)), port + 1)
 
 
 def _is_free(port: int) -> bool:
-    """Whether 127.0.0.1:port can be listened on; a port that only root may use is the engine's own business."""
+    """Whether 127.0.0.1:port is free. A port that only root may use counts as free, since the engine opens it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -153,27 +157,27 @@ def _images(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
 
 
 def _data(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
-    """What of postgres-image, postgres-version and the data that are there doesn't fit."""
+    """An error if postgres-image, postgres-version and existing data don't match."""
     image = postgres.get_image(engine, settings.postgres_image)
     has = postgres.image_version(image) if image else None
     volume = f"{settings.prefix}-database"
     data = _data_version(engine, settings, volume)
     wanted = settings.postgres_version
     wrong = postgres.misfit(settings.stack, settings.postgres_image, wanted, has, data, volume)
-    if not wrong and image and has:  # one that doesn't say its version is asked once it's sure to be there: check_image
+    if not wrong and image and has:  # the step check_image asks an image that doesn't declare its version
         wrong = postgres.elsewhere(image, settings.postgres_image, wanted)
     return [wrong] if wrong else []
 
 
 def _data_version(engine: docker.DockerClient, settings: LocalSettings, name: str) -> int | None:
-    """The major version of the data in the stack's volume; without any image to look with, what its label says."""
+    """The major version of the data in the stack's volume; without an image to read them with, that of its label."""
     try:
         volume = engine.volumes.get(name)
     except NotFound:
         return None
     image = postgres.get_image(engine, settings.postgres_image, settings.python_image, settings.s3_image)
     if image:
-        with suppress(APIError):  # an engine that reads no files of containers that don't run
+        with suppress(APIError):  # an engine that can't read files of containers that don't run
             return postgres.data_version(engine, name, str(image.id), labels.labels(settings))
     label = (volume.attrs.get("Labels") or {}).get(VERSION_LABEL, "")
     return int(label) if label.isdecimal() else None

@@ -1,7 +1,7 @@
-"""Whether this machine reaches what the Docker engine publishes and shares what it mounts, before anything is made.
+"""Checks that this machine reaches what the Docker engine publishes, and has the folders that the engine mounts.
 
-The stack publishes its ports on 127.0.0.1 of the engine's machine and mounts folders of that machine. From within a
-container that was given the host's docker.sock, and from another machine, both are somewhere else.
+The stack publishes its ports on 127.0.0.1 of the engine's machine and mounts folders of that machine. For a program on
+another machine, or in a container with the host's docker.sock, both are somewhere else.
 """
 
 import re
@@ -16,15 +16,15 @@ from docker.errors import APIError
 from infra import endpoint
 from infra.local.settings import LocalSettings
 
-# What marks a container from within: Docker's and Podman's own files.
+# Files that exist only in a container: Docker's and Podman's.
 MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 MOUNTS = Path("/proc/self/mountinfo")
 
 
 def reach_errors(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
-    """What is wrong with running this program here rather than on the engine's machine."""
+    """An error if this program doesn't run on the engine's machine."""
     found = endpoint.find()
-    # A virtual machine's engine (Docker Desktop's, say) is neither: it hands its ports on to this machine.
+    # An engine in a virtual machine, such as Docker Desktop's, is neither: its ports are forwarded to this machine.
     container = _this_container(engine)
     if not (container or found.is_remote):
         return []
@@ -48,8 +48,8 @@ def _shares_network(engine: docker.DockerClient) -> bool:
     try:
         configs = engine.networks.get("bridge").attrs["IPAM"]["Config"] or []
     except (APIError, KeyError, TypeError):
-        return False  # an engine that has no such network, as Podman
-    # Unless somebody chose another one, the bridge's address is the first of its network.
+        return False  # an engine without such a network, such as Podman
+    # By default, the bridge's address is the first one of its network.
     return any(_is_ours(str(config.get("Gateway") or ip_network(config["Subnet"])[1])) for config in configs)
 
 
@@ -63,7 +63,7 @@ def _is_ours(address: str) -> bool:
 
 
 def _mount_errors(container: Any, settings: LocalSettings) -> list[str]:
-    """In a container with the host's network: the source must be at the same path outside, where the engine is."""
+    """An error if the source is not at the same path outside this container, which has the host's network."""
     if not settings.mount_source:
         return []
     folder = settings.app_path

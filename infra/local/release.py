@@ -1,16 +1,16 @@
-"""The release step: migrate and the like, in a one-off container of the new image, before the web moves to it."""
+"""The release step: migrations and the like in a one-off container of the new image, before the web moves to it."""
 
 import pulumi
 import pulumi_command as command
 
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
+from infra.local.context import LocalContext
+from infra.local.database import Database
 from infra.local.image import AppImage
 from infra.local.labels import labels
-from infra.local.network import Network
 from infra.local.requests import ReleaseRequest
-from infra.local.settings import LocalSettings
-from infra.local.storage import media_volumes
+from infra.local.storage import MediaStorage, media_volumes
 from infra.release_log import release_log
 from infra.steps import step_command, step_input
 
@@ -18,20 +18,22 @@ from infra.steps import step_command, step_input
 class Release(pulumi.ComponentResource):
     """Runs `release-commands` when the image, the environment, the commands or the database's identity changed.
 
-    A command that fails, or all of them taking longer than `release-timeout`, fails the update; since nothing is
-    recorded then, the next update runs the release again. Exposes `log`, a secret.
+    The update fails when a command fails or when all of them together take longer than `release-timeout`. Nothing is
+    recorded then, so the next update runs the release again. Exposes `log`, a secret, and `image`, which the web runs
+    next.
     """
 
     def __init__(
         self,
         name: str,
-        settings: LocalSettings,
-        network: Network,
+        context: LocalContext,
         image: AppImage,
-        environment: AppEnvironment,
+        environment: AppEnvironment[Database, MediaStorage],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:Release", name, None, opts)
+        settings = context.settings
+        self.image = image
         self.log: pulumi.Output[str] = pulumi.Output.from_input("")
         if settings.release_commands:
             request = {
@@ -42,14 +44,14 @@ class Release(pulumi.ComponentResource):
             release = command.local.Command(
                 name,
                 create=step_command("infra.local.steps.release"),
-                update="exit 0",  # what isn't a trigger (the time-out, say) is no reason to run again
-                add_previous_output_in_env=False,  # a long log would be more than an environment takes
+                update="exit 0",  # only a changed trigger runs the release again, not, say, another time-out
+                add_previous_output_in_env=False,  # a long log would exceed the limit of an environment
                 stdin=step_input(
                     ReleaseRequest,
                     **request,
                     name=f"{settings.prefix}-release",
                     web=f"{settings.prefix}-web",
-                    network=network.name,
+                    network=context.network.name,
                     volumes={volume["volume_name"]: volume["container_path"] for volume in media_volumes(settings)},
                     labels=labels(settings),
                     timeout=settings.release_timeout,
@@ -58,7 +60,7 @@ class Release(pulumi.ComponentResource):
                 triggers=[fingerprint({**request, "database": environment.database.identity})],
                 opts=pulumi.ResourceOptions(
                     parent=self,
-                    # The plugin takes neither for a secret by itself.
+                    # The plugin doesn't mark them as secret by itself.
                     additional_secret_outputs=["stdout", "stderr"],
                 ),
             )

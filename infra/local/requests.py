@@ -1,4 +1,4 @@
-"""What the local platform's components ask of its steps."""
+"""What the local platform's components pass to its steps."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,8 @@ from infra.steps import SECRET, StepRequest
 class CheckImageRequest(StepRequest):
     """`image` is the id of the image `name` (the setting postgres-image), `version` the setting postgres-version.
 
-    `volume` is the name of the data's volume, which may not exist; `labels` are those of the container that looks.
+    `volume` is the name of the volume of the data, which may not exist yet; `labels` are for the container that reads
+    it.
     """
 
     stack: str
@@ -22,9 +23,9 @@ class CheckImageRequest(StepRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class SetPasswordRequest(StepRequest):
-    """`container` is the server's id. User, database and password have letters and digits alone.
+    """`container` is the server's id. User, database and password consist of letters and digits.
 
-    `version` is the setting postgres-version, `volume` the name of the data's volume.
+    `version` is the setting postgres-version, `volume` the name of the volume of the data.
     """
 
     container: str
@@ -38,7 +39,7 @@ class SetPasswordRequest(StepRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class MakeBucketRequest(StepRequest):
-    """`container` is the S3 server's id; `origins` are those of the pages that may read its files."""
+    """`container` is the S3 server's id; pages of `origins` may read its files."""
 
     container: str
     endpoint_url: str
@@ -52,7 +53,7 @@ class MakeBucketRequest(StepRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class MakeWritableRequest(StepRequest):
-    """`volume` is a name, `image` any that has chmod. With another `mounted` (mount-source) the step runs again."""
+    """`volume` is a name, `image` any image with chmod. When `mounted` (mount-source) changes, the step runs again."""
 
     volume: str
     image: str
@@ -63,8 +64,8 @@ class MakeWritableRequest(StepRequest):
 class ReleaseRequest(StepRequest):
     """The containers of a release: `image` is an id, `commands` are command lines, `name` is the containers' name.
 
-    `web` is the name of the web's container, `volumes` are the paths of volumes by their names, `timeout` is in seconds
-    for all commands together. `secret_names` are the names of the secret variables in `environment`.
+    `web` is the name of the web container, `volumes` maps names of volumes to paths, `timeout` is in seconds for all
+    commands together. `secret_names` are the names of the secret variables in `environment`.
     """
 
     image: str
@@ -84,7 +85,7 @@ class ReleaseRequest(StepRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutRequest(StepRequest):
-    """`container` is the web's id, `port` where it is published, `domain` its host name, `timeout` in seconds."""
+    """`container` is the web's id, `port` its published port, `domain` its host name; `timeout` is in seconds."""
 
     container: str
     port: int

@@ -1,7 +1,7 @@
-"""What the running PostgreSQL does otherwise than before, or than a managed one, and what makes trouble later.
+"""Warnings when the running PostgreSQL sorts differently from before or from a managed one, which causes trouble later.
 
-What a `local.Command` prints is gone from the terminal when the update ends; so the Pulumi program asks by itself, each
-time anew, and says it as a warning of the stack.
+The output of a `local.Command` is no longer shown when the update ends. So the Pulumi program itself asks the server in
+each update and logs warnings of the stack.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ ENCODING = """
 SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'collation', datcollate, 'server', version())
 FROM pg_database WHERE datname = current_database()
 """
-# Since PostgreSQL 15 a database knows the version of the C library's collations that its indexes were made with.
+# Since PostgreSQL 15 a database records the version of the C library's collations with which its indexes were built.
 COLLATION = """
 SELECT json_build_object('encoding', pg_encoding_to_char(encoding), 'collation', datcollate, 'server', version(),
     'made', datcollversion, 'now', pg_database_collation_actual_version(oid))
@@ -29,9 +29,9 @@ FROM pg_database WHERE datname = current_database()
 
 
 async def say(container: str, version: int, user: str, database: str) -> list[str]:
-    """Warns in the update's output, holding nothing up meanwhile; returns the warnings.
+    """Logs the warnings without holding up the update, and returns them.
 
-    Says nothing of a server that can't be asked: others say why.
+    There are none for a server that can't be reached: other parts of the update report that.
     """
 
     def found() -> list[str]:
@@ -46,29 +46,29 @@ async def say(container: str, version: int, user: str, database: str) -> list[st
 
 
 def ask(container: Container, version: int, user: str, database: str) -> list[str]:
-    """The warnings. Raises `ENGINE_ERRORS`, and ValueError for an answer that is none."""
+    """The warnings. Raises `ENGINE_ERRORS`, and ValueError if the answer isn't JSON."""
     output: Any
     _, (output, _) = container.exec_run(
         ["psql", "-qAtX", "-c", COLLATION if version >= 15 else ENCODING],
         environment={"PGUSER": user, "PGDATABASE": database},
-        demux=True,  # PostgreSQL's own words about collations come by the other one
+        demux=True,  # PostgreSQL's own warnings about collations are on standard error
     )
     return warnings(str(container.name), user, database, json.loads(output or b""))
 
 
 def warnings(container: str, user: str, database: str, known: dict[str, Any]) -> list[str]:
-    """The same, of what the server answered."""
+    """The warnings that follow from the server's answer."""
     said = []
     encoding, collation = known["encoding"], known["collation"]
     if encoding != "UTF8" or re.sub(r"[^a-z0-9]", "", collation.lower()) != "enusutf8":
         said.append(
             f"The database's encoding is {encoding} and its collation {collation}; a managed PostgreSQL has UTF8 and "
-            "en_US.UTF-8, and sorts otherwise. docs/data.md has how to move the data to a volume of another image."
+            "en_US.UTF-8, and sorts differently. docs/data.md says how to move the data to a volume of another image."
         )
     if "musl" in known["server"]:
         said.append(
-            "The database sorts text by musl, and a managed PostgreSQL by glibc. docs/data.md has how to move the data "
-            "to a volume of another image."
+            "The database sorts text by musl, and a managed PostgreSQL by glibc. docs/data.md says how to move the "
+            "data to a volume of another image."
         )
     made, now = known.get("made"), known.get("now")
     if made and now and made != now:
@@ -76,8 +76,8 @@ def warnings(container: str, user: str, database: str, known: dict[str, Any]) ->
             f"-c 'ALTER DATABASE {each} REFRESH COLLATION VERSION'" for each in (database, "postgres", "template1")
         )
         said.append(
-            f"The indexes in the database's volume were made with version {made} of the C library's collations, and "
-            f"the image has {now}: they may miss rows until they are made anew. "
+            f"The indexes in the database's volume were built with version {made} of the C library's collations, and "
+            f"the image has {now}: they may miss rows until they are rebuilt. "
             f"Fix: docker exec {container} reindexdb -U {user} --all && "
             f"docker exec {container} psql -U {user} {refresh} {database}"
         )

@@ -1,16 +1,33 @@
-"""The settings that only the local platform has, and what must fit together on it."""
+"""The settings that only the local platform has, and the rules about several settings together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from infra.setting_kinds import Boolean, Image, Port, PostgresImage, setting
+from infra.setting_kinds import Boolean, Image, Port, Setting, setting
 from infra.settings import Settings
 from infra.settings_reader import Reader
+
+
+class _PostgresImage(Image):
+    """An image of PostgreSQL, in which {postgres-version} stands for the setting postgres-version."""
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> str:
+        value = super().read(reader, setting)
+        if "alpine" in value:
+            allowed = "a glibc image: alpine's collation differs from a managed PostgreSQL's"
+            reader.note_wrong(setting.key, allowed, setting.default_text)
+        return value
+
+    def named(self, reader: Reader, setting: Setting[Any]) -> str:
+        return super().named(reader, setting).replace("{postgres-version}", reader.raw_value("postgres-version"))
 
 
 @dataclass(frozen=True)
 class LocalSettings(Settings):
     """One local stack's settings. Ports are those on 127.0.0.1."""
+
+    synonyms = ("docker", "dev", "development", "here")
 
     debug: bool = setting(Boolean(), False, "Whether Django runs in debug mode.", heading="The local platform only")
     mount_source: bool = setting(
@@ -20,10 +37,10 @@ class LocalSettings(Settings):
     database_port: int = setting(Port(), 5432, "Port of PostgreSQL on 127.0.0.1.")
     media_port: int = setting(Port(), 9000, "Port of the S3 server on 127.0.0.1, and of its own name media.localhost.")
     postgres_image: str = setting(
-        PostgresImage(),
+        _PostgresImage(),
         "postgres:{postgres-version}-trixie",
-        "Image of the database, made from the official one and of postgres-version, which is filled in for "
-        "{postgres-version}; a glibc one, for the collation of a managed PostgreSQL.",
+        "Image of the database, based on the official one and with glibc, for the collation of a managed PostgreSQL; "
+        "{postgres-version} stands for the setting postgres-version.",
     )
     s3_image: str = setting(Image(), "versity/versitygw:v1.8.0", "Image of the S3 server, a versitygw.")
 

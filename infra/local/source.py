@@ -1,4 +1,4 @@
-"""The app's source on this machine, in place of the image's copy of it."""
+"""Mounts the app's source on this machine over the image's copy of it."""
 
 import pulumi
 from docker.errors import ImageNotFound
@@ -10,9 +10,9 @@ from infra.local.settings import LocalSettings
 
 
 def source_mounts(settings: LocalSettings, image: AppImage) -> list[ContainerMountArgsDict]:
-    """With `mount-source` one mount of the app's folder, where the image's WORKDIR is; else none.
+    """With `mount-source` one mount of the app's folder at the image's WORKDIR; else none.
 
-    A mount and no volume: in a volume's `path:path` a colon in the path would be the end of it.
+    It is a mount rather than a volume because a volume's `path:path` allows no colon in a path.
     """
     if not settings.mount_source:
         return []
@@ -21,7 +21,7 @@ def source_mounts(settings: LocalSettings, image: AppImage) -> list[ContainerMou
 
 
 def working_folder(image_id: str) -> str:
-    """The image's WORKDIR. The engine is asked: it may come from the base image, or from a build argument."""
+    """The image's WORKDIR, from the engine, since the base image or a build argument may have set it."""
     engine = connect()
     try:
         return str(engine.images.get(image_id).attrs["Config"].get("WorkingDir") or "/")

@@ -1,4 +1,4 @@
-"""Where uploaded files go: an S3 server in a container, a volume, or a bucket made elsewhere."""
+"""Where uploaded files are stored: an S3 server in a container, a volume, or an existing bucket."""
 
 import pulumi
 import pulumi_command as command
@@ -8,42 +8,44 @@ from pulumi_docker import ContainerVolumeArgsDict
 
 from infra.dsn import S3DSN, FileDSN
 from infra.local.address import Address
+from infra.local.containers import container_options
+from infra.local.context import LocalContext
 from infra.local.labels import data_label_args, label_args
-from infra.local.network import Network
 from infra.local.requests import MakeBucketRequest, MakeWritableRequest
 from infra.local.settings import LocalSettings
 from infra.steps import step_command, step_input
 
 BUCKET = "media"
 REGION = "us-east-1"
-# One name that works in containers (a network alias) and in browsers (*.localhost is the loopback), so that a signed
-# URL, which is signed for its host, opens in both.
+# This name works in containers (as a network alias) and in browsers (*.localhost is the loopback), so that a URL that
+# is signed for this host opens in both.
 HOST = "media.localhost"
 FOLDER = "/data/media/"
 FOLDER_URL = "/media/"
 
 
 class MediaStorage(pulumi.ComponentResource):
-    """The storage that the settings ask for. Exposes `dsn` (for the app) and `host_dsn` (for this machine)."""
+    """The storage that the settings choose. Exposes `dsn` (for the app) and `host_dsn` (for this machine)."""
 
     def __init__(
         self,
         name: str,
-        settings: LocalSettings,
-        network: Network,
+        context: LocalContext,
         address: Address,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:MediaStorage", name, None, opts)
+        settings = context.settings
         if settings.storage_dsn:
             self.dsn = self.host_dsn = pulumi.Output.secret(settings.storage_dsn)
         elif settings.media == "filesystem":
             self._make_folder(name, settings)
         else:
-            self._make_bucket(name, settings, network, address)
+            self._make_bucket(name, context, address)
         self.register_outputs({"dsn": self.dsn, "host_dsn": self.host_dsn})
 
-    def _make_bucket(self, name: str, settings: LocalSettings, network: Network, address: Address) -> None:
+    def _make_bucket(self, name: str, context: LocalContext, address: Address) -> None:
+        settings = context.settings
         own = pulumi.ResourceOptions(parent=self)
         access_key = random.RandomPassword(f"{name}-access-key", length=20, special=False, opts=own).result
         secret_key = random.RandomPassword(f"{name}-secret-key", length=40, special=False, opts=own).result
@@ -54,7 +56,7 @@ class MediaStorage(pulumi.ComponentResource):
             name,
             name=f"{settings.prefix}-media",
             image=image.image_id,
-            # The published port also inside: it's part of every signed URL.
+            # The same port inside and outside, because it is part of every signed URL.
             command=["--port", f":{port}", "--region", REGION, "--health", "/health", "posix", "/data"],
             envs=[
                 pulumi.Output.concat("ROOT_ACCESS_KEY=", access_key),
@@ -62,7 +64,7 @@ class MediaStorage(pulumi.ComponentResource):
             ],
             volumes=[{"volume_name": volume.name, "container_path": "/data"}],
             network_mode="bridge",
-            networks_advanced=[{"name": network.name, "aliases": [HOST]}],
+            networks_advanced=[{"name": context.network.name, "aliases": [HOST]}],
             ports=[{"internal": port, "external": port, "ip": "127.0.0.1"}],
             labels=label_args(settings),
             healthcheck={
@@ -74,7 +76,7 @@ class MediaStorage(pulumi.ComponentResource):
             },
             restart="unless-stopped",
             destroy_grace_seconds=10,
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True, replace_on_changes=["*"]),
+            opts=container_options(self),
         )
         bucket = command.local.Command(
             f"{name}-bucket",
@@ -82,7 +84,7 @@ class MediaStorage(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             stdin=step_input(
                 MakeBucketRequest,
-                container=container.id,  # a new server is asked for its bucket again
+                container=container.id,  # so that the step runs again for a new server
                 endpoint_url=f"http://127.0.0.1:{port}",
                 region=REGION,
                 access_key=access_key,
@@ -125,7 +127,7 @@ class MediaStorage(pulumi.ComponentResource):
             f"{name}-writable",
             create=step_command("infra.local.steps.make_writable"),
             add_previous_output_in_env=False,
-            # Files that one user wrote are for the other, too, when mount-source changes who the web is.
+            # When mount-source changes the user of the web, the new user must be able to write the old one's files.
             stdin=step_input(
                 MakeWritableRequest, volume=volume.name, image=image.image_id, mounted=settings.mount_source
             ),
@@ -143,12 +145,12 @@ class MediaStorage(pulumi.ComponentResource):
 
 
 def media_volumes(settings: LocalSettings) -> list[ContainerVolumeArgsDict]:
-    """The volumes that the app's containers mount for uploaded files: one with `media: filesystem`, else none."""
+    """The volumes that the app's containers mount for uploaded files: one for `media: filesystem`, else none."""
     if settings.media != "filesystem" or settings.storage_dsn:
         return []
     return [{"volume_name": _volume_name(settings), "container_path": FOLDER.rstrip("/")}]
 
 
 def _volume_name(settings: LocalSettings) -> str:
-    # Files of the one kind mean nothing to the other: an S3 server keeps its objects' metadata beside them.
+    # Each kind has a volume of its own, because an S3 server also keeps metadata of its objects there.
     return f"{settings.prefix}-media" + ("-files" if settings.media == "filesystem" else "")

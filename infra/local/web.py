@@ -8,13 +8,14 @@ import pulumi_docker as docker
 
 from infra.environment import AppEnvironment
 from infra.local.address import Address
-from infra.local.image import AppImage
+from infra.local.containers import container_options
+from infra.local.context import LocalContext
+from infra.local.database import Database
 from infra.local.labels import label_args
-from infra.local.network import Network
+from infra.local.release import Release
 from infra.local.requests import RolloutRequest
-from infra.local.settings import LocalSettings
 from infra.local.source import source_mounts
-from infra.local.storage import media_volumes
+from infra.local.storage import MediaStorage, media_volumes
 from infra.reserved import PORT
 from infra.steps import step_command, step_input
 
@@ -22,39 +23,38 @@ ROLLOUT_TIMEOUT = 60  # seconds
 
 
 class Web(pulumi.ComponentResource):
-    """One container on 127.0.0.1:`web-port` that moves to a new image only once `after`, the release, succeeded.
+    """One container on 127.0.0.1:`web-port`, which moves to a new image only after the release of that image succeeded.
 
-    The roll-out check waits until the site is ready and has a home page. Else the update fails with the container's
-    last lines, and the container stays.
+    The roll-out check waits until the site is ready and has a home page. Otherwise the update fails with the last lines
+    of the container, which stays.
 
-    With `mount-source` the app's folder stands in place of the image's WORKDIR, and the process is this machine's user,
-    so that files which a management command writes belong to them.
+    With `mount-source` the app's folder is mounted at the image's WORKDIR, and the process runs as this machine's user,
+    who then owns the files that management commands write.
     """
 
     def __init__(
         self,
         name: str,
-        settings: LocalSettings,
-        network: Network,
+        context: LocalContext,
         address: Address,
-        image: AppImage,
-        environment: AppEnvironment,
-        after: pulumi.Resource,
+        environment: AppEnvironment[Database, MediaStorage],
+        release: Release,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:Web", name, None, opts)
+        settings = context.settings
         container = docker.Container(
             name,
             name=f"{settings.prefix}-web",
-            image=image.id,
+            image=release.image.id,
             command=list(settings.web_command) or None,
             envs=[pulumi.Output.concat(key, "=", value) for key, value in environment.variables.items()],
             user=f"{os.getuid()}:{os.getgid()}" if settings.mount_source else None,
-            init=True,  # runserver as process 1 would not hear SIGTERM
+            init=True,  # as process 1, runserver would ignore SIGTERM
             volumes=media_volumes(settings),
-            mounts=source_mounts(settings, image),
+            mounts=source_mounts(settings, release.image),
             network_mode="bridge",
-            networks_advanced=[{"name": network.name, "aliases": ["web"]}],
+            networks_advanced=[{"name": context.network.name, "aliases": ["web"]}],
             ports=[{"internal": PORT, "external": settings.web_port, "ip": "127.0.0.1"}],
             labels=label_args(settings),
             healthcheck={
@@ -66,12 +66,7 @@ class Web(pulumi.ComponentResource):
             },
             restart="unless-stopped",
             destroy_grace_seconds=30,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[after],
-                delete_before_replace=True,
-                replace_on_changes=["*"],
-            ),
+            opts=container_options(self, depends_on=[release]),
         )
         command.local.Command(
             f"{name}-rollout",
@@ -92,9 +87,9 @@ class Web(pulumi.ComponentResource):
 
 
 def _alive(port: int) -> str:
-    """A Python program that fails unless the site is alive; the image has Python for certain, curl perhaps not.
+    """A Python program that fails unless the site is alive; every image has Python, but not every one has curl.
 
-    It asks no proxy, and reads the answer: not every 200 is the contract's.
+    It uses no proxy, and it checks the body, because other programs answer with 200, too.
     """
     return (
         f"import http.client as h, json; c = h.HTTPConnection('127.0.0.1', {port}, timeout=4); "

@@ -1,4 +1,4 @@
-"""The kinds of settings: each reads a key's value and checks it, and says for the docs what is allowed.
+"""The kinds of settings: each reads and checks the value of a key, and says for the docs what is allowed.
 
 `setting(kind, default, description)` declares one, as a field of a dataclass; `declared` lists those of a class.
 """
@@ -16,7 +16,6 @@ from infra.setting_kinds.words import (
     Integer,
     NumberOf,
     Port,
-    PostgresImage,
     Text,
     Words,
 )
@@ -35,7 +34,6 @@ __all__ = [
     "Kind",
     "NumberOf",
     "Port",
-    "PostgresImage",
     "Setting",
     "StorageDSN",
     "Text",

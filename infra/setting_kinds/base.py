@@ -21,14 +21,14 @@ class Kind(Protocol[T_co]):
         """What is allowed, for the docs."""
 
     def read(self, reader: Reader, setting: "Setting[Any]") -> T_co:
-        """The value, typed. What is wrong with it is noted in `reader`; it's some value of the type then."""
+        """The typed value. Errors about it are noted in `reader`; then the result is any value of the type."""
 
 
 @dataclass(frozen=True)
 class Setting(Generic[T]):
-    """A setting as it was declared. `default` is as it stands in Pulumi.yaml: a text, a number, a boolean, a list, …
+    """A declared setting. `default` is written to Pulumi.yaml as it is: a text, a number, a boolean, a list, …
 
-    A `heading` stands there as a comment before it and those that follow it.
+    A `heading` is written there as a comment before this setting and those that follow it.
     """
 
     key: str
@@ -36,14 +36,17 @@ class Setting(Generic[T]):
     default: object
     description: str
     heading: str = ""
+    secret: bool = False
 
     @property
     def default_text(self) -> str:
-        """The default as the engine gives it to the program."""
+        """The default as the engine passes it to the program."""
         return self.default if isinstance(self.default, str) else json.dumps(self.default)
 
     def read(self, reader: Reader) -> T:
-        """The value of the running stack; what is wrong with it is noted in `reader`."""
+        """The value in the running stack; errors about it are noted in `reader`."""
+        if self.secret:
+            reader.hide(self.key)
         return self.kind.read(reader, self)
 
 
@@ -52,9 +55,9 @@ def setting(
 ) -> T:
     """Declares a setting as a field of a dataclass. The key is the field's name with hyphens, unless another is given.
 
-    A `secret` one is not shown when the dataclass is printed.
+    The value of a `secret` one is shown neither in errors nor when the dataclass is printed.
     """
-    metadata = {_DECLARATION: Setting(key, kind, default, description, heading)}
+    metadata = {_DECLARATION: Setting(key, kind, default, description, heading, secret)}
     return cast("T", dataclasses.field(repr=not secret, metadata=metadata))
 
 

@@ -10,9 +10,9 @@ from infra.settings_reader import Reader
 
 
 class Command:
-    """A command line as its words; none for an empty one."""
+    """A command line, as its words; no words for an empty one."""
 
-    allowed = "one program and its arguments, nothing for a shell; or nothing"
+    allowed = "one program and its arguments, without shell syntax; or nothing"
 
     def read(self, reader: Reader, setting: Setting[Any]) -> tuple[str, ...]:
         try:
@@ -36,7 +36,7 @@ class Commands:
         if not isinstance(value, list):
             text = reader.raw_value(key)
             one = self._corrected(text if text and value is None else self.example)
-            # A path below an object, which is no list, can't be set.
+            # In an object, a path with an index can't be set.
             self._note_bad(reader, key, {0: one}, [one], "a list of command lines", whole=isinstance(value, dict))
             return ()
         bad: dict[int, str] = {}
@@ -56,7 +56,7 @@ class Commands:
         return tuple(value)
 
     def _corrected(self, line: str) -> str:
-        """The command line, or what its error proposes."""
+        """The command line, or the one that its error proposes."""
         try:
             command_line.split(line)
         except CommandLineError as error:
@@ -67,7 +67,7 @@ class Commands:
     def _note_bad(
         reader: Reader, key: str, bad: dict[int, str], commands: list[str], allowed: str, *, whole: bool
     ) -> None:
-        """`whole`: the list is set as one JSON text, because a path would replace the rest of it."""
+        """`whole`: the fix sets the list as one JSON text, because a path would replace the rest of it."""
         if whole:
             command = fixes.set_value(reader.stack, key, json.dumps(commands))
         else:
@@ -76,5 +76,5 @@ class Commands:
 
 
 def _allowed(reader: Reader, key: str, error: CommandLineError) -> str:
-    """What a command line must be, without words of a secret one."""
-    return "one program and its arguments, nothing for a shell" if reader.is_secret(key) else error.allowed
+    """What a command line must be; nothing of a secret one is repeated."""
+    return "one program and its arguments, without shell syntax" if reader.is_secret(key) else error.allowed

@@ -1,4 +1,4 @@
-"""Kinds of settings that name what the Django project has: its folder, its bucket."""
+"""Kinds of settings about the Django project: its folder, its bucket."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from infra import dsn, fixes
 from infra.fixes import ROOT
 from infra.setting_kinds.base import Setting
-from infra.settings_reader import ASKS, Reader
+from infra.settings_reader import ASKS_FOR_VALUE, Reader
 
 
 class AppPath:
@@ -19,15 +19,15 @@ class AppPath:
         key = setting.key
         path = ROOT / reader.value_as_written(key)
         if not reader.raw_value(key) or not os.path.isdir(path):  # noqa: PTH112  # pathlib's raises for too long a name
-            # Not the example's folder: its migrations are nothing for the database of another project.
+            # Never propose the example's folder: its migrations don't belong in the database of another project.
             allowed = f"the Django project's folder, absolute or relative to {ROOT}"
             if found := fixes.folder_of_shell(reader.raw_value(key)) or fixes.folder_like(path):
                 reader.note_wrong(key, allowed, str(found))
             else:
                 command = fixes.ask_for(reader.stack, key, secret=False)
-                reader.note_wrong(key, f"{allowed}; {ASKS}", command=command)
+                reader.note_wrong(key, f"{allowed}; {ASKS_FOR_VALUE}", command=command)
         elif os.access(path, os.R_OK | os.X_OK) and not (path / "Dockerfile").is_file():
-            allowed = "a folder with a Dockerfile in it; the fix begins with the example's"
+            allowed = "a folder with a Dockerfile in it; the fix copies the example's"
             command = fixes.begin_dockerfile(path)
             reader.note_wrong(key, f"{allowed} (docs/bring-your-own.md, step 3)", command=command)
         return path
@@ -46,7 +46,9 @@ class StorageDSN:
         try:
             dsn.check_storage_dsn(value)
         except dsn.DSNError as error:
-            reader.note_wrong(key, f"s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/, but {error}; {ASKS}")
+            reader.note_wrong(key, f"s3://KEY:SECRET@BUCKET.s3.REGION.amazonaws.com/, but {error}; {ASKS_FOR_VALUE}")
         if not reader.is_secret(key):
-            reader.note_wrong(key, "only as a secret, it holds keys", command=fixes.encrypt(reader.stack, [key]))
+            reader.note_wrong(
+                key, "only as a secret, since it contains keys", command=fixes.encrypt(reader.stack, [key])
+            )
         return value

@@ -1,6 +1,6 @@
 """The setting `env`: a project's own environment variables, as texts.
 
-Numbers are refused: YAML has read them before we do, and 1.10 is 1.1 then, 0123 is 83, a long one is rounded.
+Numbers are refused, because YAML parses them before this program: 1.10 becomes 1.1, 0123 is 83, long ones are rounded.
 """
 
 import json
@@ -17,16 +17,16 @@ from infra.settings_reader import Reader
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
-# Names whose numbers no error shows, though nobody marked them as secret.
+# Names whose numbers are not shown in errors, even if they are not marked as secret.
 _HIDDEN_NAME = re.compile(r"TOKEN|SECRET|PASS|KEY|DSN|PIN|CODE|CRED|AUTH", re.IGNORECASE)
 
 
 class _Number(str):
-    """The digits of a number, as they stand."""
+    """The digits of a number, as they are written."""
 
 
 class _Variables:
-    """Reads the object, and notes in `reader` what is wrong with it. No value is shown that may be a secret."""
+    """Reads the object and notes errors in `reader`. Values that may be secret are never shown."""
 
     def __init__(self, reader: Reader, key: str) -> None:
         self.reader = reader
@@ -38,7 +38,7 @@ class _Variables:
         text = self.reader.raw_value(self.key)
         try:
             value = json.loads(text or "{}", parse_int=_Number, parse_float=_Number, parse_constant=_Number)
-        except (ValueError, RecursionError):  # no JSON, or too deep
+        except (ValueError, RecursionError):  # not JSON, or nested too deeply
             value = None
         if not isinstance(value, dict):
             self.refuse(
@@ -89,11 +89,11 @@ class _Variables:
             self.refuse_changed(name, "a number", self.written(name, number), number)
 
     def refuse_changed(self, name: str, kind: str, written: str, comes: str) -> None:
-        """Refuses what YAML reads as something else; it stands in plain text in the stack's file, when it was found."""
+        """Refuses a value that YAML changed; `written` is its text in the stack's file, if it was found there."""
         path = self.path(name)
         if _HIDDEN_NAME.search(name) or (self.secret and not written):
             fix = fixes.ask_for(self.stack, path, secret=True)
-            self.refuse(path, f"is {kind}", "text in quotes, for YAML changes others; the fix asks for it", fix)
+            self.refuse(path, f"is {kind}", "text in quotes, since YAML changes others; the fix asks for it", fix)
             return
         words = written or comes
         what = f"is {words}, {kind} without quotes" + (f" that YAML reads as {comes}" if words != comes else "")
@@ -130,10 +130,10 @@ class _Variables:
 
     def warn(self, paths: list[str]) -> None:
         if paths:
-            looks, stands = ("looks like a secret", "stands") if len(paths) == 1 else ("look like secrets", "stand")
+            look, are = ("looks like a secret", "is") if len(paths) == 1 else ("look like secrets", "are")
             encrypt = fixes.encrypt(self.stack, [self.key] if self.is_one_text else paths)
             pulumi.log.warn(
-                f"{', '.join(paths)} {looks}, and {stands} in plain text in the stack's file. Encrypt: {encrypt}"
+                f"{', '.join(paths)} {look}, and {are} in plain text in the stack's file. Encrypt: {encrypt}"
             )
 
 

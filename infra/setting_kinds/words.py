@@ -1,10 +1,10 @@
-"""Kinds of settings that are one word, one number, or a comma list of words."""
+"""Kinds of settings that are one word, one number, or comma-separated words."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar
 
 from infra import fixes
 from infra.names import IMAGE
@@ -15,14 +15,22 @@ _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]
 
 
 class Choice:
-    """One of some words; `kind` says what many of them are.
+    """One of several words; `kind` describes them when there are many.
 
-    `likely` guesses from the stack what a value that is like none of them should be.
+    To propose a fix, `synonyms` has other words for some of them, and `likely` guesses from the stack what a value that
+    resembles none of them should be.
     """
 
-    def __init__(self, *words: str, kind: str = "", likely: Callable[[Reader], str] | None = None) -> None:
+    def __init__(
+        self,
+        *words: str,
+        kind: str = "",
+        synonyms: Mapping[str, Collection[str]] | None = None,
+        likely: Callable[[Reader], str] | None = None,
+    ) -> None:
         self.words = words
         self._kind = kind
+        self._synonyms = synonyms or {}
         self._likely = likely
 
     @property
@@ -33,32 +41,37 @@ class Choice:
         value = reader.value_as_written(setting.key)
         if value in self.words:
             return value
-        also = [word for word in self.words if value.lower() in fixes.ALSO.get(word, ())]
+        synonyms = [word for word in self.words if value.lower() in self.synonyms_of(word)]
         likely = [(self._likely(reader) if self._likely else "") or setting.default_text]
-        near = also or get_close_matches(value.lower(), self.words, n=1, cutoff=0.4) or likely
+        near = synonyms or get_close_matches(value.lower(), self.words, n=1, cutoff=0.4) or likely
         few = self.words
         if self._kind:
             few = (*get_close_matches(value, self.words, n=5, cutoff=0), "another of its kind")
         reader.note_wrong(setting.key, " or ".join(few), near[0])
         return near[0]
 
+    def synonyms_of(self, word: str) -> Collection[str]:
+        """Other words for one of the words, in lower case."""
+        return self._synonyms.get(word, ())
+
 
 class Boolean:
     """`true` or `false`."""
 
+    _synonyms: ClassVar = {"true": ("true", "yes", "y", "on", "1"), "false": ("false", "no", "n", "off", "0")}
     allowed = "`true` or `false`"
 
     def read(self, reader: Reader, setting: Setting[Any]) -> bool:
         value = reader.value_as_written(setting.key)
         if value not in {"true", "false"}:
-            words = (word for word in ("true", "false") if value.lower() in fixes.ALSO[word])
+            words = (word for word in ("true", "false") if value.lower() in self._synonyms[word])
             reader.note_wrong(setting.key, "true or false", next(words, setting.default_text))
         return value == "true"
 
 
 @dataclass(frozen=True)
 class Integer:
-    """A whole number from `low` to `high`, of some `unit`; or 0, when it's said what that is `zero` for."""
+    """A whole number of `unit` from `low` to `high`; or 0, if `zero` says what that means."""
 
     low: int
     high: int
@@ -78,7 +91,7 @@ class Integer:
             return self.low
         written = reader.number_as_written(setting.key)
         if re.fullmatch(r"0[0-9]{1,8}", written) and int(written) != int(value):
-            allowed = f"{self.unit} without a zero before it, for YAML reads {written} as {value}"
+            allowed = f"{self.unit} without a leading zero, since YAML reads {written} as {value}"
             fix = str(int(written)) if self._fits(int(written)) else setting.default_text
             reader.note_wrong(setting.key, allowed, fix)
         return int(value)
@@ -96,7 +109,7 @@ class Port(Integer):
 
 @dataclass(frozen=True)
 class NumberOf:
-    """A number of a list; the first of the list when it's another."""
+    """One of a list of numbers; for any other value, an error and the first of the list."""
 
     numbers: Sequence[int]
     unit: str
@@ -115,7 +128,7 @@ class NumberOf:
 
 @dataclass(frozen=True)
 class Text:
-    """A text that fits a pattern, or nothing; any text without one. `find` gives a command that sets the right one."""
+    """A text that matches a pattern, or nothing. `find` returns a command that sets the right text."""
 
     what: str
     pattern: str = r"(?s:.*)"
@@ -134,7 +147,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Words:
-    """A comma list of words that fit a pattern."""
+    """Comma-separated words that match a pattern."""
 
     what: str
     pattern: str
@@ -152,7 +165,7 @@ class Words:
 
 
 class Hosts:
-    """A comma list of host names."""
+    """Comma-separated host names."""
 
     _form = "host names separated by commas"
     _most: int | None = None
@@ -165,7 +178,7 @@ class Hosts:
         value = reader.value_as_written(setting.key)
         hosts = _listed(value)
         if any(not _HOST.match(host) for host in hosts) or (self._most and len(hosts) > self._most):
-            # Spread out as a list of YAML's it comes as JSON, with quotes and brackets.
+            # A YAML list arrives as JSON, with quotes and brackets.
             good = [name for host in re.split(r'[,\s"\[\]]+', value) if _HOST.match(name := fixes.host_in(host))]
             reader.note_wrong(setting.key, self.allowed, ",".join(good[: self._most]))
         return hosts
@@ -187,7 +200,7 @@ class Host:
 
 
 class Image:
-    """An image's reference."""
+    """An image reference."""
 
     allowed = "an image reference such as name:tag"
 
@@ -198,22 +211,8 @@ class Image:
         return value
 
     def named(self, reader: Reader, setting: Setting[Any]) -> str:
-        """The reference as it's meant."""
+        """The reference, with placeholders filled in."""
         return reader.value_as_written(setting.key)
-
-
-class PostgresImage(Image):
-    """An image of PostgreSQL. The setting postgres-version is filled in for {postgres-version}."""
-
-    def read(self, reader: Reader, setting: Setting[Any]) -> str:
-        value = super().read(reader, setting)
-        if "alpine" in value:
-            allowed = "a glibc image: alpine's collation differs from a managed PostgreSQL's"
-            reader.note_wrong(setting.key, allowed, setting.default_text)
-        return value
-
-    def named(self, reader: Reader, setting: Setting[Any]) -> str:
-        return super().named(reader, setting).replace("{postgres-version}", reader.raw_value("postgres-version"))
 
 
 def _listed(value: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The environments a stack hands over, and a way to put the app into one of them.
+"""A way to put the app into the environment of a stack.
 
 These tests start from "nothing set", as an image's build does: in-memory SQLite, no storage, no host allowed.
 """
@@ -20,37 +20,7 @@ import pytest
 from PIL import Image
 
 from tests.app import programs
-
-APP = programs.APP
-SECRET_KEY = "made-up-for-the-tests-" + "Wq8sYb2KpZ4nTf7GhJ1mXc5VrD9aLe3U"
-
-CLOUD = {
-    "DATABASE_URL": "postgres://app:pa%2Fss%40word@db.example.com:5432/app?sslmode=verify-full",
-    "DEFAULT_STORAGE_DSN": "s3://a-bucket.s3.eu-central-1.amazonaws.com/",
-    "SECRET_KEY": SECRET_KEY,
-    "DOMAIN": "www.example.com",
-    "DOMAIN_ALIASES": "example.net",
-    "DOMAIN_REDIRECTS": "example.com,old.example.com",
-    "SECURE_SSL_REDIRECT": "True",
-    "SECURE_PROXY_SSL_HEADER": "X-Forwarded-Proto",
-    "STAGE": "cloud",
-    "PORT": "8000",
-}
-LOCAL = {
-    "DATABASE_URL": "postgres://app:password@database:5432/app",
-    "DEFAULT_STORAGE_DSN": (
-        "s3://KEY:SECRET@media/?endpoint_url=http%3A%2F%2Fmedia.localhost%3A9000"
-        "&addressing_style=path&region_name=us-east-1"
-    ),
-    "SECRET_KEY": SECRET_KEY,
-    "DOMAIN": "localhost",
-    "DOMAIN_ALIASES": "localhost,127.0.0.1",
-    "DJANGO_DEBUG": "True",
-    "SECURE_SSL_REDIRECT": "False",
-    "STAGE": "local",
-    "PORT": "8000",
-}
-
+from tests.app.environment import CLOUD, LOCAL
 
 # A client of S3 lists the folders of 400 services and parses a megabyte of JSON; these tests make a hundred clients.
 botocore.session.create_loader = cache(botocore.session.create_loader)

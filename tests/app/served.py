@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.app.conftest import APP, SECRET_KEY
+from tests.app.environment import SECRET_KEY
+from tests.app.programs import APP
 
 SETTINGS = """
 INSTALLED_APPS = [

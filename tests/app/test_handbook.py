@@ -16,13 +16,11 @@ import pytest
 from django_stack import settings as environment_settings
 from django_stack.variables import read
 
-from tests.app.conftest import APP, CLOUD, LOCAL
+from tests import ROOT
+from tests.app.environment import CLOUD, LOCAL, settings_of
+from tests.app.programs import APP
 
-TESTS = APP.parent / "tests"
-
-
-def settings_of(environ: dict[str, str]) -> dict[str, Any]:
-    return environment_settings.settings(read(environ), {})
+TESTS = ROOT / "tests"
 
 
 CLOUD_COLUMN, LOCAL_COLUMN, BUILD_COLUMN = "in the cloud", "on the local stack", "while the image is built"
@@ -40,27 +38,27 @@ PAGE = {
         "e2e/test_serving.py::test_gunicorn_runs_without_debug_and_not_as_root",
     ],
     ("Django server", LOCAL_COLUMN): [
-        "infra/local/test_program.py::test_runserver_over_the_mounted_source_is_what_the_local_stack_asks_for",
+        "infra/local/test_web.py::test_runserver_over_the_mounted_source_is_what_the_local_stack_asks_for",
         "e2e/test_gallery.py::test_an_edited_template_shows_without_another_up",
-        "infra/local/test_program.py::test_without_web_command_and_mount_the_image_serves_as_in_the_cloud",
+        "infra/local/test_web.py::test_without_web_command_and_mount_the_image_serves_as_in_the_cloud",
     ],
     ("Database", CLOUD_COLUMN): [
         "app/test_handbook.py::test_database_is_postgresql_in_both_environments",
-        "app/test_environment_matrix.py::test_variable_becomes_setting",
+        "app/django_stack/test_variables.py::test_variable_becomes_setting",
     ],
     ("Database", LOCAL_COLUMN): [
         "app/test_handbook.py::test_database_is_postgresql_in_both_environments",
-        "infra/cloud/test_program.py::test_the_database_is_the_same_major_version_as_the_local_one",
+        "infra/cloud/test_database.py::test_the_database_is_the_same_major_version_as_the_local_one",
     ],
     ("Database", BUILD_COLUMN): [
         "app/test_handbook.py::test_build_the_database_is_sqlite_in_memory",
-        "app/test_refusal.py::test_the_projects_own_tests_run_with_nothing_set",
-        "app/test_refusal.py::test_migrate_refuses_with_nothing_set",
+        "app/django_stack/test_refusal.py::test_the_projects_own_tests_run_with_nothing_set",
+        "app/django_stack/test_refusal.py::test_migrate_refuses_with_nothing_set",
     ],
     ("Debug mode", CLOUD_COLUMN): ["app/test_handbook.py::test_debug_mode_cloud_safely_falls_back_to_false"],
     ("Debug mode", LOCAL_COLUMN): [
         "app/test_handbook.py::test_debug_mode_local_the_environment_turns_it_on",
-        "infra/local/test_program.py::test_the_web_gets_the_contract_of_the_local_column",
+        "infra/local/test_web.py::test_the_web_gets_the_contract_of_the_local_column",
     ],
     ("Debug mode", BUILD_COLUMN): ["app/test_handbook.py::test_debug_mode_cloud_safely_falls_back_to_false"],
     ("Secret key", CLOUD_COLUMN): [
@@ -73,11 +71,13 @@ PAGE = {
     ],
     ("Secret key", BUILD_COLUMN): [
         "app/test_handbook.py::test_secret_key_departure_there_is_no_hard_coded_one",
-        "app/test_refusal.py::test_a_program_that_reads_the_settings_refuses_whatever_its_name",
+        "app/django_stack/test_refusal.py::test_a_program_that_reads_the_settings_refuses_whatever_its_name",
     ],
     ("Allowed hosts", CLOUD_COLUMN): ["app/test_handbook.py::test_allowed_hosts_cloud_domain_and_aliases_are_used"],
     ("Allowed hosts", LOCAL_COLUMN): ["app/test_handbook.py::test_allowed_hosts_local_come_from_domain_aliases"],
-    ("Allowed hosts", BUILD_COLUMN): ["app/test_environment_matrix.py::test_absent_variable_means_the_safe_default"],
+    ("Allowed hosts", BUILD_COLUMN): [
+        "app/django_stack/test_variables.py::test_absent_variable_means_the_safe_default",
+    ],
     ("Static files", CLOUD_COLUMN): [
         "app/test_handbook.py::test_static_files_whitenoise_stands_behind_the_security_middleware",
         "image/test_serving.py::test_static_files_are_hashed_compressed_and_kept_for_ever",
@@ -88,11 +88,11 @@ PAGE = {
         "e2e/test_serving.py::test_static_files_are_hashed_and_may_be_kept_for_ever",
     ],
     ("Static files", BUILD_COLUMN): [
-        "app/test_refusal.py::test_collectstatic_works_with_nothing_set",
+        "app/django_stack/test_refusal.py::test_collectstatic_works_with_nothing_set",
     ],
     ("Media files", CLOUD_COLUMN): [
         "app/test_handbook.py::test_media_files_are_in_s3",
-        "infra/cloud/test_program.py::test_the_app_reads_the_dsns_that_the_cloud_hands_it",
+        "infra/cloud/test_storage.py::test_the_app_reads_the_dsns_that_the_cloud_hands_it",
     ],
     ("Media files", LOCAL_COLUMN): [
         "app/test_handbook.py::test_media_files_are_in_s3",
@@ -101,7 +101,7 @@ PAGE = {
         "e2e/test_media.py::test_a_secret_storage_dsn_makes_the_local_server_use_that_bucket",
     ],
     ("Media files", BUILD_COLUMN): [
-        "app/test_media_storage.py::test_without_a_storage_saving_is_refused_with_one_clear_line",
+        "app/django_stack/test_storages.py::test_without_a_storage_saving_is_refused_with_one_clear_line",
     ],
     ("Database migrations", CLOUD_COLUMN): ["infra/test_platforms.py::test_the_web_waits_for_the_release"],
     ("Database migrations", LOCAL_COLUMN): [
@@ -117,23 +117,23 @@ BROKEN_THERE = {
         "e2e/test_gallery.py::test_the_admin_has_its_styles_and_lets_the_administrator_in",
     ],
     "1 static files that are missing are said before the first request": [
-        "app/test_refusal.py::test_missing_static_files_are_refused_before_the_first_request",
+        "app/django_stack/test_refusal.py::test_missing_static_files_are_refused_before_the_first_request",
     ],
     "2 the same database: glibc, not alpine's collation": [
         "infra/test_settings.py::test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix",
     ],
     "3 no public key": ["app/test_handbook.py::test_secret_key_departure_there_is_no_hard_coded_one"],
     "3 migrate without a database does not succeed on a throw-away one": [
-        "app/test_refusal.py::test_migrate_refuses_with_nothing_set",
-        "app/test_refusal.py::test_a_database_in_memory_spelled_out_is_none_for_servers_and_migrate",
+        "app/django_stack/test_refusal.py::test_migrate_refuses_with_nothing_set",
+        "app/django_stack/test_refusal.py::test_a_database_in_memory_spelled_out_is_none_for_servers_and_migrate",
         "image/test_start.py::test_migrate_refuses_with_no_environment",
     ],
     "3 a server without its variables does not start": [
         "image/test_start.py::test_with_no_environment_it_ends_within_seconds_with_the_list",
-        "app/test_refusal.py::test_runserver_ends_within_seconds_whatever_is_missing",
+        "app/django_stack/test_refusal.py::test_runserver_ends_within_seconds_whatever_is_missing",
     ],
     "3 a missing storage is said in a clear line": [
-        "app/test_media_storage.py::test_without_a_storage_saving_is_refused_with_one_clear_line",
+        "app/django_stack/test_storages.py::test_without_a_storage_saving_is_refused_with_one_clear_line",
     ],
     "4 gunicorn behind a proxy does not redirect for ever": [
         "app/test_handbook.py::test_no_header_is_believed_unless_the_stack_names_it",
@@ -142,9 +142,11 @@ BROKEN_THERE = {
     "5 a probe by address is answered with 200": [
         "image/test_serving.py::test_health_answers_by_address_over_http_without_a_redirect",
     ],
-    "5 a login on a custom domain is not refused": ["app/test_health_and_hosts.py::test_login_with_csrf_works"],
+    "5 a login on a custom domain is not refused": [
+        "app/django_stack/test_health_and_hosts.py::test_login_with_csrf_works",
+    ],
     "6 a 500 prints its traceback with debug off": [
-        "app/test_logs_and_errors.py::test_a_500_leaves_its_traceback_in_the_log",
+        "app/django_stack/test_logs_and_errors.py::test_a_500_leaves_its_traceback_in_the_log",
         "image/test_serving.py::test_a_500_leaves_its_traceback_on_stderr",
     ],
 }
@@ -159,7 +161,7 @@ def test_is_proved_by_tests_that_exist(sentence: Any) -> None:
 
 def test_every_cell_of_the_page_is_proved() -> None:
     """docs/handbook.md has the page's rows; a dash is a cell about which it says nothing."""
-    lines = (APP.parent / "docs" / "handbook.md").read_text().splitlines()
+    lines = (ROOT / "docs" / "handbook.md").read_text().splitlines()
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     cells = {(row[0], column): cell for row in rows for column, cell in zip(head[1:], row[1:], strict=True)}
     assert len(rows) == 9
@@ -174,7 +176,7 @@ def test_twelve_factor_all_that_depends_on_the_place_comes_from_the_environment(
     """`os.environ` is read in one module of the app, for settings, and where a process starts."""
     readers = {
         path.relative_to(APP).as_posix()
-        for path in (APP).rglob("*.py")
+        for path in APP.rglob("*.py")
         if re.search(r"os\.environ[\[.)](?!setdefault)", path.read_text())
     }
     assert readers == {"django_stack/settings.py", "django_stack/gunicorn_config.py", "django_stack/healthcheck.py"}
@@ -220,7 +222,7 @@ def test_secret_key_the_one_provided_is_used() -> None:
 
 def test_secret_key_departure_there_is_no_hard_coded_one() -> None:
     assert settings_of({})["SECRET_KEY"] != settings_of({})["SECRET_KEY"]
-    for path in (APP).rglob("*.py"):
+    for path in APP.rglob("*.py"):
         assert not re.search(r"SECRET_KEY\s*=\s*[\"']", path.read_text()), path
 
 

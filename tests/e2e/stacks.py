@@ -6,34 +6,31 @@ and free ports of its own: nothing can touch a developer's own stack.
 
 import json
 import os
-import random
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
-import boto3
 import docker
 import psutil
 import psycopg
 import pytest
 import requests
 import yaml
-from botocore.config import Config
 from psycopg.conninfo import conninfo_to_dict
 
 from infra.dsn import S3DSN
+from tests import ROOT
+from tests.e2e.media import Bucket
+from tests.ports import free_ports
+from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv" / "bin"
 DEVELOPMENT: Mapping[str, Any] = {  # what Pulumi.local.yaml says
     "debug": True,
@@ -44,47 +41,6 @@ SERVING: Mapping[str, Any] = {}  # the defaults: the image's own CMD, as in the 
 ADMIN = "admin"
 # What outlives a killed `pulumi` for up to five minutes: official plugins, programs of that very name.
 OFFICIAL_PLUGINS = ("pulumi-resource", "pulumi-language")
-
-T = TypeVar("T")
-
-
-def wait_until(condition: Callable[[], T], what: str, seconds: float = 15) -> T:
-    """Asks until the answer is true, and returns it; fails the test, saying what never came, after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s: {what}")
-        time.sleep(0.1)
-    return answer
-
-
-_given: set[int] = set()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, none given twice, and below those that the kernel gives to outgoing connections.
-
-    pytest-xdist's processes have five thousand each: a stack may take its ports long after it was given them.
-    """
-    begin = 20000 + 5000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 2)
-    ports: list[int] = []
-    while len(ports) < count:
-        port = random.randrange(begin, begin + 5000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            ports += [port] if port not in _given else []
-            _given.add(port)
-    return ports
-
-
-def fetch(url: str) -> requests.Response:
-    """Gets a URL whose host is a name of this machine's own (media.localhost) as a browser would.
-
-    Most resolvers don't know `*.localhost`; a signed URL is signed for its host, so that goes into the header.
-    """
-    parts = urlsplit(url)
-    here = parts._replace(netloc=f"127.0.0.1:{parts.port}")
-    return requests.get(here.geturl(), headers={"Host": parts.netloc}, timeout=20)
 
 
 def database_password(url: str) -> str:
@@ -375,7 +331,7 @@ class Stack:
         with psycopg.connect(self.outputs()["DATABASE_URL"], connect_timeout=5) as connection:
             return connection.execute(statement.encode(), parameters).fetchall()
 
-    def bucket(self) -> "Bucket":
+    def bucket(self) -> Bucket:
         return Bucket(S3DSN.parse(self.outputs()["DEFAULT_STORAGE_DSN"]))
 
     # The site
@@ -429,22 +385,3 @@ def with_error_ignored(call: Callable[..., object], *arguments: object) -> None:
         call(*arguments)
     except psutil.Error:
         return
-
-
-class Bucket:
-    """The bucket of a DSN, as a client on this machine sees it."""
-
-    def __init__(self, dsn: S3DSN) -> None:
-        self.name = dsn.bucket
-        self.client = boto3.client(
-            "s3",
-            endpoint_url=dsn.endpoint_url,
-            region_name=dsn.region,
-            aws_access_key_id=dsn.access_key,
-            aws_secret_access_key=dsn.secret_key,
-            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
-        )
-
-    def objects(self) -> set[str]:
-        """Their keys."""
-        return {entry["Key"] for entry in self.client.list_objects_v2(Bucket=self.name).get("Contents", [])}

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests import ROOT
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import ROOT, SERVING, VENV, Stack, fetch
+from tests.e2e.media import fetch
+from tests.e2e.stacks import SERVING, VENV, Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

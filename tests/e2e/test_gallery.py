@@ -6,8 +6,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.stacks import Stack, fetch, wait_until
-from tests.e2e.visitors import Visitor, log_in, png, screenshot
+from tests.e2e.media import fetch
+from tests.e2e.stacks import Stack
+from tests.e2e.visitors import Visitor, log_in, screenshot
+from tests.pictures import png
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.browser]
 

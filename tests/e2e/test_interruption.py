@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.stacks import OFFICIAL_PLUGINS, Running, Stack, wait_until
+from tests.e2e.stacks import OFFICIAL_PLUGINS, Running, Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

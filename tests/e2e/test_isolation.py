@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stacks import ROOT, Stack
+from tests import ROOT
+from tests.e2e.stacks import Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

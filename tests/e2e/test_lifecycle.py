@@ -3,7 +3,8 @@
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import DEVELOPMENT, Stack, database_password, fetch
+from tests.e2e.media import fetch
+from tests.e2e.stacks import DEVELOPMENT, Stack, database_password
 from tests.e2e.visitors import Visitor, picture_url
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tests.e2e.stacks import Stack, wait_until
+from tests.e2e.stacks import Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -53,7 +54,7 @@ def test_make_alone_lists_its_targets(serving: Stack) -> None:
     [
         ("logs", "There is no container django-stack-nowhere-web. Fix: make local STACK=nowhere"),
         ("manage", "The container django-stack-nowhere-web is not running. Fix: make local STACK=nowhere"),
-        ("repair", "The state of the stack nowhere can't be read. The stacks there are: pulumi stack ls"),
+        ("repair", "The state of the stack nowhere can't be read. `pulumi stack ls` lists the stacks"),
     ],
 )
 def test_a_target_says_when_the_stack_is_not_there(serving: Stack, target: str, said: str) -> None:

@@ -9,7 +9,8 @@ from playwright.sync_api import Browser
 
 from infra.dsn import S3DSN
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import DEVELOPMENT, Bucket, Stack, fetch
+from tests.e2e.media import Bucket, fetch
+from tests.e2e.stacks import DEVELOPMENT, Stack
 from tests.e2e.visitors import Visitor
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]

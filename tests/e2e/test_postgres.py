@@ -1,9 +1,7 @@
 """Image, setting and volume of PostgreSQL fit together, or it is said before anything is made. Real 17 and 18."""
 
-import json
 import struct
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +15,12 @@ from infra.local import server_warnings
 from infra.local.postgres import data_version, folders
 from infra.local.requests import SetPasswordRequest
 from infra.local.steps import set_password
+from tests import ROOT
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import ROOT, SERVING, Stack, database_password, wait_until
-from tests.images import POSTGRES_18, build_postgres_18
+from tests.e2e.postgres18 import POSTGRES_18, build_postgres_18
+from tests.e2e.stacks import SERVING, Stack, database_password
+from tests.steps import run_step
+from tests.waiting import wait_until
 from tools.setup.images import POSTGRES, PYTHON, S3
 
 pytestmark = pytest.mark.docker
@@ -96,15 +97,7 @@ def check(engine: docker.DockerClient) -> Check:
             "volume": volume,
             "labels": {},
         }
-        return subprocess.run(
-            [sys.executable, "-m", "infra.local.steps.check_image"],
-            input=json.dumps(asked),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
+        return run_step("infra.local.steps.check_image", asked)
 
     return run
 
@@ -155,7 +148,7 @@ def test_an_image_for_another_processor_is_refused(engine: docker.DockerClient, 
     finally:
         engine.images.remove(str(image.id), force=True)
     assert done.returncode == 1
-    assert "which is made for arm64, and doesn't run on this machine's amd64" in done.stderr
+    assert "which is made for arm64 and doesn't run on this machine's amd64" in done.stderr
 
 
 def test_data_of_another_version_are_left_alone(server: Server, check: Check) -> None:
@@ -186,7 +179,7 @@ def test_other_collations_than_those_of_the_indexes_are_said_with_a_fix_that_wor
     assert server.warnings() == []
     server.psql("update pg_database set datcollversion = '2.36' where datname <> 'template0'")
     (said,) = server.warnings()
-    assert "made with version 2.36 of the C library's collations" in said
+    assert "built with version 2.36 of the C library's collations" in said
     subprocess.run(said.partition("Fix: ")[2], shell=True, check=True, capture_output=True)
     assert server.warnings() == []
     server.psql("create database made_from_template1")
@@ -271,4 +264,4 @@ def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
     older = "update pg_database set datcollversion = '2.36' where datname = 'app'"
     assert upgraded.container("database").exec_run(["psql", "-U", "app", "-c", older]).exit_code == 0
     ended = upgraded.up("--expect-no-changes").stdout.partition("Diagnostics:")[2]
-    assert "warning: The indexes in the database's volume were made with version 2.36" in ended
+    assert "warning: The indexes in the database's volume were built with version 2.36" in ended

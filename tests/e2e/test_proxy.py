@@ -1,16 +1,14 @@
 """What the stack's programs ask on this machine, they ask without the proxy that the shell names."""
 
-import json
 import os
-import subprocess
-import sys
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from infra.dsn import S3DSN
-from tests.e2e.stacks import ROOT, Stack
+from tests.e2e.stacks import Stack
+from tests.steps import run_step
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -23,16 +21,7 @@ def run(module: str, request: dict[str, Any]) -> None:
     proxies = {
         name: NOWHERE for kind in ("http", "https", "all") for name in (f"{kind}_proxy", f"{kind}_proxy".upper())
     }
-    done = subprocess.run(
-        [sys.executable, "-m", module],
-        input=json.dumps(request),
-        cwd=ROOT,
-        env=inherited | proxies,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
+    done = run_step(module, request, inherited | proxies)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 

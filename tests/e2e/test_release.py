@@ -6,7 +6,8 @@ import secrets
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import SERVING, Stack, wait_until
+from tests.e2e.stacks import SERVING, Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

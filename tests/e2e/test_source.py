@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import DEVELOPMENT, SERVING, Stack, wait_until
+from tests.e2e.stacks import DEVELOPMENT, SERVING, Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

@@ -4,7 +4,9 @@ import sys
 
 import pytest
 
-from tests.e2e.stacks import ROOT, Stack, wait_until
+from tests import ROOT
+from tests.e2e.stacks import Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -48,7 +50,7 @@ def test_every_container_is_set_up_for_this_machine_alone(stack: Stack) -> None:
 
 def test_the_outputs_make_a_shell_that_reaches_database_and_bucket(development: Stack) -> None:
     list_objects = (
-        "import os; from tests.e2e.stacks import Bucket, S3DSN;"
+        "import os; from infra.dsn import S3DSN; from tests.e2e.media import Bucket;"
         "print('bucket', sorted(Bucket(S3DSN.parse(os.environ['DEFAULT_STORAGE_DSN'])).objects()))"
     )
     script = f"""

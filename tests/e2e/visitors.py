@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
@@ -12,7 +10,9 @@ from pathlib import Path
 import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.stacks import ROOT, Stack
+from tests import ROOT
+from tests.e2e.stacks import Stack
+from tests.pictures import png
 from tools.setup.testkit import CHROMIUM
 
 ARGUMENTS = [
@@ -24,19 +24,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-def png(width: int = 240, height: int = 160) -> bytes:
-    """A picture: a gradient."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    rows = b"".join(
-        b"\0" + b"".join(bytes((255 * x // width, 120, 255 * y // height)) for x in range(width)) for y in range(height)
-    )
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 @contextmanager

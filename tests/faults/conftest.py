@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from tests.e2e.conftest import MakeStack, engine, make_stack, stacks
-from tests.e2e.stacks import SERVING, Stack, wait_until
+from tests.e2e.stacks import SERVING, Stack
+from tests.waiting import wait_until
 
 __all__ = ["engine", "make_stack", "stacks"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
-from tests.e2e.stacks import wait_until
+from tests.waiting import wait_until
 
 CLONE_NEWNET = 0x40000000  # linux/sched.h
 

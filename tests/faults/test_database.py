@@ -6,9 +6,10 @@ import psycopg
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import SERVING, Stack, wait_until
+from tests.e2e.stacks import SERVING, Stack
 from tests.faults.conftest import is_whole, leave_data
 from tests.faults.load import asking, writing
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

@@ -3,9 +3,7 @@
 Either is tried whichever image is there: the stand-in's entrypoint is mounted, and initdb in place is the other's way.
 """
 
-import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,10 +16,13 @@ from docker.models.containers import Container
 
 from infra.local.postgres import folders
 from infra.local.steps.first_boot import next_step
+from tests import ROOT
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import ROOT, SERVING, wait_until
+from tests.e2e.postgres18 import build_postgres_18
+from tests.e2e.stacks import SERVING
 from tests.faults.conftest import is_whole, leave_data, moments
-from tests.images import build_postgres_18
+from tests.steps import run_step
+from tests.waiting import wait_until
 from tools.setup.images import POSTGRES
 
 pytestmark = pytest.mark.docker
@@ -72,15 +73,7 @@ class Place:
         container.start()
         asked = {"container": container.id, "user": "app", "database": "app", "password": "new"}
         asked |= {"version": self.version, "volume": self.name, "stack": "local"}
-        ended = subprocess.run(
-            [sys.executable, "-m", "infra.local.steps.set_password"],
-            input=json.dumps(asked),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        )
+        ended = run_step("infra.local.steps.set_password", asked)
         container.remove(force=True)
         assert ended.returncode == 1, "the database is lost"
         assert "Traceback" not in ended.stderr

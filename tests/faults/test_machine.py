@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import SERVING, Stack, free_ports, wait_until
+from tests.e2e.stacks import SERVING, Stack
 from tests.faults.conftest import is_whole, leave_data, mend
 from tests.faults.own_engine import OwnEngine, own_engine
+from tests.ports import free_ports
+from tests.waiting import wait_until
 
 PYTHON, POSTGRES, S3 = "python:3.13-slim-trixie", "postgres:17-trixie", "versity/versitygw:v1.8.0"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import SERVING, Stack, wait_until
+from tests.e2e.stacks import SERVING, Stack
 from tests.faults.conftest import CUT, LOCKED, is_whole, leave_data, mend, moments
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

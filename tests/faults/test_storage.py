@@ -7,9 +7,11 @@ from html import unescape
 
 import pytest
 
-from tests.e2e.stacks import Stack, fetch, wait_until
+from tests.e2e.media import fetch
+from tests.e2e.stacks import Stack
 from tests.e2e.visitors import Visitor
 from tests.faults.conftest import is_whole, wait_for_s3
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 

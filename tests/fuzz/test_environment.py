@@ -5,7 +5,7 @@ from django_stack.variables import InvalidEnvironmentError, read
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.app.conftest import CLOUD
+from tests.app.environment import CLOUD
 from tests.fuzz.given import TEXT, fuzz, refusal, shows_secret
 from tests.isolation import CONTRACT
 

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 import yaml
 
-from tests.image.services import ADMIN, PASSWORD, ROOT, Proxy, Services, Site, wait_until
+from tests import ROOT
+from tests.image.services import ADMIN, PASSWORD, Proxy, Services, Site
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="session")

@@ -5,21 +5,16 @@ browser. Everything is made with the Docker engine alone; no Pulumi.
 from __future__ import annotations
 
 import json
-import random
 import re
 import secrets
 import socket
 import socketserver
 import threading
-import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
-from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
 import boto3
 import docker
@@ -30,25 +25,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from docker.models.containers import Container
 
-from tests.e2e.visitors import png
+from tests.pictures import png
+from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRET_KEY = "made-up-for-the-tests-" + "Qw7sYb2KpZ4nTf8GhJ1mXc5VrD9aLe3U"
 ANOTHER_KEY = "another-one-for-the-tests-" + "Lp3uYb2KpZ4nTf8GhJ1mXc5VrD9aQw7s"
 ADMIN, PASSWORD = "admin", secrets.token_urlsafe(12)
 ANYBODY = "12345"  # a user that the image has never heard of
-
-T = TypeVar("T")
-
-
-def wait_until(condition: Callable[[], T], what: str, seconds: float = 20) -> T:
-    """Asks until the answer is true, and returns it; fails the test, saying what never came, after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
-    return answer
 
 
 class Proxy(socketserver.ThreadingTCPServer):
@@ -309,26 +292,3 @@ class Visitor:
             if f'alt="{title}"' in tag:
                 return unescape(re.search(r'src="([^"]+)"', tag)[1])  # type: ignore[index]
         raise AssertionError(f"no picture {title!r} in\n{shown}")
-
-
-def fetch(url: str, **headers: str) -> requests.Response:
-    """Gets an address of media.localhost, which this machine's resolver need not know, as a browser would."""
-    parts = urlsplit(url)
-    here = parts._replace(netloc=f"127.0.0.1:{parts.port}")
-    return requests.get(here.geturl(), headers={"Host": parts.netloc, **headers}, timeout=30)
-
-
-def noise(megabytes: float) -> bytes:
-    """A PNG of about that size, which nothing can make smaller."""
-    import struct
-
-    width = 2000
-    height = int(megabytes * 1024 * 1024 / (3 * width + 1))
-    random_bytes = random.Random(1).randbytes
-    rows = b"".join(b"\0" + random_bytes(3 * width) for _ in range(height))
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND", b"")

@@ -9,7 +9,8 @@ from typing import Any
 import docker
 import pytest
 
-from tests.image.services import ROOT, Services
+from tests import ROOT
+from tests.image.services import Services
 
 pytestmark = pytest.mark.docker
 

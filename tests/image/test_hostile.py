@@ -107,7 +107,7 @@ def test_a_method_that_nobody_expects_is_the_visitors_mistake(site: Site, method
 def test_sixty_four_who_send_a_little_and_dawdle_hold_nobody_up(site: Site) -> None:
     """Eight times as many as there are threads: at the log-in, at the upload, at the head.
 
-    That they are let go in the end: tests/app/test_slow_visitors.py.
+    That they are let go in the end: tests/app/django_stack/test_slow_visitors.py.
     """
     post = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\nx"
     begun = [post.format("/login/", 100), post.format("/upload/", 10**7), "GET / HTTP/1.1\r\n", ""]

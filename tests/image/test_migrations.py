@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from docker.models.containers import Container
 
-from tests.image.services import Services, wait_until
+from tests.image.services import Services
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.e2e.visitors import png
-from tests.image.services import Services, Site, Visitor, wait_until
+from tests.image.services import Services, Site, Visitor
+from tests.pictures import png
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 

@@ -14,8 +14,10 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 
-from tests.e2e.visitors import chromium, png, screenshot
-from tests.image.services import ADMIN, PASSWORD, Services, Site, Visitor, noise, wait_until
+from tests.e2e.visitors import chromium, screenshot
+from tests.image.services import ADMIN, PASSWORD, Services, Site, Visitor
+from tests.pictures import noise, png
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser]
 

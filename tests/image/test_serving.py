@@ -12,7 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.image.services import ANOTHER_KEY, ANYBODY, SECRET_KEY, Services, Site, fetch, noise, wait_until
+from tests.e2e.media import fetch
+from tests.image.services import ANOTHER_KEY, ANYBODY, SECRET_KEY, Services, Site
+from tests.pictures import noise
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 

@@ -58,11 +58,11 @@ def test_uploads_of_one_name_at_the_same_moment_are_as_many_files(services: Serv
 @pytest.mark.parametrize(
     ("before", "name", "reason"),
     [
-        ("docs", "docs/x", "what stands for its folder is a file already"),
-        ("docs/x/y", "docs/x", "there are files below it already"),
+        ("docs", "docs/x", "its folder exists already as a file"),
+        ("docs/x/y", "docs/x", "it exists already as a folder"),
         ("", "f" * 256, "longer than 255 bytes"),
         ("", "é" * 128, "longer than 255 bytes"),
-        ("", "/".join("d" * 200 for _ in range(6)), "S3 allows 1024 bytes"),
+        ("", "/".join("d" * 200 for _ in range(6)), "S3 allows names of 1024 bytes"),
     ],
     ids=["below a file", "above a file", "long", "long in UTF-8", "long altogether"],
 )
@@ -77,7 +77,7 @@ def test_a_key_that_can_not_be_a_file_is_refused_in_one_sentence(
         storage.save(f"{folder}/{name}", ContentFile(b"x" * size))
     assert str(refused.value).startswith(f"'{folder}/{name}' can't be stored: ")
     assert reason in str(refused.value)
-    assert ("AWS's S3 would store it" in str(refused.value)) is (len(name) <= 1024)
+    assert ("S3 on AWS would store it" in str(refused.value)) is (len(name) <= 1024)
     cause = refused.value.__context__
     assert cause is None or refused.value.__suppress_context__, "botocore's traceback is not shown"
     assert services.objects() == objects

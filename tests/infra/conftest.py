@@ -4,8 +4,8 @@ import asyncio
 import json
 import runpy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import pulumi
@@ -17,10 +17,10 @@ from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import source_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
-from tests.cloud.made_up import answer, identity
-from tests.cloud.made_up import computed as computed_by_aws
+from tests import ROOT
+from tests.infra.cloud.made_up import answer, identity
+from tests.infra.cloud.made_up import computed as computed_by_aws
 
-ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {
     key: entry["default"] for key, entry in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"].items()
 }
@@ -198,9 +198,9 @@ def program(
         asked = json.dumps([settings or {}, secrets, stack, platform, preview], sort_keys=True)
         if asked in _runs:
             return _runs[asked]
-        monkeypatch.setattr(
-            f"infra.{platform}.platform.preflight", lambda settings: None
-        )  # asks around; tested by itself
+        module = import_module(f"infra.{platform}.platform")
+        without_preflight = replace(module.PLATFORM, preflight=lambda settings: None)  # asks around; tested by itself
+        monkeypatch.setattr(module, "PLATFORM", without_preflight)
         monkeypatch.setattr("infra.local.source.working_folder", lambda image_id: "/app")  # asks the Docker engine
         # Where in the program a resource was made is not asked for here, and takes a quarter of the time to find out.
         monkeypatch.setattr("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace)
@@ -221,5 +221,15 @@ def program(
                 result.secret_outputs.add(name)
         _runs[asked] = result
         return result
+
+    return run
+
+
+@pytest.fixture
+def cloud(program: Program) -> Program:
+    """The same for the cloud platform."""
+
+    def run(settings: dict[str, Any] | None = None, **more: Any) -> Run:
+        return program(settings, platform="cloud", **more)
 
     return run

@@ -16,7 +16,8 @@ import yaml
 from pulumi.runtime.stack import wait_for_rpcs
 
 from infra.settings import Settings
-from tests.infra.conftest import ROOT, Nothing
+from tests import ROOT
+from tests.infra.conftest import Nothing
 
 APP = "FROM scratch\n"
 

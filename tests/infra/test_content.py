@@ -1,7 +1,6 @@
 """The content hash: equal for equal content, different for whatever the image would differ by."""
 
 import os
-import shlex
 import socket
 import subprocess
 import time
@@ -13,24 +12,16 @@ import pulumi
 import pytest
 
 from infra import dockerignore
-from infra.content import content_hash, image_tag, read_content, warnings
-from tests.infra.conftest import ROOT
+from infra.content import content_hash
+from tests import ROOT
+from tests.infra.build_contexts import build_context
 
-CARELESS = "FROM scratch\nCOPY . .\nUSER 10001\n"
 NOBODY = 65534
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> Path:
-    folder = tmp_path / "context"
-    folder.mkdir()
-    (folder / "Dockerfile").write_text(CARELESS)
-    (folder / ".dockerignore").write_text("# comment\n__pycache__\n*.log\n!keep.log\n")
-    (folder / "code.py").write_text("print(1)\n")
-    (folder / "folder").mkdir()
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    return folder
+    return build_context(tmp_path)
 
 
 def as_nobody(do: Callable[[], object]) -> str:
@@ -139,6 +130,15 @@ def test_modes_count_where_the_dockerfile_does_not_give_all_files_the_same(conte
 
 
 @pytest.mark.report("aws-cdk#6072")
+def test_a_tab_after_an_instruction_is_a_space(context: Path) -> None:
+    (context / "Dockerfile").write_text("FROM scratch\nRUN chmod -R u=rwX,go=rX .\nCOPY\t. .\n")
+    (context / "a.py").touch(mode=0o644)
+    before = content_hash(context, {})
+    (context / "a.py").chmod(0o600)
+    assert content_hash(context, {}) != before
+
+
+@pytest.mark.report("aws-cdk#6072")
 def test_an_empty_folder_counts(context: Path) -> None:
     before = content_hash(context, {})
     (context / "empty").mkdir()
@@ -176,36 +176,6 @@ def test_the_dockerfiles_own_ignore_file_comes_first(context: Path) -> None:
     assert content_hash(context, {}) == before
     (context / "a.log").write_text("seen, though .dockerignore names it")
     assert content_hash(context, {}) != before
-
-
-@pytest.mark.report("aws-cdk#6072")
-@pytest.mark.parametrize(
-    ("ignore", "left_out"),
-    [
-        (b"\xef\xbb\xbf*.txt\r\n", {"a.txt", "README.txt"}),  # a byte order mark, and Windows' ends of lines
-        (b"/a.txt", {"a.txt"}),
-        (b"  a.txt  \n", {"a.txt"}),
-        (b"readme.txt\n", set()),  # not README.txt
-        (b"#a.txt\n #a.txt\n", set()),
-        (b"**/deep\n", {"sub/deep", "sub/deep/a.txt"}),
-        (b"sub/**\n!sub/deep/a.txt\n", {"sub/deep"}),
-        (b"sub\n!sub/deep/a.txt\n", {"sub", "sub/deep"}),
-        (b"*\n!a.txt\n", {"README.txt", "sub", "sub/deep", "sub/deep/a.txt"}),
-        (b"./sub/../a.txt/\n", {"a.txt"}),
-        (b"[^R]*.txt\n", {"a.txt"}),
-        (b"?.txt\n", {"a.txt"}),
-        (b"./ a.txt\n", {"a.txt"}),
-        (rb"\a.txt", {"a.txt"}),
-    ],
-)
-def test_the_ignore_file_is_read_like_the_builders_read_it(tmp_path: Path, ignore: bytes, left_out: set[str]) -> None:
-    """Right values from moby/patternmatcher 0.6.1 itself."""
-    (tmp_path / "sub" / "deep").mkdir(parents=True)
-    for name in ("a.txt", "README.txt", "sub/deep/a.txt"):
-        (tmp_path / name).write_text("")
-    everything = {"a.txt", "README.txt", "sub", "sub/deep", "sub/deep/a.txt"}
-    context = dockerignore.Context(tmp_path, dockerignore.read_patterns(ignore))
-    assert [entry.name for entry in context.entries()] == sorted(everything - left_out)
 
 
 @pytest.mark.parametrize("pattern", ["[a", "a\\", "!", "[z-a]"])
@@ -307,6 +277,16 @@ def test_an_app_that_cannot_be_read_at_all_is_one_line(context: Path) -> None:
 
 
 @pytest.mark.report("docker-library/postgres#708")
+def test_a_folder_in_place_of_the_ignore_file_is_moved_away(context: Path) -> None:
+    (context / ".dockerignore").unlink()
+    (context / ".dockerignore").mkdir()
+    with pytest.raises(pulumi.RunError, match=r"\.dockerignore in it can't be read \(Is a directory\)") as error:
+        content_hash(context, {})
+    subprocess.run(["sh", "-c", str(error.value).partition(" Fix: ")[2]], check=True, timeout=10)
+    assert content_hash(context, {})
+
+
+@pytest.mark.report("docker-library/postgres#708")
 def test_the_program_says_it_before_anything_is_registered(
     program: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,74 +295,3 @@ def test_the_program_says_it_before_anything_is_registered(
     for platform in ("local", "cloud"):
         with pytest.raises(pulumi.RunError, match="nothing was changed"):
             program({"app-path": str(tmp_path)}, platform=platform)
-
-
-def pasted(context: Path) -> list[str]:
-    """Warnings of a context, and what is left of them when the command in the first was run."""
-    (warning,) = warnings(context, read_content(context, {}))
-    subprocess.run(["sh", "-euc", warning.partition("Leave it out: ")[2]], check=True, cwd="/")
-    return warnings(context, read_content(context, {}))
-
-
-@pytest.mark.report("joining friction 6")
-@pytest.mark.parametrize("ignore", [None, "*.log", "*.log\n"])
-def test_what_has_no_business_in_an_image_is_named_with_a_command_that_leaves_it_out(
-    context: Path, ignore: str | None
-) -> None:
-    for name in (".git", "sub/node_modules", "sub/__pycache__", ".venv"):
-        (context / name).mkdir(parents=True)
-        (context / name / "file").write_text("")
-    (context / "sub" / ".env").write_text("TOKEN=secret")
-    (context / "sub" / ".env.example").write_text("TOKEN=")
-    (context / ".dockerignore").unlink()
-    if ignore is not None:
-        (context / ".dockerignore").write_text(ignore)
-    (warning,) = warnings(context, read_content(context, {}))
-    assert ".git, .venv, sub/__pycache__ and 2 more" in warning
-    assert "such as a commit, is a new image" in warning
-    assert "reads the secrets in sub/.env." in warning
-    assert pasted(context) == []
-    lines = (context / ".dockerignore").read_text().splitlines()
-    assert lines == [*(ignore or "").splitlines(), ".git", ".venv", "**/__pycache__", "**/node_modules", "sub/.env"]
-
-
-@pytest.mark.parametrize("platform", ["local", "cloud"])
-def test_the_program_warns_of_it(
-    program: Callable[..., object], context: Path, monkeypatch: pytest.MonkeyPatch, platform: str
-) -> None:
-    said: list[str] = []
-    monkeypatch.setattr("pulumi.log.warn", said.append)
-    (context / ".git").mkdir()
-    program({"app-path": str(context)}, platform=platform)
-    (warning,) = said
-    assert warning.endswith(f"Leave it out: printf '%s\\n' .git >> {context}/.dockerignore")
-
-
-def test_a_large_context_is_named(context: Path) -> None:
-    with (context / "large").open("wb") as large:
-        large.truncate(120_000_000)
-    (warning,) = warnings(context, read_content(context, {}))
-    assert "120 MB" in warning
-    assert shlex.quote(str(context)) in warning
-
-
-def test_a_link_that_leads_nowhere_is_named(context: Path) -> None:
-    (context / "[link]").symlink_to("nowhere")
-    assert pasted(context) == []
-
-
-@pytest.mark.report("aws-cdk#6072")
-def test_files_that_the_images_user_cannot_read_are_named(context: Path) -> None:
-    (context / "code.py").chmod(0o600)
-    (warning,) = warnings(context, read_content(context, {}))
-    assert "code.py" in warning
-    subprocess.run(["sh", "-euc", warning.partition("Let them: ")[2]], check=True)
-    assert warnings(context, read_content(context, {})) == []
-    (context / "code.py").chmod(0o600)
-    (context / "Dockerfile").write_text("FROM scratch\nCOPY . .\nUSER root\n")
-    assert warnings(context, read_content(context, {})) == []
-
-
-def test_the_gallery_gives_no_warning() -> None:
-    assert warnings(ROOT / "app", read_content(ROOT / "app", {})) == []
-    assert image_tag(ROOT / "app", {}) == content_hash(ROOT / "app", {})[:12]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from infra import names
-from infra.names import LONGEST, Names
+from infra.cloud.names import LONGEST, CloudNames
+from infra.names import Names
 from tests.fuzz.given import fuzz
 from tests.infra.conftest import Program
 from tests.infra.projects import Project
@@ -16,44 +16,44 @@ from tests.infra.projects import Project
 PULUMI = st.text(alphabet="abzAZ019._-", min_size=1, max_size=40)  # what `pulumi` takes, letters and all
 
 LEGAL = [
-    ("my_site", "local", False),
-    ("my.site", "pr_12", False),
-    ("2024", "1", False),
-    ("django-stack", "cloud", True),
-    ("shop", "internal-1", True),
-    ("aws-shop", "ecs", True),
-    ("a" * 20, "b" * (LONGEST - 21), True),
+    ("my_site", "local", Names),
+    ("my.site", "pr_12", Names),
+    ("2024", "1", Names),
+    ("django-stack", "cloud", CloudNames),
+    ("shop", "internal-1", CloudNames),
+    ("aws-shop", "ecs", CloudNames),
+    ("a" * 20, "b" * (LONGEST - 21), CloudNames),
 ]
 WRONG = [
-    # project, stack, cloud, what is proposed
-    ("My_Site", "local", False, ("my_site", "local")),
-    ("site", "Prod", False, ("site", "prod")),
-    ("my__site", "pr-12-", False, ("my__site", "pr-12")),
-    ("a..b", "x", False, ("a-b", "x")),
-    ("my_site", "cloud", True, ("my-site", "cloud")),
-    ("my.site", "Cloud", True, ("my-site", "cloud")),
-    ("internal", "cloud", True, ("my-internal", "cloud")),
-    ("internal-site", "cloud", True, ("my-internal-site", "cloud")),
-    ("sg-1", "cloud", True, ("my-sg-1", "cloud")),
-    ("sthree", "cloud", True, ("my-sthree", "cloud")),
-    ("amzn-s3-demo", "cloud", True, ("my-amzn-s3-demo", "cloud")),
-    ("2024-shop", "cloud", True, ("my-2024-shop", "cloud")),
-    ("xn--shop", "cloud", True, ("xn-shop", "cloud")),
+    # project, stack, the platform's rules, what is proposed
+    ("My_Site", "local", Names, ("my_site", "local")),
+    ("site", "Prod", Names, ("site", "prod")),
+    ("my__site", "pr-12-", Names, ("my__site", "pr-12")),
+    ("a..b", "x", Names, ("a-b", "x")),
+    ("my_site", "cloud", CloudNames, ("my-site", "cloud")),
+    ("my.site", "Cloud", CloudNames, ("my-site", "cloud")),
+    ("internal", "cloud", CloudNames, ("my-internal", "cloud")),
+    ("internal-site", "cloud", CloudNames, ("my-internal-site", "cloud")),
+    ("sg-1", "cloud", CloudNames, ("my-sg-1", "cloud")),
+    ("sthree", "cloud", CloudNames, ("my-sthree", "cloud")),
+    ("amzn-s3-demo", "cloud", CloudNames, ("my-amzn-s3-demo", "cloud")),
+    ("2024-shop", "cloud", CloudNames, ("my-2024-shop", "cloud")),
+    ("xn--shop", "cloud", CloudNames, ("xn-shop", "cloud")),
 ]
 
 
-@pytest.mark.parametrize(("project", "stack", "cloud"), LEGAL)
-def test_legal_names_are_taken(project: str, stack: str, cloud: bool) -> None:
-    assert Names(project, stack, cloud).errors() == []
+@pytest.mark.parametrize(("project", "stack", "rules"), LEGAL)
+def test_legal_names_are_taken(project: str, stack: str, rules: type[Names]) -> None:
+    assert rules(project, stack).errors() == []
 
 
 @pytest.mark.report("kubefirst#771")
 @pytest.mark.report("tflint-ruleset-aws#353")
-@pytest.mark.parametrize(("project", "stack", "cloud", "proposed"), WRONG)
+@pytest.mark.parametrize(("project", "stack", "rules", "proposed"), WRONG)
 def test_wrong_names_are_refused_and_legal_ones_made_of_them(
-    project: str, stack: str, cloud: bool, proposed: tuple[str, str]
+    project: str, stack: str, rules: type[Names], proposed: tuple[str, str]
 ) -> None:
-    wrong = Names(project, stack, cloud)
+    wrong = rules(project, stack)
     assert wrong.proposed() == proposed
     changed = [name for name, new in zip((project, stack), proposed, strict=True) if name != new]
     assert [
@@ -62,16 +62,16 @@ def test_wrong_names_are_refused_and_legal_ones_made_of_them(
 
 
 @fuzz
-@given(project=PULUMI, stack=PULUMI, cloud=st.booleans(), taken=st.sets(PULUMI, max_size=3))
-@example(project="internal-site-with-a-long-name", stack="a-long-name-of-a-stack", cloud=True, taken=set())
-@example(project="-", stack="_", cloud=True, taken=set())
-def test_what_is_proposed_is_legal_and_free(project: str, stack: str, cloud: bool, taken: set[str]) -> None:
-    wrong = Names(project, stack, cloud, taken=taken)
+@given(project=PULUMI, stack=PULUMI, rules=st.sampled_from([Names, CloudNames]), taken=st.sets(PULUMI, max_size=3))
+@example(project="internal-site-with-a-long-name", stack="a-long-name-of-a-stack", rules=CloudNames, taken=set())
+@example(project="-", stack="_", rules=CloudNames, taken=set())
+def test_what_is_proposed_is_legal_and_free(project: str, stack: str, rules: type[Names], taken: set[str]) -> None:
+    wrong = rules(project, stack, taken=taken)
     new_project, new_stack = wrong.proposed()
-    assert Names(new_project, new_stack, cloud).errors() == []
+    assert rules(new_project, new_stack).errors() == []
     assert bool(wrong.errors()) == ((project, stack) != (new_project, new_stack))
     assert new_stack == stack or new_stack not in taken
-    if cloud:
+    if rules is CloudNames:
         # The services' own words, each at the resource that it limits.
         assert re.fullmatch(
             r"(?!internal-|sg-|sthree-|amzn-s3-demo-|xn--)[a-z][a-z0-9-]{1,29}", f"{new_project}-{new_stack}"
@@ -80,9 +80,7 @@ def test_what_is_proposed_is_legal_and_free(project: str, stack: str, cloud: boo
 
 
 def test_long_names_that_begin_alike_get_different_ones() -> None:
-    long = [
-        Names("django-stack", f"feature-login-with-passkeys-{number}", cloud=True).proposed() for number in range(20)
-    ]
+    long = [CloudNames("django-stack", f"feature-login-with-passkeys-{number}").proposed() for number in range(20)]
     assert len(set(long)) == 20
 
 
@@ -106,7 +104,7 @@ def test_the_limits_hold_for_every_name_of_the_longest_stack(program: Program) -
         for resource in made:
             assert len(resource.inputs[argument]) <= limit, (kind, resource.inputs[argument])
     assert len(run.of_type("aws:s3/bucket:Bucket")[0].inputs["bucketPrefix"]) == 63 - 26  # a name longer is too long
-    assert names.LONGEST == 30
+    assert LONGEST == 30
 
 
 @pytest.mark.pulumi

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from infra.local.steps import rollout
 from infra.local.steps.containers import unanswered
 from infra.local.web import _alive
 from infra.readiness import READY, Answer, Patience, ReadinessError, Verdict, ask, judge_home, judge_readiness
+from tests.http_server import Reply, Request, serving
 
 OURS = '{"status": "ok", "database": "ok", "migrations": "applied"}'
 Serve = Callable[..., int]
@@ -25,31 +26,17 @@ Serve = Callable[..., int]
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serves one answer for every path on a free port of the loopback; gives the port."""
-    servers = []
+    with ExitStack() as end:
 
-    def begin(status: int, kind: str, text: str, seen: list[tuple[str, str]] | None = None) -> int:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # the base class's name
+        def begin(status: int, kind: str, text: str, seen: list[tuple[str, str]] | None = None) -> int:
+            def answer(request: Request) -> Reply:
                 if seen is not None:
-                    seen.append((self.path, str(self.headers)))
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
-                self.end_headers()
-                self.wfile.write(text.encode())
+                    seen.append((request.path, str(request.headers)))
+                return Reply(status, kind, text, {"Location": "http://127.0.0.1:1/elsewhere"})
 
-            def log_message(self, *arguments: object) -> None:
-                """Says nothing."""
+            return end.enter_context(serving(answer))
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        servers.append(server)
-        return server.server_port
-
-    yield begin
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield begin
 
 
 @pytest.fixture
@@ -150,24 +137,45 @@ def test_these_are_home_pages(status: int) -> None:
             "400 Bad Request: Bad Request (400)",
             "site.localhost",
         ),
-        (Answer(500, "text/plain", "\n\nOperationalError at /\nno table"), "500 Internal Server Error: Operat", "mend"),
-        (Answer(500, "text/html", "<p>It <i>broke</i></p>\n<p>more"), "500 Internal Server Error: It broke", "mend"),
-        (Answer(599, "text/html", "<title> </title><h1>Odd</h1>"), "599: Odd", "mend"),
-        (Answer(500, "text/html", "<script>var a</script>" + "x" * 900), "Error: " + "x" * 300 + "…", "mend"),
-        (Answer(500, "text/html", ""), "500 Internal Server Error", "mend"),
+        (
+            Answer(500, "text/plain", "\n\nOperationalError at /\nno table"),
+            "500 Internal Server Error: Operat",
+            "correct",
+        ),
+        (Answer(500, "text/html", "<p>It <i>broke</i></p>\n<p>more"), "500 Internal Server Error: It broke", "correct"),
+        (Answer(599, "text/html", "<title> </title><h1>Odd</h1>"), "599: Odd", "correct"),
+        (Answer(500, "text/html", "<script>var a</script>" + "x" * 900), "Error: " + "x" * 300 + "…", "correct"),
+        (Answer(500, "text/html", ""), "500 Internal Server Error", "correct"),
         (
             Answer(500, "text/html", "<title>a\x1b[31mred\x07 page</title>"),
             "500 Internal Server Error: ared page",
-            "mend",
+            "correct",
         ),
     ],
 )
-def test_these_are_none_and_the_first_words_say_why(answer: Answer, said: str, fix: str) -> None:
+def test_these_are_no_home_pages_and_the_first_words_say_why(answer: Answer, said: str, fix: str) -> None:
     verdict = judge_home(answer, "http://site.localhost:8000/")
     assert verdict.final
     assert said in verdict.missing
     assert fix in verdict.fix
     assert "\n" not in verdict.missing
+
+
+@pytest.mark.report("joining bug 8")
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Answer(500, "text/plain", "\x1b[31mboom\x1b[0m\x07"), "answers 500 Internal Server Error: boom"),
+        (Answer(500, "text/html", "<h1>\x1b[1mboom\x1b[0m</h1>"), "answers 500 Internal Server Error: boom"),
+        (Answer(0, "", "nothing (SSH-2.0-OpenSSH_9.2\r\n)"), "answers nothing (SSH-2.0-OpenSSH_9.2 )"),
+        (Answer(0, "", "nothing (\x15\x03\x01\x00)"), "answers nothing ()"),
+    ],
+    ids=["colours", "colours in a page", "another protocol", "encrypted"],
+)
+def test_an_answer_is_shown_as_plain_text_in_one_line(answer: Answer, said: str) -> None:
+    url = "http://localhost:8000"
+    assert judge_home(answer, f"{url}/").missing == f"the home page {url}/ {said}"
+    assert judge_readiness(answer, f"{url}{READY}").missing.startswith(f"{url}{READY} {said}")
 
 
 def test_patience_ends_when_nothing_but_final_answers_came(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from infra.redaction import LINE, SHOWN, Redactor
 from infra.secret_forms import secret_parts
+from tests import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 BODY = [
     "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj",
     "MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvu",
@@ -234,6 +233,7 @@ STEP = """
 import sys
 from dataclasses import dataclass, field
 from infra.steps import SECRET, StepRequest, read_request
+
 @dataclass(frozen=True, kw_only=True)
 class Request(StepRequest):
     password: str = field(repr=False, metadata=SECRET)

@@ -1,5 +1,6 @@
 """Wrong settings: one error that names each key, its value, what is allowed and the command that mends it."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ WRONG = [
         ["web-prot is not a setting; did you mean web-port?", "pulumi config rm -s local web-prot"],
     ),
     ({"platform": "azure"}, (), ['platform is "azure"', "local or cloud"]),
+    ({"platform": "fargate"}, (), ["local or cloud", "pulumi config set -s local platform cloud"]),
+    ({"media": "disk"}, (), ["s3 or filesystem", "pulumi config set -s local media filesystem"]),
     ({"web-port": 70000}, (), ['web-port is "70000"', "1 to 65535", "pulumi config set -s local web-port 8000"]),
     ({"web-port": 0}, (), ['web-port is "0"']),
     ({"database-port": "five"}, (), ['database-port is "five"', "pulumi config set -s local database-port 5432"]),
@@ -80,6 +83,31 @@ WRONG = [
         ['media is "filesystem"', "storage-dsn names a bucket"],
     ),
     ({"platform": "cloud"}, (), ['debug is "true"', "false on the cloud platform", 'mount-source is "true"']),
+]
+
+REFERENCES = [
+    "python:3.13-slim-trixie",
+    "ghcr.io/a/b_c:1",
+    "localhost/x",
+    "localhost:5000/x",
+    "My-Registry:5000/x/y:1",
+    "a--b/c.d:1_2",
+    "python:3.13@sha256:" + "0" * 64,
+    "123456789012.dkr.ecr.eu-central-1.amazonaws.com/x:tag",
+]
+NO_REFERENCES = [
+    "python:",
+    "python:3:4",
+    "python/Slim:3",
+    "python:3.13/",
+    "python..x:3",
+    "python//x:3",
+    "python:-1",
+    "docker://python:3",
+    "x@sha256:abc",
+    "x___y",
+    "x" * 256,
+    "python:" + "x" * 129,
 ]
 
 
@@ -184,6 +212,39 @@ def test_all_wrong_settings_are_listed_together(load: Any) -> None:
     message = str(refused.value)
     assert "4 settings can't be used" in message
     assert message.count("Fix:") == 4
+
+
+@pytest.mark.report("kubefirst#771")
+@pytest.mark.parametrize("name", NO_REFERENCES)
+def test_image_names_that_docker_calls_invalid_are_refused(load: Any, name: str) -> None:
+    allowed = "allowed: an image reference such as name:tag. Fix: pulumi config set -s local python-image python:"
+    with pytest.raises(pulumi.RunError, match=allowed):
+        load({"python-image": name})
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_image_names_with_registries_tags_and_digests_are_taken(load: Any, name: str) -> None:
+    assert load({"python-image": name}).python_image == name
+
+
+@pytest.mark.report("terraform-aws-rds#225")
+def test_a_list_of_hosts_is_proposed_as_words_with_commas(load: Any) -> None:
+    fix = "Fix: pulumi config set -s local domain-aliases a.example.com,b.example.com"
+    with pytest.raises(pulumi.RunError, match=fix):
+        load({"domain-aliases": ["a.example.com", "https://b.example.com/"]})
+
+
+@pytest.mark.report("terraform-aws-rds#225")
+@pytest.mark.parametrize("written", ["~/my site", "$HOME/my site", "${HOME}/my site"])
+def test_a_folder_as_a_shell_writes_it_is_proposed_in_full(
+    load: Any, written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my site").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(pulumi.RunError) as refused:
+        load({"app-path": written})
+    fix = f"Fix: pulumi config set -s local app-path {shlex.quote(str(tmp_path / 'my site'))}"
+    assert fix in str(refused.value)
 
 
 def test_the_shipped_defaults_and_the_local_stack_are_valid(load: Any) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.conftest import PROJECT
+from tests import ROOT
 
-PACKAGE = PROJECT / "tools/plugins"
+PACKAGE = ROOT / "tools/plugins"
 # Mended in infra/ and copied from there.
 COPIES = ["loopback.py", "docker/endpoint.py", "docker/dockerignore.py"]
 
@@ -17,7 +17,7 @@ COPIES = ["loopback.py", "docker/endpoint.py", "docker/dockerignore.py"]
 @pytest.mark.parametrize("copy", COPIES)
 def test_a_copy_is_what_the_program_has(copy: str) -> None:
     original, place = f"infra/{Path(copy).name}", f"tools/plugins/src/django_stack_plugins/{copy}"
-    same = (PROJECT / original).read_text() == (PROJECT / place).read_text()
+    same = (ROOT / original).read_text() == (ROOT / place).read_text()
     assert same, f"Fix: cp {original} {place}"
 
 

@@ -1,11 +1,11 @@
 """Prepares this machine: `python3 tools/setup local` or `cloud` for `pulumi up`, `test` or `unit` for the tests.
 
-Standard library only, run by the system's own Python. What is there is used; what is missing is installed once, from
-the official source or, on a network that reaches package mirrors only, built from them. On a prepared machine it takes
-less than a second. A single step works, too: `python3 tools/setup images`.
+It needs only the standard library of the system's own Python. What is installed already is used. What is missing is
+installed once, from the official source, or built where the network reaches only package mirrors. On a prepared machine
+it takes less than a second. Single steps work, too: `python3 tools/setup images`.
 
-Environment: STACK (default `local`), INSTALL_DOCKER=0 (never install or start a Docker engine), DEBIAN_MIRROR (for the
-images that are built here), XDG_CACHE_HOME (what is built is kept below it, for all checkouts).
+Environment: STACK (default `local`), INSTALL_DOCKER=0 (never install or start a Docker engine), DEBIAN_MIRROR (for
+images that are built here), XDG_CACHE_HOME (what is built is kept there, for all checkouts).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 
 def use_new_enough_python() -> None:
-    """Goes on in another Python of this machine when the one that runs this is too old for the project."""
+    """Continues in a newer Python of this machine if the one that runs this is too old for the project."""
     if sys.version_info >= (3, 11):  # noqa: UP036  (this very file may be run by an older one)
         return
     for name in ("python3.13", "python3.12", "python3.11", "python3.14"):
@@ -50,7 +50,7 @@ STEPS = {
     "stack": stack.ensure,
     "testkit": testkit.ensure,
 }
-# The engine comes first: what only a person can mend is said before minutes are spent.
+# The engine comes first, so that problems which only a person can solve are reported before minutes are spent.
 TARGETS = {
     "local": ["engine", "python", "pulumi", "plugins", "images", "stack"],
     "cloud": ["engine", "python-cloud", "pulumi", "plugins"],
@@ -60,7 +60,7 @@ TARGETS = {
 
 
 def main() -> int:
-    """Runs the steps that are asked for; returns the exit code."""
+    """Runs the requested steps; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="tools/setup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -81,12 +81,12 @@ def main() -> int:
         for machine.step in steps:
             STEPS[machine.step](machine)
     except KeyboardInterrupt:
-        machine.fail("interrupted", "Try again: it goes on where it stopped.")
+        machine.fail("interrupted", "Run it again: it continues where it stopped.")
         return 130
     except (SetupError, CommandError, OSError) as error:
         if arguments.debug:
             raise
-        machine.fail(str(error), getattr(error, "remedy", "") or "`--debug` shows where that comes from.")
+        machine.fail(str(error), getattr(error, "remedy", "") or "`--debug` shows where this error comes from.")
         return 1
     return 0
 

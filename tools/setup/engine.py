@@ -1,4 +1,4 @@
-"""The Docker engine: a running one is used; root on a fresh Debian or Ubuntu gets one; all others a clear error."""
+"""The Docker engine: uses a running one; installs one for root on Debian or Ubuntu; otherwise ends with an error."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ START_SECONDS = 60
 LOG = Path("/var/log/dockerd.log")
 SYSTEMD = Path("/run/systemd/system")
 PROC = Path("/proc")
-# How long a daemon that runs already may take to answer, as one does that was started a moment ago.
-PATIENCE = 30  # seconds for one that is starting or ending
+# How long a daemon that is starting or ending may take to answer or to disappear.
+DAEMON_SECONDS = 30
 
 
 def ensure(machine: Machine) -> None:
-    """Makes sure that a Docker engine answers. Raises SetupError with what to run when only a person can see to it."""
+    """Makes sure that a Docker engine answers. Raises SetupError with what to run if only a person can do that."""
     where = choose(machine)
     version, reason = answer(machine)
     if not version:
-        refuse_what_needs_a_person(machine, reason)
+        refuse_unless_installable(machine, reason)
         with machine.lock():
             version = answer(machine)[0] or install_and_start(machine)
     machine.say(f"Docker {version} is running{where}")
 
 
 def choose(machine: Machine) -> str:
-    """Has every step use the engine that the Pulumi program finds, too; says where it is unless at the usual socket.
+    """Makes every step use the engine that the Pulumi program finds; returns where it is, unless at the usual socket.
 
-    Raises SetupError when a docker context is chosen that can't be read.
+    Raises SetupError when the chosen docker context can't be read.
     """
     try:
         found = find(machine)
@@ -42,27 +42,27 @@ def choose(machine: Machine) -> str:
         raise SetupError(problem, f"Run `{fix}`, then try again.") from error
     if not found.chosen_by:
         return ""
-    machine.environ = found.environ(machine.environ)  # the docker CLI knows not all sockets
+    machine.environ = found.environ(machine.environ)  # the docker CLI doesn't try all sockets
     return f" at {found.host} ({found.chosen_by})"
 
 
 def find(machine: Machine) -> Endpoint:
-    """Where the engine is that this machine's user uses."""
+    """Where this user's engine is."""
     if machine.endpoint is None:
         machine.endpoint = endpoint.find({**machine.environ, "HOME": str(machine.home)})
     return machine.endpoint
 
 
 def install_and_start(machine: Machine) -> str:
-    """Installs what is missing of Docker, starts it unless it runs, and returns its version."""
-    elsewhere = endpoint.listens(find(machine).host)  # the host's engine in a container, whose socket is mounted
+    """Installs the missing parts of Docker, starts it unless it is running, and returns its version."""
+    elsewhere = endpoint.listens(find(machine).host)  # in a container with the host's socket
     if not machine.which("docker") or not (elsewhere or machine.which("dockerd")):
-        # docker-cli is a package of its own in newer releases.
+        # In newer releases docker-cli is a separate package.
         client = ["docker-cli"] if apt.exists(machine, "docker-cli") else []
         packages = client if client and elsewhere else ["docker.io", *client, "iptables", "iproute2", "ca-certificates"]
         what = "`docker` command" if elsewhere else "Docker engine"
         apt.install(machine, packages, f"since there is no {what} here (a minute; INSTALL_DOCKER=0 forbids it)")
-    # A package may have started its daemon.
+    # The package may have started the daemon.
     version, reason = answer(machine)
     if version:
         return version
@@ -70,49 +70,49 @@ def install_and_start(machine: Machine) -> str:
 
 
 def another_daemon(machine: Machine, reason: str) -> str:
-    """The version of a daemon that runs already; nothing when there is none, so that one may be started.
+    """The version of a daemon that is running already; empty if there is none, so that one can be started.
 
-    Raises SetupError when a daemon runs that doesn't answer, or somebody else listens where ours would.
+    Raises SetupError when a daemon is running that doesn't answer, or when another program listens on its socket.
     """
-    # One that is just starting answers soon; one that is just ending is gone soon.
-    deadline = time.monotonic() + PATIENCE
+    # A daemon that is starting answers soon, and one that is ending disappears soon.
+    deadline = time.monotonic() + DAEMON_SECONDS
     while (number := daemon()) and time.monotonic() < deadline:
         if version := answer(machine)[0]:
             return version
         time.sleep(0.5)
     if number:
         raise SetupError(
-            f"a Docker engine runs here (dockerd, process {number}), but it does not answer: {reason}",
-            "Does it listen elsewhere? `export DOCKER_HOST=unix:///THERE` names that. Its log says what is wrong "
-            f"with it;\n{'':<10} when it has ended (`sudo kill {number}`), try again.",
+            f"a Docker engine is running here (dockerd, process {number}), but it does not answer: {reason}",
+            "If it listens elsewhere, run `export DOCKER_HOST=unix:///ITS/SOCKET`. If not, its log says what is wrong;"
+            f"\n{'':<10} stop it (`sudo kill {number}`), then try again.",
         )
     if endpoint.listens(endpoint.DEFAULT):
         raise SetupError(
-            f"somebody listens at {endpoint.DEFAULT} who does not answer as a Docker engine does: {reason}",
-            "Is the socket another machine's or container's? Mend its engine, or name another one by DOCKER_HOST.",
+            f"another program than a Docker engine listens at {endpoint.DEFAULT}: {reason}",
+            "If the socket belongs to another machine or container, repair its engine, or name another in DOCKER_HOST.",
         )
     return ""
 
 
 def daemon() -> int | None:
-    """The process of a Docker daemon that runs on this machine."""
+    """The process id of a Docker daemon that is running on this machine."""
     for comm in PROC.glob("[0-9]*/comm"):
         try:
             if comm.read_text().strip() == "dockerd" and not has_ended(comm.parent):
                 return int(comm.parent.name)
-        except OSError:  # it has just ended
+        except OSError:  # the process has ended
             continue
     return None
 
 
 def has_ended(process: Path) -> bool:
-    """Whether all that is left of a process is its entry in /proc, which nobody has collected yet (a zombie)."""
+    """Whether the process is a zombie: it has ended, but its parent has not collected it yet."""
     state = (process / "stat").read_text().rpartition(")")[2].split()
     return state[:1] in (["Z"], ["X"])
 
 
 def answer(machine: Machine) -> tuple[str, str]:
-    """The engine's version, or an empty string and the reason."""
+    """The engine's version, or an empty string and the reason why it doesn't answer."""
     if not machine.which("docker"):
         return "", "there is no `docker` command"
     reply = machine.ask(["docker", "version", "--format", "{{.Server.Version}}"], seconds=20)
@@ -122,7 +122,7 @@ def answer(machine: Machine) -> tuple[str, str]:
     return "", lines[-1]
 
 
-def refuse_what_needs_a_person(machine: Machine, reason: str) -> None:
+def refuse_unless_installable(machine: Machine, reason: str) -> None:
     """Raises SetupError unless an engine may be installed or started here."""
     if "permission denied" in reason.lower():
         raise SetupError(
@@ -135,7 +135,7 @@ def refuse_what_needs_a_person(machine: Machine, reason: str) -> None:
         start = "Start that engine" if machine.which("docker") else "Install the `docker` command"
         raise SetupError(
             f"the Docker engine of {of} does not answer: {reason}",
-            f"{start}, or `{found.way_out}` for this machine's own.",
+            f"{start}, or run `{found.way_out}` to use this machine's own.",
         )
     if machine.system == "Darwin":
         raise SetupError(
@@ -145,7 +145,7 @@ def refuse_what_needs_a_person(machine: Machine, reason: str) -> None:
     if machine.environ.get("INSTALL_DOCKER") == "0":
         raise SetupError(
             f"no Docker engine answers: {reason}",
-            "INSTALL_DOCKER=0 forbids to install or start one: start it yourself, or unset INSTALL_DOCKER.",
+            "INSTALL_DOCKER=0 forbids installing or starting one: start it yourself, or unset INSTALL_DOCKER.",
         )
     if not machine.has_apt():
         raise SetupError(
@@ -156,10 +156,10 @@ def refuse_what_needs_a_person(machine: Machine, reason: str) -> None:
 
 
 def start(machine: Machine) -> str:
-    """Starts the installed engine, by systemd where that runs, and returns its version."""
+    """Starts the installed engine, with systemd if that is running, and returns its version."""
     if SYSTEMD.exists():
         try:
-            machine.run("starting it by systemd (seconds)", ["systemctl", "start", "docker"])
+            machine.run("starting it with systemd (seconds)", ["systemctl", "start", "docker"])
         except CommandError as error:
             raise SetupError(str(error), "`journalctl -u docker` says why.") from error
         return wait(machine, None, "`journalctl -u docker` says why.")
@@ -168,16 +168,16 @@ def start(machine: Machine) -> str:
     try:
         return launch(machine, [])
     except SetupError:
-        # A kernel or a nested container without overlay mounts: slower, but it works everywhere.
+        # For kernels and nested containers without overlay mounts; vfs is slower, but works everywhere.
         if "graphdriver" not in tail(20) and "overlay" not in tail(20):
             raise
-        machine.say("its storage driver does not work here: once more with vfs (slower, takes more disk)")
+        machine.say("its storage driver does not work here; trying vfs (slower, takes more disk space)")
         return launch(machine, ["--storage-driver=vfs"])
 
 
 def launch(machine: Machine, options: list[str]) -> str:
     """Starts dockerd so that it outlives this program, and waits for it."""
-    if LOG.exists():  # of an earlier one
+    if LOG.exists():  # from an earlier start
         LOG.replace(f"{LOG}.1")
     with LOG.open("wb") as log:
         daemon = subprocess.Popen(
@@ -188,7 +188,7 @@ def launch(machine: Machine, options: list[str]) -> str:
 
 
 def wait(machine: Machine, daemon: subprocess.Popen[bytes] | None, remedy: str) -> str:
-    """Waits until the engine answers and returns its version; gives up when it ended or took too long."""
+    """Waits until the engine answers and returns its version; gives up when it ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         version, _ = answer(machine)

@@ -1,4 +1,4 @@
-"""Programs that are built here, as the Go tools that tools/*/go.mod pins (go.sum holds their hashes)."""
+"""Builds programs from Go modules, in the versions that tools/*/go.mod pins (go.sum has their hashes)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.setup.machine import CommandError, Machine, SetupError
 
 @dataclass(frozen=True)
 class Tool:
-    """One program: its folder below tools/ (with the go.mod), its module, its package there, how long a build takes."""
+    """A program: its folder in tools/ (with the go.mod), its module, the package in it, how long a build takes."""
 
     name: str
     module: str
@@ -29,12 +29,12 @@ class Tool:
         raise SetupError(f"tools/{self.name}/go.mod does not require {self.module}")
 
     def program(self, machine: Machine) -> Path:
-        """Where the built program is kept, for all checkouts of this user."""
+        """Where the built program is kept, for all of this user's checkouts."""
         return machine.cache / "bin" / f"{self.name}-{self.version(machine)}"
 
 
 def build(machine: Machine, tool: Tool) -> Path:
-    """Builds a tool, unless an earlier run did; it appears whole or not at all. Raises SetupError."""
+    """Builds a tool unless it exists already; the file is put in place atomically. Raises SetupError."""
     program = tool.program(machine)
     if program.exists():
         return program
@@ -51,9 +51,9 @@ def build(machine: Machine, tool: Tool) -> Path:
         )
         part.replace(program)
     except CommandError as error:
-        remedy = "Is the Go module proxy reached? Then try again: what was fetched and built is kept."
+        remedy = "Check that the Go module proxy can be reached, then try again; what was fetched and built is kept."
         if machine.environ.get("GOPROXY") == "off":
-            remedy = "GOPROXY=off forbids to fetch modules: `unset GOPROXY`, then try again."
+            remedy = "GOPROXY=off forbids fetching modules: `unset GOPROXY`, then try again."
         raise SetupError(str(error), remedy) from error
     finally:
         part.unlink(missing_ok=True)
@@ -61,14 +61,14 @@ def build(machine: Machine, tool: Tool) -> Path:
 
 
 def environ(machine: Machine) -> dict[str, str]:
-    """The environment of the go command: the user's way to modules, but none of their projects' settings."""
+    """The environment of the go command: with the user's module proxy, but without settings for their projects."""
     own = {"CGO_ENABLED": "0", "GO111MODULE": "on", "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": "auto"}
     others = ("GOOS", "GOARCH", "GOBIN", "GOEXPERIMENT", "GOROOT")
     return {name: value for name, value in machine.environ.items() if name not in others} | own
 
 
 def source(machine: Machine, tool: Tool) -> Path:
-    """The folder with the module's own files, fetched again when they are gone from Go's cache."""
+    """The folder with the module's files, fetched again if they are no longer in Go's cache."""
     command = ["go", "-C", str(machine.root / "tools" / tool.name), "mod", "download", "-json", tool.module]
     reply = machine.ask(command, environ=environ(machine), seconds=120)
     try:
@@ -78,13 +78,13 @@ def source(machine: Machine, tool: Tool) -> Path:
 
 
 def need_go(machine: Machine, tool: Tool) -> None:
-    """Raises SetupError unless there is a Go for modules of today: from 1.21 on, Go fetches a newer one itself."""
+    """Raises SetupError unless Go 1.21 or newer is installed; from then on, Go fetches newer versions itself."""
     reply = machine.ask(["go", "env", "GOVERSION"], environ=environ(machine))
     version = re.match(r"go(\d+)\.(\d+)", reply.stdout)
     if version and (int(version[1]), int(version[2])) >= (1, 21):
         return
     found = f"{reply.stdout.strip()} is too old" if version else "there is no `go` command"
     raise SetupError(
-        f"{tool.name} {tool.version(machine)} cannot be downloaded here, and to build it {found}",
+        f"{tool.name} {tool.version(machine)} cannot be downloaded here, and it cannot be built: {found}",
         "Install Go 1.26 (go.dev/dl, or your system's package), then try again.",
     )

@@ -1,7 +1,7 @@
-"""The three images of the local stack: there → pulled → built from Debian's packages (where no registry is reached).
+"""The three images of the local stack: used if present, else pulled, else built from Debian's packages.
 
-A built one stands in for the official image of the same name and carries the label `django-stack.stand-in`, its value
-being that name: what is built on a stand-in has the label, too, but another name.
+An image that was built here stands in for the official one of the same name. Its label `django-stack.stand-in` has that
+name as its value; images built on a stand-in inherit the label, but have other names.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from tools.setup.machine import CommandError, Machine, SetupError
 PYTHON = "python:3.13-slim-trixie"
 POSTGRES = "postgres:17-trixie"
 S3 = "versity/versitygw:v1.8.0"
-# The defaults of Pulumi.yaml's python-image, postgres-image and s3-image; any others are the engine's to pull.
+# The defaults of python-image, postgres-image and s3-image in Pulumi.yaml. Others are pulled by the engine.
 IMAGES = (PYTHON, POSTGRES, S3)
-# Their recipes' folders in tools/images.
+# The folders of their recipes in tools/images.
 RECIPES = {PYTHON: "python", POSTGRES: "postgres", S3: "versitygw"}
 BASE = "django-stack/debian:trixie"
 LABEL = "django-stack.stand-in"
@@ -38,20 +38,20 @@ VERSITYGW = go.Tool(
     version_variable="main.Version",
     takes="one to two minutes",
 )
-# Not /tmp, which may forbid device nodes and programs.
+# Not /tmp, which may be mounted without device nodes or execution.
 SCRATCH = Path("/var/tmp")  # noqa: S108
-# A registry that says nothing for so long is not reached.
+# A registry that says nothing for this long (seconds) counts as unreachable.
 PULL_SILENCE = 10
 
 
 def ensure(machine: Machine) -> None:
-    """Makes sure that the engine has the images. Raises SetupError when one can be neither pulled nor built."""
+    """Makes sure that the engine has the images. Raises SetupError if one can be neither pulled nor built."""
     engine.choose(machine)
     if absent(machine) or outdated(machine):
         with machine.lock():
             silent = False
             for image in [*absent(machine), *outdated(machine)]:
-                # A registry that was silent once is not waited for again.
+                # Don't wait again for a registry that was silent once.
                 reason, silent = ("the registry is silent", True) if silent else pull(machine, image)
                 if reason:
                     machine.say(f"it cannot be pulled: {reason}")
@@ -63,12 +63,14 @@ def absent(machine: Machine) -> list[str]:
     """The images that the engine does not have."""
     reply = machine.ask(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"])
     if reply.returncode != 0:
-        raise SetupError(reply.stderr.strip(), "`python3 tools/setup engine` sees to the Docker engine.")
+        raise SetupError(
+            reply.stderr.strip(), "`python3 tools/setup engine` makes sure that a Docker engine is running."
+        )
     return [image for image in IMAGES if image not in reply.stdout.split()]
 
 
 def outdated(machine: Machine) -> list[str]:
-    """The stand-ins that were built by another recipe than today's. Official images are none."""
+    """The stand-ins that were built from another recipe than the present one; never official images."""
     found = []
     for image in IMAGES:
         reply = machine.ask(["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image])
@@ -79,7 +81,7 @@ def outdated(machine: Machine) -> list[str]:
 
 
 def recipe(machine: Machine, image: str) -> str:
-    """12 hex digits for what a stand-in is built from: its folder in tools/images, and versitygw's version."""
+    """A hash (12 hex digits) of what a stand-in is built from: its folder in tools/images, and versitygw's version."""
     folder = machine.root / "tools/images" / RECIPES[image]
     total = hashlib.sha256((VERSITYGW.version(machine) if image == S3 else "").encode())
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -88,7 +90,7 @@ def recipe(machine: Machine, image: str) -> str:
 
 
 def pull(machine: Machine, image: str) -> tuple[str, bool]:
-    """Pulls an image. Returns the reason when that fails, and whether the registry said nothing at all."""
+    """Pulls an image. Returns the reason if that fails, and whether the registry was silent."""
     try:
         machine.run(f"pulling {image} (about a minute)", ["docker", "pull", image], silence=PULL_SILENCE)
     except CommandError as error:
@@ -100,7 +102,7 @@ def build(machine: Machine, image: str, reason: str) -> None:
     """Builds the stand-in of an image that cannot be pulled."""
     if not machine.has_apt():
         raise SetupError(
-            f"{image} can be neither pulled ({reason}) nor built (that takes root, on Debian or Ubuntu)",
+            f"{image} can be neither pulled ({reason}) nor built (that needs root on Debian or Ubuntu)",
             "Give Docker access to a registry or a mirror; on Debian, `sudo python3 tools/setup images` builds it.",
         )
     with readable_for_all():
@@ -109,7 +111,7 @@ def build(machine: Machine, image: str, reason: str) -> None:
 
 @contextlib.contextmanager
 def readable_for_all() -> Iterator[None]:
-    """Whatever this user's umask: files in an image are read by other users than root."""
+    """Sets a umask that lets other users than root read the files in an image."""
     before = os.umask(0o022)
     try:
         yield
@@ -137,13 +139,15 @@ def build_stand_in(machine: Machine, image: str) -> None:
         try:
             machine.run(f"building a stand-in for {image} (up to a minute)", [*command, str(context)])
         except CommandError as error:
-            raise SetupError(str(error), "Is a Debian mirror reached from containers, too? Then try again.") from error
-    # What a build of several stages leaves behind.
+            raise SetupError(
+                str(error), "Check that containers can reach a Debian mirror, too, then try again."
+            ) from error
+    # Removes intermediate images of multi-stage builds.
     machine.ask(["docker", "image", "prune", "--force", "--filter", "label=django-stack.build-stage=true"])
 
 
 def make_base(machine: Machine) -> None:
-    """Debian trixie as a base image, with the certificate authorities that this machine trusts besides Debian's."""
+    """Builds Debian trixie as a base image, with the certificate authorities that this machine trusts as well."""
     if not machine.which("debootstrap"):
         apt.install(machine, ["debootstrap", "debian-archive-keyring"], "to build images (seconds)")
     folder = Path(tempfile.mkdtemp(prefix="django-stack-", dir=SCRATCH))
@@ -168,15 +172,17 @@ def make_base(machine: Machine) -> None:
         changes = ["--change", f"LABEL {LABEL}={BASE}", "--change", 'CMD ["bash"]']
         machine.run("importing it", ["docker", "import", *changes, str(archive), BASE])
     except CommandError as error:
-        raise SetupError(str(error), "Is a Debian mirror reached? DEBIAN_MIRROR names another one.") from error
+        raise SetupError(
+            str(error), "Check that a Debian mirror can be reached; DEBIAN_MIRROR names another one."
+        ) from error
     finally:
-        # An interrupted debootstrap leaves /proc mounted in there.
+        # An interrupted debootstrap leaves /proc mounted there.
         machine.ask(["umount", "--quiet", str(root / "proc"), str(root / "sys")])
         machine.ask(["rm", "--recursive", "--force", "--one-file-system", str(folder)])
 
 
 def with_updates(sources: str) -> str:
-    """debootstrap's one line of sources (`deb MIRROR/debian trixie main`) with trixie's updates and security fixes."""
+    """debootstrap's sources (`deb MIRROR/debian trixie main`), with trixie's updates and security fixes added."""
     line = re.search(r"^deb (\S+?)/? trixie main", sources, re.MULTILINE)
     if not line:
         return sources
@@ -191,7 +197,7 @@ def with_updates(sources: str) -> str:
 
 
 def extra_certificates(ours: Path, known: Path) -> list[str]:
-    """The certificates of one bundle that the other lacks, as PEM: a TLS-inspecting proxy's, say."""
+    """The certificates in one bundle that the other lacks, as PEM; for example that of a TLS-inspecting proxy."""
 
     def read(bundle: Path) -> dict[bytes, str]:
         text = bundle.read_text(errors="replace") if bundle.exists() else ""
@@ -204,7 +210,7 @@ def extra_certificates(ours: Path, known: Path) -> list[str]:
 
 
 def add_versitygw(machine: Machine, context: Path) -> None:
-    """Lays the program and upstream's own entrypoint, both from its Go module, into the build context."""
+    """Copies the program and upstream's own entrypoint, both from the Go module, into the build context."""
     shutil.copy(go.build(machine, VERSITYGW), context / "versitygw")
     entrypoint = context / "docker-entrypoint.sh"
     shutil.copyfile(go.source(machine, VERSITYGW) / entrypoint.name, entrypoint)

@@ -1,6 +1,6 @@
-"""The machine as the steps see it: say something, ask a program, run one with progress, fetch a file, hold a lock.
+"""The machine as the steps see it: prints, runs programs with progress, fetches files, holds a lock.
 
-Everything that touches the outside goes through `Machine`, so that tests hand the steps a machine of their own.
+Everything that depends on the machine goes through `Machine`, so that tests can replace it.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from infra.endpoint import Endpoint
 from infra.loopback import ask_directly
 from tools.setup.progress import QUIET_SECONDS, Progress
 
-# The development default of the local stack's passphrase: public, it guards containers on this machine only (README).
+# The default passphrase of the local stack. It is public, and only guards containers on this machine (docs/state.md).
 PASSPHRASE = "django-stack-local"  # noqa: S105
 PROBE_SECONDS = 5
 
 
 class SetupError(Exception):
-    """What a person has to mend: the problem and, in `remedy`, what to do."""
+    """A problem that a person has to solve; `remedy` says how."""
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(problem)
@@ -41,7 +41,7 @@ class SetupError(Exception):
 
 
 class CommandError(Exception):
-    """A program ended with an error; `lines` are the last ones that it printed."""
+    """A program failed; `lines` are the last ones that it printed."""
 
     def __init__(self, command: Sequence[str], reason: str, lines: Sequence[str]) -> None:
         self.lines = [line for line in lines if line.strip()]
@@ -50,19 +50,19 @@ class CommandError(Exception):
 
     @property
     def last(self) -> str:
-        """The last line that it printed: usually the reason."""
+        """The last line that it printed, usually the reason."""
         return self.lines[-1] if self.lines else str(self)
 
 
 class UnreachableError(Exception):
-    """A file could not be fetched: the text says why, `answered` whether somebody answered at all."""
+    """A file could not be fetched; the text says why, `answered` whether any server answered."""
 
     def __init__(self, reason: str, *, answered: bool = False) -> None:
         super().__init__(reason)
         self.answered = answered
 
 
-# What makes another Python, or other packages, of the one that a program of ours starts.
+# Variables that would give the programs that we start another Python or other packages.
 FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__")
 
 
@@ -74,40 +74,40 @@ class Machine:
         for name in FOREIGN:
             self.environ.pop(name, None)
         self.stack = stack
-        # The step that is at work; every line begins with it.
+        # The current step; every line of output begins with it.
         self.step = ""
         self.root = Path(__file__).resolve().parents[2]
-        # apt-get update once a run is enough.
+        # apt-get update is needed once in a run.
         self.lists_fetched = False
-        # Where the Docker engine is, once that was asked.
+        # Where the Docker engine is, once it was found.
         self.endpoint: Endpoint | None = None
         self.is_root = os.geteuid() == 0
         if self.is_root:
-            # `su` without a dash leaves root without the system's own programs.
+            # After `su` without a dash, root's PATH lacks the system's programs.
             self.environ["PATH"] = f"{self.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
         self.system = platform.system()
         self.architecture = platform.machine()
         if not self.environ.get("HOME"):
-            self.environ["HOME"] = str(Path.home())  # Go's tools ask for it, too
+            self.environ["HOME"] = str(Path.home())  # Go needs it, too
         self.home = Path(self.environ["HOME"])
         own_cache = Path(self.environ.get("XDG_CACHE_HOME", ""))
-        # A relative one is to be ignored (specifications.freedesktop.org/basedir).
+        # Relative paths are ignored (specifications.freedesktop.org/basedir).
         self.cache = (own_cache if own_cache.is_absolute() else self.home / ".cache") / "django-stack"
 
-    # Where things are
+    # Places
 
     @property
     def venv(self) -> Path:
         return self.root / ".venv"
 
     def which(self, program: str) -> str | None:
-        """Finds a program on PATH, this project's own .venv left out."""
+        """Finds a program on PATH, outside of this project's own .venv."""
         own = self.venv / "bin"
         folders = [folder for folder in self.environ.get("PATH", "").split(os.pathsep) if Path(folder) != own]
         return shutil.which(program, path=os.pathsep.join(folders))
 
     def has_apt(self) -> bool:
-        """Whether Debian packages can be installed here, now."""
+        """Whether Debian packages can be installed here."""
         return self.is_root and self.system == "Linux" and self.which("apt-get") is not None
 
     def activated(self) -> dict[str, str]:
@@ -119,7 +119,7 @@ class Machine:
         ask_directly(environ)
         return environ
 
-    # What it says
+    # Output
 
     def say(self, text: str) -> None:
         print(f"{self.step:<10} {text}", flush=True)
@@ -129,12 +129,12 @@ class Machine:
         if remedy:
             print(f"{'':<10} {remedy}", file=sys.stderr, flush=True)
 
-    # What it does
+    # Actions
 
     def ask(
         self, command: Sequence[str], *, environ: Mapping[str, str] | None = None, seconds: float = 60
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a quick program and returns its answer; one that is missing or hangs answers with an error, too."""
+        """Runs a quick program and returns its output; a missing or hanging program gives an error status, too."""
         try:
             return subprocess.run(
                 command, cwd=self.root, env=environ or self.environ, stdin=subprocess.DEVNULL, capture_output=True,
@@ -152,9 +152,9 @@ class Machine:
         environ: Mapping[str, str] | None = None,
         silence: float | None = None,
     ) -> None:
-        """Says what it does, runs the program, and shows its last line and the seconds when that takes long.
+        """Prints `doing`, runs the program, and shows its last line and the seconds if it takes long.
 
-        With `silence`, a program that has printed nothing after so many seconds is ended.
+        With `silence`, a program that has printed nothing after so many seconds is stopped.
         Raises CommandError with the last lines.
         """
         self.say(doing)
@@ -176,11 +176,11 @@ class Machine:
                         break
                     lines.append(line)
                 except queue.Empty:
-                    # A daemon that it started may hold the output open.
+                    # A daemon that the program started may keep the output open.
                     if process.poll() is not None:
                         break
                     if silence and not lines and progress.seconds > silence:
-                        raise CommandError(command, f"said nothing for {silence:g} seconds", []) from None
+                        raise CommandError(command, f"printed nothing for {silence:g} seconds", []) from None
                 progress.show(lines[-1] if lines else "")
             code = process.wait()
         finally:
@@ -193,25 +193,25 @@ class Machine:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keeps two set-ups from doing the same work; the second one waits, then finds it done."""
+        """Prevents two set-ups from doing the same work: the second one waits, then finds it done."""
         try:
             self.cache.mkdir(parents=True, exist_ok=True)
             (self.cache / "setup.lock").touch()
         except OSError as error:
             raise SetupError(
                 f"{self.cache} can't be written ({error.strerror})",
-                "What is built is kept there for all checkouts; `export XDG_CACHE_HOME=/ANOTHER/FOLDER` names another.",
+                "What is built is kept there for all checkouts; `export XDG_CACHE_HOME=/ANOTHER/FOLDER` sets another.",
             ) from error
         with (self.cache / "setup.lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self.say("another set-up is at work: waiting for it")
+                self.say("another set-up is running; waiting for it")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def fetch(self, url: str, target: Path) -> None:
-        """Downloads a file, with progress. Raises UnreachableError, within seconds when the site does not answer."""
+        """Downloads a file, with progress. Raises UnreachableError, within seconds if the site does not answer."""
         progress = Progress()
         try:
             with _opened(url) as reply, target.open("wb") as file:
@@ -220,7 +220,7 @@ class Machine:
                     file.write(block)
                     progress.show(f"{file.tell() >> 20} of {size >> 20} MB")
                 if size and file.tell() != size:
-                    raise UnreachableError(f"the download broke off after {file.tell()} of {size} bytes")
+                    raise UnreachableError(f"the download stopped after {file.tell()} of {size} bytes")
         except urllib.error.HTTPError as error:
             raise UnreachableError(str(error), answered=True) from error
         except urllib.error.URLError as error:
@@ -232,7 +232,7 @@ class Machine:
 
 
 def _opened(url: str) -> HTTPResponse:
-    """Opens a URL or gives up in seconds: in a thread, because no time-out holds for a name server that is silent."""
+    """Opens a URL, or gives up within seconds; in a thread, because time-outs don't apply to silent name servers."""
     result: queue.SimpleQueue[HTTPResponse | Exception] = queue.SimpleQueue()
 
     def attempt() -> None:
@@ -252,14 +252,14 @@ def _opened(url: str) -> HTTPResponse:
 
 
 def _in_words(reason: object, url: str) -> str:
-    """Why a connection failed, without the numbers that the system has for it."""
+    """Why a connection failed, without the system's error numbers."""
     if isinstance(reason, socket.gaierror):
         return f"no name server here knows {urlsplit(url).hostname}"
     return getattr(reason, "strerror", None) or str(reason)
 
 
 def _pump(process: subprocess.Popen[str], printed: queue.SimpleQueue[str | None]) -> None:
-    """Hands on what a program prints, line by line, and None at its end."""
+    """Passes on what a program prints, line by line, and None at its end."""
     for line in process.stdout or ():
         if line.strip():
             printed.put(line.rstrip())
@@ -267,7 +267,7 @@ def _pump(process: subprocess.Popen[str], printed: queue.SimpleQueue[str | None]
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ends a program that still runs (after an interruption), kindly at first."""
+    """Stops a program that is still running (after an interruption), first with SIGTERM, then with SIGKILL."""
     if process.poll() is None:
         process.terminate()
         try:

@@ -1,7 +1,7 @@
-"""pip as set-up runs it: the user's own way to packages counts, the rest of their settings doesn't.
+"""The environment in which set-up runs pip: with the user's package sources, without their other settings.
 
-A mirror, a proxy or a certificate may be set in pip's files or by PIP_… variables, and is needed. `user`, `target`,
-`prefix`, `require-virtualenv`, `constraint` and their like would put the packages elsewhere, or refuse them.
+A mirror, a proxy or a certificate that is set in pip's files or by PIP_… variables is needed. `user`, `target`,
+`prefix`, `require-virtualenv`, `constraint` and the like would install packages elsewhere, or refuse them.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import os
 
 from tools.setup.machine import Machine, SetupError
 
-# pip.pypa.io/en/stable/topics/configuration: where packages come from, and how they are fetched.
-WAY = {
+# Options about where packages come from and how they are fetched: pip.pypa.io/en/stable/topics/configuration.
+SOURCES = {
     *("index-url", "extra-index-url", "no-index", "find-links"),
     *("proxy", "cert", "client-cert", "trusted-host", "keyring-provider", "truststore", "use-feature"),
     *("default-timeout", "timeout", "retries", "resume-retries", "cache-dir", "no-cache-dir"),
 }
-# Later ones win.
+# Later sections override earlier ones.
 SECTIONS = ("global", "install", ":env:")
 
 
 def environ(machine: Machine) -> dict[str, str]:
-    """The environment for pip: what of its settings is the way to packages, as variables, and no file of settings.
+    """The environment for pip: the user's settings about package sources, as variables, and no configuration file.
 
     Raises SetupError when pip can't read its settings.
     """
@@ -31,15 +31,15 @@ def environ(machine: Machine) -> dict[str, str]:
         lines = (reply.stderr.strip() or reply.stdout.strip()).splitlines() or ["it says nothing"]
         raise SetupError(f"pip can't read its own settings: {lines[-1]}", "`pip config debug` lists its files.")
     own = {name: value for name, value in machine.environ.items() if not name.startswith("PIP_")}
-    return {**own, **way(reply.stdout), "PIP_CONFIG_FILE": os.devnull}
+    return {**own, **source_variables(reply.stdout), "PIP_CONFIG_FILE": os.devnull}
 
 
-def way(listed: str) -> dict[str, str]:
-    """The variables for what `pip config list` prints, such as `global.index-url='https://mirror.example.com/simple'`."""
+def source_variables(listed: str) -> dict[str, str]:
+    """Variables for the output of `pip config list`, such as `global.index-url='https://mirror.example.com/simple'`."""
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for line in listed.splitlines():
         key, _, value = line.partition("=")
         section, _, name = key.rpartition(".")
-        if section in found and name in WAY:
+        if section in found and name in SOURCES:
             found[section][f"PIP_{name.upper().replace('-', '_')}"] = str(ast.literal_eval(value))
     return {name: value for section in SECTIONS for name, value in found[section].items()}

@@ -1,7 +1,7 @@
-"""Pulumi's plugins: official ones where they are had; else stand-ins from tools/plugins, in a venv of their own.
+"""Pulumi's plugins: the official ones if available, else stand-ins from tools/plugins in a virtual environment.
 
-A plugin on PATH wins over the engine's own store, so only what is missing there is linked into .venv/bin, and the links
-go as soon as official ones are there.
+A plugin on PATH takes precedence over the engine's own store. So only missing plugins are linked into .venv/bin, and
+the links are removed as soon as the official ones are installed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tools.setup.machine import CommandError, Machine, SetupError, UnreachableEr
 
 LANGUAGE_HOST = "pulumi-language-python"
 PROVIDERS = ("random", "docker", "command")
-# Where the engine fetches its plugins from.
+# The site from which the engine fetches its plugins.
 SITE = "https://get.pulumi.com/releases/plugins/"
 STAMP = ".setup-plugins.json"
 DAY = 24 * 3600
@@ -37,20 +37,20 @@ def ensure(machine: Machine) -> None:
     link(machine, {program: folder / "bin" / program for program in programs})
     if programs:
         short = ", ".join(program.removeprefix("pulumi-") for program in programs)
-        machine.say(f"stand-ins of tools/plugins are in .venv/bin, as pulumi will warn: {short}")
+        machine.say(f"stand-ins from tools/plugins are in .venv/bin, about which pulumi will warn: {short}")
     else:
         machine.say("the official ones are there")
 
 
 def wanted(machine: Machine) -> dict[str, str]:
-    """The providers' versions: the engine asks for those of the locked SDKs."""
+    """The versions of the providers; the engine requests those of the locked SDKs."""
     lock = (machine.root / "requirements/infra.txt").read_text()
     pinned = dict(re.findall(r"^pulumi-(\w+)==(\S+)", lock, re.MULTILINE))
     return {name: pinned[name] for name in PROVIDERS if name in pinned}
 
 
 def has_language_host(machine: Machine) -> bool:
-    """Whether an official Python language host is there: beside the CLI (its place), on PATH, or in the store."""
+    """Whether an official Python language host is installed: beside the CLI, on PATH, or in the store."""
     own = (machine.venv / "bin").resolve()
     beside = Path(machine.which("pulumi") or own / "pulumi").resolve().parent
     in_store = any(store(machine).glob(f"language-python-v*/{LANGUAGE_HOST}"))
@@ -66,7 +66,7 @@ def has_provider(machine: Machine, name: str, version: str) -> bool:
 
 
 def store(machine: Machine) -> Path:
-    """Pulumi's own store of plugins."""
+    """Pulumi's own store for plugins."""
     return Path(machine.environ.get("PULUMI_HOME") or machine.home / ".pulumi") / "plugins"
 
 
@@ -76,7 +76,7 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def site_reached(machine: Machine) -> bool:
-    """Whether the vendor's site answers; a no holds for a day, so that a closed network costs nothing each time."""
+    """Whether the vendor's site can be reached; a no is remembered for a day, so that later runs don't wait."""
     stamp = machine.venv / STAMP
     try:
         if time.time() - json.loads(stamp.read_text())["unreached"] < DAY:
@@ -87,29 +87,29 @@ def site_reached(machine: Machine) -> bool:
         try:
             machine.fetch(SITE, Path(folder) / "page")
         except UnreachableError as error:
-            # A folder is not listed, but that is an answer, too. If it was a proxy's, the installation fails quickly.
+            # An error status is an answer, too. If it came from a proxy, the installation fails quickly.
             if not error.answered:
-                machine.say(f"their site is not reached ({error})")
+                machine.say(f"their site can't be reached ({error})")
                 stamp.write_text(json.dumps({"unreached": time.time()}))
                 return False
     return True
 
 
 def install_official(machine: Machine, name: str, version: str) -> bool:
-    """Lets the CLI fetch a provider into its store; False when it cannot."""
+    """Makes the CLI fetch a provider into its store; False if that fails."""
     command = ["pulumi", "plugin", "install", "resource", name, f"v{version}"]
     try:
         machine.run(
             f"fetching the {name} provider {version} (seconds)", command, environ=machine.activated(), silence=30
         )
     except CommandError as error:
-        machine.say(f"it cannot be had: {error.last}")
+        machine.say(f"it can't be downloaded: {error.last}")
         return False
     return True
 
 
 def stand_ins(machine: Machine) -> Path:
-    """The virtual environment that holds tools/plugins, a new one when the package, its lock or Python changed."""
+    """The virtual environment with tools/plugins; a new one if the package, its lock or Python has changed."""
     lock, package = machine.root / "requirements/plugins.txt", machine.root / "tools/plugins"
     folder = machine.cache / f"plugins-{content(machine, lock, package)}"
     done = folder / "complete"
@@ -126,7 +126,7 @@ def stand_ins(machine: Machine) -> Path:
             return folder
         environ = pip.environ(machine)
         try:
-            machine.run("making a venv for the stand-ins (seconds)", [python, "-m", "venv", "--clear", str(folder)])
+            machine.run("creating a venv for the stand-ins (seconds)", [python, "-m", "venv", "--clear", str(folder)])
             machine.run(
                 "installing requirements/plugins.txt (seconds)",
                 [*own_pip, "--require-hashes", "-r", str(lock)],
@@ -138,21 +138,21 @@ def stand_ins(machine: Machine) -> Path:
             machine.run("installing it", [*own_pip, "--no-deps", *built_one], environ=environ)
         except CommandError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise SetupError(str(error), "Is the package index reached? Then try again.") from error
+            raise SetupError(str(error), "Check that the package index can be reached, then try again.") from error
         done.touch()
         forget_unused(machine)
     return folder
 
 
 def forget_unused(machine: Machine) -> None:
-    """Removes the stand-ins that no checkout asked for in a month."""
+    """Removes stand-ins that no checkout has used for a month."""
     for done in machine.cache.glob("plugins-*/complete"):
         if time.time() - done.stat().st_mtime > 30 * DAY:
             shutil.rmtree(done.parent, ignore_errors=True)
 
 
 def content(machine: Machine, lock: Path, package: Path) -> str:
-    """A hash of all that the stand-ins are made of: their code, the lock, the Python."""
+    """A hash of everything that the stand-ins depend on: their code, the lock, the Python version."""
     config = (machine.venv / "pyvenv.cfg").read_text()
     digest = hashlib.sha256("".join(re.findall(r"^(?:home|version) .*$", config, re.MULTILINE)).encode())
     for file in (lock, package / "pyproject.toml", *sorted((package / "src").rglob("*.py"))):
@@ -161,7 +161,7 @@ def content(machine: Machine, lock: Path, package: Path) -> str:
 
 
 def link(machine: Machine, targets: dict[str, Path]) -> None:
-    """Lays exactly these links into .venv/bin and removes earlier ones."""
+    """Creates exactly these links in .venv/bin and removes earlier ones."""
     for program in (LANGUAGE_HOST, *(f"pulumi-resource-{name}" for name in PROVIDERS)):
         place, target = machine.venv / "bin" / program, targets.get(program)
         if target and place.is_symlink() and place.readlink() == target:

@@ -1,4 +1,4 @@
-"""Shows that something long is alive: one line that changes on a terminal; elsewhere (CI) a new line now and then."""
+"""Shows the progress of long actions: one changing line on a terminal, elsewhere (CI) a new line now and then."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import shutil
 import sys
 import time
 
-# Whatever takes less needs no sign of life.
+# Shorter actions show no progress.
 QUIET_SECONDS = 3.0
 LINE_SECONDS = 15.0
 REDRAW_SECONDS = 0.3
 
 
 class Progress:
-    """The seconds since it began, and the last thing that was said."""
+    """Shows the seconds since it was created, and the latest text."""
 
     def __init__(self) -> None:
         self.started = self.shown = time.monotonic()
@@ -24,7 +24,7 @@ class Progress:
         return time.monotonic() - self.started
 
     def show(self, text: str) -> None:
-        """Takes note of the latest line; prints it when it is time to."""
+        """Prints the latest line, unless the last one was printed a moment ago."""
         pause = REDRAW_SECONDS if self.terminal else LINE_SECONDS
         if self.seconds < QUIET_SECONDS or time.monotonic() - self.shown < pause:
             return
@@ -36,6 +36,6 @@ class Progress:
             print(line[:160], flush=True)
 
     def clear(self) -> None:
-        """Takes the changing line away."""
+        """Removes the changing line."""
         if self.terminal and self.shown != self.started:
             print("\r\033[K", end="", flush=True)

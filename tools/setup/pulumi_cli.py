@@ -1,4 +1,4 @@
-"""The Pulumi CLI: on PATH and new enough → the vendor's download → built from its Go module."""
+"""The Pulumi CLI: the one on PATH if it is new enough, else the vendor's download, else built from its Go module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from tools.setup import go
 from tools.setup.machine import Machine, SetupError, UnreachableError
 
-# The first one where a hook that fails makes the update fail.
+# The first version in which a failing hook makes the update fail.
 MINIMUM = (3, 238, 0)
 TOOL = go.Tool(
     name="pulumi",
@@ -19,17 +19,17 @@ TOOL = go.Tool(
     version_variable="github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",
     takes="about five minutes",
 )
-# Where the official install script fetches from; the checksums of a release lie beside its archives.
+# The site from which the official install script downloads; the checksums of a release are beside its archives.
 SITE = "https://get.pulumi.com/releases/sdk"
 SYSTEMS = {"Linux": "linux", "Darwin": "darwin"}
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 def ensure(machine: Machine) -> None:
-    """Makes sure that `pulumi` runs in the activated .venv. Raises SetupError when no route is open."""
+    """Makes sure that `pulumi` runs in the activated .venv. Raises SetupError if it can't be installed in any way."""
     link = machine.venv / "bin/pulumi"
     if found := on_path(machine):
-        # What a person installed is not shadowed by an earlier one of ours.
+        # A CLI that a person installed must not be shadowed by an older one of ours.
         link.unlink(missing_ok=True)
         machine.say(f"{found} is used")
         return
@@ -43,7 +43,7 @@ def ensure(machine: Machine) -> None:
 
 
 def on_path(machine: Machine) -> str:
-    """The CLI on PATH and its version, when it is new enough; else nothing."""
+    """The version and path of the CLI on PATH, if it is new enough; else nothing."""
     if not (program := machine.which("pulumi")):
         return ""
     environ = {**machine.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
@@ -51,17 +51,17 @@ def on_path(machine: Machine) -> str:
     version = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text)
     if version and tuple(map(int, version.groups())) >= MINIMUM:
         return f"{text} ({program})"
-    machine.say(f"{program} is {text or 'broken'}, needed is {'.'.join(map(str, MINIMUM))} or newer: it is left alone")
+    machine.say(f"{program} is {text or 'broken'}; {'.'.join(map(str, MINIMUM))} or newer is needed, so it is not used")
     return ""
 
 
 def official(machine: Machine) -> Path:
-    """Where the vendor's distribution is kept: the CLI and its language hosts."""
+    """The folder of the vendor's distribution: the CLI and its language hosts."""
     return machine.cache / f"pulumi-{TOOL.version(machine)}"
 
 
 def is_official(machine: Machine) -> bool:
-    """Whether the kept CLI is the vendor's."""
+    """Whether the installed CLI is the vendor's."""
     return (official(machine) / "pulumi").exists()
 
 
@@ -74,8 +74,8 @@ def kept(machine: Machine) -> Path | None:
 def place(machine: Machine, program: Path, link: Path) -> None:
     """Puts the CLI into .venv/bin.
 
-    It looks for its language host beside its real file: so the vendor's stays in its own folder, and the one that was
-    built here is laid next to the stand-in plugins.
+    The CLI looks for its language host beside its real file. So the vendor's stays in its own folder, and one that was
+    built here is put beside the stand-in plugins.
     """
     link.parent.mkdir(parents=True, exist_ok=True)
     if link.exists() and link.samefile(program):
@@ -91,7 +91,7 @@ def place(machine: Machine, program: Path, link: Path) -> None:
 
 
 def download(machine: Machine) -> Path | None:
-    """The vendor's archive, its checksum verified; None when the site is not reached."""
+    """Downloads the vendor's archive and verifies its checksum; None if the site can't be reached."""
     version, folder = TOOL.version(machine), official(machine)
     system, architecture = SYSTEMS.get(machine.system), ARCHITECTURES.get(machine.architecture)
     archive = f"pulumi-{version}-{system}-{architecture}.tar.gz"
@@ -106,13 +106,13 @@ def download(machine: Machine) -> Path | None:
             checksum = hashlib.file_digest(file, "sha256").hexdigest()
         if f"{checksum}  {archive}" not in (part / "checksums").read_text().splitlines():
             raise SetupError(
-                f"{archive} does not have the checksum that its site states",
+                f"{archive} does not have the checksum that its site publishes",
                 "Try again, or install the CLI yourself (www.pulumi.com/docs/install).",
             )
         machine.run("unpacking it", ["tar", "-xzf", archive], cwd=part)
         (part / "pulumi").rename(folder)
     except UnreachableError as error:
-        machine.say(f"its site is not reached ({error})")
+        machine.say(f"its site can't be reached ({error})")
         return None
     finally:
         shutil.rmtree(part)
@@ -120,7 +120,7 @@ def download(machine: Machine) -> Path | None:
 
 
 def build(machine: Machine) -> Path:
-    """The CLI as a Go tool; it must know its own version, which decides what it takes from a program."""
+    """Builds the CLI as a Go tool. It must know its own version, which programs may check."""
     program = go.build(machine, TOOL)
     said = machine.ask([str(program), "version"]).stdout.strip()
     if said != TOOL.version(machine):

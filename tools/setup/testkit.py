@@ -1,4 +1,4 @@
-"""What the tests need besides the stack's own tools: a browser, psql, and a shell that runs in an empty image."""
+"""What the tests need besides the stack's tools: a browser, psql, and a shell that runs in an empty image."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from tools.setup import apt
 from tools.setup.machine import Machine, SetupError
 
-# Its names on Debian, on Ubuntu and as Google ships it; the tests take the first that is there.
+# Its names on Debian, on Ubuntu, and from Google; the tests use the first that is installed.
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def ensure(machine: Machine) -> None:
-    """Makes sure that Chromium, psql and a static busybox are there. Raises SetupError with what to install by hand."""
+    """Makes sure that Chromium, psql and a static busybox are installed; raises SetupError with what to install."""
     missing = []
     if not any(machine.which(name) for name in CHROMIUM):
         missing += ["chromium", "fonts-liberation"]
@@ -33,7 +33,7 @@ def ensure(machine: Machine) -> None:
 
 
 def has_static_busybox(machine: Machine) -> bool:
-    """Whether there is a busybox that needs no library: a dynamic one names its loader at the start of the file."""
+    """Whether busybox is statically linked; a dynamic program names its loader at the beginning of the file."""
     program = machine.which("busybox")
     if not program:
         return False

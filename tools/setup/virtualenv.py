@@ -1,4 +1,4 @@
-""".venv: the locked dependencies (with hashes) and the project itself, installed again only when a lock changed."""
+"""Installs the locked dependencies (with hashes) and the project into .venv, again only when a lock has changed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tools.setup import pip as own_pip
 from tools.setup.machine import PASSPHRASE, CommandError, Machine, SetupError
 
 STAMP = ".setup.json"
-# Each holds all of those before it.
+# Each includes those before it.
 PURPOSES = ("infra", "cloud", "dev")
 MARK = "# django-stack: the local stack's public passphrase"
-# The passphrase is a default, never an override; and what is on this machine is asked directly (infra/loopback.py), for
-# the official language host's sake, which makes its connection before the program starts.
+# Sets the passphrase unless one is set, and keeps requests to this machine away from proxies (infra/loopback.py), which
+# the official language host needs, since it connects before the program starts.
 ACTIVATE = {
     "activate": (
         '[ -n "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]'
@@ -45,37 +45,37 @@ ACTIVATE = {
 
 
 def ensure_infra(machine: Machine) -> None:
-    """What the Pulumi program needs."""
+    """Installs what the Pulumi program needs."""
     ensure(machine, "infra")
 
 
 def ensure_cloud(machine: Machine) -> None:
-    """The same with AWS's SDK, for the cloud platform."""
+    """Installs what the program needs, with Pulumi's AWS SDK."""
     ensure(machine, "cloud")
 
 
 def ensure_dev(machine: Machine) -> None:
-    """What the tests need; it includes the cloud's and infra's."""
+    """Installs what the tests need, including the packages for both platforms."""
     ensure(machine, "dev")
 
 
 def ensure(machine: Machine, purpose: str) -> None:
-    """Makes .venv hold requirements/<purpose>.txt and this project. Raises SetupError."""
+    """Makes sure that .venv has requirements/<purpose>.txt and this project. Raises SetupError."""
     if not up_to_date(machine, purpose):
         with machine.lock():
             if not up_to_date(machine, purpose):
                 install(machine, purpose)
-    machine.say(f".venv holds requirements/{purpose}.txt")
+    machine.say(f".venv has requirements/{purpose}.txt")
 
 
 def install(machine: Machine, purpose: str) -> None:
-    """Installs what is missing, and remembers it."""
+    """Installs what is missing, and records it."""
     if not usable(machine):
         create(machine)
     lock = f"requirements/{purpose}.txt"
     pip = [str(machine.venv / "bin/python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
-    pip += ["--progress-bar", "off"]  # its bar doesn't say whose it is
-    # The build backend is one of the locked packages: nothing else is fetched to build the project.
+    pip += ["--progress-bar", "off"]  # its bar doesn't say for which package
+    # The build backend is one of the locked packages, so that building the project fetches nothing.
     project = ["--no-deps", "--no-build-isolation", "--editable", "."]
     environ = own_pip.environ(machine)
     try:
@@ -83,10 +83,10 @@ def install(machine: Machine, purpose: str) -> None:
         machine.run(f"installing {lock} (up to two minutes)", hashed, environ=environ)
         machine.run("installing the project, editable (seconds)", [*pip, *project], environ=environ)
     except CommandError as error:
-        raise SetupError(str(error), "Is the package index reached? Then try again.") from error
+        raise SetupError(str(error), "Check that the package index can be reached, then try again.") from error
     for script, line in ACTIVATE.items():
         mark_activate(machine, script, line)
-    # The larger ones hold the smaller: going to and fro between `make local` and `make test` installs nothing.
+    # Larger ones include the smaller, so that switching between `make local` and `make test` installs nothing.
     held = PURPOSES[: PURPOSES.index(purpose) + 1]
     stamp = {**read_stamp(machine), "place": str(machine.venv), **{name: digest(machine, name) for name in held}}
     (machine.venv / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
@@ -98,33 +98,33 @@ def up_to_date(machine: Machine, purpose: str) -> bool:
 
 
 def usable(machine: Machine) -> bool:
-    """Whether .venv stands where it was made (its scripts name that place) and its Python still starts."""
+    """Whether .venv is where it was created (its scripts contain the path) and its Python still starts."""
     if read_stamp(machine).get("place", str(machine.venv)) != str(machine.venv):
         return False
     return machine.ask([str(machine.venv / "bin/python"), "-c", "import pip"]).returncode == 0
 
 
 def create(machine: Machine) -> None:
-    """Makes an empty .venv with the Python that runs this."""
+    """Creates an empty .venv with the Python that runs this."""
     if os.pathsep in str(machine.root):
         raise SetupError(
-            f"this checkout's path has a colon, {machine.root}: PATH can't hold that, and so no virtual environment",
-            "Move the checkout to a path without one, then try again.",
+            f"this checkout's path, {machine.root}, has a colon, with which no virtual environment works (PATH)",
+            "Move the checkout to a path without a colon, then try again.",
         )
-    # Inside an activated .venv this program runs on the very Python that is replaced: take the one behind it.
+    # In an activated .venv this program runs with the Python that is replaced: use the one that it is based on.
     python = getattr(sys, "_base_executable", sys.executable)
     if not importlib.util.find_spec("ensurepip"):
-        # Debian splits the standard library.
+        # On Debian, ensurepip is a separate package.
         package = f"python3.{sys.version_info.minor}-venv"
         if not machine.has_apt():
-            raise SetupError("this Python cannot make virtual environments", f"Run `sudo apt-get install {package}`.")
-        apt.install(machine, [package], "to make virtual environments (seconds)")
+            raise SetupError("this Python cannot create virtual environments", f"Run `sudo apt-get install {package}`.")
+        apt.install(machine, [package], "to create virtual environments (seconds)")
     version = ".".join(map(str, sys.version_info[:3]))
-    machine.run(f"making .venv with Python {version} (seconds)", [python, "-m", "venv", "--clear", ".venv"])
+    machine.run(f"creating .venv with Python {version} (seconds)", [python, "-m", "venv", "--clear", ".venv"])
 
 
 def mark_activate(machine: Machine, script: str, line: str) -> None:
-    """Adds our lines to an activate script, in place of those of an earlier set-up."""
+    """Adds our lines to an activate script, replacing those of an earlier set-up."""
     file = machine.venv / "bin" / script
     if file.exists():
         others = file.read_text().partition(MARK)[0].rstrip()
@@ -132,7 +132,7 @@ def mark_activate(machine: Machine, script: str, line: str) -> None:
 
 
 def digest(machine: Machine, purpose: str) -> str:
-    """The hash of all that an installation depends on."""
+    """The hash of everything that an installation depends on."""
     files = (machine.root / "requirements" / f"{purpose}.txt", machine.root / "pyproject.toml")
     return hashlib.sha256(
         b"\0".join([*(file.read_bytes() for file in files), *map(str.encode, ACTIVATE.values())])
@@ -140,7 +140,7 @@ def digest(machine: Machine, purpose: str) -> str:
 
 
 def read_stamp(machine: Machine) -> dict[str, str]:
-    """What was installed into .venv; empty when nothing was."""
+    """The record of what was installed into .venv; empty if nothing was."""
     try:
         return dict(json.loads((machine.venv / STAMP).read_text()))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Reads what a task's container printed, secrets as they are: who shows it redacts it."""
+"""Reads what the container of a task printed. Secrets are not redacted here, but where the lines are shown."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from infra.cloud.requests import ReleaseRequest, RolloutRequest
 
 
 class Log:
-    """The log stream of the request's container in one task; `read()` gives the lines that are new."""
+    """The log stream of the request's container in one task; `read()` returns the new lines."""
 
     def __init__(self, client: Any, request: ReleaseRequest | RolloutRequest, task_arn: str) -> None:
         self._client = client
@@ -22,9 +22,9 @@ class Log:
         self._unreadable = False
 
     def read(self) -> list[str]:
-        """The lines since the last reading; none as long as the container hasn't printed any.
+        """The lines since the last call; none until the container has printed any.
 
-        A log that can't be read says so once: what the task does counts, not what is seen of it.
+        If the log can't be read, a single line says so, since the result of the task counts and not its log.
         """
         lines: list[str] = []
         while True:
@@ -32,7 +32,7 @@ class Log:
                 answer = self._client.get_log_events(**self._stream, **self._next)
             except ClientError as error:
                 if error.response["Error"].get("Code") == "ResourceNotFoundException":
-                    return lines  # the stream begins with the first line
+                    return lines  # the first line creates the stream
                 return lines + self._complain(error)
             except BotoCoreError as error:
                 return lines + self._complain(error)

@@ -1,4 +1,4 @@
-"""Pushes an image to ECR unless its tag is there already, and prints its digest last. Run by local.Command."""
+"""Pushes an image to ECR unless its tag is already there, and prints its digest last. Run by local.Command."""
 
 import base64
 import sys
@@ -14,7 +14,7 @@ from infra.steps import read_request
 
 
 class PushError(Exception):
-    """An image that isn't in the registry; the message says why and what to do."""
+    """A push that failed; the message says why, and what to do."""
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def find(ecr: Any, request: PushImageRequest) -> str | None:
 
 
 def push(ecr: Any, request: PushImageRequest) -> None:
-    """Pushes from this machine's engine, with progress on standard error. No password is kept anywhere."""
+    """Pushes from this machine's engine, with progress on standard error. The password is stored nowhere."""
     token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
     user, _, password = base64.b64decode(token).decode().partition(":")
     hide([token, password])

@@ -1,7 +1,6 @@
-"""Runs the release commands in one-off tasks and tells the truth about how they ended. Run by local.Command.
+"""Runs the release commands in one-off tasks and reports how they ended. Run by local.Command.
 
-
-The task is stopped at the end whatever happens to this step, SIGKILL excepted; the next run stops what that leaves.
+Whatever happens to this step, it stops its task at the end. After a SIGKILL, the next run stops it.
 """
 
 import shlex
@@ -20,11 +19,11 @@ from infra.cloud.steps.logs import Log
 from infra.steps import PassedOn, quoted, read_request
 
 TAIL = 20
-STOPPING = 60.0  # seconds that a task has to end once it was told so
-SPREADING = 60.0  # seconds that news of a task may take to reach all of ECS
+STOPPING = 60.0  # seconds that a task may take to stop
+PROPAGATION = 60.0  # seconds until all of ECS knows a new task
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Why ECS or somebody else stopped a task that had started; anything else is the container's own end.
+# Reasons why ECS or somebody else stopped a started task; for any other reason, the container ended by itself.
 _STOPPED_FROM_OUTSIDE = {
     "UserInitiated": "was stopped by hand",
     "ServiceSchedulerInitiated": "was stopped by ECS",
@@ -34,11 +33,11 @@ _STOPPED_FROM_OUTSIDE = {
 
 
 class ReleaseError(Exception):
-    """A release that failed; the message says which command, how, and what to do."""
+    """A failed release; the message says which command failed, and how."""
 
 
 class Interrupted(BaseException):
-    """A signal to end. No Exception: botocore takes one for a failed connection and tries again."""
+    """A signal to end. It is no Exception, which botocore would take for a failed connection and retry."""
 
 
 def main() -> None:
@@ -66,7 +65,7 @@ class ReleaseRun:
 
     def run(self) -> None:
         """Runs all commands in order; raises ReleaseError at the first that fails."""
-        self.stop_all("A new release begins")  # after a run that was killed
+        self.stop_all("A new release begins")  # left by a run that was killed
         try:
             for command in self.request.commands:
                 self.run_command(command)
@@ -76,11 +75,11 @@ class ReleaseRun:
             try:
                 self.stop_all("The release was ended")
             except (BotoCoreError, ClientError) as error:
-                print(f"A task of the release could be running still: {error}", file=sys.stderr)
+                print(f"A task of the release may still be running: {error}", file=sys.stderr)
             raise
 
     def run_command(self, command: str) -> None:
-        """Runs one command in a task of its own, its output passed on as it comes."""
+        """Runs one command in a task of its own, and prints its output as it comes."""
         task = self.start(command)
         log = Log(self.logs, self.request, task)
         output = PassedOn(self.request.secrets, TAIL)
@@ -90,7 +89,7 @@ class ReleaseRun:
                 self.fail(command, f"was ended: release-timeout is {self.request.timeout} seconds", output)
             time.sleep(self.request.pause)
         self.running = ""
-        time.sleep(self.request.pause)  # the last lines come a moment after the end
+        time.sleep(self.request.pause)  # the last lines arrive a moment after the end
         self.pass_on(log, output)
         output.close()
         how = self.judge(state)
@@ -98,7 +97,7 @@ class ReleaseRun:
             self.fail(command, how, output)
 
     def start(self, command: str) -> str:
-        """Starts the task; its ARN."""
+        """Starts the task and returns its ARN."""
         request = self.request
         try:
             answer = self.ecs.run_task(
@@ -124,7 +123,7 @@ class ReleaseRun:
                 raise
             raise ReleaseError(f"Release command `{command}` could not be started: {why}{_no_room(why)}") from None
         if not answer["tasks"]:
-            why = "; ".join(failure.get("reason", "") for failure in answer["failures"]) or "ECS doesn't say why"
+            why = "; ".join(failure.get("reason", "") for failure in answer["failures"]) or "ECS gives no reason"
             raise ReleaseError(f"Release command `{command}` could not be started: {why}{_no_room(why)}")
         arn: str = answer["tasks"][0]["taskArn"]
         self.running = arn
@@ -132,19 +131,19 @@ class ReleaseRun:
         return arn
 
     def look(self, task: str) -> dict[str, Any]:
-        """The task as ECS sees it; one that is new may not be known everywhere yet, and has no status then."""
+        """The task as ECS describes it; a new task that not all of ECS knows yet has an empty status."""
         tasks = self.ecs.describe_tasks(cluster=self.request.cluster, tasks=[task])["tasks"]
         now = time.monotonic()
         if tasks:
             self.seen[task] = now
             state: dict[str, Any] = tasks[0]
             return state
-        if now - self.seen.setdefault(task, now) > SPREADING:
-            raise ReleaseError(f"ECS doesn't know the task {task} any more.")
+        if now - self.seen.setdefault(task, now) > PROPAGATION:
+            raise ReleaseError(f"ECS no longer knows the task {task}.")
         return {"lastStatus": ""}
 
     def judge(self, task: Mapping[str, Any]) -> str:
-        """How the stopped task failed, or nothing when its command ended with 0."""
+        """How the stopped task failed; nothing if its command ended with 0."""
         containers = {container["name"]: container for container in task.get("containers", [])}
         main = containers.get(self.request.container, {})
         code, said = main.get("exitCode"), main.get("reason", "")
@@ -166,7 +165,7 @@ class ReleaseRun:
         return ""
 
     def stop_all(self, reason: str) -> None:
-        """Stops the stack's release tasks, also one whose start we never heard of, and waits until they ended."""
+        """Stops the stack's release tasks, also one whose start was never confirmed, and waits until they stopped."""
         tasks = self.ecs.list_tasks(cluster=self.request.cluster, startedBy=self.request.started_by)["taskArns"]
         until = time.monotonic() + STOPPING
         for task in {*tasks, *filter(None, [self.running])}:
@@ -176,7 +175,7 @@ class ReleaseRun:
                 time.sleep(self.request.pause)
 
     def stop(self, task: str, reason: str) -> bool:
-        """Whether ECS takes the order to stop the task; it doesn't as long as it hasn't heard of a new one."""
+        """Whether ECS accepted the call that stops the task; it refuses as long as it doesn't know a new one."""
         try:
             self.ecs.stop_task(cluster=self.request.cluster, task=task, reason=reason)
         except self.ecs.exceptions.InvalidParameterException:
@@ -192,7 +191,7 @@ class ReleaseRun:
 
 
 def what_serves(request: ReleaseRequest) -> str:
-    """Whether a web version is there that goes on, for the end of an error; nothing when AWS doesn't say."""
+    """A sentence for the end of an error: whether a web version still serves; nothing if AWS doesn't answer."""
     try:
         with explain_errors():
             answer = client("ecs", request).describe_services(cluster=request.cluster, services=[request.service])
@@ -207,11 +206,11 @@ def what_serves(request: ReleaseRequest) -> str:
 
 
 def _no_room(why: str) -> str:
-    """What to do when ECS says that there's no room for the task; nothing when it says something else."""
+    """What to do when ECS has no room for the task; nothing for any other reason."""
     if "capacity" in why.lower():
-        return " Fargate has no room in these zones just now: run `pulumi up` again later, or add a zone to `zones`."
+        return " Fargate has no capacity in these zones now: run `pulumi up` again later, or add a zone to `zones`."
     if "vcpu" in why.lower():
-        return " Your account's share of Fargate is used up: end other tasks, or have it raised in Service Quotas."
+        return " Your account's quota for Fargate is used up: stop other tasks, or have it raised in Service Quotas."
     return ""
 
 

@@ -1,8 +1,7 @@
-"""Waits until the wanted definition is rolled out and the site ready, or says what went wrong. Run by local.Command.
+"""Waits until the new definition is rolled out and the site ready, or says what went wrong. Run by local.Command.
 
-
-The provider's own wait takes a roll-back by the circuit breaker for a success: it sees a steady service, and doesn't
-look which version is steady (pulumi-aws #4487, terraform-provider-aws #20858).
+The provider's own wait takes a roll-back by the circuit breaker for a success: it sees a steady service, but doesn't
+check which version is steady (pulumi-aws #4487, terraform-provider-aws #20858).
 """
 
 import http.client
@@ -23,21 +22,21 @@ from infra.steps import quoted, read_request
 
 TAIL = 15
 ANSWER = 30.0  # seconds that one answer may take
-MIN_READY_SECONDS = 60.0  # for the site, however late the tasks were
-STOPPED_TASKS = 2  # that are shown
+MIN_READY_SECONDS = 60.0  # for the site, however long the tasks took
+STOPPED_TASKS = 2  # the number of stopped tasks that are shown
 NEXT_STEP = (
-    "Mend the code and run `pulumi up`; to try the very same version again, "
-    "`pulumi up -s {stack} --refresh`, for the state doesn't know yet that ECS went back."
+    "Fix the code and run `pulumi up`. To try the same version again, run "
+    "`pulumi up -s {stack} --refresh`, because the state doesn't know yet that ECS went back."
 )
 
 
 class RolloutError(Exception):
-    """A version that isn't the one that serves; the message says why and what to do."""
+    """A roll-out that failed; the message says why, and what to do."""
 
 
 def main() -> None:
     """Exit status 0 when the wanted version serves and is ready, else 1 with the reason on standard error."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell's background has it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it by default
     request = read_request(RolloutRequest)
     try:
         with explain_errors():
@@ -45,11 +44,13 @@ def main() -> None:
     except (AWSError, RolloutError) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        sys.exit("The watch over the roll-out was interrupted. ECS goes on; the next `pulumi up` looks again.")
+        sys.exit(
+            "The roll-out check was interrupted. ECS continues the roll-out; the next `pulumi up` checks it again."
+        )
 
 
 class Rollout:
-    """The watch over one service."""
+    """The roll-out of one service."""
 
     def __init__(self, request: RolloutRequest) -> None:
         self.request = request
@@ -59,29 +60,29 @@ class Rollout:
         self.shown: set[str] = set()
 
     def run(self) -> None:
-        """Waits; raises RolloutError when the version is rolled back, or not steady or not ready in time."""
+        """Waits; raises RolloutError if the version is rolled back, or not steady or ready in time."""
         self.wait_until_steady()
         self.wait_until_ready()
         print(f"{_short(self.request.task_definition)} serves https://{self.request.domain}", flush=True)
 
     def wait_until_steady(self) -> None:
-        """Returns when ECS calls the wanted definition's deployment complete, and as many tasks run as shall."""
+        """Returns when ECS calls the new definition's deployment complete, and enough tasks run."""
         wanted = self.request.task_definition
         while True:
             service = self.look()
-            # Autoscaling takes a moment to ask for a raised `tasks-min`.
+            # Autoscaling takes a moment to apply a raised `tasks-min`.
             needed = max(service["desiredCount"], self.request.tasks)
             self.show_events(service)
             primary: dict[str, Any] = next((d for d in service["deployments"] if d["status"] == "PRIMARY"), {})
             running = primary.get("taskDefinition", "")
             if running != wanted:
                 raise RolloutError(
-                    f"The new version {_short(wanted)} did not come up, ECS went back to {_short(running)}, "
+                    f"The new version {_short(wanted)} did not start, and ECS went back to {_short(running)}, "
                     f"which serves.{self.reasons(service)}\n{NEXT_STEP.format(stack=self.request.stack)}"
                 )
             if primary.get("rolloutState") == "FAILED":
                 raise RolloutError(
-                    f"The version {_short(wanted)} did not come up, and there is none before it that could serve."
+                    f"The version {_short(wanted)} did not start, and there is no previous one that could serve."
                     f"{self.reasons(service)}\n{NEXT_STEP.format(stack=self.request.stack)}"
                 )
             if primary.get("rolloutState") == "COMPLETED" and service["runningCount"] >= needed:
@@ -91,12 +92,12 @@ class Rollout:
                     f"The new version {_short(wanted)} is not steady after rollout-timeout, "
                     f"{self.request.timeout} seconds: {primary.get('runningCount', 0)} of {needed} "
                     f"tasks run.{self.reasons(service)}\n"
-                    f"ECS goes on trying; the next `pulumi up` looks again."
+                    f"ECS keeps trying; the next `pulumi up` checks again."
                 )
             time.sleep(self.request.pause)
 
     def look(self) -> dict[str, Any]:
-        """The service as ECS sees it."""
+        """The service as ECS describes it."""
         answer = self.ecs.describe_services(cluster=self.request.cluster, services=[self.request.service])
         active = [service for service in answer["services"] if service["status"] == "ACTIVE"]
         if not active:
@@ -106,7 +107,7 @@ class Rollout:
         return service
 
     def show_events(self, service: Mapping[str, Any]) -> None:
-        """Prints ECS's newest events once each; those from before this watch are not of interest."""
+        """Prints each new event of ECS once, but none from before this check."""
         events = service.get("events", [])
         news = [event for event in events if event["id"] not in self.shown]
         if self.shown:
@@ -115,7 +116,7 @@ class Rollout:
         self.shown |= {event["id"] for event in events} | {""}
 
     def reasons(self, service: Mapping[str, Any]) -> str:
-        """What ECS says about the wanted version's deployment, and how its tasks ended."""
+        """What ECS says about the deployment of the new version, and how its tasks ended."""
         wanted = self.request.task_definition
         said = [
             deployment["rolloutStateReason"]
@@ -126,13 +127,15 @@ class Rollout:
         return "".join(f"\n  ECS: {line}" for line in dict.fromkeys(said)) + "".join(self.stopped_tasks(wanted))
 
     def stopped_tasks(self, definition: str) -> Iterable[str]:
-        """A paragraph for each of the last tasks of the definition that stopped, the very last one first."""
+        """A paragraph for each of the last stopped tasks of the definition, the latest first."""
         arns = self.ecs.list_tasks(
             cluster=self.request.cluster, serviceName=self.request.service, desiredStatus="STOPPED"
         )["taskArns"]
         if not arns:
             return
-        tasks = self.ecs.describe_tasks(cluster=self.request.cluster, tasks=arns)["tasks"]  # both know 100 at most
+        tasks = self.ecs.describe_tasks(cluster=self.request.cluster, tasks=arns)[
+            "tasks"
+        ]  # both calls return 100 at most
         ours = [task for task in tasks if task["taskDefinitionArn"] == definition]
         ours.sort(key=lambda task: task["stoppedAt"].timestamp() if "stoppedAt" in task else 0.0, reverse=True)
         for task in ours[:STOPPED_TASKS]:
@@ -149,7 +152,7 @@ class Rollout:
             yield f"\n  Task {_short(task['taskArn'])} stopped: {about}.{quoted(lines)}"
 
     def wait_until_ready(self) -> None:
-        """Asks the site from outside until it says that it's ready and has a home page."""
+        """Sends requests to the site from outside until it is ready and has a home page."""
         domain = self.request.domain
         for path, judge in ((READY, judge_readiness), ("/", judge_home)):
             patience = Patience(self.request.tolerance)
@@ -165,15 +168,16 @@ class Rollout:
                     break
                 if time.monotonic() > until:
                     raise RolloutError(
-                        f"The new version runs, but the site is not ready: {missing}\nThe next `pulumi up` looks again."
+                        f"The new version runs, but the site is not ready: {missing}\n"
+                        "The next `pulumi up` checks again."
                     )
                 time.sleep(self.request.pause)
 
 
 class Connection(http.client.HTTPSConnection):
-    """A connection to `connect_to`, a host (and port), whose name and certificate must be the domain's.
+    """A connection to `connect_to`, a host (and port), with the name and the certificate of the domain.
 
-    So the answer doesn't depend on DNS records that are new, or not ours to make.
+    So the check depends on no DNS records, which may be new or somebody else's to create.
     """
 
     def __init__(self, domain: str, connect_to: str) -> None:

@@ -1,6 +1,6 @@
-"""Compares `postgres-image` with `postgres-version`, and with the volume, by asking them. Run by local.Command.
+"""Compares the image of `postgres-image` with `postgres-version` and with the volume's data. Run by local.Command.
 
-It comes after the image was pulled, and before volume and container are made: what doesn't fit has changed nothing.
+It runs after the image was pulled and before volume and container are made, so that a mismatch has changed nothing.
 """
 
 import sys
@@ -18,35 +18,35 @@ from infra.steps import quoted, read_request
 
 
 def main() -> None:
-    """Exits non-zero with one error that says what doesn't fit, and the way on."""
+    """Exits non-zero with one error that says what doesn't match, and with its fix."""
     request = read_request(CheckImageRequest)
     engine = endpoint.client()
     name, wanted, volume = request.name, request.version, request.volume
     image = engine.images.get(request.image)
     try:
         has, musl, said = postgres.ask(engine, image, request.labels)
-    except APIError as error:  # no shell, or none for this processor
+    except APIError as error:  # the image has no shell, or none for this processor
         has, musl, said = None, False, str(error.explanation)
     rm = f"Fix: pulumi config rm -s {request.stack} postgres-image"
     if has is None:
         sys.exit(f"postgres-image is {name}, {_no_server(engine, image)}.{quoted(said.splitlines())}\n{rm}")
     data = None
-    with suppress(NotFound):  # at the stack's first update
+    with suppress(NotFound):  # there is no volume before the stack's first update
         engine.volumes.get(volume)
         data = postgres.data_version(engine, volume, str(image.id), request.labels)
     wrong = postgres.misfit(request.stack, name, wanted, has, data, volume)
     wrong = wrong or postgres.elsewhere(image, name, wanted)
     if wrong:
         sys.exit(wrong)
-    if musl and data is None:  # where there are data, the server is asked: server_warnings
+    if musl and data is None:  # existing data only cause a warning: server_warnings
         sys.exit(f"postgres-image is {name}, which sorts text by musl; a managed PostgreSQL sorts by glibc. {rm}")
 
 
 def _no_server(engine: docker.DockerClient, image: Image) -> str:
-    """Why an image can't say what it is."""
+    """Why an image can't report its version."""
     ours, its = engine.version(), image.attrs
     if its.get("Architecture") and its["Architecture"] != ours["Arch"]:
-        return f"which is made for {its['Architecture']}, and doesn't run on this machine's {ours['Arch']}"
+        return f"which is made for {its['Architecture']} and doesn't run on this machine's {ours['Arch']}"
     return "which has no program postgres"
 
 

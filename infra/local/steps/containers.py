@@ -1,4 +1,4 @@
-"""Waiting for a container to do its work, and its own words when it doesn't; for the steps."""
+"""Waits for a container, and returns the last lines of its output; used by the steps."""
 
 import http.client
 import sys
@@ -16,15 +16,15 @@ from infra.redaction import redactor
 from infra.steps import quoted
 
 TAIL = 20
-# How often a container may end and be started again before its end is taken for good.
+# How often a container may be restarted before we stop waiting for it.
 MAX_RESTARTS = 2
-# What a call of the engine raises: its own refusals, and what comes of it when it is gone (requests' are OSErrors).
+# What a call of the engine raises when it refuses something, or when it is gone (the errors of requests are OSErrors).
 ENGINE_ERRORS = (DockerException, HTTPError, OSError)
 
 
 @contextmanager
 def engine_errors() -> Iterator[None]:
-    """Ends the step with one line when the engine refuses something or is gone."""
+    """Exits with one line when the engine refuses something or is gone."""
     try:
         yield
     except ENGINE_ERRORS as error:
@@ -32,32 +32,32 @@ def engine_errors() -> Iterator[None]:
 
 
 def explain(error: Exception) -> str:
-    """One of `ENGINE_ERRORS` as a sentence for the user, and what to do."""
+    """A sentence for the user about one of `ENGINE_ERRORS`, and what to do."""
     if isinstance(error, APIError) and error.explanation:
         return f"The Docker engine refused: {error.explanation}."
-    return "The Docker engine does not answer any more. When it runs again, repeat `pulumi up` with `--refresh`."
+    return "The Docker engine no longer answers. When it runs again, repeat `pulumi up` with `--refresh`."
 
 
 def wait(
     container: Container, what: str, missing: Callable[[], str], seconds: float, secrets: Iterable[str] = ()
 ) -> None:
-    """Returns when `missing`, which says what is missing still, says nothing any more.
+    """Returns when `missing`, which says what is still missing, returns nothing.
 
-    Ends the step with exit status 1 and the container's last lines when the time is over, or when the container ends
-    again and again. `what` names it in the message.
+    Exits with status 1 and the container's last lines after `seconds`, or when the container keeps restarting. `what`
+    names the container in the message.
     """
     deadline = time.monotonic() + seconds
     while still := missing():
         container.reload()
         if container.attrs["RestartCount"] > MAX_RESTARTS:
-            sys.exit(f"{what} ends again and again.{last_lines(container, secrets)}")
+            sys.exit(f"{what} keeps restarting.{last_lines(container, secrets)}")
         if time.monotonic() > deadline:
             sys.exit(f"{what} is not ready after {seconds:g} seconds: {still}.{last_lines(container, secrets)}")
         time.sleep(0.2)
 
 
 def unanswered(url: str) -> str:
-    """What an http URL of this machine answers instead of 200; nothing for that. No proxy is asked."""
+    """What an http URL on this machine answers instead of 200; "" for 200. No proxy is used."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
     answer = ask(connection, parts.path, parts.netloc)
@@ -67,11 +67,11 @@ def unanswered(url: str) -> str:
 
 
 def last_lines(container: Container, secrets: Iterable[str]) -> str:
-    """The end of what the container printed, secrets redacted.
+    """The last lines of the container's output, secrets redacted.
 
-    More is read than is shown: the first lines may be the end of a secret.
+    More lines are read than shown, because the first ones may be the end of a secret.
     """
     text = bytes(container.logs(tail=20 * TAIL)).decode(errors="replace").strip()
     lines = redactor(secrets).text(text).splitlines()
-    telling = [line for line in lines if f"GET {READY}" not in line]  # an access log has our own looks in it
+    telling = [line for line in lines if f"GET {READY}" not in line]  # without our own requests in an access log
     return quoted((telling or lines)[-TAIL:])

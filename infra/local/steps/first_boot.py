@@ -1,7 +1,7 @@
-"""Whether a database's first boot was cut short so early that its volume is of no use, and what to do then.
+"""Whether a database's first boot was interrupted so early that its volume is useless, and what to do then.
 
-The official image makes its cluster in place. Killed during initdb it leaves the beginning of one, which its next start
-takes for a whole one or can't go on with. Nothing mends that by itself: only its owner removes a data volume.
+The official image creates its cluster in place. If it is killed during initdb, a part of a cluster remains, which the
+next start takes for a complete one or fails to continue. We don't repair that: only the owner removes a data volume.
 """
 
 import re
@@ -18,26 +18,26 @@ from infra.local.labels import STACK
 from infra.local.postgres import OLD_FOLDER
 from infra.local.steps.containers import ENGINE_ERRORS, MAX_RESTARTS
 
-# What initdb and a server write at the top of a cluster: folders, and files.
+# The folders and files that initdb and a server write at the top of a cluster.
 FOLDERS = re.compile(
     r"base|global|pg_(commit_ts|dynshmem|logical|multixact|notify|replslot|serial|snapshots|stat|stat_tmp|subtrans|tblspc"
     r"|twophase|wal|xact)"
 )
 FILES = re.compile(r"PG_VERSION|(postgresql(\.auto)?|pg_hba|pg_ident)\.conf|postmaster\.(opts|pid)")
-# What of the log there is before anything is stored: its first file, and folders for what is done with it later.
+# What the write-ahead log consists of before anything is stored: its first file, and empty folders.
 LOG = re.compile(r"d pg_wal/\w+|f pg_wal/000000010000000000000001")
-# What users make is numbered from here (FirstNormalObjectId, src/include/access/transam.h), databases and tables alike.
+# The first number of databases and tables of users (FirstNormalObjectId, src/include/access/transam.h).
 USERS = 16384
 LOOK = "find . -mindepth 1 -printf '%y %P\\n' || exit 1; LC_ALL=C pg_controldata \"$CLUSTER\"; true"
 
 
 def next_step(container: Container) -> str:
-    """What to do about a database that doesn't come up, if it is sure that nothing was ever stored in it; else nothing.
+    """What to do about a database that doesn't start, if certainly nothing was ever stored in it; else nothing.
 
-    Never raises what the engine raises: the failure itself is to be reported.
+    Never raises an error of the engine, so that the failure itself is reported.
     """
     try:
-        if _is_at_it(container):
+        if _is_running_initdb(container):
             return ""
         cluster = _cluster(container)
         volume, folder = next(
@@ -50,49 +50,49 @@ def next_step(container: Container) -> str:
             ["-c", LOOK],
             entrypoint="sh",
             user="0",
-            # Where the image wants a volume: mounted elsewhere, it would get another one there, which stays.
+            # At the place where the image declares a volume; otherwise Docker would add an anonymous one there.
             volumes={volume: {"bind": folder, "mode": "ro"}},
             working_dir=folder,
             environment={"CLUSTER": str(cluster)},
             network_mode="none",
             use_config_proxy=False,
-            log_config=LogConfig(type=LogConfig.types.JSON),  # or the engine may keep nothing that can be read
+            log_config=LogConfig(type=LogConfig.types.JSON),  # logs of the engine's default driver may be unreadable
             remove=True,
         )
     except (*ENGINE_ERRORS, StopIteration):
         return ""
     if not is_a_beginning(seen.decode(errors="replace").splitlines(), str(cluster.relative_to(folder))):
         return ""
-    # Without -s pulumi takes the stack that was selected last.
+    # Without -s, pulumi uses the stack that was selected last.
     stack = f" -s {container.labels[STACK]}" if STACK in container.labels else ""
     return (
-        f"\nIts first boot was cut short: the volume {volume} has the beginning of a database, "
+        f"\nIts first boot was interrupted: the volume {volume} has an incomplete database, "
         "in which nothing was ever stored.\n"
         f"Fix: docker rm --force {container.name} && docker volume rm {volume}, then pulumi up{stack} --refresh"
     )
 
 
 def _cluster(container: Container) -> PurePosixPath:
-    """Where the server's data are: PGDATA, which the image's environment has unless the stack's has it."""
+    """The folder of the server's data: PGDATA, as set by the stack or the image."""
     environment = dict(entry.partition("=")[::2] for entry in container.attrs["Config"]["Env"])
     return PurePosixPath(environment.get("PGDATA", OLD_FOLDER))
 
 
-def _is_at_it(container: Container) -> bool:
-    """Whether it is only slow, and may still come to the end of its first boot."""
+def _is_running_initdb(container: Container) -> bool:
+    """Whether the first boot is only slow and may still complete."""
     container.reload()
     if container.attrs["RestartCount"] > MAX_RESTARTS:
         return False
-    with suppress(APIError):  # it doesn't run at the moment
+    with suppress(APIError):  # the container isn't running at the moment
         return "initdb" in [name for _, name in container.top(ps_args="-eo pid,comm")["Processes"]]
     return False
 
 
 def is_a_beginning(seen: Iterable[str], cluster: str = ".") -> bool:
-    """True if initdb never came to its end and no user ever made anything in the cluster; False where that isn't sure.
+    """True if initdb never completed and no user ever made anything in the cluster; False where that isn't certain.
 
-    `seen` is what LOOK prints: a line for each file (`f global/pg_control`; d: folder), then pg_controldata's.
-    `cluster` is the cluster's folder in the volume, `18/docker` say; beside it there must be nothing.
+    `seen` is the output of LOOK: a line for each file (`f global/pg_control`; d for a folder), then those of
+    pg_controldata. `cluster` is the folder of the cluster in the volume, such as `18/docker`; nothing may be beside it.
     """
     lines = list(seen)
     kinds = {line[2:]: line[0] for line in lines if re.match(r"[a-zA-Z] .", line)}
@@ -107,19 +107,19 @@ def is_a_beginning(seen: Iterable[str], cluster: str = ".") -> bool:
         return False
     databases = [path for path in kinds if re.fullmatch(r"base/\d+", path)]
     numbers = [int(number) for path in kinds if path.startswith("base/") for number in re.findall(r"(?<=/)\d+", path)]
-    # The last that initdb does is to copy template1 twice (make_template0, make_postgres in src/bin/initdb/initdb.c).
+    # At its end, initdb copies template1 twice (make_template0, make_postgres in src/bin/initdb/initdb.c).
     if len(databases) > 2 or any(number >= USERS for number in numbers):
         return False
     if "global/pg_control" in kinds:
-        # Whoever dropped all their databases has been given numbers for them.
+        # Databases that were created and dropped again have used up numbers.
         given = [int(line.split(":")[1]) for line in lines if re.fullmatch(r"Latest checkpoint's NextOID: +\d+", line)]
         return len(given) == 1 and given[0] < USERS
-    # Nothing but settings and the log's first page is written before it.
+    # Before pg_control, initdb writes only settings and the first page of the log.
     return not any(kind != "d" and "/" in path and not path.startswith("pg_wal/") for path, kind in kinds.items())
 
 
 def _is_postgresqls(kind: str, path: str) -> bool:
-    """False for what somebody else put there, or only a cluster has that is in use: links, tablespaces, more log."""
+    """False for files of somebody else, and for what only a used cluster has: links, tablespaces, more log files."""
     top, below, _ = path.partition("/")
     if top == "pg_wal" and below:
         return bool(LOG.fullmatch(f"{kind} {path}"))

@@ -1,6 +1,6 @@
-"""Waits for the local S3 server, makes the media bucket and says who may read it, and from which pages.
+"""Waits for the local S3 server, makes the media bucket, and sets who may read it and from which pages.
 
-Run by local.Command, repeatable.
+Run by local.Command; it can be repeated.
 """
 
 import json
@@ -26,7 +26,7 @@ READY_SECONDS = 60
 
 
 def main() -> None:
-    """Exits non-zero with the server's own words when the bucket can't be made."""
+    """Exits non-zero with the server's own message when the bucket can't be made."""
     request = read_request(MakeBucketRequest)
     bucket, keys = request.bucket, [request.access_key, request.secret_key]
     container = endpoint.client().containers.get(request.container)
@@ -43,7 +43,7 @@ def main() -> None:
             connect_timeout=5,
             read_timeout=10,
             retries={"max_attempts": 5},
-            proxies={},  # else the environment's, for this machine's own addresses as well
+            proxies={},  # the default is the environment's proxies, even for addresses of this machine
         ),
     )
     try:
@@ -59,10 +59,10 @@ def main() -> None:
 
 
 def missing_here(container: Container, url: str) -> str:
-    """What keeps the server from answering here; ends the step at once when it answers in its container alone."""
+    """Why the server doesn't answer from here; exits at once when it answers only in its container."""
     health = f"{url}/health"
     missing = unanswered(health)
-    # Asked once more after it was well inside: the server may just have come up.
+    # A second request after the health check, because the server may just have started.
     if " answers nothing" in missing and _is_well(container) and " answers nothing" in (missing := unanswered(health)):
         sys.exit(
             f"The S3 server is ready in its container, but from here {missing}. Are the ports that Docker publishes on "
@@ -73,16 +73,16 @@ def missing_here(container: Container, url: str) -> str:
 
 
 def _is_well(container: Container) -> bool:
-    """Whether its own health check succeeds, now."""
+    """Whether the container's own health check succeeds now."""
     kind, *command = container.attrs["Config"]["Healthcheck"]["Test"]
     try:
         return kind == "CMD" and container.exec_run(command).exit_code == 0
-    except APIError:  # it does not run at the moment
+    except APIError:  # the container isn't running at the moment
         return False
 
 
 def reading_by_pages_of(origins: list[str]) -> "CORSRuleTypeDef":
-    """The CORS rule with which scripts, canvases and fonts of the site's own pages may read files, and do no more."""
+    """The CORS rule by which the site's own pages (scripts, canvases, fonts) may read files, and only read them."""
     return {
         "AllowedOrigins": origins,
         "AllowedMethods": ["GET", "HEAD"],
@@ -93,7 +93,7 @@ def reading_by_pages_of(origins: list[str]) -> "CORSRuleTypeDef":
 
 
 def public_read_policy(bucket: str) -> dict[str, object]:
-    """The bucket policy with which everybody may read objects, and nothing else."""
+    """The bucket policy by which everybody may read objects, and do nothing else."""
     return {
         "Version": "2012-10-17",
         "Statement": [

@@ -1,4 +1,7 @@
-"""Lets any user write to a volume: over mounted source the web is this machine's user. Run by local.Command."""
+"""Makes a volume writable for every user, because with mount-source the web runs as this machine's user.
+
+Run by local.Command.
+"""
 
 from infra import endpoint
 from infra.local.requests import MakeWritableRequest

@@ -1,7 +1,7 @@
-"""Runs the release commands in one-off containers and tells the truth about how they ended. Run by local.Command.
+"""Runs the release commands in one-off containers and reports how they ended. Run by local.Command.
 
-Whatever happens to this step, no container is left: it removes its own at the end, on SIGINT, SIGTERM and time-out
-and when the `pulumi` above it is gone; and a watchdog in a session of its own does so when SIGKILL ended this one.
+Whatever happens to this step, it leaves no container: it removes its own at the end, on SIGINT, SIGTERM and time-out,
+and when its parent `pulumi` is gone. After a SIGKILL, a watchdog in a session of its own removes it.
 """
 
 import os
@@ -32,11 +32,11 @@ TAIL = 20
 
 
 class ReleaseError(Exception):
-    """A release that failed; the message says which command, how, and what to do."""
+    """A failed release; the message says which command failed, and how."""
 
 
 class Interrupted(BaseException):
-    """A signal to end. No Exception: the HTTP client might take one for a failed connection."""
+    """A signal to end. It is no Exception, which the HTTP client might take for a failed connection."""
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ class ReleaseRun:
 
     def run(self) -> None:
         """Runs all commands in order; raises ReleaseError at the first that fails."""
-        remove(self.engine, {"name": f"^/{self.request.name}$"})  # a leftover of a run that was killed
+        remove(self.engine, {"name": f"^/{self.request.name}$"})  # left by a run that was killed
         watchdog = start_watchdog(self.run_id)
         try:
             for command in self.request.commands:
@@ -78,7 +78,7 @@ class ReleaseRun:
             watchdog.close()
 
     def run_command(self, command: str) -> None:
-        """Runs one command line in a container of its own, its output passed on line by line."""
+        """Runs one command line in a container of its own, and prints its output as it comes."""
         print(f"$ {command}", flush=True)
         request = self.request
         try:
@@ -89,10 +89,10 @@ class ReleaseRun:
                 environment=request.environment,
                 labels={**request.labels, RUN: self.run_id},
                 network=request.network,
-                init=True,  # hands signals on to the command
+                init=True,  # passes signals on to the command
                 volumes={name: {"bind": path, "mode": "rw"} for name, path in request.volumes.items()},
-                log_config=LogConfig(type="json-file"),  # readable whatever the engine's default
-                use_config_proxy=False,  # the environment is the web's, which the provider gives no proxies either
+                log_config=LogConfig(type="json-file"),  # logs of the engine's default driver may be unreadable
+                use_config_proxy=False,  # the web's environment has no proxies either
             )
             container.start()
         except APIError as error:
@@ -115,7 +115,7 @@ class ReleaseRun:
 
     def pass_on(self, container: Container, output: PassedOn) -> None:
         """Prints the container's output as it comes, secrets redacted."""
-        with suppress(*ENGINE_ERRORS):  # with the engine gone, the call after this one says so
+        with suppress(*ENGINE_ERRORS):  # if the engine is gone, the next call reports it
             for chunk in container.logs(stream=True, follow=True):
                 output.feed(chunk)
         output.close()
@@ -125,7 +125,7 @@ class ReleaseRun:
 
 
 def what_serves(request: ReleaseRequest) -> str:
-    """Whether a web version is there that goes on, for the end of an error; nothing when the engine doesn't say."""
+    """A sentence for the end of an error: whether a web version still serves; nothing if the engine doesn't answer."""
     try:
         found = endpoint.client().containers.list(all=True, filters={"name": f"^/{request.web}$"})
     except ENGINE_ERRORS:
@@ -138,7 +138,7 @@ def what_serves(request: ReleaseRequest) -> str:
 
 
 def start_watchdog(run_id: str) -> IO[bytes]:
-    """Starts the watchdog of `run_id`; it acts when the pipe that is returned closes, by us or by our death."""
+    """Starts the watchdog of `run_id`, which acts when the returned pipe closes, by us or because we were killed."""
     process = subprocess.Popen(
         [sys.executable, "-m", "infra.local.steps.release", "watchdog", run_id],
         stdin=subprocess.PIPE,
@@ -152,9 +152,9 @@ def start_watchdog(run_id: str) -> IO[bytes]:
 
 
 def watch(run_id: str) -> None:
-    """The watchdog's life: waits for the pipe's end, then removes the run's container, also one that comes late.
+    """The watchdog: waits until the pipe closes, then removes the run's container, also one that is created late.
 
-    An engine that is gone, as in its restart, is given a minute to come back.
+    An engine that is gone, because it restarts for example, has a minute to come back.
     """
     sys.stdin.read()
     deadline, looks = time.monotonic() + 60, 5
@@ -166,19 +166,19 @@ def watch(run_id: str) -> None:
 
 
 def remove(engine: docker.DockerClient, filters: dict[str, str | list[str] | bool]) -> None:
-    """Removes all containers that fit, running or not."""
+    """Removes all containers that match, running or not."""
     for container in engine.containers.list(all=True, filters=filters):
         try:
             container.remove(force=True, v=True)
         except NotFound:
             pass
         except APIError as error:
-            if error.status_code != 409:  # somebody else removes it just now
+            if error.status_code != 409:  # it is already being removed
                 raise
 
 
 def _processes_above() -> list[psutil.Process]:
-    """The processes between this one and `pulumi`, which is the last."""
+    """The parent processes of this one up to `pulumi`, which is the last."""
     above = []
     for process in psutil.Process().parents():
         above.append(process)

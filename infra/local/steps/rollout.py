@@ -1,7 +1,6 @@
 """Waits until the site is ready and has a home page, or says what is wrong. Run by local.Command.
 
-
-The provider's own wait would look every few seconds, and fail without a word of the container's.
+The provider's own wait would check only every few seconds, and fail without the container's output.
 """
 
 import http.client
@@ -15,7 +14,7 @@ from infra.local.steps.containers import engine_errors, last_lines, wait
 from infra.readiness import READY, Answer, Patience, ReadinessError, Verdict, ask, judge_home, judge_readiness
 from infra.steps import read_request
 
-TOLERANCE = 5.0  # seconds; runserver may just be starting again
+TOLERANCE = 5.0  # seconds; runserver may just be restarting
 PAUSE = 1.0  # seconds
 READY_WITHIN, HOME_WITHIN = 5.0, 30.0  # seconds for one answer
 
@@ -35,7 +34,7 @@ def main() -> None:
 def watch(
     port: int, domain: str, path: str, within: float, judge: Callable[[Answer, str], Verdict]
 ) -> Callable[[], str]:
-    """Says what is missing whenever it's called; nothing when the site answers well."""
+    """A function that returns what is missing; nothing when the site answers as it should."""
     host = f"{domain}:{port}"
     patience = Patience(TOLERANCE)
 
@@ -44,7 +43,7 @@ def watch(
         answer = ask(http.client.HTTPConnection("127.0.0.1", port, timeout=within), path, host)
         verdict = judge(answer, f"http://{host}{path}")
         if verdict.final:
-            time.sleep(PAUSE)  # each look adds to the log, whose last lines shall say why
+            time.sleep(PAUSE)  # each request adds to the log, whose last lines should say why
         return patience.missing(verdict, begun)
 
     return missing

@@ -1,10 +1,9 @@
 """Waits for PostgreSQL and sets the role's password through the container's trusted local socket. Run by local.Command.
 
-It makes up for a first boot that was cut short, for the image doesn't try again: it makes the database when there is
-none, and lets the network in when nobody is let in. Where nothing can be made up for it says so (`first_boot`).
+First it asks the server for its version and for the folder of its data.
 
-Before it does anything it asks the server what it is, and where its data are.
-
+It also completes a first boot that was interrupted, which the image doesn't repeat: it creates the database if there is
+none, and allows connections from the network if none are allowed. If that isn't possible, it says so (`first_boot`).
 """
 
 import json
@@ -23,12 +22,12 @@ from infra.local.steps.containers import engine_errors, wait
 from infra.redaction import redactor
 from infra.steps import quoted, read_request
 
-READY_SECONDS = 300  # the first boot makes the cluster, and runs the scripts that an image brings (PostGIS's)
+READY_SECONDS = 300  # the first boot creates the cluster and runs the image's scripts, such as PostGIS's
 IDENTITY = """
 SELECT json_build_object(
     'version', current_setting('server_version_num')::int / 10000, 'folder', current_setting('data_directory'))
 """
-# The image adds this rule to those of initdb, which let in the container itself alone. The server's folder is $PGDATA.
+# The image adds this rule to those of initdb, which allow only the container itself. The server runs in $PGDATA.
 LET_IN = r"""
 SELECT NOT EXISTS (
     SELECT FROM pg_hba_file_rules WHERE type LIKE 'host%' AND address NOT IN ('127.0.0.1', '::1')
@@ -41,7 +40,7 @@ SELECT pg_reload_conf() \gset
 
 
 def main() -> None:
-    """Exits non-zero with PostgreSQL's own words when it doesn't come up or the role can't be altered."""
+    """Exits non-zero with PostgreSQL's own message when it doesn't start or the role can't be altered."""
     request = read_request(SetPasswordRequest)
     container = endpoint.client().containers.get(request.container)
     try:
@@ -51,14 +50,14 @@ def main() -> None:
 
 
 def set_password(container: Container, request: SetPasswordRequest) -> None:
-    """As the step; ends it when that fails."""
+    """Does what the step does; exits when that fails."""
     user, database, password = request.user, request.database, request.password
     wait(container, "The database", lambda: missing(container), READY_SECONDS, [password])
     server = json.loads(psql(container, user, "postgres", IDENTITY))
     check(container, server, request)
     sql = (
         f"ALTER ROLE {user} PASSWORD '{password}';\n"
-        f"SELECT 'CREATE DATABASE {database}' "  # names of ours
+        f"SELECT 'CREATE DATABASE {database}' "  # our own names, which need no quotes
         f"WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n"
         f"{LET_IN}"
     )
@@ -66,8 +65,8 @@ def set_password(container: Container, request: SetPasswordRequest) -> None:
 
 
 def psql(container: Container, user: str, database: str, sql: str, secrets: Iterable[str] = ()) -> str:
-    """What psql prints, unaligned; ends the step with PostgreSQL's words when that fails."""
-    # By way of the environment and standard input: the command line would show it to everybody on the machine.
+    """The output of psql, unaligned; exits with PostgreSQL's message when that fails."""
+    # Through the environment and standard input, because everybody on the machine can see a command line.
     status, (output, complaints) = container.exec_run(
         ["sh", "-c", 'printf %s "$SQL" | psql -qAtX -v ON_ERROR_STOP=1'],
         environment={"PGUSER": user, "PGDATABASE": database, "SQL": sql},
@@ -80,7 +79,7 @@ def psql(container: Container, user: str, database: str, sql: str, secrets: Iter
 
 
 def check(container: Container, server: dict[str, Any], request: SetPasswordRequest) -> None:
-    """Ends the step when the server isn't of `postgres-version`, or its data aren't in the stack's volume."""
+    """Exits when the server isn't of `postgres-version`, or its data aren't in the stack's volume."""
     version, volume = server["version"], request.volume
     if version != request.version:
         sys.exit(
@@ -100,9 +99,9 @@ def check(container: Container, server: dict[str, Any], request: SetPasswordRequ
 
 
 def missing(container: Container) -> str:
-    """What keeps the server from answering; nothing when it does.
+    """Why the server doesn't take connections; nothing when it does.
 
-    Over TCP: at first boot the image's own set-up server listens on the socket only.
+    It is asked over TCP, because during the first boot the image's set-up server listens on the socket only.
     """
     try:
         status, _ = container.exec_run(["pg_isready", "-h", "127.0.0.1"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.cloud.test_policies import cloud
+from tests.infra.cloud.variants import run_variant
 from tests.infra.conftest import ROOT
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -37,7 +37,7 @@ def test_the_parts_make_the_sum() -> None:
 
 
 def test_every_alarm_is_reckoned_with_also_those_that_autoscaling_makes(program: Any) -> None:
-    run = cloud(program, "shipped")
+    run = run_variant(program, "shipped")
     own = len(run.of_type("aws:cloudwatch/metricAlarm:MetricAlarm"))
     tracking = 2 * len(run.of_type("aws:appautoscaling/policy:Policy"))  # one for more tasks, one for fewer
     (row,) = [row for row in PARTS if "alarms" in row[0]]

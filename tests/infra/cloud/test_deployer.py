@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.cloud.test_policies import VARIANTS, cloud
-from tests.infra.cloud.test_program import OTHER
+from tests.infra.cloud.variants import OTHER, VARIANTS, run_variant
 from tests.infra.conftest import ROOT, Run
 
 WHERE = "us-east-1:123456789012"
@@ -261,17 +260,17 @@ def needed() -> set[str]:
 
 @pytest.fixture
 def ours(program: Any) -> dict[tuple[str, str], list[str]]:
-    return names(cloud(program, "shipped"))
+    return names(run_variant(program, "shipped"))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_the_provider_calls_is_known_for_every_type_that_is_used(program: Any, variant: str) -> None:
-    used = {resource.type for resource in cloud(program, variant).resources.values()}
+    used = {resource.type for resource in run_variant(program, variant).resources.values()}
     assert {token.removeprefix("aws:") for token in used if token.startswith("aws:")} <= CALLS.keys()
 
 
 def test_every_type_of_the_list_is_used_and_every_action_exists(program: Any, needed: set[str]) -> None:
-    runs = [cloud(program, variant) for variant in VARIANTS]
+    runs = [run_variant(program, variant) for variant in VARIANTS]
     runs.append(program(OTHER, platform="cloud"))
     used = {resource.type.removeprefix("aws:") for run in runs for resource in run.resources.values()}
     assert used >= CALLS.keys()
@@ -291,7 +290,7 @@ def test_the_policy_covers_every_stack_of_this_project_and_of_no_other(program: 
     others = json.loads(json.dumps(policy()).replace("django-stack", "shop"))
     assert (
         "ecs:UpdateService on arn:aws:ecs:us-east-1:123456789012:service/django-stack-cloud/django-stack-cloud-web"
-        in (lacking(others, needed, names(cloud(program, "shipped"))))
+        in (lacking(others, needed, names(run_variant(program, "shipped"))))
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.cloud.test_policies import VARIANTS, cloud
+from tests.infra.cloud.variants import VARIANTS, run_variant
 from tests.infra.conftest import ROOT, Run
 
 LARGE = {"architecture": "arm64", "cpu": 2048, "memory": 8192, "database-class": "db.m7g.large"}
@@ -102,7 +102,7 @@ def errors(resources: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("variant", [*VARIANTS, "large"])
 def test_cfn_lint_finds_no_error_in_any_document(program: Any, variant: str) -> None:
-    document = template(cloud(program, variant) if variant in VARIANTS else program(LARGE, platform="cloud"))
+    document = template(run_variant(program, variant) if variant in VARIANTS else program(LARGE, platform="cloud"))
     kinds = {resource["Type"] for resource in document.values()}
     assert {"AWS::IAM::RolePolicy", "AWS::S3::BucketPolicy", "AWS::ECS::TaskDefinition", "AWS::IAM::Role"} <= kinds
     assert errors(document) == []
@@ -124,14 +124,14 @@ def test_cfn_lint_finds_no_error_in_any_document(program: Any, variant: str) -> 
 def test_cfn_lint_would_find_what_botocore_and_moto_let_pass(
     program: Any, name: str, property_: str, edit: Any
 ) -> None:
-    resource = deepcopy(template(cloud(program, "shipped"))[name])
+    resource = deepcopy(template(run_variant(program, "shipped"))[name])
     edit(resource["Properties"][property_])
     assert errors({name: resource})
 
 
 @pytest.mark.parametrize(("cpu", "memory"), [("300", "1024"), ("256", "4096"), ("1024", "512")])
 def test_cfn_lint_knows_fargates_sizes_as_the_settings_do(program: Any, cpu: str, memory: str) -> None:
-    resource = deepcopy(template(cloud(program, "shipped"))["Task"])
+    resource = deepcopy(template(run_variant(program, "shipped"))["Task"])
     resource["Properties"].update(Cpu=cpu, Memory=memory)
     assert errors({"Task": resource})
 

@@ -14,7 +14,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from infra.cloud import preflight as module
 from infra.settings import Settings
-from tests.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
+from tests.infra.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
 
 BASE = "python:3.13-slim-trixie"
 
@@ -89,14 +89,14 @@ def test_missing_credentials_are_named_with_the_way_to_get_some(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     message = refusal(settings)
-    assert "AWS credentials are missing or can't be tried: Unable to locate credentials" in message
+    assert "AWS credentials are missing or can't be verified: Unable to locate credentials" in message
     assert "aws configure sso" in message
 
 
 def test_credentials_that_aws_refuses_are_named_with_its_words(machine: Any, settings: Settings) -> None:
     aws: FakeAWS = machine.aws
     aws.on("GetCallerIdentity", RefusalError("ExpiredToken", "The security token is expired", 403))
-    assert "AWS refuses your credentials: The security token is expired. Fix: log in anew" in refusal(settings)
+    assert "AWS refuses your credentials: The security token is expired. Fix: log in again" in refusal(settings)
 
 
 def test_a_profile_that_does_not_exist_is_named(machine: Any, as_stack: Any, set_config: Any) -> None:
@@ -139,7 +139,7 @@ def test_the_zone_of_the_database_can_not_be_taken_away(machine: Any, as_stack: 
     stands = {"AvailabilityZone": "us-east-1a", "SecondaryAvailabilityZone": "us-east-1d"}
     machine.aws.on("DescribeDBInstances", {"DBInstances": [stands]})
     message = refusal(with_zones(as_stack, set_config, "us-east-1b,us-east-1c,us-east-1d"))
-    assert "zones is us-east-1b,us-east-1c,us-east-1d, without us-east-1a, where the database stands" in message
+    assert "zones is us-east-1b,us-east-1c,us-east-1d, without us-east-1a, where the database is" in message
     assert "zones us-east-1a,us-east-1b,us-east-1c,us-east-1d" in message
     (asked,) = machine.aws.asked("DescribeDBInstances")
     assert asked["DBInstanceIdentifier"] == "django-stack-cloud"
@@ -157,8 +157,13 @@ def test_zones_can_be_chosen_before_there_is_a_database(machine: Any, as_stack: 
 @pytest.mark.parametrize(
     ("runs", "wanted", "upgrade", "said"),
     [
-        ("16.4", 17, False, "the database runs PostgreSQL 16; set database-upgrade to true to upgrade it"),
-        ("17.2", 16, True, "the database runs PostgreSQL 17, from which there is no way back"),
+        (
+            "16.4",
+            17,
+            False,
+            "the database runs PostgreSQL 16; to upgrade it, which can't be undone, set database-upgrade",
+        ),
+        ("17.2", 16, True, "the database runs PostgreSQL 17, which can't be downgraded"),
         ("16.4", 17, True, ""),
         ("17.6", 17, False, ""),
     ],
@@ -193,7 +198,7 @@ def test_a_base_image_that_can_not_be_had_is_named(machine: Any, settings: Setti
         raise APIError("500", explanation="no such host")
 
     machine.images.get, machine.images.get_registry_data = nothing, no_registry
-    assert f"python-image is {BASE}, which is neither on this machine nor to be had" in refusal(settings)
+    assert f"python-image is {BASE}, which is neither on this machine nor available" in refusal(settings)
 
 
 def test_a_base_image_that_comes_from_its_registry_passes(machine: Any, settings: Settings) -> None:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from infra.commands.main import COMMANDS, cli
-from tests.infra.conftest import ROOT
+from tests import ROOT
 
 FOLDER = ROOT / "infra" / "commands"
 PROGRAM = Path(sys.executable).with_name("django-stack")

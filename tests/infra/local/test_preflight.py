@@ -1,5 +1,6 @@
 """What stands in a local stack's way on this machine is said before anything is made. The engine here is scripted."""
 
+import re
 import socket
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,9 @@ from infra.local import preflight as module
 from infra.local import reach
 from infra.local.labels import PROJECT, STACK, STATE, state
 from infra.settings import Settings
+from tests.ports import free_ports
+
+PORTS = ("web-port", "database-port", "media-port")
 
 
 class Engine:
@@ -28,9 +32,15 @@ class Engine:
         have = (
             {"python:3.13-slim-trixie", "postgres:17-trixie", "versity/versitygw:v1.8.0"} if images is None else images
         )
-        self.containers = SimpleNamespace(list=lambda **asked: _fitting(containers or [], **asked))
+        self.api = SimpleNamespace(containers=lambda **_: containers or [])
         self.images = SimpleNamespace(get=lambda name: self._image(name, have), get_registry_data=self._no_registry)
-        self.volumes = SimpleNamespace(get=lambda name: self._volume(name, volumes or {}))
+        have_volumes = {
+            name: SimpleNamespace(name=name, attrs={"Labels": has}) for name, has in (volumes or {}).items()
+        }
+        self.volumes = SimpleNamespace(
+            get=lambda name: self._volume(name, have_volumes),
+            list=lambda filters: [volume for name, volume in have_volumes.items() if filters["name"] in name],
+        )
 
     def ping(self) -> bool:
         return True
@@ -48,18 +58,13 @@ class Engine:
     def _volume(name: str, volumes: dict[str, Any]) -> Any:
         if name not in volumes:
             raise NotFound(name)
-        return SimpleNamespace(attrs={"Labels": volumes[name]})
-
-
-def _fitting(containers: list[Any], filters: dict[str, list[str]] | None = None, **_: Any) -> list[Any]:
-    wanted = dict(label.split("=") for label in (filters or {}).get("label", []))
-    return [container for container in containers if wanted.items() <= container.labels.items()]
+        return volumes[name]
 
 
 @pytest.fixture
-def settings(as_stack: Any, set_config: Any, free_port: Any) -> Settings:
+def settings(as_stack: Any, set_config: Any) -> Settings:
     as_stack()
-    set_config({"web-port": free_port(), "database-port": free_port(), "media-port": free_port()})
+    set_config(dict(zip(PORTS, free_ports(3), strict=True)))
     return Settings.load()
 
 
@@ -69,29 +74,18 @@ def on_the_engines_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach, "MARKS", ())
 
 
-@pytest.fixture
-def free_port() -> Any:
-    taken: list[int] = []
-
-    def find() -> int:
-        while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = int(probe.getsockname()[1])
-            if port not in taken:
-                taken.append(port)
-                return port
-
-    return find
-
-
-def container(name: str, port: int, **labels: str) -> Any:
-    return SimpleNamespace(
-        name=name,
-        labels=labels,
-        attrs={"Mounts": []},
-        ports={"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]},
-    )
+def container(name: str, port: int, source: str = "", **labels: str) -> dict[str, Any]:
+    """A container as the engine lists it: https://docs.docker.com/reference/api/engine/version/v1.41/."""
+    return {
+        "Names": [f"/{name}"],
+        "Labels": labels or None,
+        "Ports": [
+            {"IP": "127.0.0.1", "PrivatePort": 8000, "PublicPort": port, "Type": "tcp"},
+            {"PrivatePort": 9000, "Type": "tcp"},  # exposed by its image, not published
+        ],
+        "Mounts": [{"Type": "volume", "Name": "data", "Source": "", "Destination": "/data"}]
+        + ([{"Type": "bind", "Source": source, "Destination": "/app"}] if source else []),
+    }
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, engine: Any, settings: Settings) -> str:
@@ -204,19 +198,46 @@ def test_a_stack_that_runs_another_checkouts_source_is_said_to_move(
     monkeypatch: pytest.MonkeyPatch,
     as_stack: Any,
     set_config: Any,
-    free_port: Any,
     checkout: str,
     warns: bool,
 ) -> None:
     as_stack()
-    ports = {key: free_port() for key in ("web-port", "database-port", "media-port")}
+    ports = dict(zip(PORTS, free_ports(3), strict=True))
     set_config({"mount-source": True, "debug": True, **ports})
     settings = Settings.load()
-    ours = container("django-stack-local-web", 1, **{PROJECT: "django-stack", STACK: "local", STATE: state()})
-    source = settings.app_path if checkout == "this" else "/another/app"
-    ours.attrs["Mounts"].append({"Type": "bind", "Source": str(source), "Destination": "/app"})
+    source = str(settings.app_path) if checkout == "this" else "/another/app"
+    ours = container("django-stack-local-web", 1, source, **{PROJECT: "django-stack", STACK: "local", STATE: state()})
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", said.append)
     monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine([ours]))
     module.preflight(settings)
     assert bool([line for line in said if "runs the source in /another/app" in line]) is warns
+
+
+# The project `django-stack` with the stack `local`, and `django` with `stack-local`, have the same names on an engine.
+OURS = {PROJECT: "django-stack", STACK: "local"}
+NAMESAKES = {PROJECT: "django", STACK: "stack-local"}
+
+
+@pytest.mark.report("kubefirst#771")
+@pytest.mark.parametrize("part", ["database", "media", "media-files"])
+def test_the_volume_of_a_namesake_is_not_taken(part: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = f"django-stack-local-{part}"
+    said = refusal(monkeypatch, Engine(volumes={volume: NAMESAKES}), settings)
+    assert re.search(f"{volume} already belongs to the stack stack-local of .* django,", said)
+    assert "Fix: pulumi stack rename -s local local-2" in said
+
+
+@pytest.mark.report("kubefirst#771")
+def test_the_container_of_a_namesake_is_not_taken(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    theirs = container("django-stack-local-web", 1, **NAMESAKES)
+    assert "django-stack-local-web already belongs to the stack" in refusal(monkeypatch, Engine([theirs]), settings)
+
+
+@pytest.mark.parametrize("has", [OURS, {}, None, {PROJECT: "django-stack"}], ids=["ours", "none", "null", "half"])
+def test_own_volumes_and_those_made_by_hand_are_taken(
+    has: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(volumes={"django-stack-local-media": has})
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: engine)
+    module.preflight(settings)

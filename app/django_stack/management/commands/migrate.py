@@ -1,7 +1,7 @@
-"""Django's `migrate` with a lock around it, so that two releases never migrate one database at once.
+"""Django's `migrate` with an advisory lock, so that two releases never migrate one database at once.
 
-The second one waits, then finds nothing to do. Only with the lock held is `lock_timeout` set: before, it would cancel
-the waiting; afterwards it keeps a migration from queueing behind a long transaction, and the whole site behind it.
+The second one waits, then finds nothing to do. `lock_timeout` is set only once the lock is held, or it would cancel the
+wait for it. It keeps a migration from queueing behind a long transaction, with the whole site queueing behind it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-LOCK = 0x6D696772617465  # "migrate"; advisory locks are per database, so one number does
+LOCK = 0x6D696772617465  # "migrate"; advisory locks are per database, so one number is enough
 
 
 class Command(migrate.Command):
-    """`migrate`, one at a time on PostgreSQL."""
+    """`migrate`, which runs only once at a time on PostgreSQL."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
             "--lock-timeout",
             default="10s",
-            help="How long a migration waits for a table's lock, like 10s or 0 for ever.",
+            help="How long a migration waits for the lock of a table, such as 10s; 0 waits for ever.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,7 +36,7 @@ class Command(migrate.Command):
 
     @contextmanager
     def advisory_lock(self, connection: BaseDatabaseWrapper, lock_timeout: str) -> Iterator[None]:
-        """Holds the advisory lock of this session; PostgreSQL frees it when the connection ends, however it ends."""
+        """Holds an advisory lock; PostgreSQL releases it when the connection ends, for whatever reason."""
         if connection.vendor != "postgresql":
             yield
             return

@@ -1,4 +1,4 @@
-"""`manage.py orphans`: files that no picture has, as an outage of the storage or a killed server may leave them."""
+"""`manage.py orphans`: finds files without a picture, which an outage of the storage or a killed server may leave."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ YOUNG = timedelta(hours=1)
 
 
 class Command(BaseCommand):
-    """Lists them, one a line; removes them if told to."""
+    """Lists the files, one on each line, and removes them with --remove."""
 
-    help = "Lists the files of the media storage that no picture has. The row of a file of the last hour may yet come."
+    help = "Lists the files of the media storage that no picture has. Files of the last hour are left out."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--remove", action="store_true", help="Remove them, too.")
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, remove: bool, **__: Any) -> None:
         storage = Picture._meta.get_field("image").storage
         names = []
-        with suppress(FileNotFoundError):  # a folder where nothing was uploaded yet
+        with suppress(FileNotFoundError):  # nothing was uploaded yet
             names = [f"{FOLDER}/{name}" for name in storage.listdir(FOLDER)[1]]
         known = set(Picture.objects.values_list("image", flat=True))
         for name in sorted(set(names) - known):

@@ -1,4 +1,4 @@
-// Shows how far an upload is. Without this script the form is sent as forms are.
+// Shows the progress of an upload. Without this script the browser submits the form.
 "use strict";
 
 const form = document.getElementById("upload");
@@ -34,7 +34,7 @@ form.addEventListener("submit", (event) => {
 
   request.upload.addEventListener("progress", ({ loaded, total }) => {
     bar.value = (100 * loaded) / total;
-    label.textContent = loaded < total ? `Uploading, ${Math.floor(bar.value)} %` : "Looking at the picture";
+    label.textContent = loaded < total ? `Uploading, ${Math.floor(bar.value)} %` : "Checking the picture";
   });
   request.addEventListener("load", () => {
     const { url, errors } = request.response ?? {};
@@ -45,13 +45,13 @@ form.addEventListener("submit", (event) => {
     } else if (request.status === 413) {
       fail("This file is too large.");
     } else if (request.status === 408) {
-      fail("The upload stopped on its way. Please try again, if need be on a better line.");
+      fail("The upload stopped before it was complete. Please try again, perhaps over a better connection.");
     } else if (request.status === 403 || request.status < 300) {
       fail("You are not logged in any more. Log in, then try again.");
     } else {
-      fail("The gallery cannot take pictures just now. Nothing was lost; please try again in a moment.");
+      fail("The gallery can't accept pictures at the moment. Please try again in a few seconds.");
     }
   });
-  request.addEventListener("error", () => fail("The connection broke off. Please try again."));
+  request.addEventListener("error", () => fail("The connection was lost. Please try again."));
   request.send(new FormData(form));
 });

@@ -1,0 +1,97 @@
+"""EMAIL_URL in the spellings of django-environ, which is asked itself, and of dj-email-url 1.0.6.
+
+Every scheme and every option that they know means what it means there, or is refused with the right form named.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django_stack.email_url import email
+from django_stack.malformed import MalformedError
+from environ import Env
+
+from tests.app.environment import everything_said, settings_of
+
+pytestmark = pytest.mark.report("tabbycat#1841")
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+@pytest.mark.parametrize("scheme", sorted(Env.EMAIL_SCHEMES))
+def test_every_scheme_of_mail_means_the_same(scheme: str) -> None:
+    tail = "me%40x.org:hun%2Fter2@host:2525" if scheme.startswith("smtp") else ""
+    url = "filemail:///var/mail" if scheme == "filemail" else f"{scheme}://{tail}"
+    theirs = {name: value for name, value in Env.email_url_config(url).items() if value not in (None, "")}
+    if scheme == "filemail":  # it takes the folder's slash away, which Django then looks for beside the project
+        theirs["EMAIL_FILE_PATH"] = "/var/mail"
+    ours = email(url)
+    assert {name: ours[name] for name in theirs} == theirs
+    assert {name: value for name, value in ours.items() if name not in theirs and value} == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "started", "implicit"),
+    [  # dj-email-url's own table, and RFC 8314's submissions
+        ("smtp://host", None, False, False),
+        ("smtp://host:25", 25, False, False),
+        ("submission://me:p@host", 587, True, False),
+        ("submit://me:p@host", 587, True, False),
+        ("submission://me:p@host:2525", 2525, True, False),
+        ("smtps://me:p@host:587", 587, True, False),
+        ("submissions://me:p@host", 465, False, True),
+        ("smtp+ssl://me:p@host", 465, False, True),
+        ("smtp://me@x.org:p@host:465/?ssl=True", 465, False, True),
+        ("smtp://me@x.org:p@host:587/?tls=True", 587, True, False),
+        ("smtp://host:587?tls=1&ssl=no", 587, True, False),
+        ("smtp://host:465?tls=1&ssl=1", 465, False, True),
+        ("smtp+tls://host:465?ssl=True", 465, False, True),
+        ("smtp+tls://host:587?tls=False", 587, True, False),
+        ("smtp://host:587?email_use_tls=True", 587, True, False),
+    ],
+)
+def test_mail_is_encrypted_as_elsewhere(url: str, port: int | None, started: bool, implicit: bool) -> None:
+    found = email(url)
+    assert (found.get("EMAIL_PORT"), found["EMAIL_USE_TLS"], found["EMAIL_USE_SSL"]) == (port, started, implicit)
+    assert (found["EMAIL_HOST"], found["EMAIL_BACKEND"]) == ("host", SMTP)
+
+
+@pytest.mark.parametrize(("scheme", "backend"), [("console", "console"), ("memory", "locmem"), ("dummy", "dummy")])
+def test_mail_that_is_not_sent(scheme: str, backend: str) -> None:
+    assert email(f"{scheme}://") == {"EMAIL_BACKEND": f"django.core.mail.backends.{backend}.EmailBackend"}
+
+
+def test_a_mail_urls_other_arguments_become_settings() -> None:
+    url = "submission://host?timeout=7&_server_email=root@x.org&_default_from_email=Shop%20<me@x.org>"
+    found = settings_of({"EMAIL_URL": url})
+    said = {name: found[name] for name in ("EMAIL_TIMEOUT", "SERVER_EMAIL", "DEFAULT_FROM_EMAIL")}
+    assert said == {"EMAIL_TIMEOUT": 7, "SERVER_EMAIL": "root@x.org", "DEFAULT_FROM_EMAIL": "Shop <me@x.org>"}
+    found = settings_of({"EMAIL_URL": url, "DEFAULT_FROM_EMAIL": "me@other.org"})
+    assert found["DEFAULT_FROM_EMAIL"] == "me@other.org", "the variable of that name wins"
+
+
+REFUSED_MAIL = [
+    ("smtps://me:hunter2@host:465", "write smtp+ssl://"),
+    ("submission://me:hunter2@host:465", "write smtp+ssl://"),
+    ("smtp://me:hunter2@host:465", "asks for no TLS on port 465"),
+    ("smtp://me:hunter2@host:465?tls=false", "asks for no TLS on port 465"),
+    ("smtp://me:hunter2@host?from=me@x.org", "write _default_from_email="),
+    ("smtp://me:hunter2@host?use_tls=True", "write smtp+tls://"),
+    ("smtp://me:hunter2@host?timeout=soon", "an argument timeout"),
+    ("smtp://me:hunter2@host?_server_email=hunter2", "an argument _server_email that is not an e-mail address"),
+    ("smtp://me:hunter2@host?hunter2=1", "unknown arguments"),
+    ("ses://me:hunter2@eu-west-1", "smtp+tls://USER:PASSWORD@email-smtp.REGION.amazonaws.com:587"),
+    ("amazon-ses://", "email-smtp.REGION.amazonaws.com:587"),
+    ("anymail+mailgun://hunter2", "smtp+tls://USER:PASSWORD@smtp.mailgun.org:587"),
+    ("sendgrid://hunter2", "smtp.sendgrid.net:587"),
+    ("postmark://hunter2", "smtp.postmarkapp.com:587"),
+    ("smtp://me:hun?ter2@host", "a password URL-encoded"),
+]
+
+
+@pytest.mark.parametrize(("url", "said"), REFUSED_MAIL)
+def test_what_has_no_meaning_is_refused_with_the_right_form(url: str, said: str) -> None:
+    with pytest.raises(MalformedError, match=re.escape(said)) as caught:
+        email(url)
+    assert "hun" not in everything_said(caught.value)

@@ -1,0 +1,1 @@
+"""Rules that the cloud platform keeps, by what they protect, each with changes that break it."""

@@ -1,0 +1,135 @@
+"""What runs is complete and labelled, and somebody hears of it when it fails."""
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from tests.infra.cloud.rules.base import (
+    BALANCER,
+    BUCKET,
+    DEFINITION,
+    INSTANCE,
+    REPOSITORY,
+    ROLE,
+    SECRET,
+    SERVICE,
+    TARGETS,
+    Break,
+    Rule,
+    change,
+    gone,
+)
+from tests.infra.conftest import Run
+
+ALARMS = {
+    "HTTPCode_Target_5XX_Count": "the site answers with errors",
+    "HTTPCode_ELB_5XX_Count": "the load balancer answers with errors in the tasks' stead",
+    "UnHealthyHostCount": "a task doesn't answer",
+    "HealthyHostCount": "no task is left",
+    "CPUUtilization": "the database is busy",
+    "FreeStorageSpace": "the database's storage is almost full",
+    "DatabaseConnections": "the database is out of connections",
+}
+
+
+def the_parts_are_there(run: Run) -> Iterator[str]:
+    """The other rules look at what there is; this one sees to it that there is something to look at."""
+    for token in (INSTANCE, BUCKET, REPOSITORY, SERVICE, DEFINITION, BALANCER, TARGETS, SECRET, ROLE):
+        if not run.of_type(token):
+            yield f"There is no {token.rpartition(':')[2]}, or one of a kind that these tests don't look at."
+
+
+def everything_says_whose_it_is(run: Run) -> Iterator[str]:
+    for resource in run.resources.values():
+        if resource.type.startswith("aws:") and takes_tags(resource.type):
+            tags = resource.inputs.get("tags") or {}
+            if tags.get("django-stack.project") != "django-stack" or "django-stack.stack" not in tags:
+                yield f"{resource.name} carries no tags of project and stack: nobody knows whose bill it is."
+
+
+def a_failed_roll_out_is_noticed(run: Run) -> Iterator[str]:
+    for service in run.of_type(SERVICE):
+        if service.inputs.get("deploymentCircuitBreaker") != {"enable": True, "rollback": True}:
+            yield "A version that doesn't start is tried for ever instead of being rolled back."
+        if service.inputs.get("waitForSteadyState") is not False:
+            yield "The provider waits for the service, and takes a roll-back for a success; the roll-out check waits."
+        if service.inputs["deploymentMinimumHealthyPercent"] < 100:
+            yield "A roll-out stops tasks before the new ones serve."
+    for targets in run.of_type(TARGETS):
+        check = targets.inputs.get("healthCheck", {})
+        if (check.get("path"), check.get("matcher")) != ("/healthz/live", "200"):
+            yield "The load balancer doesn't ask if tasks are alive, or has all replaced when the database is away."
+    if "web-rollout" not in run.resources:
+        yield "Nothing compares what runs with what was wanted: a rolled-back deployment would look like a success."
+
+
+def load_is_met_with_more_tasks(run: Run) -> Iterator[str]:
+    targets = run.of_type("aws:appautoscaling/target:Target")
+    policies = run.of_type("aws:appautoscaling/policy:Policy")
+    followed = {policy.inputs["resourceId"] for policy in policies if policy.inputs["policyType"].startswith("Target")}
+    for service in run.of_type(SERVICE):
+        if list(service.request.ignoreChanges) != ["desiredCount"]:
+            yield "Each update takes back the number of tasks that autoscaling chose, in the midst of a rush."
+    if not targets or any(target.inputs["resourceId"] not in followed for target in targets):
+        yield "Nothing starts more tasks under load: the site gets slow, then it is down."
+    if any(target.inputs["minCapacity"] < 1 for target in targets):
+        yield "Autoscaling may stop the last task."
+
+
+def somebody_is_told(run: Run) -> Iterator[str]:
+    alarms = {
+        alarm.inputs["metricName"]: alarm.inputs for alarm in run.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")
+    }
+    for metric, what in ALARMS.items():
+        if not alarms.get(metric, {}).get("alarmActions"):
+            yield f"Nobody is told when {what}."
+    # Without any target there is no metric: silence is the alarm.
+    none = alarms.get("HealthyHostCount", {})
+    if (none.get("treatMissingData"), none.get("comparisonOperator"), none.get("threshold")) != (
+        "breaching",
+        "LessThanThreshold",
+        1,
+    ):
+        yield "When the last task is gone, no alarm fires: the load balancer then reports no tasks, healthy or not."
+
+
+@cache
+def takes_tags(token: str) -> bool:
+    """Whether the SDK's class of a type takes tags; fails when the locked SDK doesn't have the type."""
+    return "tags" in inspect.signature(sdk_class(token).__init__).parameters or "tags" in inspect.getsource(
+        sdk_class(token)._internal_init
+    )
+
+
+def sdk_class(token: str) -> Any:
+    _, module, name = token.split(":")
+    return getattr(importlib.import_module(f"pulumi_aws.{module.split('/')[0]}"), name)
+
+
+RULES: list[Rule] = [
+    the_parts_are_there,
+    everything_says_whose_it_is,
+    a_failed_roll_out_is_noticed,
+    load_is_met_with_more_tasks,
+    somebody_is_told,
+]
+OF_PARTS_THAT_ARE_THERE: list[Rule] = [everything_says_whose_it_is]
+BREAKS = [
+    Break("database", gone, "There is no Instance"),
+    Break("task-secret", gone, "There is no Secret"),
+    Break("address-tasks", change(healthCheck={"path": "/healthz/ready", "matcher": "200"}), "if tasks are alive"),
+    Break("address-tasks", change(healthCheck={"path": "/healthz/live", "matcher": "200-499"}), "if tasks are alive"),
+    Break("web-rollout", gone, "would look like a success"),
+    Break("web-scaling", gone, "Nothing starts more tasks"),
+    Break("web-scaling-by-cpu", gone, "Nothing starts more tasks"),
+    Break("web-scaling", change(minCapacity=0), "may stop the last task"),
+    Break("alarm-no-task", gone, "Nobody is told when no task is left"),
+    Break("alarm-no-task", change(treatMissingData="notBreaching"), "When the last task is gone, no alarm fires"),
+    Break("alarm-errors-of-the-balancer", gone, "Nobody is told when the load balancer answers with errors"),
+    Break("alarm-database-storage", change(alarmActions=[]), "storage is almost full"),
+    Break("alarms", change(tags={}), "carries no tags"),
+    Break("web", change(waitForSteadyState=True), "takes a roll-back for a success"),
+    Break("web", change(deploymentCircuitBreaker={"enable": False}), "tried for ever"),
+]

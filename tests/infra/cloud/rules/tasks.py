@@ -1,0 +1,176 @@
+"""Tasks have few rights, no secrets in clear, the image that was built, and logs."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tests.infra.cloud.rules.base import (
+    DEFINITION,
+    REPOSITORY,
+    ROLE,
+    SECRET,
+    SERVICE,
+    Break,
+    Edit,
+    Rule,
+    change,
+    change_json,
+    gone,
+)
+from tests.infra.conftest import Run
+
+# AWS knows these actions on no resource but all; nothing else may have "*" for a resource.
+ON_EVERYTHING = {
+    "ecr:GetAuthorizationToken",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+}
+# The folders of the agent behind `execute-command`, and a place for uploads on their way.
+WRITABLE = {"/tmp", "/var/lib/amazon", "/var/log/amazon"}
+
+
+def secrets_reach_tasks_as_references_only(run: Run) -> Iterator[str]:
+    secrets = [run.outputs["DATABASE_URL"], run.outputs["SECRET_KEY"], "database-password-random", "TOPSECRET"]
+    for definition in run.of_type(DEFINITION):
+        text = definition.inputs["containerDefinitions"]
+        if any(secret in text for secret in secrets):
+            yield "A secret stands in the task definition in clear, which everybody who may describe tasks can read."
+        referred = {secret["name"] for container in json.loads(text) for secret in container.get("secrets", [])}
+        if not referred >= {"DATABASE_URL", "SECRET_KEY", "API_TOKEN"}:
+            yield f"Of the secrets only {sorted(referred)} reach the task as references."
+        for container in json.loads(text):
+            for variable in container.get("environment", []):
+                if any(word in variable["name"] for word in ("SECRET", "PASSWORD", "TOKEN", "DATABASE_URL", "DSN")):
+                    yield f"{variable['name']} is a plain variable of the task; secret ones belong under `secrets`."
+    for secret in run.of_type(SECRET):
+        if secret.inputs.get("recoveryWindowInDays", 0) < 7:
+            yield "A deleted secret is gone at once: after a slip of the hand no task can start any more."
+    for version in run.of_type("aws:secretsmanager/secretVersion:SecretVersion"):
+        if version.inputs.get("versionStages"):
+            yield "Labels of a secret's version are AWS's to move; stated here, they'd be a change at each update."
+        if not version.request.retainOnDelete:
+            yield "A changed secret takes the version away that a failed roll-out goes back to."
+
+
+def rights_name_what_they_are_for(run: Run) -> Iterator[str]:
+    for policy in run.of_type("aws:iam/rolePolicy:RolePolicy"):
+        for statement in json.loads(policy.inputs["policy"])["Statement"]:
+            actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
+            if any("*" in action for action in actions):
+                yield f"{policy.name} allows {actions}: whoever breaks into the app gets every such right."
+            if "*" in resources and not set(actions) <= ON_EVERYTHING:
+                yield f"{policy.name} allows {actions} on everything in the account, not on this stack's own."
+            foreign = [r for r in resources if r != "*" and "django-stack" not in r]
+            if foreign:
+                yield f"{policy.name} allows {actions} on {foreign}, which isn't this stack's."
+    for token in ("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "aws:iam/policyAttachment:PolicyAttachment"):
+        for attachment in run.of_type(token):
+            yield f"{attachment.name} attaches a ready-made policy, which grants more than this stack needs."
+    for role in run.of_type(ROLE):
+        if role.inputs.get("managedPolicyArns") or role.inputs.get("inlinePolicies"):
+            yield f"{role.name} has policies of its own, which these tests don't look at; use aws.iam.RolePolicy."
+
+
+def images_are_what_was_built(run: Run) -> Iterator[str]:
+    for definition in run.of_type(DEFINITION):
+        for container in json.loads(definition.inputs["containerDefinitions"]):
+            if "@sha256:" not in container["image"]:
+                yield f"{container['name']} names its image by a tag, under which another image may stand tomorrow."
+    for repository in run.of_type(REPOSITORY):
+        if repository.inputs.get("imageTagMutability") != "IMMUTABLE":
+            yield "The registry lets tags be moved, so a tag says nothing about what runs."
+        if repository.inputs.get("imageScanningConfiguration", {}).get("scanOnPush") is not True:
+            yield "Pushed images aren't scanned for known holes."
+    if not run.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy"):
+        yield "The registry keeps every image for ever, and they're billed."
+
+
+def tasks_can_do_little(run: Run) -> Iterator[str]:
+    for definition in run.of_type(DEFINITION):
+        for container in json.loads(definition.inputs["containerDefinitions"]):
+            name = container["name"]
+            if container.get("readonlyRootFilesystem") is not True:
+                yield f"{name} can change its own file system: an intruder could plant a program there."
+            if container.get("privileged"):
+                yield f"{name} is privileged."
+            if container["essential"] and container.get("user", "0").partition(":")[0] in {"0", "root"}:
+                yield f"{name} runs as root."
+            writable = {m["containerPath"] for m in container["mountPoints"] if not m["readOnly"]}
+            if container["essential"] and not writable <= WRITABLE:
+                yield f"{name} can write to {sorted(writable - WRITABLE)}."
+    for service in run.of_type(SERVICE):
+        definition_folders = {
+            mount["containerPath"]
+            for definition in run.of_type(DEFINITION)
+            for container in json.loads(definition.inputs["containerDefinitions"])
+            for mount in container["mountPoints"]
+        }
+        if service.inputs["enableExecuteCommand"] != ("/var/lib/amazon" in definition_folders):
+            yield "A shell into tasks, and the folders that its agent writes to, belong together."
+
+
+def logs_are_kept_and_end_some_day(run: Run) -> Iterator[str]:
+    groups = {group.inputs["name"] for group in run.of_type("aws:cloudwatch/logGroup:LogGroup")}
+    for definition in run.of_type(DEFINITION):
+        for container in json.loads(definition.inputs["containerDefinitions"]):
+            if container.get("logConfiguration", {}).get("options", {}).get("awslogs-group") not in groups:
+                yield f"{container['name']} prints to no log group of this stack: nobody will know why it failed."
+    for group in run.of_type("aws:cloudwatch/logGroup:LogGroup"):
+        if not group.inputs.get("retentionInDays"):
+            yield f"{group.name} keeps logs for ever: visitors' addresses too, and it's billed."
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def edit_web(**values: Any) -> Edit:
+    return change_json("containerDefinitions", lambda containers: containers[1].update(values))
+
+
+RULES: list[Rule] = [
+    secrets_reach_tasks_as_references_only,
+    rights_name_what_they_are_for,
+    images_are_what_was_built,
+    tasks_can_do_little,
+    logs_are_kept_and_end_some_day,
+]
+OF_PARTS_THAT_ARE_THERE: list[Rule] = [
+    secrets_reach_tasks_as_references_only,
+    rights_name_what_they_are_for,
+    tasks_can_do_little,
+    logs_are_kept_and_end_some_day,
+]
+BREAKS = [
+    Break("task-secret", change(recoveryWindowInDays=0), "gone at once"),
+    Break("task-secret-version", change(versionStages=["AWSCURRENT"]), "a change at each update"),
+    Break("image-lifecycle", gone, "keeps every image for ever"),
+    Break("image-repository", change(imageScanningConfiguration={}), "aren't scanned"),
+    Break("task-logs", gone, "no log group of this stack"),
+    Break("task", edit_web(environment=[{"name": "MY_TOKEN", "value": "x"}]), "MY_TOKEN is a plain variable"),
+    Break("task", edit_web(secrets=[]), "reach the task as references"),
+    Break("task", edit_web(environment=[{"name": "URL", "value": "database-password-random"}]), "in clear"),
+    Break(
+        "task-app-rights",
+        change_json("policy", lambda policy: policy["Statement"][0].update(Action="s3:*")),
+        "gets every such right",
+    ),
+    Break(
+        "task-app-rights",
+        change_json("policy", lambda policy: policy["Statement"][0].update(Resource="*")),
+        "on everything in the account",
+    ),
+    Break(
+        "task-app-rights",
+        change_json("policy", lambda policy: policy["Statement"][0].update(Resource="arn:aws:s3:::somebody-elses")),
+        "isn't this stack's",
+    ),
+    Break("task", edit_web(image="registry/app:latest"), "by a tag"),
+    Break("image-repository", change(imageTagMutability="MUTABLE"), "lets tags be moved"),
+    Break("task", edit_web(readonlyRootFilesystem=False), "change its own file system"),
+    Break("task", edit_web(user="0"), "runs as root"),
+    Break("web", change(enableExecuteCommand=True), "belong together"),
+    Break("task-logs", change(retentionInDays=0), "for ever"),
+]

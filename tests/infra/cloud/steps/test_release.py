@@ -1,0 +1,350 @@
+"""The release step tells the truth about a task: every end has its message and its exit status."""
+
+import signal
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from infra.cloud.steps import release as step
+from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
+from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, Run, Start
+
+TASK = f"{ACCOUNT}:task/app/0123456789abcdef"
+ASKED: dict[str, Any] = {
+    "region": "us-east-1",
+    "profile": "",
+    "cluster": "app",
+    "service": "app-web",
+    "task_definition": NEW,
+    "container": "web",
+    "commands": ["python manage.py migrate --noinput"],
+    "subnets": ["subnet-1", "subnet-2"],
+    "security_groups": ["sg-1"],
+    "platform_version": "1.4.0",
+    "started_by": "app-release",
+    "log_group": "/app",
+    "stream_prefix": "app",
+    "timeout": 60,
+    "secrets": ["postgres://app:TOP%40SECRET@database/app"],
+    "pause": 0.01,
+}
+
+
+SERVES = "The web version that was running keeps serving. "
+
+
+def web(running: int, status: str = "ACTIVE") -> dict[str, Any]:
+    """The web's service, with so many tasks that run."""
+    return {"services": [{"serviceName": "app-web", "status": status, "runningCount": running}]}
+
+
+def running(status: str = "RUNNING") -> dict[str, Any]:
+    return {"tasks": [{"taskArn": TASK, "lastStatus": status, "containers": [{"name": "web"}]}]}
+
+
+def stopped(code: int | None = 0, stop: str = "EssentialContainerExited", why: str = "", **more: Any) -> dict[str, Any]:
+    web = {"name": "web", **({} if code is None else {"exitCode": code}), **more.pop("web", {})}
+    others = more.pop("others", [{"name": "prepare", "exitCode": 0}])
+    return {
+        "tasks": [
+            {
+                "taskArn": TASK,
+                "lastStatus": "STOPPED",
+                "stopCode": stop,
+                "stoppedReason": why,
+                "containers": [web, *others],
+            }
+        ]
+    }
+
+
+def lines(*messages: str) -> list[dict[str, Any]]:
+    """The answers of GetLogEvents for a stream with these lines: all at once, then nothing new."""
+    return [
+        {"events": [{"timestamp": 1, "message": message} for message in messages], "nextForwardToken": "f/1"},
+        {"events": [], "nextForwardToken": "f/1"},
+    ]
+
+
+@pytest.fixture
+def ecs(aws: FakeAWS) -> FakeAWS:
+    """A cluster without leftovers in which a task starts, runs and ends well, printing two lines."""
+    aws.on("ListTasks", {"taskArns": []})
+    aws.on("RunTask", {"tasks": [{"taskArn": TASK}], "failures": []})
+    aws.on("DescribeTasks", running("PROVISIONING"), running(), stopped())
+    aws.on(
+        "GetLogEvents",
+        RefusalError("ResourceNotFoundException"),
+        *lines("Operations to perform:", "  Applying 0001... OK"),
+    )
+    aws.on("StopTask", {"task": {"taskArn": TASK}})
+    aws.on("DescribeServices", web(1))
+    return aws
+
+
+def release(run: Run, **changes: Any) -> tuple[int, str, str]:
+    return run("infra.cloud.steps.release", ASKED | changes)
+
+
+def failed(run: Run, serves: str = SERVES, **changes: Any) -> str:
+    """The reason of a release that fails; it says always what serves now."""
+    code, _, error = release(run, **changes)
+    assert code == 1
+    assert f"{serves}The next `pulumi up` runs the release again.\n" in error
+    assert "Traceback" not in error
+    return error
+
+
+def test_success_streams_the_log_and_ends_with_0(ecs: FakeAWS, run: Run) -> None:
+    code, out, error = release(run)
+    assert (code, error) == (0, "")
+    assert "starts; on Fargate" in out
+    assert out.endswith("Operations to perform:\n  Applying 0001... OK\n")
+    (task,) = ecs.asked("RunTask")
+    assert task["taskDefinition"] == NEW
+    assert task["overrides"]["containerOverrides"] == [
+        {"name": "web", "command": ["python", "manage.py", "migrate", "--noinput"]}
+    ]
+    network = task["networkConfiguration"]["awsvpcConfiguration"]
+    assert (network["subnets"], network["securityGroups"]) == (["subnet-1", "subnet-2"], ["sg-1"])
+    assert task["startedBy"] == "app-release"
+    assert {read["logStreamName"] for read in ecs.asked("GetLogEvents")} == {"app/web/0123456789abcdef"}
+    assert not ecs.asked("StopTask")
+
+
+def test_a_task_that_ends_before_the_first_look_is_judged_by_its_end(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped())
+    assert release(run)[0] == 0
+
+
+def test_several_commands_run_in_order_and_a_failed_one_ends_the_release(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(), stopped(3))
+    error = failed(run, commands=["first", "second 'with a blank'", "third"])
+    commands = [task["overrides"]["containerOverrides"][0]["command"] for task in ecs.asked("RunTask")]
+    assert commands == [["first"], ["second", "with a blank"]]
+    assert "`second 'with a blank'` failed with exit status 3" in error
+
+
+def test_exit_code_1_fails_with_the_last_lines(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", running(), stopped(1, why="Essential container in task exited"))
+    ecs.on("GetLogEvents", *lines("Applying 0002...", "django.db.utils.ProgrammingError: no"))
+    error = failed(run)
+    assert "Release command `python manage.py migrate --noinput` failed with exit status 1." in error
+    assert "  | django.db.utils.ProgrammingError: no" in error
+
+
+def test_secrets_in_the_log_are_redacted(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(1))
+    ecs.on(
+        "GetLogEvents", *lines("can't reach postgres://app:TOP%40SECRET@database/app", "password TOP@SECRET is wrong")
+    )
+    code, out, error = release(run)
+    assert code == 1
+    assert "SECRET" not in out + error
+    assert "password [secret] is wrong" in error
+
+
+@pytest.mark.report("joining bug 7")
+@pytest.mark.parametrize(
+    ("service", "serves"),
+    [
+        ({"services": [], "failures": [{"reason": "MISSING"}]}, "There is no web version yet, so nothing serves. "),
+        (web(1, "INACTIVE"), "There is no web version yet, so nothing serves. "),
+        (web(0), "No task of the service app-web runs, so nothing serves. "),
+        (web(2), SERVES),
+        (RefusalError("AccessDeniedException", "not authorized"), "\n"),
+    ],
+    ids=["a first release", "destroyed", "stopped", "running", "not told"],
+)
+def test_a_release_that_fails_says_what_serves(
+    ecs: FakeAWS, run: Run, service: dict[str, Any] | RefusalError, serves: str
+) -> None:
+    ecs.on("DescribeTasks", stopped(1))
+    ecs.on("DescribeServices", service)
+    failed(run, serves)
+
+
+@pytest.mark.report("hashicorp-vault-plugin#182")
+def test_a_secret_of_several_lines_is_redacted_wherever_the_log_is_shown(ecs: FakeAWS, run: Run) -> None:
+    key = "-----BEGIN KEY-----\nMIIBVwIBADANBgkqhkiG9w0B\nAQEFAASCAUEwggE9AgEAAkEA\nq7\nx1\n-----END KEY-----\n"
+    ecs.on("DescribeTasks", running(), stopped(1))
+    ecs.on("GetLogEvents", *lines("the key:", *key.splitlines(), f"as {key!r}", "MIIBVwIBADANBgk…", "done"))
+    _, out, error = release(run, secrets=[key])
+    for text in (out, error):
+        assert (
+            text[text.index("the key") :]
+            .replace("  | ", "")
+            .startswith("the key:\n[secret]\nas '[secret]\\n'\n[secret]…\ndone\n")
+        )
+
+
+def test_an_image_that_can_not_be_pulled_means_never_started(ecs: FakeAWS, run: Run) -> None:
+    why = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref"
+    ecs.on("DescribeTasks", running("PENDING"), stopped(None, "TaskFailedToStart", why, others=[]))
+    ecs.on("GetLogEvents", RefusalError("ResourceNotFoundException"))
+    assert f"never started: {why}" in failed(run)
+
+
+def test_a_container_before_it_that_fails_means_never_started(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(None, others=[{"name": "prepare", "exitCode": 1}]))
+    assert "never started: the container prepare ended with exit status 1" in failed(run)
+
+
+def test_out_of_memory_is_said(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(137, web={"reason": "OutOfMemoryError: Container killed due to memory usage"}))
+    assert "failed with exit status 137 (killed: out of memory; set memory higher)" in failed(run)
+
+
+def test_a_time_out_stops_the_task_and_shows_its_last_lines(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", lambda _: stopped(143, "UserInitiated") if ecs.asked("StopTask") else running())
+    ecs.on("GetLogEvents", *lines("waiting for a lock"))
+    error = failed(run, timeout=0.3)
+    assert "was ended: release-timeout is 0.3 seconds. Its last lines:\n  | waiting for a lock" in error
+    (stop,) = ecs.asked("StopTask")
+    assert stop["task"] == TASK
+
+
+def test_a_task_stopped_by_hand_is_no_success_whatever_its_exit_code(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", running(), stopped(0, "UserInitiated", "Task stopped by user"))
+    assert "was stopped by hand (Task stopped by user)" in failed(run)
+
+
+@pytest.mark.parametrize("stop", ["ServiceSchedulerInitiated", "SpotInterruption", "TerminationNotice"])
+def test_a_task_stopped_by_aws_is_no_success(ecs: FakeAWS, run: Run, stop: str) -> None:
+    ecs.on("DescribeTasks", stopped(0, stop, "Fargate needs the machine"))
+    assert "(Fargate needs the machine)" in failed(run)
+
+
+def test_throttling_is_waited_out(ecs: FakeAWS, run: Run) -> None:
+    throttled = RefusalError("ThrottlingException", "Rate exceeded")
+    ecs.on("RunTask", throttled, throttled, {"tasks": [{"taskArn": TASK}], "failures": []})
+    ecs.on("DescribeTasks", running(), throttled, stopped())
+    assert release(run)[0] == 0
+    assert len(ecs.asked("RunTask")) == 3
+
+
+def test_a_missing_permission_is_said_plainly(ecs: FakeAWS, run: Run) -> None:
+    words = "User: arn:aws:iam::123456789012:user/me is not authorized to perform: ecs:RunTask."
+    ecs.on("RunTask", RefusalError("AccessDeniedException", words))
+    error = failed(run)
+    assert f"AWS refuses RunTask, your credentials lack a permission: {words}" in error
+    assert "docs/cloud.md" in error
+
+
+def test_no_capacity_is_said_plainly(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("RunTask", {"tasks": [], "failures": [{"reason": "Capacity is unavailable at this time."}]})
+    error = failed(run)
+    assert "could not be started: Capacity is unavailable at this time. Fargate has no capacity in these zones" in error
+
+
+def test_no_capacity_that_shows_later_is_said_plainly(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(None, "TaskFailedToStart", "Capacity is unavailable at this time.", others=[]))
+    assert "Fargate has no capacity in these zones now" in failed(run)
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("Capacity is unavailable at this time. Please try again later", "Fargate has no capacity in these zones now"),
+        (
+            "You've reached the limit on the number of vCPUs you can run concurrently",
+            "Your account's quota for Fargate is used up",
+        ),
+    ],
+)
+def test_no_capacity_that_comes_as_an_error_is_said_plainly(ecs: FakeAWS, run: Run, words: str, advice: str) -> None:
+    ecs.on("RunTask", RefusalError("ClientException", words))
+    error = failed(run)
+    assert f"Release command `python manage.py migrate --noinput` could not be started: {words} {advice}" in error
+
+
+def test_another_error_of_ecs_keeps_its_own_words(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("RunTask", RefusalError("ClientException", "TaskDefinition is inactive"))
+    assert "AWS refuses RunTask (ClientException): TaskDefinition is inactive" in failed(run)
+
+
+MISSING: dict[str, Any] = {"tasks": [], "failures": [{"arn": TASK, "reason": "MISSING"}]}
+
+
+@pytest.mark.parametrize("nothing", [MISSING, {"tasks": [], "failures": []}], ids=["missing", "empty"])
+def test_a_task_that_ecs_does_not_know_yet_everywhere_is_waited_for(
+    ecs: FakeAWS, run: Run, nothing: dict[str, Any]
+) -> None:
+    ecs.on("DescribeTasks", nothing, nothing, running(), nothing, stopped())
+    assert release(run)[0] == 0
+    assert len(ecs.asked("RunTask")) == 1
+
+
+def test_a_task_that_ecs_forgets_is_no_success(ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert step.PROPAGATION == 60.0
+    monkeypatch.setattr(step, "PROPAGATION", 0.1)
+    ecs.on("DescribeTasks", running(), MISSING)
+    assert "ECS no longer knows the task" in failed(run)
+
+
+def test_a_new_task_that_can_not_be_stopped_yet_is_stopped_a_moment_later(ecs: FakeAWS, run: Run) -> None:
+    """Interrupted, or too slow, right after the start: ECS takes the order once it has heard of the task."""
+    ecs.on("DescribeTasks", MISSING, MISSING, stopped(143, "UserInitiated"))
+    unknown = RefusalError("InvalidParameterException", "The referenced task was not found.")
+    ecs.on("StopTask", unknown, unknown, {"task": {"taskArn": TASK}})
+    assert "release-timeout is 0 seconds" in failed(run, timeout=0)
+    assert len(ecs.asked("StopTask")) == 3
+
+
+def test_credentials_that_are_missing_are_said_plainly(ecs: FakeAWS, run: Run) -> None:
+    nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "/dev/null"}
+    nothing |= {"AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    code, _, error = run("infra.cloud.steps.release", ASKED, nothing)
+    assert code == 1
+    assert "AWS can't be reached: Unable to locate credentials" in error
+
+
+def test_what_a_killed_run_left_is_stopped_first(ecs: FakeAWS, run: Run) -> None:
+    leftover = f"{ACCOUNT}:task/app/fedcba9876543210"
+    ecs.on("ListTasks", {"taskArns": [leftover]})
+    assert release(run)[0] == 0
+    assert ecs.asked("ListTasks") == [{"cluster": "app", "startedBy": "app-release"}]
+    assert [stop["task"] for stop in ecs.asked("StopTask")] == [leftover]
+    order = [name for name, _ in ecs.calls if name in {"StopTask", "RunTask"}]
+    assert order == ["StopTask", "RunTask"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("wait", [0.0, 0.11])
+def test_an_interrupt_stops_the_task(ecs: FakeAWS, start: Start, number: signal.Signals, wait: float) -> None:
+    ecs.on("DescribeTasks", lambda _: stopped(143, "UserInitiated") if ecs.asked("StopTask") else running())
+    process: subprocess.Popen[str] = start("infra.cloud.steps.release", ASKED)
+    assert process.stdout is not None
+    assert "starts" in process.stdout.readline()
+    time.sleep(wait)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"The release was interrupted ({number.name})." in error
+    (stop,) = ecs.asked("StopTask")
+    assert stop["task"] == TASK
+
+
+def test_the_program_runs_as_the_command_runs_it(ecs: FakeAWS, start: Start) -> None:
+    ecs.on("DescribeTasks", running(), stopped(7))
+    process = start("infra.cloud.steps.release", ASKED)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "failed with exit status 7" in error
+
+
+def test_a_log_that_can_not_be_read_does_not_end_the_release(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("GetLogEvents", RefusalError("AccessDeniedException", "not authorized to perform: logs:GetLogEvents"))
+    code, out, _ = release(run)
+    assert code == 0
+    assert out.count("the log can't be read") == 1
+
+
+def test_tasks_that_can_not_be_stopped_are_named_and_the_reason_is_kept(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", running())
+    ecs.on("StopTask", RefusalError("AccessDeniedException", "not authorized to perform: ecs:StopTask"))
+    error = failed(run, timeout=0.1)
+    assert "may still be running" in error
+    assert "release-timeout is 0.1 seconds" in error

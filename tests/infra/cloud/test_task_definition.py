@@ -1,0 +1,109 @@
+"""The task definition: environment, secrets, rights and folders of what runs."""
+
+import json
+from typing import Any
+
+from infra.dsn import S3DSN, DatabaseURL
+from tests.infra.cloud.variants import OTHER, containers, plain
+
+
+def test_the_app_gets_the_contract_of_the_cloud_column(cloud: Any) -> None:
+    run = cloud()
+    assert plain(run) == {
+        "DOMAIN": "d111111abcdef8.cloudfront.net",
+        "PORT": "8000",
+        "SECURE_PROXY_SSL_HEADER": "CloudFront-Forwarded-Proto",
+        "SECURE_SSL_REDIRECT": "True",
+        "STAGE": "cloud",
+        "WEB_CONCURRENCY": "2",
+    }
+    stored = json.loads(run["task-secret-version"].inputs["secretString"])
+    url = DatabaseURL.parse(stored["DATABASE_URL"])
+    assert url.options == {"sslmode": "verify-full", "sslrootcert": "/certificates/rds.pem"}
+    assert url.password == "database-password-random"
+    dsn = S3DSN.parse(stored["DEFAULT_STORAGE_DSN"])
+    assert (dsn.access_key, dsn.signed, dsn.endpoint_url) == ("", True, "")
+    assert stored["SECRET_KEY"] == "secret-key-random"
+
+
+def test_secrets_are_references_to_one_version_of_one_secret(cloud: Any) -> None:
+    run = cloud()
+    references = {entry["name"]: entry["valueFrom"] for entry in containers(run)["web"]["secrets"]}
+    assert sorted(references) == ["DATABASE_URL", "DEFAULT_STORAGE_DSN", "SECRET_KEY"]
+    for name, reference in references.items():
+        assert reference.startswith(
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:django-stack-cloud-environment-"
+        )
+        assert reference.endswith(f":{name}::version-of-task-secret-version")
+
+
+def test_the_version_before_outlives_a_changed_secret_for_a_roll_back(cloud: Any) -> None:
+    run = cloud()
+    assert run["task-secret-version"].request.retainOnDelete
+    assert run["task"].inputs["skipDestroy"] is True
+
+
+def test_certificates_of_the_region_are_laid_out_before_the_app_starts(cloud: Any) -> None:
+    both = containers(cloud(OTHER))
+    (given,) = both["prepare"]["environment"]
+    assert given["value"].count("BEGIN CERTIFICATE") == 3
+    assert both["web"]["dependsOn"] == [{"containerName": "prepare", "condition": "SUCCESS"}]
+    assert {"sourceVolume": "certificates", "containerPath": "/certificates", "readOnly": True} in both["web"][
+        "mountPoints"
+    ]
+
+
+def test_what_prepares_a_task_does_what_it_should(cloud: Any, tmp_path: Any) -> None:
+    import subprocess
+    import sys
+
+    prepare = containers(cloud())["prepare"]
+    (tmp_path / "tmp").mkdir(mode=0o755)
+    (tmp_path / "certificates").mkdir()
+    code = (
+        prepare["entryPoint"][2].replace("/tmp", f"{tmp_path}/tmp").replace("/certificates", f"{tmp_path}/certificates")
+    )
+    (given,) = prepare["environment"]
+    subprocess.run([sys.executable, "-c", code], check=True, env={given["name"]: given["value"]})
+    assert (tmp_path / "tmp").stat().st_mode & 0o7777 == 0o1777
+    assert (tmp_path / "certificates" / "rds.pem").read_text() == given["value"]
+
+
+def test_container_definitions_are_canonical(cloud: Any) -> None:
+    text = cloud(OTHER)["task"].inputs["containerDefinitions"]
+    document = json.loads(text)
+    assert text == json.dumps(document, sort_keys=True)
+    assert "null" not in text
+    assert [container["name"] for container in document] == ["prepare", "web"]
+    for container in document:
+        for key in ("environment", "secrets"):
+            names = [entry["name"] for entry in container.get(key, [])]
+            assert names == sorted(names)
+            assert all(entry.get("value") != "" for entry in container.get(key, []))
+        assert {"cpu", "mountPoints", "volumesFrom", "systemControls", "portMappings"} <= container.keys()
+
+
+def test_execute_command_opens_its_folders_and_nothing_else(cloud: Any) -> None:
+    run = cloud(OTHER)
+    paths = {mount["containerPath"]: mount["readOnly"] for mount in containers(run)["web"]["mountPoints"]}
+    assert paths == {"/certificates": True, "/tmp": False, "/var/lib/amazon": False, "/var/log/amazon": False}
+    assert run["web"].inputs["enableExecuteCommand"] is True
+    assert cloud()["web"].inputs["enableExecuteCommand"] is False
+
+
+def test_each_role_reaches_this_stacks_own_and_nothing_else(cloud: Any) -> None:
+    """The app its bucket; ECS itself this image, this secret and this log, besides a login that AWS gives for all."""
+
+    def reached(name: str) -> set[str]:
+        statements = json.loads(run[name].inputs["policy"])["Statement"]
+        return {statement["Resource"] for statement in statements}
+
+    run = cloud()
+    bucket = "arn:aws:s3:::django-stack-cloud-media-20260101000000"
+    assert reached("task-app-rights") == {bucket, f"{bucket}/*"}
+    assert reached("task-execution-rights") == {
+        "*",
+        "arn:aws:ecr:us-east-1:123456789012:repository/django-stack/cloud",
+        "arn:aws:logs:us-east-1:123456789012:log-group:/django-stack/cloud:*",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:django-stack-cloud-environment-1a2b3c",
+    }

@@ -1,0 +1,54 @@
+"""Settings of the cloud platform that its tests run the program with, and what they look at in such a run."""
+
+import json
+from typing import Any
+
+from tests.infra.conftest import Run
+
+ZONE = "Z0123456789ABC"
+OWN_DOMAIN = {
+    "domain": "www.example.com",
+    "domain-aliases": "example.com",
+    "domain-redirects": "example.org",
+    "hosted-zone": ZONE,
+}
+# As much as possible that isn't as shipped, in one run for all tests of a single setting.
+OTHER: dict[str, Any] = {
+    **OWN_DOMAIN,
+    "alarm-email": "ops@example.com",
+    "architecture": "arm64",
+    "aws:region": "eu-west-1",
+    "execute-command": True,
+    "keep-data": False,
+    "media-access": "public",
+    "postgres-version": 16,
+    "tasks-max": 3,
+    "tasks-min": 2,
+}
+# The settings that make other resources, each for itself.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "shipped": {},
+    "own domain": {"domain": "www.example.com", "hosted-zone": ZONE, "domain-aliases": "example.com"},
+    "public media": {"media-access": "public"},
+    "execute-command": {"execute-command": True},
+}
+
+
+def run_variant(program: Any, variant: str) -> Run:
+    """The program run with the settings of a variant, and a secret variable of the user's own."""
+    settings = {**VARIANTS[variant], "env": {"API_TOKEN": "TOPSECRET"}}
+    run: Run = program(settings, secrets=("env",), platform="cloud")
+    return run
+
+
+def inputs(run: Run) -> dict[str, Any]:
+    """The inputs of all that was registered, the stack itself aside."""
+    return {r.name: r.inputs for r in run.resources.values() if r.type != "pulumi:pulumi:Stack"}
+
+
+def containers(run: Run) -> dict[str, Any]:
+    return {container["name"]: container for container in json.loads(run["task"].inputs["containerDefinitions"])}
+
+
+def plain(run: Run) -> dict[str, str]:
+    return {entry["name"]: entry["value"] for entry in containers(run)["web"]["environment"]}

@@ -1,0 +1,125 @@
+"""Pulumi's plugins: official ones win; stand-ins are linked only for missing ones, and removed when these come."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.tools.setup.conftest import FakeMachine
+from tools.setup import plugins
+
+PROGRAMS = ["pulumi-language-python", *(f"pulumi-resource-{name}" for name in plugins.PROVIDERS)]
+
+
+@pytest.fixture(autouse=True)
+def package(machine: FakeMachine) -> None:
+    """A package to install, a lock, and a pip that makes the console scripts."""
+    source = machine.root / "tools/plugins/src/django_stack_plugins"
+    source.mkdir(parents=True)
+    (source / "random.py").write_text("answer = 1\n")
+    (machine.root / "tools/plugins/pyproject.toml").write_text("[project]\n")
+    (machine.root / "requirements/plugins.txt").write_text("pulumi==3.272.0\n")
+    (machine.venv / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.13.1\n")
+
+    def make(command: Sequence[str]) -> None:
+        (Path(command[-1]) / "bin").mkdir(parents=True)
+        for program in PROGRAMS:
+            (Path(command[-1]) / "bin" / program).touch()
+
+    machine.effects[f"{machine.venv}/bin/python -m venv"] = make
+
+
+def linked(machine: FakeMachine) -> list[str]:
+    return sorted(path.name for path in (machine.venv / "bin").iterdir() if path.is_symlink() and path.exists())
+
+
+def provider(machine: FakeMachine, name: str, version: str) -> None:
+    (machine.home / f".pulumi/plugins/resource-{name}-v{version}").mkdir(parents=True)
+
+
+def test_on_a_closed_network_stand_ins_are_installed_once(machine: FakeMachine) -> None:
+    plugins.ensure(machine)
+    assert linked(machine) == sorted(PROGRAMS)
+    done = list(machine.did)
+    assert done[0] == f"fetch {plugins.SITE}"
+    assert "--require-hashes" in done[2]
+    plugins.ensure(machine)
+    assert machine.did == done, "neither installed nor probed again"
+    assert "stand-ins from tools/plugins" in machine.said[-1]
+
+
+def test_changed_code_is_installed_anew(machine: FakeMachine) -> None:
+    plugins.ensure(machine)
+    before = (machine.venv / "bin" / PROGRAMS[0]).readlink()
+    (machine.root / "tools/plugins/src/django_stack_plugins/random.py").write_text("answer = 2\n")
+    plugins.ensure(machine)
+    assert (machine.venv / "bin" / PROGRAMS[0]).readlink() != before
+
+
+def test_a_half_made_venv_is_not_taken_for_a_whole_one(machine: FakeMachine) -> None:
+    machine.errors[f"{machine.venv}/bin/python -m pip"] = ["error: could not build"]
+    with pytest.raises(plugins.SetupError, match="could not build"):
+        plugins.ensure(machine)
+    machine.errors.clear()
+    plugins.ensure(machine)
+    assert linked(machine) == sorted(PROGRAMS)
+
+
+def test_the_vendors_providers_are_fetched_where_its_site_answers(machine: FakeMachine) -> None:
+    machine.files[plugins.SITE] = b""
+    machine.programs["pulumi-language-python"] = "/opt/pulumi/pulumi-language-python"
+    plugins.ensure(machine)
+    assert linked(machine) == []
+    assert [command for command in machine.did if "plugin install" in command] == [
+        f"pulumi plugin install resource {name} v{version}" for name, version in plugins.wanted(machine).items()
+    ]
+    assert machine.said[-1] == "the official ones are there"
+
+
+def test_a_provider_that_cannot_be_fetched_gets_its_stand_in(machine: FakeMachine) -> None:
+    machine.files[plugins.SITE] = b""
+    machine.errors["pulumi plugin install resource docker"] = ["error: 403 HTTP error fetching plugin"]
+    machine.programs["pulumi-language-python"] = "/opt/pulumi/pulumi-language-python"
+    plugins.ensure(machine)
+    assert linked(machine) == ["pulumi-resource-docker"]
+    assert "it can't be downloaded: error: 403 HTTP error fetching plugin" in machine.said
+
+
+def test_official_ones_that_come_later_take_over(machine: FakeMachine) -> None:
+    plugins.ensure(machine)
+    for name, version in plugins.wanted(machine).items():
+        provider(machine, name, version)
+    plugins.ensure(machine)
+    assert linked(machine) == ["pulumi-language-python"]
+    host = machine.home / ".pulumi/plugins/language-python-v3.300.1/pulumi-language-python"
+    host.parent.mkdir()
+    host.touch()
+    plugins.ensure(machine)
+    assert linked(machine) == []
+
+
+@pytest.mark.parametrize(("stored", "taken"), [("5.2.0", True), ("5.10.1", True), ("5.1.9", False), ("6.0.0", False)])
+def test_a_stored_provider_counts_when_the_engine_would_take_it(
+    machine: FakeMachine, stored: str, *, taken: bool
+) -> None:
+    provider(machine, "docker", stored)
+    assert plugins.has_provider(machine, "docker", "5.2.0") is taken
+
+
+def test_an_official_cli_brings_its_language_host(machine: FakeMachine, tmp_path: Path) -> None:
+    assert not plugins.has_language_host(machine)
+    (tmp_path / "pulumi").touch()
+    (tmp_path / "pulumi-language-python").touch()
+    (machine.venv / "bin/pulumi").symlink_to(tmp_path / "pulumi")
+    assert plugins.has_language_host(machine)
+
+
+def test_our_own_link_beside_the_built_cli_is_not_taken_for_an_official_one(machine: FakeMachine) -> None:
+    (machine.venv / "bin/pulumi").touch()
+    (machine.venv / "bin/pulumi-language-python").touch()
+    assert not plugins.has_language_host(machine)
+
+
+def test_the_versions_are_those_of_the_locked_sdks(machine: FakeMachine) -> None:
+    assert list(plugins.wanted(machine)) == list(plugins.PROVIDERS)
+    assert all(plugins.numbers(version) for version in plugins.wanted(machine).values())

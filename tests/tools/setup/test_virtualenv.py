@@ -1,0 +1,145 @@
+""".venv: hashed locks, installed again only when one changed; the passphrase is a default of its activation."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tools.setup.conftest import FakeMachine
+from tools.setup import virtualenv
+from tools.setup.machine import PASSPHRASE, SetupError
+
+
+@pytest.fixture(autouse=True)
+def bare(machine: FakeMachine) -> None:
+    """No .venv yet; making one brings its activate scripts and a Python that starts."""
+    (machine.root / "requirements/cloud.txt").write_text("pulumi-aws==7.51.1\n")
+    (machine.root / "requirements/dev.txt").write_text("pytest==9.2.0\n")
+    (machine.venv / "bin").rmdir()
+    machine.venv.rmdir()
+    python = f"{machine.venv}/bin/python -c"
+    machine.answers[python] = (127, "", "")
+
+    def make(_: object) -> None:
+        (machine.venv / "bin").mkdir(parents=True, exist_ok=True)
+        for name in virtualenv.ACTIVATE:
+            (machine.venv / "bin" / name).write_text("# made by venv\n")
+        machine.answers[python] = (0, "", "")
+
+    machine.effects[getattr(sys, "_base_executable", sys.executable)] = make
+
+
+def installed(machine: FakeMachine) -> list[str]:
+    return [command.rpartition(" ")[2] for command in machine.did if "--require-hashes" in command]
+
+
+def test_what_is_locked_is_installed_once_with_hashes(machine: FakeMachine) -> None:
+    virtualenv.ensure_infra(machine)
+    virtualenv.ensure_infra(machine)
+    pip = "pip --disable-pip-version-check --no-input install --progress-bar off"
+    assert [command.partition("-m ")[2] for command in machine.did] == [
+        "venv --clear .venv",
+        f"{pip} --require-hashes -r requirements/infra.txt",
+        f"{pip} --no-deps --no-build-isolation --editable .",
+    ]
+    assert machine.said[-1] == ".venv has requirements/infra.txt"
+
+
+def test_going_to_and_fro_between_local_and_test_installs_nothing(machine: FakeMachine) -> None:
+    for step in (virtualenv.ensure_infra, virtualenv.ensure_dev, virtualenv.ensure_infra, virtualenv.ensure_dev):
+        step(machine)
+    assert installed(machine) == ["requirements/infra.txt", "requirements/dev.txt"]
+
+
+@pytest.mark.parametrize("file", ["requirements/infra.txt", "pyproject.toml"])
+def test_a_changed_lock_or_project_is_installed_into_the_same_venv(machine: FakeMachine, file: str) -> None:
+    virtualenv.ensure_infra(machine)
+    with (machine.root / file).open("a") as changed:
+        changed.write("# changed\n")
+    virtualenv.ensure_infra(machine)
+    assert installed(machine) == ["requirements/infra.txt"] * 2
+    assert sum("venv --clear" in command for command in machine.did) == 1
+
+
+def test_a_venv_that_no_longer_works_or_was_moved_is_made_anew(machine: FakeMachine) -> None:
+    virtualenv.ensure_infra(machine)
+    machine.answers[f"{machine.venv}/bin/python -c"] = (127, "", "no such file")
+    virtualenv.ensure_infra(machine)
+    moved = machine.root.with_name("elsewhere")
+    machine.root.rename(moved)
+    machine.root = moved
+    virtualenv.ensure_infra(machine)
+    assert sum("venv --clear" in command for command in machine.did) == 3
+
+
+def test_an_installation_that_fails_is_tried_again_next_time(machine: FakeMachine) -> None:
+    machine.errors[f"{machine.venv}/bin/python -m pip"] = ["ERROR: No matching distribution found for boto3"]
+    with pytest.raises(SetupError, match="No matching distribution"):
+        virtualenv.ensure_infra(machine)
+    machine.errors.clear()
+    virtualenv.ensure_infra(machine)
+    assert installed(machine) == ["requirements/infra.txt"] * 2
+
+
+def test_a_python_without_ensurepip_names_the_package(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(SetupError) as error:
+        virtualenv.ensure_infra(machine)
+    assert f"sudo apt-get install python3.{sys.version_info.minor}-venv" in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("set_before", "seen"),
+    [
+        ({}, PASSPHRASE),
+        ({"PULUMI_CONFIG_PASSPHRASE": "own"}, "own"),
+        ({"PULUMI_CONFIG_PASSPHRASE": ""}, ""),
+        ({"PULUMI_CONFIG_PASSPHRASE_FILE": "/a/file"}, "unset"),
+    ],
+)
+def test_activation_sets_the_passphrase_unless_one_is_set(
+    machine: FakeMachine, set_before: dict[str, str], seen: str
+) -> None:
+    virtualenv.ensure_infra(machine)
+    script = f'set -eu; . "{machine.venv}/bin/activate"; echo "${{PULUMI_CONFIG_PASSPHRASE-unset}}"'
+    environ = {"PATH": os.environ["PATH"], **set_before}
+    reply = subprocess.run(["bash", "-c", script], env=environ, capture_output=True, text=True, check=True)
+    assert reply.stdout == f"{seen}\n"
+
+
+def test_activate_scripts_are_marked_once(machine: FakeMachine) -> None:
+    virtualenv.ensure_infra(machine)
+    virtualenv.ensure_dev(machine)
+    for name in virtualenv.ACTIVATE:
+        assert Path(machine.venv / "bin" / name).read_text().count(virtualenv.MARK) == 1
+
+
+PROXY = "http://proxy.example.com:3128"
+
+
+@pytest.mark.report("pulumi#2651")
+@pytest.mark.parametrize(
+    ("set_before", "seen"),
+    [
+        ({}, "unset unset unset"),
+        ({"no_proxy": "example.org"}, "example.org example.org unset"),
+        ({"http_proxy": PROXY}, "localhost,127.0.0.1,::1 localhost,127.0.0.1,::1 unset"),
+        (
+            {"HTTPS_PROXY": PROXY, "NO_PROXY": "example.org"},
+            "localhost,127.0.0.1,::1,example.org localhost,127.0.0.1,::1,example.org unset",
+        ),
+        ({"http_proxy": PROXY, "no_proxy": "127.0.0.1"}, "127.0.0.1 127.0.0.1 unset"),
+        ({"http_proxy": PROXY, "NO_PROXY": "*"}, "* * localhost,127.0.0.1,::1"),
+    ],
+)
+def test_activation_excepts_this_machine_from_a_proxy(
+    machine: FakeMachine, set_before: dict[str, str], seen: str
+) -> None:
+    virtualenv.ensure_infra(machine)
+    show = 'echo "${no_proxy-unset} ${NO_PROXY-unset} ${no_grpc_proxy-unset}"'
+    script = f'set -eu; . "{machine.venv}/bin/activate"; . "{machine.venv}/bin/activate"; {show}'
+    environ = {"PATH": os.environ["PATH"], **set_before}
+    reply = subprocess.run(["bash", "-c", script], env=environ, capture_output=True, text=True, check=True)
+    assert reply.stdout == f"{seen}\n"
