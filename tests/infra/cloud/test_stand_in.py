@@ -11,8 +11,9 @@ from django_stack_plugins.aws.base import AWSResource
 from django_stack_plugins.aws.functions import functions
 from django_stack_plugins.aws.session import Session
 
-from tests.infra.cloud.test_program import OTHER, OWN_DOMAIN
-from tests.infra.conftest import ROOT, Program, Registered
+from tests import ROOT
+from tests.infra.cloud.variants import OTHER, OWN_DOMAIN
+from tests.infra.conftest import Program, Registered
 
 # What, together, registers all that the program knows for AWS.
 SETTINGS: list[dict[str, Any]] = [{}, {"media-access": "public"}, OWN_DOMAIN, OTHER]
@@ -20,9 +21,9 @@ KINDS = {kind.token: kind(Session()) for kind in TYPES}
 
 
 @pytest.fixture
-def registered(program: Program) -> list[Registered]:
+def registered(cloud: Program) -> list[Registered]:
     """What the program registers for AWS with all of these settings."""
-    runs = [program(settings, platform="cloud") for settings in SETTINGS]
+    runs = [cloud(settings) for settings in SETTINGS]
     return [resource for run in runs for resource in run.resources.values() if resource.type.startswith("aws:")]
 
 

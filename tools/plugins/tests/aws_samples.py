@@ -68,7 +68,7 @@ def _rule(account: Any) -> Properties:
         "securityGroupId": account.sample("SecurityGroup").id,
         "ipProtocol": "tcp",
         "fromPort": 80,
-        "toPort": 80,
+        "toPort": 81,
         "cidrIpv4": "0.0.0.0/0",
         "tags": TAGS,
     }

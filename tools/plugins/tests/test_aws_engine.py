@@ -159,4 +159,4 @@ def test_a_refused_resource_fails_with_its_name_and_aws_s_words(stack: Stack) ->
     output = stack.project.up(fails=True)
     assert "logs: CreateLogGroup: The specified log group already exists (ResourceAlreadyExistsException)" in output
     stack.account.ask("logs", "DeleteLogGroup", logGroupName="/app")
-    assert "1 created" in stack.project.up()
+    assert "logs created" in stack.project.up()

@@ -83,6 +83,42 @@ def test_a_security_group_has_no_rule_that_nobody_asked_for(account: Account) ->
     assert found["IpPermissionsEgress"] == []
 
 
+def test_a_health_check_has_the_provider_s_defaults_not_aws_s(account: Account) -> None:
+    group = account.sample("TargetGroup")
+    (found,) = account.ask("elbv2", "DescribeTargetGroups", TargetGroupArns=[group.id])["TargetGroups"]
+    assert (found["HealthyThresholdCount"], found["UnhealthyThresholdCount"]) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("LogGroup", {"name": "/app/test-other", "retentionInDays": 1}),
+        ("LogGroup", {"name": "/app/tes", "retentionInDays": 1}),
+        ("SecretVersion", {"secretString": "other"}),
+        ("Record", {"type": "A", "records": ["192.0.2.1"]}),
+        ("Record", {"name": "a.example.com"}),
+    ],
+)
+def test_a_neighbour_is_not_taken_for_it(name: str, other: dict[str, Any], account: Account) -> None:
+    thing = account.sample(name)
+    if name == "Record":
+        thing.update(records=["other.example.com"])
+    neighbour = account.make(name, {**SAMPLES[name](account), **other})
+    assert thing.changes() == []
+    assert neighbour.changes() == []
+    thing.delete()
+    assert name == "SecretVersion" or thing.read() is None
+    assert neighbour.changes() == []
+
+
+def test_a_record_that_changes_its_type_leaves_none_of_the_old_one(account: Account) -> None:
+    record = account.sample("Record")
+    record.update(type="A", records=["192.0.2.1"])
+    sets = account.ask("route53", "ListResourceRecordSets", HostedZoneId=account.zone("example.com"))
+    kinds = [found["Type"] for found in sets["ResourceRecordSets"] if found["Name"] == "www.example.com."]
+    assert kinds == ["A"]
+
+
 def test_the_order_of_a_set_is_no_change(account: Account) -> None:
     balancer = account.sample("LoadBalancer")
     assert balancer.changes(subnets=balancer.inputs["subnets"][::-1]) == []

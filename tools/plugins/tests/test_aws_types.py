@@ -47,7 +47,7 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("Vpc", lambda _: {"enableDnsHostnames": False}),
     ("Vpc", lambda _: {"enableDnsSupport": False}),
     ("Subnet", lambda _: {"mapPublicIpOnLaunch": True}),
-    ("IngressRule", lambda _: {"fromPort": 81, "toPort": 82}),
+    ("IngressRule", lambda _: {"fromPort": 82, "toPort": 83}),
     ("Repository", lambda _: {"imageTagMutability": "MUTABLE"}),
     ("Repository", lambda _: {"imageScanningConfiguration": {"scanOnPush": False}}),
     ("LifecyclePolicy", lambda _: {"policy": expiry(31)}),
