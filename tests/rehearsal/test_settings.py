@@ -1,6 +1,7 @@
 """The settings of a rehearsal are those of Pulumi.cloud.yaml, without what only the real account has."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,4 +59,7 @@ def test_a_stack_of_that_name_that_is_no_rehearsal_is_not_overwritten(rehearsal:
     rehearsal.config.write_text("config: {}\n")
     with pytest.raises(RehearsalError, match=r"Pulumi\.rehearsal\.yaml is there, and not of a rehearsal"):
         rehearsal.up(print)
+    assert rehearsal.config.read_text() == "config: {}\n"
+    rehearsal.emulator = SimpleNamespace(doors=None, remove=lambda: None)  # type: ignore[assignment]
+    rehearsal.down()
     assert rehearsal.config.read_text() == "config: {}\n"

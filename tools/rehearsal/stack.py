@@ -215,9 +215,9 @@ class Rehearsal:
         (self.kept / "bundle.pem").write_text(system.read_text() + own)
 
     def _forget(self) -> None:
-        shutil.rmtree(self.kept, ignore_errors=True)
-        with suppress(FileNotFoundError):
-            self.config.unlink()
+        if self.kept.is_dir():  # else the file is another stack's
+            self.config.unlink(missing_ok=True)
+            shutil.rmtree(self.kept)
 
     def _refuse_beside_a_real_one(self) -> None:
         """A stack of that name in another backend has a file of that name."""
