@@ -263,6 +263,12 @@ def test_an_error_has_aws_s_own_words_and_the_name_of_the_resource(account: Acco
     )
 
 
+def test_a_part_of_an_input_that_the_api_does_not_know_is_an_error(account: Account) -> None:
+    rules = [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256", "sort": "x"}}]
+    with pytest.raises(PluginError, match=r"does not support rules\.applyServerSideEncryptionByDefault\.sort"):
+        account.make("Encryption", {"bucket": account.sample("Bucket").id, "rules": rules})
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [

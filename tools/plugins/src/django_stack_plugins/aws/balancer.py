@@ -209,9 +209,6 @@ class ListenerRule(AWSResource):
     names: ClassVar[Mapping[str, str]] = {
         **{f"actions.{key}": name for key, name in _ACTIONS.items()},
         "conditions.httpHeader": "HttpHeaderConfig",
-        "conditions.httpHeader.httpHeaderName": "HttpHeaderName",
-        "conditions.hostHeader": "HostHeaderConfig",
-        "conditions.pathPattern": "PathPatternConfig",
     }
     creating, identity = Call("CreateRule"), "Rules[0].RuleArn"
     updating: ClassVar[Mapping[str, Call]] = {
@@ -231,9 +228,8 @@ class ListenerRule(AWSResource):
 
     def call(self, operation: Operation, call: Call, scope: Properties, rest: Properties) -> Any:
         if rest.get("conditions"):
-            fields = {"httpHeader": "http-header", "hostHeader": "host-header", "pathPattern": "path-pattern"}
             conditions = [
-                {"field": next(fields[key] for key in condition if key in fields), **condition}
+                {"field": "http-header", **condition} if "httpHeader" in condition else condition
                 for condition in rest["conditions"]
             ]
             rest = {**rest, "conditions": conditions}

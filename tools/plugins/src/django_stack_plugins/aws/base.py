@@ -87,8 +87,9 @@ class AWSResource(Resource):
             if self.tagging and not self.tagging.argument and named.get("tags"):
                 self._tag(operation, resource_id, self._state(operation, resource_id, named, {}), named["tags"], {})
             return resource_id, self._state(operation, resource_id, named, {})
-        except Exception as error:
-            raise InitFailed(resource_id, self._as_far_as(operation, resource_id, named), str(error)) from error
+        except Exception as error:  # whatever it is, the engine has to know what was made
+            why = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+            raise InitFailed(resource_id, self._as_far_as(operation, resource_id, named), why) from error
 
     def read(self, operation: Operation, resource_id: str, state: Properties, inputs: Properties) -> Properties | None:
         document = self.find(operation, resource_id, {**state, **inputs})
@@ -98,7 +99,6 @@ class AWSResource(Resource):
         found = changes({key: old.get(key) for key in self.inputs}, {key: inputs.get(key) for key in self.inputs})
         changed = {top_level(change.path) for change in found}
         scope = {**old, **dict.fromkeys(self.inputs), **inputs, "id": resource_id, "before": old}
-        scope = {**scope, **{key: old[key] for key in self.computed & old.keys() if scope.get(key) is None}}
         if "tags" in changed:
             self._tag(operation, resource_id, scope, inputs.get("tags") or {}, old.get("tags") or {})
         self.change(operation, changed - {"tags"}, scope, inputs)
@@ -201,7 +201,7 @@ class AWSResource(Resource):
         result = {**kept, **inputs, **dict.fromkeys(read), **real, **outputs}
         if self.tagging:
             tags = self._tags(self.tagging, operation, document, {**result, "id": resource_id})
-            result |= {"tags": tags if tags or inputs.get("tags") else inputs.get("tags"), "tagsAll": tags}
+            result |= {"tags": tags if tags or inputs.get("tags") else None, "tagsAll": tags}
         return self._hidden(result)
 
     def settle(self, operation: Operation, resource_id: str, scope: Properties) -> None:

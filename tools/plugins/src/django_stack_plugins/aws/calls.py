@@ -37,7 +37,10 @@ class Call:
     def request(self, shape: Any, scope: Properties, rest: Properties, names: Names) -> dict[str, Any]:
         """The arguments; `scope` has every property, `rest` those inputs that are taken by name."""
         request: dict[str, Any] = {}
+        taken = {source.partition(".")[0] for source in self.takes.values()}
         for key, value in rest.items():
+            if key in taken:
+                continue
             name = member(shape.members, key, names)
             if name is not None and value is not None:
                 request[name] = to_api(shape.members[name], value, names, f"{key}.")

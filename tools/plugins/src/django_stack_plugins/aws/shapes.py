@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django_stack_plugins.resource import PluginError
+
 Names = Mapping[str, str]
 _PAIRS = (("key", "value"), ("name", "value"), ("tagkey", "tagvalue"))
 
@@ -55,6 +57,10 @@ def _structure(shape: Any, value: Any, names: Names, path: str) -> Any:
     result = {}
     for key, item in value.items():
         name = member(shape.members, key, names, path)
+        if name is None and path and key != "__defaults":
+            raise PluginError(
+                f"django-stack's plugin does not support {path}{key}, which {shape.name} of the API lacks"
+            )
         if name is not None and item is not None:
             result[name] = to_api(shape.members[name], item, names, f"{path}{key}.")
     if counted:

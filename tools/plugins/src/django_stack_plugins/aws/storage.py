@@ -73,12 +73,8 @@ class _OfBucket(AWSResource):
     service = "s3"
     required = words("bucket")
     replacing = words("bucket")
+    unread = words("bucket")
     puts = True
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls.drifting = cls.inputs - words("bucket")
-        cls.unread = words("bucket")
 
     def resource_id(self, answer: Any, inputs: Properties) -> str:
         return str(inputs["bucket"])
