@@ -13,6 +13,7 @@ from typing import Any
 from infra import fixes
 from infra.cloud.certificates import certificates
 from infra.cloud.names import CloudNames
+from infra.reserved import WORKERS
 from infra.setting_kinds import Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
 from infra.settings import Settings
 from infra.settings_reader import Reader
@@ -196,8 +197,8 @@ class CloudSettings(Settings):
     @property
     def workers(self) -> int:
         """Web workers in a task: WEB_CONCURRENCY of `env`, or else what the app would choose for this many CPUs."""
-        chosen = self.env.get("WEB_CONCURRENCY", "")
-        return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else min(max(2, self.cpu // 512), 8)
+        chosen = self.env.get(WORKERS, "")
+        return int(chosen) if chosen else min(max(2, self.cpu // 512), 8)
 
     @property
     def connections(self) -> int:

@@ -13,7 +13,7 @@ from infra.cloud.settings import CloudSettings
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
 from infra.environment import AppEnvironment
-from infra.reserved import PORT
+from infra.reserved import PORT, WORKERS
 
 CONTAINER = "web"
 STREAM_PREFIX = "app"
@@ -218,7 +218,9 @@ def _containers(
 
     Any other form would look like a change in every update (pulumi-aws #4576, #5256).
     """
-    plain = {"WEB_CONCURRENCY": str(settings.workers), **environment.plain}
+    plain = dict(environment.plain)
+    if WORKERS not in environment.secret:  # ECS refuses a name that is in both lists
+        plain[WORKERS] = str(settings.workers)
     shared = {
         "image": image,
         "cpu": 0,

@@ -37,6 +37,14 @@ def test_secrets_are_references_to_one_version_of_one_secret(cloud: Any) -> None
         assert reference.endswith(f":{name}::version-of-task-secret-version")
 
 
+def test_a_chosen_number_of_workers_replaces_the_default_wherever_it_stands(cloud: Any) -> None:
+    settings = {"env": {"WEB_CONCURRENCY": " 1 "}}
+    assert plain(cloud(settings))["WEB_CONCURRENCY"] == "1"
+    assert "WEB_CONCURRENCY" not in plain(cloud(settings, secrets=("env",)))
+    assert plain(cloud({"env": {"WEB_CONCURRENCY": ""}}))["WEB_CONCURRENCY"] == "2"
+    assert plain(cloud({"env": {"WEB_CONCURRENCY": ""}}, secrets=("env",)))["WEB_CONCURRENCY"] == "2"
+
+
 def test_the_version_before_outlives_a_changed_secret_for_a_roll_back(cloud: Any) -> None:
     run = cloud()
     assert run["task-secret-version"].request.retainOnDelete
