@@ -7,6 +7,7 @@ import pulumi_aws as aws
 import pulumi_command as command
 import pulumi_docker as docker
 
+from infra.checkout import seen_from_program
 from infra.cloud.requests import PushImageRequest
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
@@ -49,8 +50,8 @@ class AppImage(pulumi.ComponentResource):
             image_name=self.name,
             skip_push=True,
             build={
-                "context": str(settings.app_path),
-                "dockerfile": str(settings.app_path / "Dockerfile"),
+                "context": seen_from_program(settings.app_path),
+                "dockerfile": seen_from_program(settings.app_path / "Dockerfile"),
                 "args": build_args,
                 "platform": platform,
             },

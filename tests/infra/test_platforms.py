@@ -3,7 +3,6 @@
 import json
 from importlib import import_module
 from inspect import signature
-from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
@@ -184,7 +183,7 @@ def test_both_platforms_build_the_same_image_from_the_very_same_context(program:
         assert local["build"][key] == cloud["build"][key]
     assert local["skipPush"] is cloud["skipPush"] is True
     assert cloud["build"]["platform"] == "linux/amd64"
-    context, args = Path(cloud["build"]["context"]), cloud["build"]["args"]
+    context, args = ROOT / "infra" / cloud["build"]["context"], cloud["build"]["args"]
     assert cloud["imageName"] == f"django-stack/cloud:{content_hash(context, args, 'linux/amd64')[:12]}"
 
 
