@@ -14,7 +14,7 @@ from infra.cloud.tags import tags
 from infra.content import image_tag
 from infra.steps import step_command, step_input
 
-KEPT_IMAGES = 30
+UNTAGGED_DAYS = 7  # that the remains of an interrupted push are kept
 
 
 class AppImage(pulumi.ComponentResource):
@@ -82,12 +82,20 @@ class AppImage(pulumi.ComponentResource):
 
 
 def _lifecycle() -> dict[str, object]:
+    """Tagged images never expire: ECR knows when an image was pushed or pulled, but not whether a task runs it, and a
+    rule by age or number would take the image of a site that was last changed long ago.
+    """
     return {
         "rules": [
             {
                 "rulePriority": 1,
-                "description": f"The last {KEPT_IMAGES} images, for going back",
-                "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
+                "description": "What an interrupted push left",
+                "selection": {
+                    "tagStatus": "untagged",
+                    "countType": "sinceImagePushed",
+                    "countUnit": "days",
+                    "countNumber": UNTAGGED_DAYS,
+                },
                 "action": {"type": "expire"},
             }
         ]

@@ -91,8 +91,13 @@ def images_are_what_was_built(run: Run) -> Iterator[str]:
             yield "The registry lets tags be moved, so a tag says nothing about what runs."
         if repository.inputs.get("imageScanningConfiguration", {}).get("scanOnPush") is not True:
             yield "Pushed images aren't scanned for known holes."
-    if not run.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy"):
-        yield "The registry keeps every image for ever, and they're billed."
+    policies = run.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy")
+    if not policies:
+        yield "The registry keeps what an interrupted push left, and it's billed."
+    for policy in policies:
+        for rule in json.loads(policy.inputs["policy"])["rules"]:
+            if rule["selection"]["tagStatus"] != "untagged":
+                yield "An image may expire while tasks run it: ECR counts pushes and pulls, and knows no running tasks."
 
 
 def tasks_can_do_little(run: Run) -> Iterator[str]:
@@ -156,7 +161,12 @@ OF_PARTS_THAT_ARE_THERE: list[Rule] = [
 BREAKS = [
     Break("task-secret", change(recoveryWindowInDays=0), "gone at once"),
     Break("task-secret-version", change(versionStages=["AWSCURRENT"]), "a change at each update"),
-    Break("image-lifecycle", gone, "keeps every image for ever"),
+    Break("image-lifecycle", gone, "what an interrupted push left"),
+    Break(
+        "image-lifecycle",
+        change_json("policy", lambda policy: policy["rules"][0]["selection"].update(tagStatus="any")),
+        "may expire while tasks run it",
+    ),
     Break("image-repository", change(imageScanningConfiguration={}), "aren't scanned"),
     Break("task-logs", gone, "no log group of this stack"),
     Break("task", edit_web(environment=[{"name": "MY_TOKEN", "value": "x"}]), "MY_TOKEN is a plain variable"),
