@@ -14,7 +14,7 @@ from infra import fixes
 from infra.cloud.certificates import certificates
 from infra.cloud.names import CloudNames
 from infra.reserved import WORKERS
-from infra.setting_kinds import Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
+from infra.setting_kinds import AddressBlock, Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
 from infra.settings import Settings
 from infra.settings_reader import Reader
 
@@ -47,7 +47,7 @@ _CLASSES = ", ".join(family for families in _FAMILIES for family in families)
 KEPT_CONNECTIONS = 5  # reserved for superusers by PostgreSQL and for RDS itself
 THREADS = 4  # of a web worker, as in the app's gunicorn configuration
 
-# The letters of zones; a network of 65536 addresses has two blocks of 4096 for each.
+# The letters of zones; a network has two blocks for each, of a sixteenth of its addresses.
 ZONES = "abcdefgh"
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
@@ -144,6 +144,12 @@ class CloudSettings(Settings):
         Words("names of zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]"),
         "",
         "Availability zones, comma-separated, at least two; empty for the region's first two. More can be added later.",
+    )
+    address_block: str = setting(
+        AddressBlock(),
+        "10.0.0.0/16",
+        "Private addresses of the stack's network; another block for a network that is to be connected with others. "
+        "It can't change later.",
     )
     hosted_zone: str = setting(
         Text("the id of a Route 53 zone", r"Z[A-Z0-9]{5,31}", _find_zone),

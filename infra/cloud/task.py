@@ -186,7 +186,7 @@ def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) 
             {
                 "Sid": "Files",
                 "Effect": "Allow",
-                "Action": ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+                "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
                 "Resource": pulumi.Output.concat(bucket, "/*"),
             },
         ]

@@ -40,6 +40,15 @@ WRONG = [
     ({"zones": "us-east-1a,us-east-1z"}, ["zones is", "names of zones"]),
     ({"zones": "us-east-1a,us-east-1a"}, ["zones is", "at least two zones of us-east-1"]),
     (
+        {"address-block": "10.1.0.0/8"},
+        ['address-block is "10.1.0.0/8"', "a private block", "address-block 10.1.0.0/16"],
+    ),
+    ({"address-block": "10.1.2.3/20"}, ["address-block is", "address-block 10.1.0.0/20"]),
+    ({"address-block": "203.0.112.0/22"}, ["address-block is", "address-block 10.0.0.0/16"]),
+    ({"address-block": "192.168.0.0/24"}, ["address-block is", "192.168.0.0/22"]),
+    ({"address-block": "172.40.0.0/16"}, ["address-block is", "address-block 10.0.0.0/16"]),
+    ({"address-block": "ours"}, ["address-block is", "address-block 10.0.0.0/16"]),
+    (
         {"domain": "www.example.com"},
         ['hosted-zone is ""', "Route 53 zone that www.example.com is in"],
     ),

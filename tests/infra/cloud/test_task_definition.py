@@ -115,3 +115,12 @@ def test_each_role_reaches_this_stacks_own_and_nothing_else(cloud: Any) -> None:
         "arn:aws:logs:us-east-1:123456789012:log-group:/django-stack/cloud:*",
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:django-stack-cloud-environment-1a2b3c",
     }
+
+
+def test_the_app_can_end_an_upload_in_parts(cloud: Any) -> None:
+    """django-storages uploads large files in parts; the bucket removes those of an upload that was cut off."""
+    statements = json.loads(cloud()["task-app-rights"].inputs["policy"])["Statement"]
+    actions = {action for statement in statements for action in statement["Action"]}
+    assert {"s3:AbortMultipartUpload", "s3:PutObject"} <= actions
+    (rule,) = cloud()["media-lifecycle"].inputs["rules"]
+    assert rule["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}
