@@ -189,6 +189,11 @@ class CloudSettings(Settings):
         Integer(1, 35, "days"), 7, "Days that automatic backups of the database are kept."
     )
     log_days: int = setting(NumberOf(LOG_DAYS, "days that CloudWatch can keep logs"), 30, "Days that logs are kept.")
+    permissions_boundary: str = setting(
+        Text("the ARN of an IAM policy", r"arn:aws[a-z-]*:iam::\d{12}:policy/[\w+=,.@/-]{1,512}"),
+        "",
+        "ARN of the policy that limits the rights of the tasks' roles; the deployer's policy in the docs demands it.",
+    )
     alarm_email: str = setting(
         Text("an e-mail address", r"[^@\s]+@[^@\s]+\.[^@\s]+"),
         "",

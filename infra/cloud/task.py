@@ -146,6 +146,7 @@ class Task(pulumi.ComponentResource):
                 },
                 sort_keys=True,
             ),
+            permissions_boundary=settings.permissions_boundary or None,
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -73,6 +73,7 @@ WRONG = [
     ({"database-upgrade": "16"}, ['database-upgrade is "16"', "true or false"]),
     ({"database-backup-days": 0}, ['database-backup-days is "0"', "days, 1 to 35"]),
     ({"log-days": 31}, ['log-days is "31"', "30, 60"]),
+    ({"permissions-boundary": "django-stack-boundary"}, ["permissions-boundary is", "the ARN of an IAM policy"]),
     ({"alarm-email": "ops"}, ['alarm-email is "ops"', "an e-mail address"]),
     ({"debug": True}, ['debug is "true"', "false on the cloud platform"]),
     ({"mount-source": True}, ['mount-source is "true"', "false on the cloud platform"]),
