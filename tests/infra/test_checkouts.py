@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -75,3 +76,55 @@ def test_a_step_starts_in_the_programs_folder_with_the_programs_python(monkeypat
     assert "missing fields" in said.stderr
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     assert step_command("this") == f"exec {sys.executable} -m this"
+
+
+PROGRAM = """
+import pulumi
+import pulumi_command
+import pulumi_docker
+
+build = {"context": "../app", "dockerfile": "../app/Dockerfile", "platform": "linux/amd64"}
+pulumi_docker.Image("image", image_name="NAME:1", skip_push=True, build=build)
+step = pulumi_command.local.Command("step", create="exec ../.venv/bin/python -c 'import sys; print(sys.prefix)'")
+pulumi.export("prefix", step.stdout)
+"""
+SETTINGS_OF_PROJECT = "{name: NAME, main: infra, runtime: {name: python, options: {virtualenv: .venv}}}"
+
+
+@pytest.mark.docker
+@pytest.mark.pulumi
+def test_plugins_run_in_the_programs_folder_and_a_moved_checkout_is_no_change(tmp_path: Path) -> None:
+    """What the rest of this file relies on, asked of the engine and the plugins themselves."""
+    name = f"django-stack-test-{secrets.token_hex(4)}"
+    (tmp_path / "state").mkdir()
+    checkout = tmp_path / "alice" / "site"
+    for path, text in {
+        "app/Dockerfile": "FROM scratch\nCOPY Dockerfile /\n",
+        "infra/__main__.py": PROGRAM.replace("NAME", name),
+        "Pulumi.yaml": SETTINGS_OF_PROJECT.replace("NAME", name),
+    }.items():
+        (checkout / path).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / path).write_text(text)
+    (checkout / ".venv").symlink_to(sys.prefix)
+
+    def pulumi(folder: Path, *arguments: str) -> str:
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")},
+            "PATH": f"{os.environ['PATH']}:{ROOT / '.venv' / 'bin'}",
+            "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        command = ["pulumi", *arguments, "--stack", "dev", "--non-interactive"]
+        done = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+        return done.stdout
+
+    try:
+        pulumi(checkout, "stack", "init")
+        pulumi(checkout, "up", "--yes", "--skip-preview")
+        assert pulumi(checkout, "stack", "output", "prefix").strip() == str(checkout / ".venv")
+        moved = checkout.rename(tmp_path / "elsewhere")
+        assert "3 unchanged" in pulumi(moved, "preview", "--expect-no-changes")
+    finally:
+        subprocess.run(["docker", "rmi", "--force", f"{name}:1"], check=False, capture_output=True)
