@@ -9,6 +9,7 @@ import pytest
 
 from infra import components
 from infra.content import content_hash
+from infra.reserved import RESERVED, WORKERS
 from tests import ROOT
 from tests.infra.conftest import Run
 
@@ -203,6 +204,14 @@ def test_a_storage_dsn_replaces_the_own_bucket(program: Any, platform: str) -> N
     )
     assert run.outputs["DEFAULT_STORAGE_DSN"] == web_environment(run)["DEFAULT_STORAGE_DSN"] == dsn
     assert "media" not in run.resources
+
+
+@PLATFORMS
+def test_env_is_refused_whatever_the_stack_sets_itself_but_the_number_of_workers(program: Any, platform: str) -> None:
+    """Otherwise a name could be set twice, in clear and as a secret."""
+    debug = {"debug": True} if platform == "local" else {}
+    own = web_environment(program(ADDRESS | EXTRA[platform] | debug, platform=platform))
+    assert own.keys() - {WORKERS} <= RESERVED.keys()
 
 
 @PLATFORMS
