@@ -30,7 +30,10 @@ class SecretKey(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class AppEnvironment(Generic[DatabaseT, MediaT]):
-    """The environment variables of one stack's app, `plain` and `secret`, and the two services that they lead to."""
+    """The environment variables of one stack's app, and the two services that they lead to.
+
+    No name is both `plain` and `secret`: `env` can't override what the stack sets (infra/reserved.py).
+    """
 
     plain: Mapping[str, pulumi.Input[str]]
     secret: Mapping[str, pulumi.Output[str]]
@@ -58,10 +61,11 @@ class AppEnvironment(Generic[DatabaseT, MediaT]):
             "DEFAULT_STORAGE_DSN": media.dsn,
             "SECRET_KEY": secret_key.value,
         }
-        if settings.env_is_secret:
-            secret |= {name: pulumi.Output.secret(value) for name, value in settings.env.items()}
-        else:
-            plain |= settings.env
+        for name, value in settings.env.items():
+            if name in settings.secret_env:
+                secret[name] = pulumi.Output.secret(value)
+            else:
+                plain[name] = value
         return cls(plain, secret, database, media)
 
     @property

@@ -1,9 +1,12 @@
-"""What the contract between a stack and the app reserves: the port, and names that `env` can't override."""
+"""What the contract between a stack and the app reserves: the port, and names that `env` can't override, or can."""
 
 from collections.abc import Mapping
 
 # The port inside the container: not 80, which ECS refuses to a non-root user.
 PORT = 8000
+
+# The one variable that a platform may set and `env` overrides: the number of web workers.
+WORKERS = "WEB_CONCURRENCY"
 
 # Names that `env` can't override, and what to use instead.
 RESERVED: Mapping[str, str] = {

@@ -55,7 +55,8 @@ def _likely_platform(reader: Reader) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """One stack's settings, all valid: those of every platform. `release_timeout` is in seconds.
+    """One stack's settings, all valid: those of every platform. `release_timeout` is in seconds, `secret_env` the
+    names in `env` whose values are secret.
 
     Besides its own settings, the class of a platform has the rules for the `names` of project and stack, and `synonyms`
     of the platform's name.
@@ -66,7 +67,7 @@ class Settings:
 
     project: str
     stack: str
-    env_is_secret: bool
+    secret_env: frozenset[str]
     platform: str = setting(
         _PlatformChoice(*PLATFORMS, likely=_likely_platform),
         "local",
@@ -184,7 +185,10 @@ class Settings:
         declarations = declared(section)
         values: dict[str, Any] = {name: declaration.read(reader) for name, declaration in declarations.items()}
         settings = section(
-            project=pulumi.get_project(), stack=reader.stack, env_is_secret=reader.is_secret("env"), **values
+            project=pulumi.get_project(),
+            stack=reader.stack,
+            secret_env=reader.secret_names("env", values["env"]),
+            **values,
         )
         if not reader.errors:
             settings.check_together(reader)

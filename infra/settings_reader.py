@@ -40,6 +40,17 @@ class Reader:
         """Whether the value is encrypted in the stack's file."""
         return bool(is_config_secret(self.full_key(key)))
 
+    def secret_names(self, key: str, values: Mapping[str, str]) -> frozenset[str]:
+        """The names whose values in the object `key` are secret.
+
+        Pulumi itself says only that one of them is. Every value counts as secret that isn't empty and isn't in plain
+        text in the stack's file.
+        """
+        if not self.is_secret(key):
+            return frozenset()
+        full = self.full_key(key)
+        return frozenset(name for name, value in values.items() if value and not self.file.in_clear(value, full, name))
+
     def full_key(self, key: str) -> str:
         """The key with its namespace, as the engine knows it; aws:region, for example, has one already."""
         return key if ":" in key else f"{self.namespace}:{key}"

@@ -54,6 +54,13 @@ class StackFile:
             return [name.value for name, _ in node.value] == ["secure"]
         return isinstance(node, yaml.ScalarNode) and node.value != ""
 
+    def in_clear(self, value: str, key: str, *path: str | int) -> bool:
+        """Whether `value` is what the file has at the full key, or below it, as a text that isn't encrypted."""
+        import yaml  # noqa: PLC0415
+
+        node = self._node(["config", key, *path])
+        return isinstance(node, yaml.ScalarNode) and node.value == value
+
     def stacks(self) -> set[str]:
         """The names of the stacks that have a file in the same folder."""
         files = self._path.parent.glob("Pulumi.*.yaml") if self._path.parent.is_dir() else ()

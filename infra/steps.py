@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from infra.checkout import python
 from infra.plain import plain, without_escapes
 from infra.redaction import LINE, hide, redactor
 
@@ -43,11 +44,11 @@ Request = TypeVar("Request", bound=StepRequest)
 
 
 def step_command(module: str) -> str:
-    """The shell command that runs a step, a module of infra, with this Python.
+    """The shell command that runs a step, a module of infra, with this program's Python.
 
     `exec`, so that the plugin's signals reach the step instead of a shell.
     """
-    return f"exec {shlex.quote(sys.executable)} -m {module}"
+    return f"exec {shlex.quote(python())} -m {module}"
 
 
 def step_input(kind: type[StepRequest], **values: "pulumi.Input[Any]") -> "pulumi.Output[str]":

@@ -134,7 +134,7 @@ class Address(pulumi.ComponentResource):
         certificate = aws.acm.Certificate(
             f"{name}-certificate",
             domain_name=hosts[0],
-            subject_alternative_names=hosts[1:],
+            subject_alternative_names=hosts[1:] or None,
             validation_method="DNS",
             tags=tags(settings),
             opts=self._own,

@@ -17,7 +17,7 @@ BALANCER, DATABASE = "AWS/ApplicationELB", "AWS/RDS"
 class Alarms(pulumi.ComponentResource):
     """CloudWatch alarms that notify an SNS topic, and `alarm-email` if it is set.
 
-    There are seven. With the two alarms that autoscaling creates, they stay within the ten of AWS's free tier.
+    There are eight at most. With the two alarms that autoscaling creates, they stay within the ten of AWS's free tier.
     """
 
     def __init__(
@@ -98,6 +98,18 @@ class Alarms(pulumi.ComponentResource):
             ">",
             settings.connections * 8 // 10,
         )
+        if settings.database_class.startswith("db.t"):
+            self._alarm(
+                "database-credits",
+                "the database works more than its class includes, and AWS bills that by the hour; "
+                "take a larger database-class",
+                DATABASE,
+                "CPUSurplusCreditsCharged",
+                database,
+                "Sum",
+                ">",
+                0,
+            )
 
     def _alarm(
         self,

@@ -7,13 +7,14 @@ import pulumi_aws as aws
 import pulumi_command as command
 import pulumi_docker as docker
 
+from infra.checkout import seen_from_program
 from infra.cloud.requests import PushImageRequest
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.content import image_tag
 from infra.steps import step_command, step_input
 
-KEPT_IMAGES = 30
+UNTAGGED_DAYS = 7  # that the remains of an interrupted push are kept
 
 
 class AppImage(pulumi.ComponentResource):
@@ -49,8 +50,8 @@ class AppImage(pulumi.ComponentResource):
             image_name=self.name,
             skip_push=True,
             build={
-                "context": str(settings.app_path),
-                "dockerfile": str(settings.app_path / "Dockerfile"),
+                "context": seen_from_program(settings.app_path),
+                "dockerfile": seen_from_program(settings.app_path / "Dockerfile"),
                 "args": build_args,
                 "platform": platform,
             },
@@ -81,12 +82,20 @@ class AppImage(pulumi.ComponentResource):
 
 
 def _lifecycle() -> dict[str, object]:
+    """Tagged images never expire: ECR knows when an image was pushed or pulled, but not whether a task runs it, and a
+    rule by age or number would take the image of a site that was last changed long ago.
+    """
     return {
         "rules": [
             {
                 "rulePriority": 1,
-                "description": f"The last {KEPT_IMAGES} images, for going back",
-                "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
+                "description": "What an interrupted push left",
+                "selection": {
+                    "tagStatus": "untagged",
+                    "countType": "sinceImagePushed",
+                    "countUnit": "days",
+                    "countNumber": UNTAGGED_DAYS,
+                },
                 "action": {"type": "expire"},
             }
         ]

@@ -1,5 +1,8 @@
 """The stack's own network in two or more zones, without NAT gateways, and the cluster in it."""
 
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+
 import pulumi
 import pulumi_aws as aws
 
@@ -8,6 +11,9 @@ from infra.cloud.tags import tags
 from infra.reserved import PORT
 
 DATABASE_PORT = 5432
+# The ids of zones without Fargate, which some accounts have:
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
+WITHOUT_FARGATE = ["apne1-az3", "usw1-az2"]
 
 
 class Network(pulumi.ComponentResource):
@@ -26,7 +32,7 @@ class Network(pulumi.ComponentResource):
         self._own = own = pulumi.ResourceOptions(parent=self)
         vpc = aws.ec2.Vpc(
             name,
-            cidr_block="10.0.0.0/16",
+            cidr_block=settings.address_block,
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=tags(settings),
@@ -55,8 +61,10 @@ class Network(pulumi.ComponentResource):
             opts=own,
         )
         zones = _zones(settings, self)
-        self.public = [self._subnet(f"{name}-public", zone, 0, routes) for zone in zones]
-        self.private = [self._subnet(f"{name}-private", zone, 128, private_routes) for zone in zones]
+        blocks = [str(block) for block in IPv4Network(settings.address_block).subnets(prefixlen_diff=4)]
+        public, private = (dict(zip(ZONES, half, strict=True)) for half in (blocks[:8], blocks[8:]))
+        self.public = [self._subnet(f"{name}-public", zone, public, routes) for zone in zones]
+        self.private = [self._subnet(f"{name}-private", zone, private, private_routes) for zone in zones]
         self.load_balancer_group = self._group(name, "load-balancer", "What may reach the load balancer")
         self.app_group = self._group(name, "app", "The tasks: only the load balancer may reach them")
         self.database_group = self._group(name, "database", "The database: only the tasks may reach it")
@@ -82,13 +90,15 @@ class Network(pulumi.ComponentResource):
         self.cluster_arn: pulumi.Output[str] = cluster.arn
         self.register_outputs({"id": self.id})
 
-    def _subnet(self, kind: str, zone: str, first: int, routes: aws.ec2.RouteTable) -> pulumi.Output[str]:
-        """The id of a subnet of 4096 addresses in one zone; the addresses of its kind begin at 10.0.`first`."""
+    def _subnet(
+        self, kind: str, zone: str, blocks: Mapping[str, str], routes: aws.ec2.RouteTable
+    ) -> pulumi.Output[str]:
+        """The id of a subnet in one zone; `blocks` has the addresses by the letter of a zone."""
         name = f"{kind}-{zone[-1]}"
         subnet = aws.ec2.Subnet(
             name,
             vpc_id=self.id,
-            cidr_block=f"10.0.{first + 16 * ZONES.index(zone[-1])}.0/20",
+            cidr_block=blocks[zone[-1]],
             availability_zone=zone,
             map_public_ip_on_launch=False,  # tasks request theirs
             tags=tags(self._settings, name.removeprefix("network-")),
@@ -133,12 +143,13 @@ class Network(pulumi.ComponentResource):
 
 
 def _zones(settings: CloudSettings, parent: pulumi.Resource) -> list[str]:
-    """The sorted zones of the settings, or else the region's first two; known already in a preview."""
+    """The sorted zones of the settings, or else the region's first two with Fargate; known already in a preview."""
     if settings.zones:
         return sorted(set(settings.zones))
     region = aws.get_availability_zones(
         # In any state: nothing may move because its zone is impaired for an hour.
         filters=[{"name": "zone-type", "values": ["availability-zone"]}],
+        exclude_zone_ids=WITHOUT_FARGATE,
         opts=pulumi.InvokeOptions(parent=parent),
     )
     return sorted(region.names)[:2]

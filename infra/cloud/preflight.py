@@ -17,6 +17,7 @@ from docker.errors import ImageNotFound
 from infra import stand_in
 from infra.cloud.aws import client
 from infra.cloud.settings import CloudSettings
+from infra.cloud.tags import tags
 from infra.engine import connect, image_errors
 from infra.fixes import ROOT
 from infra.loopback import HOSTS
@@ -26,7 +27,11 @@ PUBLIC_PASSPHRASE = "django-stack-local"  # noqa: S105  # public on purpose: doc
 
 def preflight(settings: CloudSettings) -> None:
     """Asks this machine, the Docker engine and AWS. Raises `pulumi.RunError` that lists what stands in the way."""
-    errors = [*_passphrase(settings), *_plugin(), *(_credentials(settings) or _database(settings))]
+    errors = [
+        *_passphrase(settings),
+        *_plugin(),
+        *(_credentials(settings) or [*_network(settings), *_database(settings)]),
+    ]
     try:
         errors += _base_image(connect(), settings)
     except pulumi.RunError as error:
@@ -103,6 +108,22 @@ def _credentials(settings: CloudSettings) -> list[str]:
             f"pulumi config set -s {settings.stack} aws:profile NAME; or export AWS_PROFILE (docs/cloud.md)"
         ]
     return []
+
+
+def _network(settings: CloudSettings) -> list[str]:
+    """An error about other addresses than those of the running network, which the database can't leave."""
+    filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in tags(settings).items()]
+    try:
+        found = client("ec2", settings).describe_vpcs(Filters=filters)["Vpcs"]
+    except (BotoCoreError, ClientError):
+        return []
+    return [
+        f"address-block is {settings.address_block}, and the stack's network has {vpc['CidrBlock']}, in which the "
+        f"database is. It can't move; another block needs another stack. "
+        f"Fix: pulumi config set -s {settings.stack} address-block {vpc['CidrBlock']}"
+        for vpc in found
+        if vpc["CidrBlock"] != settings.address_block
+    ]
 
 
 def _database(settings: CloudSettings) -> list[str]:

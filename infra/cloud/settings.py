@@ -13,7 +13,8 @@ from typing import Any
 from infra import fixes
 from infra.cloud.certificates import certificates
 from infra.cloud.names import CloudNames
-from infra.setting_kinds import Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
+from infra.reserved import WORKERS
+from infra.setting_kinds import AddressBlock, Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
 from infra.settings import Settings
 from infra.settings_reader import Reader
 
@@ -46,7 +47,7 @@ _CLASSES = ", ".join(family for families in _FAMILIES for family in families)
 KEPT_CONNECTIONS = 5  # reserved for superusers by PostgreSQL and for RDS itself
 THREADS = 4  # of a web worker, as in the app's gunicorn configuration
 
-# The letters of zones; a network of 65536 addresses has two blocks of 4096 for each.
+# The letters of zones; a network has two blocks for each, of a sixteenth of its addresses.
 ZONES = "abcdefgh"
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
@@ -144,6 +145,12 @@ class CloudSettings(Settings):
         "",
         "Availability zones, comma-separated, at least two; empty for the region's first two. More can be added later.",
     )
+    address_block: str = setting(
+        AddressBlock(),
+        "10.0.0.0/16",
+        "Private addresses of the stack's network; another block for a network that is to be connected with others. "
+        "It can't change later.",
+    )
     hosted_zone: str = setting(
         Text("the id of a Route 53 zone", r"Z[A-Z0-9]{5,31}", _find_zone),
         "",
@@ -182,6 +189,11 @@ class CloudSettings(Settings):
         Integer(1, 35, "days"), 7, "Days that automatic backups of the database are kept."
     )
     log_days: int = setting(NumberOf(LOG_DAYS, "days that CloudWatch can keep logs"), 30, "Days that logs are kept.")
+    permissions_boundary: str = setting(
+        Text("the ARN of an IAM policy", r"arn:aws[a-z-]*:iam::\d{12}:policy/[\w+=,.@/-]{1,512}"),
+        "",
+        "ARN of the policy that limits the rights of the tasks' roles; the deployer's policy in the docs demands it.",
+    )
     alarm_email: str = setting(
         Text("an e-mail address", r"[^@\s]+@[^@\s]+\.[^@\s]+"),
         "",
@@ -196,8 +208,8 @@ class CloudSettings(Settings):
     @property
     def workers(self) -> int:
         """Web workers in a task: WEB_CONCURRENCY of `env`, or else what the app would choose for this many CPUs."""
-        chosen = self.env.get("WEB_CONCURRENCY", "")
-        return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else min(max(2, self.cpu // 512), 8)
+        chosen = self.env.get(WORKERS, "")
+        return int(chosen) if chosen else min(max(2, self.cpu // 512), 8)
 
     @property
     def connections(self) -> int:

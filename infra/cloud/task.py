@@ -13,7 +13,7 @@ from infra.cloud.settings import CloudSettings
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
 from infra.environment import AppEnvironment
-from infra.reserved import PORT
+from infra.reserved import PORT, WORKERS
 
 CONTAINER = "web"
 STREAM_PREFIX = "app"
@@ -146,6 +146,7 @@ class Task(pulumi.ComponentResource):
                 },
                 sort_keys=True,
             ),
+            permissions_boundary=settings.permissions_boundary or None,
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -186,7 +187,7 @@ def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) 
             {
                 "Sid": "Files",
                 "Effect": "Allow",
-                "Action": ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+                "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
                 "Resource": pulumi.Output.concat(bucket, "/*"),
             },
         ]
@@ -218,7 +219,9 @@ def _containers(
 
     Any other form would look like a change in every update (pulumi-aws #4576, #5256).
     """
-    plain = {"WEB_CONCURRENCY": str(settings.workers), **environment.plain}
+    plain = dict(environment.plain)
+    if WORKERS not in environment.secret:  # ECS refuses a name that is in both lists
+        plain[WORKERS] = str(settings.workers)
     shared = {
         "image": image,
         "cpu": 0,

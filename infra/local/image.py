@@ -3,6 +3,7 @@
 import pulumi
 import pulumi_docker as docker
 
+from infra.checkout import seen_from_program
 from infra.content import PLATFORM, image_tag
 from infra.local.settings import LocalSettings
 
@@ -24,8 +25,8 @@ class AppImage(pulumi.ComponentResource):
             image_name=self.name,
             skip_push=True,
             build={
-                "context": str(settings.app_path),
-                "dockerfile": str(settings.app_path / "Dockerfile"),
+                "context": seen_from_program(settings.app_path),
+                "dockerfile": seen_from_program(settings.app_path / "Dockerfile"),
                 "args": build_args,
                 "platform": PLATFORM,
             },

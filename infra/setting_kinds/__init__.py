@@ -8,6 +8,7 @@ from infra.setting_kinds.commands import Command, Commands
 from infra.setting_kinds.project import AppPath, StorageDSN
 from infra.setting_kinds.variables import Env
 from infra.setting_kinds.words import (
+    AddressBlock,
     Boolean,
     Choice,
     Host,
@@ -21,6 +22,7 @@ from infra.setting_kinds.words import (
 )
 
 __all__ = [
+    "AddressBlock",
     "AppPath",
     "Boolean",
     "Choice",

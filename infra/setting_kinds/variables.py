@@ -11,11 +11,12 @@ from typing import Any
 import pulumi
 
 from infra import fixes
-from infra.reserved import RESERVED
+from infra.reserved import RESERVED, WORKERS
 from infra.setting_kinds.base import Setting
 from infra.settings_reader import Reader
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PROCESSES = re.compile(r"[1-9][0-9]{0,2}")
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
 # Names whose numbers are not shown in errors, even if they are not marked as secret.
 _HIDDEN_NAME = re.compile(r"TOKEN|SECRET|PASS|KEY|DSN|PIN|CODE|CRED|AUTH", re.IGNORECASE)
@@ -46,8 +47,14 @@ class _Variables:
             )
             return {}
         result = {name: self.text(name, item) for name, item in value.items() if self.can_be_named(name)}
-        if not self.secret:
-            self.warn([f"{self.key}.{name}" for name, text in result.items() if text and _SECRET_NAME.search(name)])
+        secret = self.reader.secret_names(self.key, result)
+        self.warn(
+            [
+                f"{self.key}.{name}"
+                for name, text in result.items()
+                if text and name not in secret and _SECRET_NAME.search(name)
+            ]
+        )
         return result
 
     def can_be_named(self, name: str) -> bool:
@@ -73,6 +80,8 @@ class _Variables:
                 self.refuse_changed(name, "a time", written, item)
             elif "\0" in item:
                 self.refuse(path, "has a null byte in it", "text without one", self.removed(name))
+            elif name == WORKERS and item and not _PROCESSES.fullmatch(item.strip()):
+                self.refuse(path, "can't be used", "a number of worker processes, 1 to 999", self.removed(name))
             return item
         elif item is None:
             self.refuse(path, "has no value", 'text, "" for an empty one', self.changed(name, ""))

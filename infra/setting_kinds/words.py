@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from ipaddress import IPv4Interface, IPv4Network
 from typing import Any, ClassVar
 
 from infra import fixes
@@ -162,6 +163,31 @@ class Words:
             good = [word for word in words if re.fullmatch(self.pattern, word)]
             reader.note_wrong(setting.key, self.allowed, ",".join(good) if len(good) > 1 else "")
         return words
+
+
+class AddressBlock:
+    """A block of private IPv4 addresses, of 65536 to 1024 of them."""
+
+    _private = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+    _sizes = range(16, 23)
+    allowed = "a private block of IPv4 addresses, /16 to /22"
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> str:
+        value = reader.value_as_written(setting.key)
+        near = self._near(value) or setting.default_text
+        if value != near:
+            reader.note_wrong(setting.key, f"{self.allowed}, such as {near}", near)
+        return near
+
+    def _near(self, value: str) -> str:
+        """The allowed block around the address of the value; nothing if it has no private one."""
+        try:
+            given = IPv4Interface(value)
+        except ValueError:
+            return ""
+        size = min(max(given.network.prefixlen, self._sizes[0]), self._sizes[-1])
+        block = IPv4Network((given.ip, size), strict=False)
+        return str(block) if any(map(block.subnet_of, self._private)) else ""
 
 
 class Hosts:

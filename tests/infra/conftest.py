@@ -90,7 +90,7 @@ class _Mocks(Mocks):
         return f"{args.name}-id", args.inputs | computed.get(args.typ, {})
 
     def call(self, args: Any) -> dict[str, Any]:
-        return answer(args.token)
+        return answer(args.token, args.args)
 
 
 class _Monitor(MockMonitor):
@@ -160,67 +160,74 @@ Program = Callable[..., Run]
 _runs: dict[str, Run] = {}
 
 
+def write_config(
+    settings: dict[str, Any] | None = None, *, secrets: tuple[str, ...] = (), platform: str = "local"
+) -> None:
+    """Sets a stack's config: Pulumi.yaml's defaults, its platform's stack file, what the test gives (None removes)."""
+    values = DEFAULTS | {"local": LOCAL, "cloud": CLOUD}[platform] | (settings or {})
+    pulumi.runtime.set_all_config(
+        {
+            key if ":" in key else f"django-stack:{key}": value if isinstance(value, str) else json.dumps(value)
+            for key, value in values.items()
+            if value is not None
+        },
+        [f"django-stack:{key}" for key in secrets],
+    )
+
+
 @pytest.fixture
 def set_config() -> Callable[..., None]:
-    """Sets a stack's config: Pulumi.yaml's defaults, its platform's stack file, what the test gives (None removes)."""
+    """Sets a stack's config, see `write_config`."""
+    return write_config
 
-    def set_(settings: dict[str, Any] | None = None, *, secrets: tuple[str, ...] = (), platform: str = "local") -> None:
-        values = DEFAULTS | {"local": LOCAL, "cloud": CLOUD}[platform] | (settings or {})
-        pulumi.runtime.set_all_config(
-            {
-                key if ":" in key else f"django-stack:{key}": value if isinstance(value, str) else json.dumps(value)
-                for key, value in values.items()
-                if value is not None
-            },
-            [f"django-stack:{key}" for key in secrets],
-        )
 
-    return set_
+def run_program(
+    loop: asyncio.AbstractEventLoop,
+    patch: pytest.MonkeyPatch,
+    settings: dict[str, Any] | None = None,
+    *,
+    secrets: tuple[str, ...] = (),
+    stack: str = "",
+    platform: str = "local",
+    preview: bool = False,
+) -> Run:
+    """Runs infra/__main__.py on a fresh loop with settings over a platform's own."""
+    module = import_module(f"infra.{platform}.platform")
+    without_preflight = replace(module.PLATFORM, preflight=lambda settings: None)  # asks around; tested by itself
+    patch.setattr(module, "PLATFORM", without_preflight)
+    patch.setattr("infra.local.source.working_folder", lambda image_id: "/app")  # asks the Docker engine
+    # Where in the program a resource was made is not asked for here, and takes a quarter of the time to find out.
+    patch.setattr("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace)
+    result = Run()
+    mocks = _Mocks(preview)
+    pulumi.runtime.set_mocks(
+        mocks, project="django-stack", stack=stack or platform, preview=preview, monitor=_Monitor(mocks, result)
+    )
+    write_config(settings, secrets=secrets, platform=platform)
+    main = str(ROOT / "infra" / "__main__.py")
+    loop.run_until_complete(run_pulumi_func(lambda: result.story.update(runpy.run_path(main))))
+    root = pulumi.runtime.settings.get_root_resource()
+    assert root is not None
+    for name, value in root.outputs.items():  # type: ignore[attr-defined]
+        output = pulumi.Output.from_input(value)
+        result.outputs[name] = loop.run_until_complete(output.future())
+        if loop.run_until_complete(output.is_secret()):
+            result.secret_outputs.add(name)
+    return result
 
 
 @pytest.fixture
-def program(
-    pulumi_loop: asyncio.AbstractEventLoop, set_config: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> Program:
-    """Runs infra/__main__.py with settings over a platform's own, and gives what it registered and exported.
+def program(pulumi_loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Runs infra/__main__.py, and gives what it registered and exported.
 
-    A fresh program on a fresh loop for each set of arguments; tests that ask for the same one share it, to read.
+    A fresh program for each set of arguments; tests that ask for the same one share it, to read.
     """
 
-    def run(
-        settings: dict[str, Any] | None = None,
-        *,
-        secrets: tuple[str, ...] = (),
-        stack: str = "",
-        platform: str = "local",
-        preview: bool = False,
-    ) -> Run:
-        asked = json.dumps([settings or {}, secrets, stack, platform, preview], sort_keys=True)
-        if asked in _runs:
-            return _runs[asked]
-        module = import_module(f"infra.{platform}.platform")
-        without_preflight = replace(module.PLATFORM, preflight=lambda settings: None)  # asks around; tested by itself
-        monkeypatch.setattr(module, "PLATFORM", without_preflight)
-        monkeypatch.setattr("infra.local.source.working_folder", lambda image_id: "/app")  # asks the Docker engine
-        # Where in the program a resource was made is not asked for here, and takes a quarter of the time to find out.
-        monkeypatch.setattr("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace)
-        result = Run()
-        mocks = _Mocks(preview)
-        pulumi.runtime.set_mocks(
-            mocks, project="django-stack", stack=stack or platform, preview=preview, monitor=_Monitor(mocks, result)
-        )
-        set_config(settings, secrets=secrets, platform=platform)
-        main = str(ROOT / "infra" / "__main__.py")
-        pulumi_loop.run_until_complete(run_pulumi_func(lambda: result.story.update(runpy.run_path(main))))
-        root = pulumi.runtime.settings.get_root_resource()
-        assert root is not None
-        for name, value in root.outputs.items():  # type: ignore[attr-defined]
-            output = pulumi.Output.from_input(value)
-            result.outputs[name] = pulumi_loop.run_until_complete(output.future())
-            if pulumi_loop.run_until_complete(output.is_secret()):
-                result.secret_outputs.add(name)
-        _runs[asked] = result
-        return result
+    def run(settings: dict[str, Any] | None = None, **more: Any) -> Run:
+        asked = json.dumps([settings or {}, more], sort_keys=True)
+        if asked not in _runs:
+            _runs[asked] = run_program(pulumi_loop, monkeypatch, settings, **more)
+        return _runs[asked]
 
     return run
 

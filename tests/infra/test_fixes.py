@@ -184,7 +184,15 @@ def test_numbers_in_env_as_one_json_text_become_text_and_the_rest_stays(project:
     mend(project)
     settings = project.load()
     assert settings.env == {"VERSION": "1.10", "PIN": "98765", "NAME": "a 'b' $c", "ON": "true"}
-    assert settings.env_is_secret == secret
+    assert settings.secret_env == (set(settings.env) if secret else set())
+
+
+def test_a_secret_in_env_makes_only_itself_secret(project: Project) -> None:
+    project.write("env:\n    PLAIN: x\n    MY_TOKEN: y\n    ON: true")
+    project.run("pulumi", "config", "set", "-s", "dev", "--secret", "--path", "env.OTHER", "hidden")
+    settings = project.load()
+    assert settings.env == {"PLAIN": "x", "MY_TOKEN": "y", "ON": "true", "OTHER": "hidden"}
+    assert settings.secret_env == {"OTHER"}
 
 
 def test_a_dsn_in_plain_text_is_encrypted_as_it_stands(project: Project) -> None:

@@ -3,13 +3,13 @@
 import json
 from importlib import import_module
 from inspect import signature
-from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
 from infra import components
 from infra.content import content_hash
+from infra.reserved import RESERVED, WORKERS
 from tests import ROOT
 from tests.infra.conftest import Run
 
@@ -184,7 +184,7 @@ def test_both_platforms_build_the_same_image_from_the_very_same_context(program:
         assert local["build"][key] == cloud["build"][key]
     assert local["skipPush"] is cloud["skipPush"] is True
     assert cloud["build"]["platform"] == "linux/amd64"
-    context, args = Path(cloud["build"]["context"]), cloud["build"]["args"]
+    context, args = ROOT / "infra" / cloud["build"]["context"], cloud["build"]["args"]
     assert cloud["imageName"] == f"django-stack/cloud:{content_hash(context, args, 'linux/amd64')[:12]}"
 
 
@@ -204,6 +204,14 @@ def test_a_storage_dsn_replaces_the_own_bucket(program: Any, platform: str) -> N
     )
     assert run.outputs["DEFAULT_STORAGE_DSN"] == web_environment(run)["DEFAULT_STORAGE_DSN"] == dsn
     assert "media" not in run.resources
+
+
+@PLATFORMS
+def test_env_is_refused_whatever_the_stack_sets_itself_but_the_number_of_workers(program: Any, platform: str) -> None:
+    """Otherwise a name could be set twice, in clear and as a secret."""
+    debug = {"debug": True} if platform == "local" else {}
+    own = web_environment(program(ADDRESS | EXTRA[platform] | debug, platform=platform))
+    assert own.keys() - {WORKERS} <= RESERVED.keys()
 
 
 @PLATFORMS

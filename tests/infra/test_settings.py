@@ -46,6 +46,8 @@ WRONG = [
         ["env.DEFAULT_STORAGE_DSN, which the stack sets itself", "storage-dsn"],
     ),
     ({"env": {"DJANGO_DEBUG": "True"}}, (), ["env.DJANGO_DEBUG", "the setting debug"]),
+    ({"env": {"WEB_CONCURRENCY": "many"}}, (), ["env.WEB_CONCURRENCY", "worker processes", "1 to 999"]),
+    ({"env": {"WEB_CONCURRENCY": "0"}}, ("env",), ["env.WEB_CONCURRENCY", "worker processes", "1 to 999"]),
     ({"env": {"NOT A NAME": "1"}}, (), ["NOT A NAME", "letters, digits and _", "config rm -s local --path 'env["]),
     ({"env": {"LIST": [1, 2]}}, (), ["env.LIST", "text, not a list"]),
     ({"env": ["A=1"]}, (), ["env can't be used", "an object of names and values"]),

@@ -27,3 +27,14 @@ def test_what_stands_there_itself_comes_before_what_is_merged_in(tmp_path: Path)
     file = StackFile(tmp_path, "dev")
     assert file.written("1.1", "p:env", "A") == "1.10"
     assert not file.written("83", "p:env", "A")
+
+
+def test_texts_in_clear_are_told_from_encrypted_ones(tmp_path: Path) -> None:
+    text = "base: &base {A: one}\nconfig:\n  p:env:\n    <<: *base\n    B: {secure: v1:x}\n    C: 'two'\n"
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    file = StackFile(tmp_path, "dev")
+    assert file.in_clear("one", "p:env", "A")
+    assert file.in_clear("two", "p:env", "C")
+    assert not file.in_clear("decrypted", "p:env", "B")
+    assert not file.in_clear("three", "p:env", "C")  # the value comes from elsewhere
+    assert not file.in_clear("four", "p:env", "D")

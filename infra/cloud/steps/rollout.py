@@ -66,28 +66,36 @@ class Rollout:
         print(f"{_short(self.request.task_definition)} serves https://{self.request.domain}", flush=True)
 
     def wait_until_steady(self) -> None:
-        """Returns when ECS calls the new definition's deployment complete, and enough tasks run."""
+        """Returns when ECS calls the new definition's deployment complete, and enough tasks run.
+
+        At first ECS may still answer as it was before the update, so another definition is a roll-back only if it stays
+        for longer than the tolerance.
+        """
         wanted = self.request.task_definition
+        other_since: float | None = None
         while True:
+            now = time.monotonic()
             service = self.look()
             # Autoscaling takes a moment to apply a raised `tasks-min`.
             needed = max(service["desiredCount"], self.request.tasks)
             self.show_events(service)
             primary: dict[str, Any] = next((d for d in service["deployments"] if d["status"] == "PRIMARY"), {})
             running = primary.get("taskDefinition", "")
-            if running != wanted:
+            other_since = None if running == wanted else other_since or now
+            if other_since and (now - other_since >= self.request.tolerance or now > self.deadline):
                 raise RolloutError(
                     f"The new version {_short(wanted)} did not start, and ECS went back to {_short(running)}, "
                     f"which serves.{self.reasons(service)}\n{NEXT_STEP.format(stack=self.request.stack)}"
                 )
-            if primary.get("rolloutState") == "FAILED":
+            if running == wanted and primary.get("rolloutState") == "FAILED":
                 raise RolloutError(
                     f"The version {_short(wanted)} did not start, and there is no previous one that could serve."
                     f"{self.reasons(service)}\n{NEXT_STEP.format(stack=self.request.stack)}"
                 )
-            if primary.get("rolloutState") == "COMPLETED" and service["runningCount"] >= needed:
+            completed = running == wanted and primary.get("rolloutState") == "COMPLETED"
+            if completed and service["runningCount"] >= needed:
                 return
-            if time.monotonic() > self.deadline:
+            if now > self.deadline:
                 raise RolloutError(
                     f"The new version {_short(wanted)} is not steady after rollout-timeout, "
                     f"{self.request.timeout} seconds: {primary.get('runningCount', 0)} of {needed} "

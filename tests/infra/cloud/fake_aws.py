@@ -1,4 +1,4 @@
-"""A server that answers ECS, CloudWatch Logs, ECR, RDS and STS as a test scripts it, and keeps what it was asked.
+"""A server that answers ECS, CloudWatch Logs, EC2, ECR, RDS and STS as a test scripts it, and keeps what it was asked.
 
 moto doesn't do here: its tasks always end with exit code 0, and it knows neither stopCode nor circuit breaker.
 """
@@ -18,8 +18,9 @@ from botocore.retries.standard import ExponentialBackoff
 
 from tests.http_server import Reply, Request, serving
 
+EC2 = "2016-11-15"  # the version of its protocol
 Answer = dict[str, Any]
-SERVICES = ("ECS", "CLOUDWATCH_LOGS", "ECR", "RDS", "STS")
+SERVICES = ("ECS", "CLOUDWATCH_LOGS", "EC2", "ECR", "RDS", "STS")
 
 
 class RefusalError(Exception):
@@ -103,12 +104,13 @@ def _json(fake: FakeAWS, operation: str, body: bytes) -> Reply:
 
 
 def _query(fake: FakeAWS, body: bytes) -> Reply:
-    """Answers in the older query protocol, which RDS and STS speak."""
+    """Answers in the older query protocol, which RDS and STS speak, and with less around the answer EC2."""
     asked = dict(parse_qsl(body.decode()))
     action = asked["Action"]
     try:
         answer = fake.answer(action, asked)
-        return Reply(200, "text/xml", _xml({f"{action}Response": {f"{action}Result": answer}}))
+        result = answer if asked["Version"] == EC2 else {f"{action}Result": answer}
+        return Reply(200, "text/xml", _xml({f"{action}Response": result}))
     except RefusalError as refusal:
         error = {"Type": "Sender", "Code": refusal.code, "Message": refusal.words}
         return Reply(refusal.status, "text/xml", _xml({"ErrorResponse": {"Error": error}}))

@@ -1,5 +1,6 @@
 """What AWS would compute for a resource: ids, ARNs and names, made up. Shared by the mocks and the stand-in plugin."""
 
+from collections.abc import Mapping
 from typing import Any
 
 ACCOUNT = "123456789012"
@@ -83,11 +84,16 @@ def computed(token: str, name: str, inputs: dict[str, Any], end: str = "") -> di
     return outputs
 
 
-def answer(token: str) -> dict[str, Any]:
+# The region's zones by id; the first one by name has no Fargate.
+ZONES = {"use1-az2": f"{REGION}b", "use1-az1": f"{REGION}a", "use1-az4": f"{REGION}c", "apne1-az3": f"{REGION}-old"}
+
+
+def answer(token: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     """The result of a function that infra/cloud asks AWS."""
+    without = asked.get("excludeZoneIds", [])
     return {
         "aws:index/getAvailabilityZones:getAvailabilityZones": {
-            "names": [f"{REGION}b", f"{REGION}a", f"{REGION}c"],
+            "names": [name for zone, name in ZONES.items() if zone not in without],
         },
         "aws:ec2/getManagedPrefixList:getManagedPrefixList": {"id": "pl-3b927c52"},
     }[token]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.infra.cloud.variants import OWN_DOMAIN, plain
+from tests.infra.cloud.variants import OWN_DOMAIN, ZONE, plain
 
 
 def test_without_a_domain_only_cloudfront_reaches_the_load_balancer(cloud: Any) -> None:
@@ -61,3 +61,10 @@ def test_an_own_certificate_leaves_dns_to_its_owner(cloud: Any) -> None:
     assert run["address-https"].inputs["certificateArn"] == arn
     assert not run.of_type("aws:route53/record:Record")
     assert not run.of_type("aws:acm/certificate:Certificate")
+
+
+def test_a_certificate_for_one_name_states_no_others(cloud: Any) -> None:
+    """AWS adds the name itself; an empty list would be a change in every update."""
+    run = cloud({"domain": "www.example.com", "hosted-zone": ZONE})
+    assert "subjectAlternativeNames" not in run["address-certificate"].inputs
+    assert cloud(OWN_DOMAIN)["address-certificate"].inputs["subjectAlternativeNames"] == ["example.com", "example.org"]

@@ -8,7 +8,7 @@ import pytest
 from tests.infra.cloud.variants import run_variant
 from tests.infra.conftest import ROOT
 
-TIMES = "\N{MULTIPLICATION SIGN}"
+TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 PAGE = (ROOT / "docs" / "costs.md").read_text()
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")]
 PARTS = [row for row in ROWS if len(row) == 3 and re.fullmatch(r"[\d.]+", row[2])]
@@ -16,15 +16,23 @@ STEPS = [row for row in ROWS if len(row) == 2 and " = " in row[1]]
 
 
 def reckoned(text: str) -> float:
-    """The value of sums and products; the words between them are left out."""
-    terms = re.sub(rf"[^\d.+{TIMES}]", "", text)
-    assert re.fullmatch(rf"[\d.]+([+{TIMES}][\d.]+)*", terms), text
-    return float(eval(terms.replace(TIMES, "*")))
+    """The value of sums, differences and products; the words between them are left out."""
+    terms = re.sub(rf"[^\d.+{MINUS}{TIMES}]", "", text)
+    assert re.fullmatch(rf"{MINUS}?[\d.]+([+{MINUS}{TIMES}][\d.]+)*", terms), text
+    return float(eval(terms.replace(TIMES, "*").replace(MINUS, "-")))
 
 
 @pytest.mark.parametrize("row", [row for row in PARTS if row[1] != "estimated"], ids=lambda row: row[0])
 def test_a_part_costs_what_is_reckoned(row: list[str]) -> None:
     assert round(reckoned(row[1]), 2) == float(row[2])
+
+
+@pytest.mark.parametrize("row", STEPS, ids=lambda row: row[0])
+def test_a_change_costs_what_is_reckoned(row: list[str]) -> None:
+    calculation, _, result = row[1].partition(" = ")
+    figure = re.match(rf"{MINUS}?[\d.]*\d", result)
+    assert figure
+    assert round(reckoned(calculation), 2) == reckoned(figure[0])
 
 
 def test_the_parts_make_the_sum() -> None:

@@ -87,7 +87,7 @@ CALLS = {
         ecs:TagResource ecs:UntagResource ecs:ListTagsForResource iam:PassRole""",
     "iam/role:Role": """
         iam:CreateRole iam:GetRole iam:UpdateAssumeRolePolicy iam:ListRolePolicies iam:ListAttachedRolePolicies
-        iam:ListInstanceProfilesForRole iam:DeleteRole iam:TagRole iam:UntagRole""",
+        iam:ListInstanceProfilesForRole iam:DeleteRole iam:TagRole iam:UntagRole iam:PutRolePermissionsBoundary""",
     "iam/rolePolicy:RolePolicy": "iam:PutRolePolicy iam:GetRolePolicy iam:DeleteRolePolicy",
     "lb/listener:Listener": """
         elasticloadbalancing:CreateListener elasticloadbalancing:DescribeListeners elasticloadbalancing:ModifyListener
@@ -159,6 +159,22 @@ CALLS = {
         ec2:AuthorizeSecurityGroupIngress ec2:DescribeSecurityGroupRules ec2:ModifySecurityGroupRules
         ec2:RevokeSecurityGroupIngress ec2:CreateTags ec2:DeleteTags""",
 }
+# What one service of AWS asks of the caller for another, by the action that makes it ask, and where that is said.
+ELB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
+RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html"
+ECS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
+DEPENDENT = {
+    "elasticloadbalancing:CreateLoadBalancer": {
+        "ec2:GetSecurityGroupsForVpc": "https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/3917",
+        "ec2:DescribeAccountAttributes ec2:DescribeAddresses ec2:DescribeInternetGateways": ELB,
+        "ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs iam:CreateServiceLinkedRole": ELB,
+    },
+    "elasticloadbalancing:CreateTargetGroup": {"ec2:DescribeInternetGateways ec2:DescribeVpcs": ELB},
+    "elasticloadbalancing:SetSubnets": {"ec2:DescribeSubnets": ELB},
+    "rds:CreateDBInstance": {"iam:CreateServiceLinkedRole": RDS},
+    "ecs:RegisterTaskDefinition": {"iam:PassRole": ECS},
+    "ecs:RunTask": {"iam:PassRole": ECS},
+}
 # What the program asks AWS through the provider, and what our own programs call.
 FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:GetManagedPrefixListEntries"
 PROGRAMS = """
@@ -168,6 +184,10 @@ PROGRAMS = """
     ecr:PutImage"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.
 LISTS = {"cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"}
+
+
+# The types of EC2 that the program makes; all of them carry the tags of the stack.
+EC2 = ("internet-gateway", "route-table", "security-group", "security-group-rule", "subnet", "vpc", "vpc-endpoint")
 
 
 def policy() -> dict[str, Any]:
@@ -197,6 +217,9 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
             # The ones that autoscaling makes in the caller's name.
             f"arn:aws:cloudwatch:{WHERE}:alarm:TargetTracking-service/{cluster}/{service}-AlarmHigh-0a1b",
         ],
+        **{("ec2", kind): [f"arn:aws:ec2:{WHERE}:{kind}/{kind}-0a1b"] for kind in EC2},
+        ("acm", "certificate"): [f"arn:aws:acm:{WHERE}:certificate/0a1b"],
+        ("cloudfront", "distribution"): ["arn:aws:cloudfront::123456789012:distribution/E1"],
         ("ecr", "repository"): [f"arn:aws:ecr:{WHERE}:repository/{repository}"],
         ("ecs", "cluster"): [f"{ecs}:cluster/{cluster}"],
         ("ecs", "service"): [f"{ecs}:service/{cluster}/{service}"],
@@ -255,7 +278,8 @@ def _listed(value: Any) -> list[str]:
 @pytest.fixture
 def needed() -> set[str]:
     """All actions that anything of the cloud platform needs."""
-    return set(" ".join([*CALLS.values(), FUNCTIONS, PROGRAMS]).split())
+    dependent = [action for actions in DEPENDENT.values() for action in actions]
+    return set(" ".join([*CALLS.values(), FUNCTIONS, PROGRAMS, *dependent]).split())
 
 
 @pytest.fixture
@@ -274,6 +298,7 @@ def test_every_type_of_the_list_is_used_and_every_action_exists(program: Any, ne
     runs.append(program(OTHER, platform="cloud"))
     used = {resource.type.removeprefix("aws:") for run in runs for resource in run.resources.values()}
     assert used >= CALLS.keys()
+    assert needed >= DEPENDENT.keys()
     for action in needed:
         service, _, name = action.partition(":")
         assert name.lower() in reference()[service]["Actions"], action
@@ -314,10 +339,11 @@ def test_whole_services_are_allowed_on_the_stacks_own_names_only() -> None:
     ("take_away", "lacks"),
     [
         ("cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarms on *"),
-        ("acm:RemoveTagsFromCertificate", "acm:RemoveTagsFromCertificate on *"),
+        ("acm:RemoveTagsFromCertificate", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
         ("arn:aws:cloudwatch:*:*:alarm:TargetTracking-service/django-stack-*", "alarm:TargetTracking-service/"),
         ("arn:aws:rds:*:*:og:default*", "rds:CreateDBInstance on arn:aws:rds:us-east-1:123456789012:og:default"),
-        ("ec2:ReplaceRoute", "ec2:ReplaceRoute on *"),
+        ("ec2:ReplaceRoute", "ec2:ReplaceRoute on arn:aws:ec2:us-east-1:123456789012:route-table/"),
+        ("ec2:GetSecurityGroupsForVpc", "ec2:GetSecurityGroupsForVpc on arn:aws:ec2:us-east-1:123456789012:vpc/"),
         ("arn:aws:ecs:*:*:task/django-stack-*", "ecs:StopTask on arn:aws:ecs:us-east-1:123456789012:task/"),
     ],
 )

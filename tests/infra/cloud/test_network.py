@@ -1,5 +1,7 @@
 """The zones and subnets of the cloud's network."""
 
+from ipaddress import ip_network
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -37,13 +39,13 @@ def test_naming_the_zones_that_are_in_use_changes_nothing(cloud: Any) -> None:
     assert inputs(cloud({"zones": "us-east-1b, us-east-1a"})) == inputs(cloud())
 
 
-def test_no_two_subnets_overlap_with_as_many_zones_as_can_be_named(cloud: Any) -> None:
-    from ipaddress import ip_network
-    from itertools import combinations
-
+@pytest.mark.parametrize("block", ["10.0.0.0/16", "172.20.16.0/20", "192.168.4.0/22"])
+def test_no_two_subnets_overlap_with_as_many_zones_as_can_be_named(cloud: Any, block: str) -> None:
     zones = ",".join(f"us-east-1{letter}" for letter in ZONES)
-    found = subnets(cloud({"zones": zones})).values()
+    run = cloud({"zones": zones, "address-block": block})
+    assert run["network"].inputs["cidrBlock"] == block
+    found = subnets(run).values()
     blocks = [ip_network(subnet["cidrBlock"]) for subnet in found]
     assert len(blocks) == 16
-    assert all(block.subnet_of(ip_network("10.0.0.0/16")) for block in blocks)
+    assert all(block.subnet_of(ip_network(block)) for block in blocks)
     assert not any(one.overlaps(other) for one, other in combinations(blocks, 2))

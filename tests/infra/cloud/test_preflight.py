@@ -154,6 +154,24 @@ def test_zones_can_be_chosen_before_there_is_a_database(machine: Any, as_stack: 
     module.preflight(with_zones(as_stack, set_config, "us-east-1b,us-east-1c"))
 
 
+@pytest.mark.parametrize(("block", "moves"), [("10.1.0.0/16", True), ("10.0.0.0/16", False)])
+def test_a_network_that_exists_keeps_its_addresses(
+    machine: Any, as_stack: Any, set_config: Any, block: str, moves: bool
+) -> None:
+    as_stack("cloud")
+    set_config({"address-block": block}, platform="cloud")
+    machine.aws.on("DescribeVpcs", {"vpcSet": {"item": {"vpcId": "vpc-1", "cidrBlock": "10.0.0.0/16"}}})
+    settings = Settings.load()
+    if moves:
+        message = refusal(settings)
+        assert "address-block is 10.1.0.0/16, and the stack's network has 10.0.0.0/16" in message
+        assert "Fix: pulumi config set -s cloud address-block 10.0.0.0/16" in message
+    else:
+        module.preflight(settings)
+    (asked,) = machine.aws.asked("DescribeVpcs")
+    assert {"tag:django-stack.project", "tag:django-stack.stack", "django-stack", "cloud"} <= set(asked.values())
+
+
 @pytest.mark.parametrize(
     ("runs", "wanted", "upgrade", "said"),
     [

@@ -40,6 +40,15 @@ WRONG = [
     ({"zones": "us-east-1a,us-east-1z"}, ["zones is", "names of zones"]),
     ({"zones": "us-east-1a,us-east-1a"}, ["zones is", "at least two zones of us-east-1"]),
     (
+        {"address-block": "10.1.0.0/8"},
+        ['address-block is "10.1.0.0/8"', "a private block", "address-block 10.1.0.0/16"],
+    ),
+    ({"address-block": "10.1.2.3/20"}, ["address-block is", "address-block 10.1.0.0/20"]),
+    ({"address-block": "203.0.112.0/22"}, ["address-block is", "address-block 10.0.0.0/16"]),
+    ({"address-block": "192.168.0.0/24"}, ["address-block is", "192.168.0.0/22"]),
+    ({"address-block": "172.40.0.0/16"}, ["address-block is", "address-block 10.0.0.0/16"]),
+    ({"address-block": "ours"}, ["address-block is", "address-block 10.0.0.0/16"]),
+    (
         {"domain": "www.example.com"},
         ['hosted-zone is ""', "Route 53 zone that www.example.com is in"],
     ),
@@ -64,6 +73,7 @@ WRONG = [
     ({"database-upgrade": "16"}, ['database-upgrade is "16"', "true or false"]),
     ({"database-backup-days": 0}, ['database-backup-days is "0"', "days, 1 to 35"]),
     ({"log-days": 31}, ['log-days is "31"', "30, 60"]),
+    ({"permissions-boundary": "django-stack-boundary"}, ["permissions-boundary is", "the ARN of an IAM policy"]),
     ({"alarm-email": "ops"}, ['alarm-email is "ops"', "an e-mail address"]),
     ({"debug": True}, ['debug is "true"', "false on the cloud platform"]),
     ({"mount-source": True}, ['mount-source is "true"', "false on the cloud platform"]),

@@ -37,6 +37,14 @@ def test_secrets_are_references_to_one_version_of_one_secret(cloud: Any) -> None
         assert reference.endswith(f":{name}::version-of-task-secret-version")
 
 
+def test_a_chosen_number_of_workers_replaces_the_default_wherever_it_stands(cloud: Any) -> None:
+    settings = {"env": {"WEB_CONCURRENCY": " 1 "}}
+    assert plain(cloud(settings))["WEB_CONCURRENCY"] == "1"
+    assert "WEB_CONCURRENCY" not in plain(cloud(settings, secrets=("env",)))
+    assert plain(cloud({"env": {"WEB_CONCURRENCY": ""}}))["WEB_CONCURRENCY"] == "2"
+    assert plain(cloud({"env": {"WEB_CONCURRENCY": ""}}, secrets=("env",)))["WEB_CONCURRENCY"] == "2"
+
+
 def test_the_version_before_outlives_a_changed_secret_for_a_roll_back(cloud: Any) -> None:
     run = cloud()
     assert run["task-secret-version"].request.retainOnDelete
@@ -107,3 +115,12 @@ def test_each_role_reaches_this_stacks_own_and_nothing_else(cloud: Any) -> None:
         "arn:aws:logs:us-east-1:123456789012:log-group:/django-stack/cloud:*",
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:django-stack-cloud-environment-1a2b3c",
     }
+
+
+def test_the_app_can_end_an_upload_in_parts(cloud: Any) -> None:
+    """django-storages uploads large files in parts; the bucket removes those of an upload that was cut off."""
+    statements = json.loads(cloud()["task-app-rights"].inputs["policy"])["Statement"]
+    actions = {action for statement in statements for action in statement["Action"]}
+    assert {"s3:AbortMultipartUpload", "s3:PutObject"} <= actions
+    (rule,) = cloud()["media-lifecycle"].inputs["rules"]
+    assert rule["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}

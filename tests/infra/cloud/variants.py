@@ -31,12 +31,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "own domain": {"domain": "www.example.com", "hosted-zone": ZONE, "domain-aliases": "example.com"},
     "public media": {"media-access": "public"},
     "execute-command": {"execute-command": True},
+    "own workers": {"env": {"WEB_CONCURRENCY": "1"}},
 }
 
 
 def run_variant(program: Any, variant: str) -> Run:
     """The program run with the settings of a variant, and a secret variable of the user's own."""
-    settings = {**VARIANTS[variant], "env": {"API_TOKEN": "TOPSECRET"}}
+    variables = VARIANTS[variant].get("env", {})
+    settings = {**VARIANTS[variant], "env": {**variables, "API_TOKEN": "TOPSECRET"}}
     run: Run = program(settings, secrets=("env",), platform="cloud")
     return run
 

@@ -54,6 +54,14 @@ def secrets_reach_tasks_as_references_only(run: Run) -> Iterator[str]:
             yield "A changed secret takes the version away that a failed roll-out goes back to."
 
 
+def each_variable_has_one_source(run: Run) -> Iterator[str]:
+    for definition in run.of_type(DEFINITION):
+        for container in json.loads(definition.inputs["containerDefinitions"]):
+            names = [entry["name"] for key in ("environment", "secrets") for entry in container.get(key, [])]
+            for name in sorted({name for name in names if names.count(name) > 1}):
+                yield f"{container['name']} gets {name} twice, and ECS refuses such a definition."
+
+
 def rights_name_what_they_are_for(run: Run) -> Iterator[str]:
     for policy in run.of_type("aws:iam/rolePolicy:RolePolicy"):
         for statement in json.loads(policy.inputs["policy"])["Statement"]:
@@ -83,8 +91,13 @@ def images_are_what_was_built(run: Run) -> Iterator[str]:
             yield "The registry lets tags be moved, so a tag says nothing about what runs."
         if repository.inputs.get("imageScanningConfiguration", {}).get("scanOnPush") is not True:
             yield "Pushed images aren't scanned for known holes."
-    if not run.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy"):
-        yield "The registry keeps every image for ever, and they're billed."
+    policies = run.of_type("aws:ecr/lifecyclePolicy:LifecyclePolicy")
+    if not policies:
+        yield "The registry keeps what an interrupted push left, and it's billed."
+    for policy in policies:
+        for rule in json.loads(policy.inputs["policy"])["rules"]:
+            if rule["selection"]["tagStatus"] != "untagged":
+                yield "An image may expire while tasks run it: ECR counts pushes and pulls, and knows no running tasks."
 
 
 def tasks_can_do_little(run: Run) -> Iterator[str]:
@@ -132,6 +145,7 @@ def edit_web(**values: Any) -> Edit:
 
 RULES: list[Rule] = [
     secrets_reach_tasks_as_references_only,
+    each_variable_has_one_source,
     rights_name_what_they_are_for,
     images_are_what_was_built,
     tasks_can_do_little,
@@ -139,6 +153,7 @@ RULES: list[Rule] = [
 ]
 OF_PARTS_THAT_ARE_THERE: list[Rule] = [
     secrets_reach_tasks_as_references_only,
+    each_variable_has_one_source,
     rights_name_what_they_are_for,
     tasks_can_do_little,
     logs_are_kept_and_end_some_day,
@@ -146,12 +161,18 @@ OF_PARTS_THAT_ARE_THERE: list[Rule] = [
 BREAKS = [
     Break("task-secret", change(recoveryWindowInDays=0), "gone at once"),
     Break("task-secret-version", change(versionStages=["AWSCURRENT"]), "a change at each update"),
-    Break("image-lifecycle", gone, "keeps every image for ever"),
+    Break("image-lifecycle", gone, "what an interrupted push left"),
+    Break(
+        "image-lifecycle",
+        change_json("policy", lambda policy: policy["rules"][0]["selection"].update(tagStatus="any")),
+        "may expire while tasks run it",
+    ),
     Break("image-repository", change(imageScanningConfiguration={}), "aren't scanned"),
     Break("task-logs", gone, "no log group of this stack"),
     Break("task", edit_web(environment=[{"name": "MY_TOKEN", "value": "x"}]), "MY_TOKEN is a plain variable"),
     Break("task", edit_web(secrets=[]), "reach the task as references"),
     Break("task", edit_web(environment=[{"name": "URL", "value": "database-password-random"}]), "in clear"),
+    Break("task", edit_web(environment=[{"name": "API_TOKEN", "value": ""}]), "gets API_TOKEN twice"),
     Break(
         "task-app-rights",
         change_json("policy", lambda policy: policy["Statement"][0].update(Action="s3:*")),

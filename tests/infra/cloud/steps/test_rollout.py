@@ -142,7 +142,18 @@ def test_a_raised_number_of_tasks_is_waited_for_though_autoscaling_has_not_asked
 def test_a_steady_old_version_is_no_success(ecs: FakeAWS, run: Run, site: Site) -> None:
     """What the provider's own wait takes for one: the service is steady, on the version before."""
     ecs.on("DescribeServices", service(deployment(OLD, state="COMPLETED")))
-    assert rollout(run, site)[0] == 1
+    for times in ({"tolerance": 0.2}, {"tolerance": 30, "timeout": 0.2}):
+        code, _, error = rollout(run, site, **times)
+        assert code == 1
+        assert "ECS went back to app:1" in error
+
+
+def test_an_answer_from_before_the_update_is_tolerated(ecs: FakeAWS, run: Run, site: Site) -> None:
+    before = service(deployment(OLD, state="COMPLETED"))
+    ecs.on("DescribeServices", before, GOING, before, STEADY)
+    code, out, error = rollout(run, site, tolerance=30)
+    assert (code, error) == (0, "")
+    assert out.endswith("app:2 serves https://localhost\n")
 
 
 def test_a_first_version_that_fails_has_nothing_to_go_back_to(ecs: FakeAWS, run: Run, site: Site) -> None:
