@@ -38,7 +38,7 @@ logs: ## Shows and follows the web container's output, until Ctrl-C
 
 ##@ Tests
 
-test-setup:
+test-setup: ## Installs what the tests need, without running them
 	@python3 tools/setup test --stack "$(STACK)"
 
 test: test-setup check ## Runs every test but the slow ones; installs what they need

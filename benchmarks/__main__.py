@@ -1,5 +1,6 @@
 """`python -m benchmarks [PART …]`: runs the parts, prints their tables, and keeps them with a plot in results/."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ def main() -> None:
     if unknown := [name for name in wanted if name not in PARTS]:
         print(f"There is no part {', '.join(unknown)}; there are {', '.join(PARTS)}.", file=sys.stderr)
         sys.exit(2)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it has compiled
     for name in wanted:
         with sandbox() as place:
             for section in PARTS[name](place):

@@ -37,6 +37,7 @@ SERVERS = [
     Server("… with 2 workers", env={"WEB_CONCURRENCY": "2"}),
     Server("… with 8 workers", env={"WEB_CONCURRENCY": "8"}),
     Server("… with 1 thread a worker", env={"GUNICORN_CMD_ARGS": "--threads=1 --worker-class=sync"}),
+    Server("… with gunicorn's own gthread", env={"GUNICORN_CMD_ARGS": "--worker-class=gthread"}),
     Server("gunicorn with its own defaults", PLAIN),
     Server("runserver, debug on", ["python", "manage.py", "runserver", "0.0.0.0:8000"], {"DJANGO_DEBUG": "True"}),
 ]

@@ -264,14 +264,18 @@ class S3Media(S3Storage):
     ) -> str:
         """The URL of a file. A signed one stays the same for WINDOW seconds, so that browsers can cache the file.
 
+        `parameters` are django-storages': boto3's names (`ResponseContentDisposition`), or the query's own where files
+        are read from a `domain` or `url`.
+
         Every process with the same key makes the same URL. With a task role the URL expires with the role's token,
         which botocore renews a quarter of an hour before its end; and each task has its own token.
         """
         key = self._normalize_name(name.replace("\\", "/"))
         if self.at.base_url:
-            address = self.at.base_url + filepath_to_uri(key)
+            query = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
+            address = self.at.base_url + filepath_to_uri(key) + query
         else:
-            address = super().url(name, None, expire, http_method)
+            address = super().url(name, parameters, expire, http_method)
         if not self.at.signed:
             return address
         credentials = self.session.get_credentials()
@@ -284,12 +288,11 @@ class S3Media(S3Storage):
         if self.at.signature == "s3":
             # this version always signs bucket and key, encoded as in the URL, whatever the URL looks like
             encoded = filepath_to_uri(key) if self.at.base_url else quote(key, safe="/~")
-            query = "?" + urlencode(parameters, quote_via=quote) if parameters else ""
-            request = AWSRequest(method, address + query, auth_path=f"/{self.at.bucket}/{encoded}")
+            request = AWSRequest(method, address, auth_path=f"/{self.at.bucket}/{encoded}")
             OldQueryAuth(frozen, int(moment + life)).add_auth(request)
         else:
             region = self.at.region or self.connection.meta.client.meta.region_name
-            request = AWSRequest(method, address, params=parameters or {})
+            request = AWSRequest(method, address)
             QueryAuth(frozen, region, life, moment).add_auth(request)
         return str(request.url)
 

@@ -2,9 +2,10 @@
 
 import errno
 import socket
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import docker
 import pulumi
@@ -17,15 +18,26 @@ from infra.local.reach import reach_errors
 from infra.local.settings import LocalSettings
 
 
+@dataclass(frozen=True)
+class _Container:
+    """A container as the engine lists it. `ports` are those that it publishes, `sources` the folders that it mounts."""
+
+    name: str
+    labels: dict[str, str]
+    ports: frozenset[int]
+    sources: tuple[str, ...]
+
+
 def preflight(settings: LocalSettings) -> None:
     """Asks the Docker engine. Raises `pulumi.RunError` that lists everything that stands in the stack's way."""
     engine = connect()
+    containers = _containers(engine)
     errors = (
         reach_errors(engine, settings)
-        or _strangers(engine, settings)
-        or _namesakes(engine, settings)
+        or _strangers(containers, settings)
+        or _namesakes(engine, containers, settings)
         or [
-            *_ports(engine, settings),
+            *_ports(containers, settings),
             *(_data(engine, settings) or _images(engine, settings)),
         ]
     )
@@ -34,17 +46,29 @@ def preflight(settings: LocalSettings) -> None:
             f"Stack {settings.stack} can't be made on this machine, nothing was changed.\n"
             + "\n".join(f"  - {error}" for error in errors)
         )
-    _warn_of_another_checkout(engine, settings)
+    _warn_of_another_checkout(containers, settings)
 
 
-def _strangers(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
+def _containers(engine: docker.DockerClient) -> list[_Container]:
+    """All containers by one request. docker-py's `containers.list` would make another one for each of them."""
+    return [
+        _Container(
+            name=listed["Names"][0].removeprefix("/"),
+            labels=listed["Labels"] or {},
+            ports=frozenset(port["PublicPort"] for port in listed["Ports"] or () if port.get("PublicPort")),
+            sources=tuple(mount["Source"] for mount in listed["Mounts"] or () if mount["Type"] == "bind"),
+        )
+        for listed in engine.api.containers(all=True)
+        if listed["Names"]  # a container that is being removed may have none
+    ]
+
+
+def _strangers(containers: list[_Container], settings: LocalSettings) -> list[str]:
     """An error if a stack of this name has its state elsewhere: its names are taken, and we must not change it."""
     ours = labels.labels(settings)
-    same_name: dict[str, str | list[str] | bool] = {
-        "label": [f"{label}={ours[label]}" for label in (labels.PROJECT, labels.STACK)]
-    }
-    for container in engine.containers.list(all=True, filters=same_name):
-        if container.labels.get(labels.STATE) != ours[labels.STATE]:
+    same_name = {label: ours[label] for label in (labels.PROJECT, labels.STACK)}
+    for container in containers:
+        if same_name.items() <= container.labels.items() and container.labels.get(labels.STATE) != ours[labels.STATE]:
             return [
                 f"the container {container.name} belongs to a stack of the same name whose state is elsewhere: another "
                 f"user's, or another PULUMI_BACKEND_URL's. Fix: use that one, or make a stack of another name "
@@ -53,19 +77,16 @@ def _strangers(engine: docker.DockerClient, settings: LocalSettings) -> list[str
     return []
 
 
-def _namesakes(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
+def _namesakes(engine: docker.DockerClient, containers: list[_Container], settings: LocalSettings) -> list[str]:
     """An error if another stack has the same physical names (b-c of project a, c of a-b): both would share volumes."""
     ours = {labels.PROJECT: settings.project, labels.STACK: settings.stack}
     names = {f"{settings.prefix}-{part}" for part in ("web", "database", "media", "media-files", "release")}
-    found = [(name, _volume_labels(engine, name)) for name in sorted(names)]
-    found += [
-        (container.name, container.labels)
-        for container in engine.containers.list(all=True, filters={"name": f"^/{settings.prefix}-"})
-        if container.name in names
-    ]
-    for name, has in found:
+    volumes = engine.volumes.list(filters={"name": settings.prefix})
+    found = [(volume.name, volume.attrs.get("Labels") or {}) for volume in volumes]
+    found += [(container.name, container.labels) for container in containers]
+    for name, has in sorted(found, key=lambda one: one[0]):
         theirs = {label: has[label] for label in ours if label in has}
-        if theirs.keys() == ours.keys() and theirs != ours:
+        if name in names and theirs.keys() == ours.keys() and theirs != ours:
             stack, project = theirs[labels.STACK], theirs[labels.PROJECT]
             return [
                 f"{name} already belongs to the stack {stack} of the project {project}, whose resources have the same "
@@ -74,64 +95,47 @@ def _namesakes(engine: docker.DockerClient, settings: LocalSettings) -> list[str
     return []
 
 
-def _volume_labels(engine: docker.DockerClient, name: str) -> dict[str, str]:
-    try:
-        return engine.volumes.get(name).attrs.get("Labels") or {}
-    except NotFound:
-        return {}
-
-
-def _warn_of_another_checkout(engine: docker.DockerClient, settings: LocalSettings) -> None:
+def _warn_of_another_checkout(containers: list[_Container], settings: LocalSettings) -> None:
     """Warns when the update moves the stack here from another clone: clones of the project share their state."""
-    for container in engine.containers.list(all=True, filters={"name": f"{settings.prefix}-web"}):
-        if container.name != f"{settings.prefix}-web" or not settings.mount_source:
-            continue
-        for mount in container.attrs["Mounts"]:
-            source = mount["Source"].removeprefix("/host_mnt")  # Docker Desktop's prefix
-            if mount["Type"] == "bind" and Path(source).resolve() != settings.app_path.resolve():
-                pulumi.log.warn(
-                    f"The stack {settings.stack} runs the source in {source}, and moves to {settings.app_path} now. "
-                    "For both side by side, give this checkout a stack of its own, with other ports: "
-                    "make local STACK=NAME"
-                )
+    if not settings.mount_source:
+        return
+    web = next((container for container in containers if container.name == f"{settings.prefix}-web"), None)
+    for source in web.sources if web else ():
+        path = source.removeprefix("/host_mnt")  # Docker Desktop's prefix
+        if Path(path).resolve() != settings.app_path.resolve():
+            pulumi.log.warn(
+                f"The stack {settings.stack} runs the source in {path}, and moves to {settings.app_path} now. "
+                "For both side by side, give this checkout a stack of its own, with other ports: "
+                "make local STACK=NAME"
+            )
 
 
-def _ports(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
+def _ports(containers: list[_Container], settings: LocalSettings) -> list[str]:
     ours = labels.labels(settings)
     wanted = {"web-port": settings.web_port, "database-port": settings.database_port}
     if settings.media == "s3" and not settings.storage_dsn:
         wanted["media-port"] = settings.media_port
+    holders = {port: container for container in containers for port in container.ports}
     errors = []
     for key, port in wanted.items():
-        holder = _holder(engine, port)
-        if holder is not None:
-            if ours.items() <= holder.labels.items():
+        if port in holders:
+            if ours.items() <= holders[port].labels.items():
                 continue
-            who = f"the container {holder.name}"
+            who = f"the container {holders[port].name}"
         elif _is_free(port):
             continue
         else:
             who = "another program on this machine"
+        free = _next_free(port, holders.keys() | wanted.values())
         errors.append(
             f"{key} is {port}, and {who} holds that port; stop it, or take another one. "
-            f"Fix: pulumi config set -s {settings.stack} {key} {_free(engine, port, wanted)}"
+            f"Fix: pulumi config set -s {settings.stack} {key} {free}"
         )
     return errors
 
 
-def _free(engine: docker.DockerClient, port: int, wanted: dict[str, int]) -> int:
-    """The next port that is free; `wanted` are the stack's own."""
-    others = (other for other in range(port + 1, 65536) if other not in wanted.values())
-    return next((other for other in others if _is_free(other) and not _holder(engine, other)), port + 1)
-
-
-def _holder(engine: docker.DockerClient, port: int) -> Any:
-    """The container that publishes this port, or None. Docker filters, so that many containers take no longer."""
-    for container in engine.containers.list(filters={"publish": str(port)}):
-        for bindings in container.ports.values():
-            if any(int(binding["HostPort"]) == port for binding in bindings or []):
-                return container
-    return None
+def _next_free(port: int, taken: Collection[int]) -> int:
+    return next((other for other in range(port + 1, 65536) if other not in taken and _is_free(other)), port + 1)
 
 
 def _is_free(port: int) -> bool:

@@ -62,7 +62,7 @@ def test_uploads_of_one_name_at_the_same_moment_are_as_many_files(services: Serv
         ("docs/x/y", "docs/x", "it exists already as a folder"),
         ("", "f" * 256, "longer than 255 bytes"),
         ("", "é" * 128, "longer than 255 bytes"),
-        ("", "/".join("d" * 200 for _ in range(6)), "S3 allows 1024 bytes"),
+        ("", "/".join("d" * 200 for _ in range(6)), "S3 allows names of 1024 bytes"),
     ],
     ids=["below a file", "above a file", "long", "long in UTF-8", "long altogether"],
 )

@@ -205,7 +205,7 @@ def test_secrets_in_plain_text_are_one_warning_whose_command_encrypts_them(
     monkeypatch.setattr(pulumi.log, "warn", said.append)
     project.load()
     (warning,) = said
-    assert warning.startswith("env.API_TOKEN, env.MAIL_PASSWORD look like secrets, and stand in plain text")
+    assert warning.startswith("env.API_TOKEN, env.MAIL_PASSWORD look like secrets, and are in plain text")
     project.run("bash", "-c", warning.partition(" Encrypt: ")[2])
     assert project.load().env == {"API_TOKEN": "abc$d", "MAIL_PASSWORD": "x y", "EMPTY_SECRET": "", "NAME": "plain"}
     file = (project.folder / "Pulumi.dev.yaml").read_text()
@@ -272,7 +272,7 @@ def test_a_platform_that_is_no_word_of_ours_stays_where_the_stack_is(project: Pr
 
 def test_a_number_with_a_zero_before_it_is_not_taken_as_octal(project: Project) -> None:
     project.write("web-port: 010000\ndatabase-port: 05432\npostgres-version: 17.0")
-    allowed = "a port number without a zero before it, for YAML reads 010000"
+    allowed = "a port number without a leading zero, since YAML reads 010000"
     assert project.errors()[0].startswith(f'web-port is "4096"; allowed: {allowed}')
     mend(project)
     assert (project.load().web_port, project.load().database_port) == (10000, 5432)

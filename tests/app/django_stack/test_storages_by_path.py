@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -69,6 +70,16 @@ def test_a_location_that_leads_out_of_the_prefix_is_refused(location: str) -> No
 def test_a_name_that_leads_out_of_the_location_is_refused() -> None:
     with pytest.raises(SuspiciousOperation):
         S3Media(location="thumbs").url("../a.png")
+
+
+def test_parameters_of_an_address_are_django_storages_own() -> None:
+    """boto3's names become S3's, or S3 overlooks them; behind a domain of one's own they are the query as it stands."""
+    place = "http://media.localhost:9000/media/shop/a"
+    parameters = {"ResponseContentDisposition": "attachment", "VersionId": "7"}
+    query = parse_qs(S3Media().url("a", parameters).partition("?")[2])
+    assert (query["response-content-disposition"], query["versionId"]) == (["attachment"], ["7"])
+    assert S3Media(querystring_auth=False).url("a", {"VersionId": "7"}) == f"{place}?versionId=7"
+    assert S3Media(custom_domain="cdn.org").url("a", {"width": "5 px"}) == "https://cdn.org/shop/a?width=5%20px"
 
 
 @pytest.mark.report("joining bug 3")

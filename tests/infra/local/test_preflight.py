@@ -32,9 +32,15 @@ class Engine:
         have = (
             {"python:3.13-slim-trixie", "postgres:17-trixie", "versity/versitygw:v1.8.0"} if images is None else images
         )
-        self.containers = SimpleNamespace(list=lambda **asked: _fitting(containers or [], **asked))
+        self.api = SimpleNamespace(containers=lambda **_: containers or [])
         self.images = SimpleNamespace(get=lambda name: self._image(name, have), get_registry_data=self._no_registry)
-        self.volumes = SimpleNamespace(get=lambda name: self._volume(name, volumes or {}))
+        have_volumes = {
+            name: SimpleNamespace(name=name, attrs={"Labels": has}) for name, has in (volumes or {}).items()
+        }
+        self.volumes = SimpleNamespace(
+            get=lambda name: self._volume(name, have_volumes),
+            list=lambda filters: [volume for name, volume in have_volumes.items() if filters["name"] in name],
+        )
 
     def ping(self) -> bool:
         return True
@@ -52,12 +58,7 @@ class Engine:
     def _volume(name: str, volumes: dict[str, Any]) -> Any:
         if name not in volumes:
             raise NotFound(name)
-        return SimpleNamespace(attrs={"Labels": volumes[name]})
-
-
-def _fitting(containers: list[Any], filters: dict[str, list[str]] | None = None, **_: Any) -> list[Any]:
-    wanted = dict(label.split("=") for label in (filters or {}).get("label", []))
-    return [container for container in containers if wanted.items() <= container.labels.items()]
+        return volumes[name]
 
 
 @pytest.fixture
@@ -73,13 +74,18 @@ def on_the_engines_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reach, "MARKS", ())
 
 
-def container(name: str, port: int, **labels: str) -> Any:
-    return SimpleNamespace(
-        name=name,
-        labels=labels,
-        attrs={"Mounts": []},
-        ports={"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]},
-    )
+def container(name: str, port: int, source: str = "", **labels: str) -> dict[str, Any]:
+    """A container as the engine lists it: https://docs.docker.com/reference/api/engine/version/v1.41/."""
+    return {
+        "Names": [f"/{name}"],
+        "Labels": labels or None,
+        "Ports": [
+            {"IP": "127.0.0.1", "PrivatePort": 8000, "PublicPort": port, "Type": "tcp"},
+            {"PrivatePort": 9000, "Type": "tcp"},  # exposed by its image, not published
+        ],
+        "Mounts": [{"Type": "volume", "Name": "data", "Source": "", "Destination": "/data"}]
+        + ([{"Type": "bind", "Source": source, "Destination": "/app"}] if source else []),
+    }
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, engine: Any, settings: Settings) -> str:
@@ -199,9 +205,8 @@ def test_a_stack_that_runs_another_checkouts_source_is_said_to_move(
     ports = dict(zip(PORTS, free_ports(3), strict=True))
     set_config({"mount-source": True, "debug": True, **ports})
     settings = Settings.load()
-    ours = container("django-stack-local-web", 1, **{PROJECT: "django-stack", STACK: "local", STATE: state()})
-    source = settings.app_path if checkout == "this" else "/another/app"
-    ours.attrs["Mounts"].append({"Type": "bind", "Source": str(source), "Destination": "/app"})
+    source = str(settings.app_path) if checkout == "this" else "/another/app"
+    ours = container("django-stack-local-web", 1, source, **{PROJECT: "django-stack", STACK: "local", STATE: state()})
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", said.append)
     monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine([ours]))
@@ -225,7 +230,7 @@ def test_the_volume_of_a_namesake_is_not_taken(part: str, settings: Settings, mo
 
 @pytest.mark.report("kubefirst#771")
 def test_the_container_of_a_namesake_is_not_taken(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    theirs = SimpleNamespace(name="django-stack-local-web", labels=NAMESAKES, ports={}, attrs={"Mounts": []})
+    theirs = container("django-stack-local-web", 1, **NAMESAKES)
     assert "django-stack-local-web already belongs to the stack" in refusal(monkeypatch, Engine([theirs]), settings)
 
 
