@@ -129,8 +129,8 @@ def stages(root: Path, file: str) -> list[list[str]]:
     """The tests to run for a file, one stage after the other: its own, its platform's, and others that name it."""
     _, platform, *_ = Path(file).parts
     own = root.glob(f"{Path('tests', file).parent}/test_{Path(file).stem}*.py")
-    shared = [root / "tests/infra", root / "tests/infra/commands"]
-    naming = [test for folder in shared for test in folder.glob("test_*.py") if re.search(platform, test.read_text())]
+    shared = [*root.glob("tests/infra/test_*.py"), *root.glob("tests/*/test_settings_reference.py")]
+    naming = [test for test in shared if re.search(f"{platform}|PLATFORMS", test.read_text())]
     found = sorted(own), [root / "tests/infra" / platform], sorted(naming)
     return [[str(test.relative_to(root)) for test in stage] for stage in found if stage]
 
