@@ -126,12 +126,12 @@ def _places(file: Path, kind: str) -> Iterator[tuple[Path, int, Any, int]]:
 
 
 def stages(root: Path, file: str) -> list[list[str]]:
-    """The tests to run for a file, one stage after the other: its own, its platform's, and others that name it."""
-    _, platform, *_ = Path(file).parts
-    own = root.glob(f"{Path('tests', file).parent}/test_{Path(file).stem}*.py")
+    """The tests to run for a file, one stage after the other: its own, its folder's, and others that name its platform."""
+    platform, folder = Path(file).parts[1], root / "tests" / Path(file).parent
+    own = folder.glob(f"test_{Path(file).stem}*.py")
     shared = [*root.glob("tests/infra/test_*.py"), *root.glob("tests/*/test_settings_reference.py")]
     naming = [test for test in shared if re.search(f"{platform}|PLATFORMS", test.read_text())]
-    found = sorted(own), [root / "tests/infra" / platform], sorted(naming)
+    found = sorted(own), [folder], sorted(naming)
     return [[str(test.relative_to(root)) for test in stage] for stage in found if stage]
 
 
