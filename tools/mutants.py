@@ -9,7 +9,6 @@ import random
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -59,13 +58,13 @@ class AlterText(Operator):  # type: ignore[misc]  # Cosmic Ray's classes have no
         return ()
 
 
-_TURNED = ["Eq_NotEq", "NotEq_Eq", "Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt", "Lt_GtE", "GtE_Lt", "Gt_LtE", "LtE_Gt"]
+_TURNED = ["Eq_NotEq", "NotEq_Eq", "Lt_LtE", "LtE_Lt", "Lt_GtE", "GtE_Lt", "Gt_GtE", "GtE_Gt", "Gt_LtE", "LtE_Gt"]
 _TURNED += ["Is_IsNot", "IsNot_Is"]
 _NEGATED = ["AddNot", "ReplaceUnaryOperator_Delete_Not", "ReplaceAndWithOr", "ReplaceOrWithAnd"]
-_SWITCHED = ["ReplaceTrueWithFalse", "ReplaceFalseWithTrue"]
+_NEGATED += ["ReplaceTrueWithFalse", "ReplaceFalseWithTrue"]
 KINDS: dict[str, list[Any]] = {
     "comparison": [OperatorProvider()[f"ReplaceComparisonOperator_{turned}"]() for turned in _TURNED],
-    "condition": [OperatorProvider()[name]() for name in (*_NEGATED, *_SWITCHED)],
+    "condition": [OperatorProvider()[name]() for name in _NEGATED],
     "number": [OperatorProvider()["NumberReplacer"]()],
     "text": [AlterText()],
 }
@@ -126,7 +125,7 @@ def _places(file: Path, kind: str) -> Iterator[tuple[Path, int, Any, int]]:
 
 
 def stages(root: Path, file: str) -> list[list[str]]:
-    """The tests to run for a file, one stage after the other: its own, its folder's, and others that name its platform."""
+    """The tests to run for a file, one stage after the other: its own, its folder's, those that name its platform."""
     platform, folder = Path(file).parts[1], root / "tests" / Path(file).parent
     own = folder.glob(f"test_{Path(file).stem}*.py")
     shared = [*root.glob("tests/infra/test_*.py"), *root.glob("tests/*/test_settings_reference.py")]
@@ -157,15 +156,12 @@ def noticed_by(copy: Path, change: Change) -> str:
 
 def try_out(root: Path, changes: list[Change]) -> Iterator[str]:
     """For each change the test that noticed it, or nothing. Raises ClickException if tests fail without a change."""
-    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(listing, cwd=root, check=True, capture_output=True, text=True).stdout.splitlines()
     with ExitStack() as stack, ThreadPoolExecutor(AT_A_TIME) as pool:
         copies: Queue[Path] = Queue()
         for _ in range(AT_A_TIME):
             copy = Path(stack.enter_context(TemporaryDirectory(prefix="mutants-")))
-            for file in filter(lambda file: (root / file).is_file(), listed):
-                (copy / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(root / file, copy / file)
+            ignore = shutil.ignore_patterns(".git", ".venv", "artifacts", "__pycache__", ".*_cache")
+            shutil.copytree(root, copy, ignore=ignore, dirs_exist_ok=True)
             copies.put(copy)
 
         def in_a_copy(change: Change) -> str:

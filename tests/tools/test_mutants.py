@@ -1,6 +1,5 @@
 """`make mutants` tells changes that a test notices from those that none does, in a project of a few lines."""
 
-import subprocess
 from pathlib import Path
 
 import click
@@ -44,7 +43,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     return tmp_path
 
 
