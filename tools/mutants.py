@@ -87,16 +87,17 @@ class Change:
 
 
 def is_for_people(text: Any) -> bool:
-    """Whether a text, a node of parso, is mere words: a docstring, an error's text, a description, or a sentence."""
+    """Whether a text, a node of parso, is mere words: a docstring, a type, an error, a description, or a sentence."""
     whole = text
     while whole.parent.type in {"fstring", "strings"}:
         whole = whole.parent
     if whole.parent.type in {"simple_stmt", "file_input"} or whole.search_ancestor("raise_stmt"):
         return True
-    before = whole.get_previous_leaf()
-    name = before.get_previous_leaf() if before is not None and before.value in {"=", ":"} else None
-    if name is not None and name.value.strip("\"'").endswith(_DESCRIBING):
-        return True
+    if (before := whole.get_previous_leaf()) is not None:
+        if before.value == "->" or (before.value == ":" and whole.parent.type in {"annassign", "tfpdef"}):
+            return True
+        if before.value in {"=", ":"} and before.get_previous_leaf().value.strip("\"'").endswith(_DESCRIBING):
+            return True
     code = whole.get_code(include_prefix=False)
     return bool(_PROSE.search(code)) and not _PROGRAM.search(code)
 
@@ -179,8 +180,8 @@ def try_out(root: Path, changes: list[Change]) -> Iterator[str]:
 
 
 @click.command()
-@click.option("--mutants", default=40, show_default=True, help="How many changes to try.")
-@click.option("--seed", default=1, show_default=True, help="Which sample to draw.")
+@click.option("--mutants", default=40, help="How many changes to try.")
+@click.option("--seed", default=1, help="Which sample to draw.")
 def main(mutants: int, seed: int) -> None:
     """Says of a sample of changes which ones the unit tests notice; fails when these are fewer than nine in ten."""
     changes = draw(ROOT, mutants, seed)
