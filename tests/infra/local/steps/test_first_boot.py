@@ -35,6 +35,21 @@ def test_what_initdb_has_begun_is_told_for_sure(seen: list[str]) -> None:
     assert is_a_beginning(seen)
 
 
+def test_every_folder_and_file_of_an_unused_cluster_is_known() -> None:
+    """What initdb and a first start leave at the top of a cluster, in any version from 14 to 18."""
+    folders = ["base", "global", "pg_commit_ts", "pg_dynshmem", "pg_logical", "pg_multixact", "pg_notify"]
+    folders += ["pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp", "pg_subtrans", "pg_tblspc"]
+    folders += ["pg_twophase", "pg_wal", "pg_xact"]
+    settings = ["postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf"]
+    for folder in folders:
+        assert is_a_beginning([f"d {folder}"]), folder
+        assert not is_a_beginning([f"f {folder}"]), f"{folder} is a folder"
+    for file in ["PG_VERSION", "postmaster.opts", "postmaster.pid", *settings]:
+        assert is_a_beginning([f"f {file}"]), file
+        assert not is_a_beginning([f"d {file}"]), f"{file} is a file"
+    assert is_a_beginning(["d pg_wal", "d pg_wal/archive_status"])
+
+
 @pytest.mark.parametrize(
     "seen",
     [
