@@ -11,7 +11,7 @@ WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 UNIT = not docker and not pulumi and not browser
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local cloud rehearse rehearse-down manage logs repair clean test test-unit test-setup test-faults test-rehearsal fuzz bench check format settings lock
+.PHONY: help setup local cloud rehearse rehearse-down manage logs repair clean test test-unit test-setup test-faults test-rehearsal fuzz mutants bench check format settings lock
 
 ##@ Every day
 
@@ -66,6 +66,10 @@ test-rehearsal: test-setup ## Runs the tests of the cloud stack against an emula
 fuzz: ## Fuzzes the parsers for longer than the tests do: make fuzz FUZZ_EXAMPLES=20000
 	@python3 tools/setup unit
 	@$(IN_VENV) FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} pytest --numprocesses 2 --timeout 7200 tests/fuzz tests/app/gallery/test_fuzzing.py
+
+mutants: ## Changes infra/ in random places and says what no unit test notices: make mutants MUTANTS=40 SEED=1
+	@python3 tools/setup unit
+	@$(IN_VENV) python -m tools.mutants --mutants $${MUTANTS:-40} --seed $${SEED:-1}
 
 check: ## Checks style, formatting, types and the order of imports
 	@$(IN_VENV) ruff check . && ruff format --check . && mypy && lint-imports

@@ -17,6 +17,7 @@ class Request:
     path: str
     headers: Message
     body: bytes
+    method: str
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,9 @@ def serving(answer: Callable[[Request], Reply], certificate: Path | None = None)
     """Answers every request until the block ends, over TLS where there is a certificate; gives the port."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # the base class's name
-            self.answer()
-
-        def do_POST(self) -> None:  # the base class's name
-            self.answer()
-
         def answer(self) -> None:
             length = int(self.headers["Content-Length"] or 0)
-            reply = answer(Request(self.path, self.headers, self.rfile.read(length)))
+            reply = answer(Request(self.path, self.headers, self.rfile.read(length), self.command))
             content = reply.text.encode()
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.kind)
@@ -51,6 +46,8 @@ def serving(answer: Callable[[Request], Reply], certificate: Path | None = None)
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  # the base class's names
 
         def log_message(self, *arguments: object) -> None:
             """Says nothing: a test prints what it needs."""

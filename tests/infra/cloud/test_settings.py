@@ -131,6 +131,31 @@ def test_a_class_that_is_too_small_for_one_task_is_said_to_be(as_stack: Any, set
         Settings.load()
 
 
+@pytest.mark.parametrize(
+    ("workers", "name", "proposed"),
+    [
+        (8, "db.t4g.micro", None),
+        (9, "db.t4g.micro", "db.t4g.small"),
+        (30, "db.t4g.micro", "db.t4g.medium"),
+        (30, "db.t3.micro", "db.t3.medium"),
+        (600, "db.t4g.micro", "db.m5.4xlarge"),
+        (2000, "db.t4g.micro", "db.m5.4xlarge"),
+    ],
+)
+def test_the_smallest_class_that_is_large_enough_is_proposed_of_the_same_family_if_there_is_one(
+    as_stack: Any, set_config: Any, workers: int, name: str, proposed: str | None
+) -> None:
+    """And the first of those with the most connections, 5000, where none has enough."""
+    as_stack("cloud")
+    env = {"WEB_CONCURRENCY": str(workers)}
+    set_config({"env": env, "database-class": name, "tasks-max": 1}, platform="cloud")
+    if proposed is None:
+        assert Settings.load().env == env
+    else:
+        with pytest.raises(pulumi.RunError, match=rf"set -s cloud database-class {proposed}$"):
+            Settings.load()
+
+
 def test_more_tasks_at_least_than_the_class_has_connections_for(as_stack: Any, set_config: Any) -> None:
     as_stack("cloud")
     set_config({"tasks-min": 16, "tasks-max": 20}, platform="cloud")

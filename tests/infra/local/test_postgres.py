@@ -1,9 +1,17 @@
 """What is said of an image, a setting and a volume that don't fit. Real servers: tests/e2e/test_postgres.py."""
 
-import pytest
+import asyncio
+import json
+import re
 
+import pytest
+from docker.errors import DockerException
+
+from infra import endpoint
+from infra.local import server_warnings
 from infra.local.postgres import folders, misfit, understood
-from infra.local.server_warnings import warnings
+from infra.local.server_warnings import ask, warnings
+from tests.infra.local.steps.engine import Container, Engine
 
 VERSION = "pulumi config set -s local postgres-version"
 IMAGE = "pulumi config rm -s local postgres-image"
@@ -77,3 +85,49 @@ def test_what_a_managed_postgresql_does_not_have_is_told_of(differs: dict[str, s
     (said,) = warnings("database", "app", "app", GLIBC | differs)
     assert next(iter(differs.values())) in said
     assert warnings("database", "app", "app", GLIBC | {"collation": "en_US.UTF-8"}) == []
+
+
+def test_an_image_with_another_c_library_is_told_of_with_its_fix() -> None:
+    known = GLIBC | {"made": "2.36", "now": "2.41"}
+    (said,) = warnings("app-database", "me", "app", known)
+    assert "with version 2.36 of the C library's collations, and the image has 2.41" in said
+    assert said.endswith(
+        "Fix: docker exec app-database reindexdb -U me --all && docker exec app-database psql -U me "
+        "-c 'ALTER DATABASE app REFRESH COLLATION VERSION' -c 'ALTER DATABASE postgres REFRESH COLLATION VERSION' "
+        "-c 'ALTER DATABASE template1 REFRESH COLLATION VERSION' app"
+    )
+    assert warnings("app-database", "me", "app", known | {"now": "2.36"}) == []
+
+
+@pytest.mark.parametrize(("version", "asks_for_versions"), [(14, False), (15, True), (18, True)])
+def test_the_server_is_asked_what_its_version_knows(version: int, asks_for_versions: bool) -> None:
+    """`datcollversion` came with PostgreSQL 15; what a server warns of itself, on standard error, is no answer."""
+    server = Container("app-database", program=lambda command, environment: (0, json.dumps(GLIBC).encode()))
+    assert ask(server, version, "me", "app") == []
+    [(command, environment)] = server.executed
+    assert command[:3] == ["psql", "-qAtX", "-c"]
+    asked = re.findall(r"'(\w+)', (\w+)", command[3])
+    assert asked[:2] == [("encoding", "pg_encoding_to_char"), ("collation", "datcollate")]
+    assert ("server", "version") in asked
+    assert (
+        asked[-2:] == [("made", "datcollversion"), ("now", "pg_database_collation_actual_version")]
+    ) is asks_for_versions
+    assert command[3].endswith("\nFROM pg_database WHERE datname = current_database()\n")
+    assert environment == {"PGUSER": "me", "PGDATABASE": "app"}
+
+
+def test_warnings_reach_the_update_and_a_server_that_is_gone_causes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    server = Container(program=lambda command, environment: (0, json.dumps(GLIBC | {"encoding": "LATIN1"}).encode()))
+    monkeypatch.setattr(server_warnings.pulumi.log, "warn", said.append)
+    monkeypatch.setattr(endpoint, "client", lambda: Engine(server))
+    assert asyncio.run(server_warnings.say("one-id", 17, "app", "app")) == said
+    assert "encoding is LATIN1" in said[0]
+
+    def gone() -> Engine:
+        raise DockerException("gone")
+
+    monkeypatch.setattr(endpoint, "client", gone)
+    assert asyncio.run(server_warnings.say("one-id", 17, "app", "app")) == []
+    monkeypatch.setattr(endpoint, "client", lambda: Engine(Container(program=lambda *_: (0, b"psql: not found"))))
+    assert asyncio.run(server_warnings.say("one-id", 17, "app", "app")) == []

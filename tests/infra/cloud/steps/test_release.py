@@ -109,6 +109,9 @@ def test_success_streams_the_log_and_ends_with_0(ecs: FakeAWS, run: Run) -> None
     ]
     network = task["networkConfiguration"]["awsvpcConfiguration"]
     assert (network["subnets"], network["securityGroups"]) == (["subnet-1", "subnet-2"], ["sg-1"])
+    assert network["assignPublicIp"] == "ENABLED", "the way to AWS's services, without a NAT gateway"
+    assert (task["count"], task["launchType"], task["platformVersion"]) == (1, "FARGATE", "1.4.0")
+    assert task["propagateTags"] == "TASK_DEFINITION", "or nobody knows whose bill it is"
     assert task["startedBy"] == "app-release"
     assert {read["logStreamName"] for read in ecs.asked("GetLogEvents")} == {"app/web/0123456789abcdef"}
     assert not ecs.asked("StopTask")
