@@ -155,6 +155,10 @@ class Account:
             self._samples[kind_name] = self.make(kind_name, {**SAMPLES[kind_name](self), **inputs})
         return self._samples[kind_name]
 
+    def other(self, kind_name: str) -> Thing:
+        """Another one like the sample."""
+        return self.make(kind_name, SAMPLES[kind_name](self))
+
     def ask(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
         """A call of the API, beside the plugin."""
         return self.session.call(service, operation, request)

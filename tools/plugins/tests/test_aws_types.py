@@ -48,6 +48,8 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("Vpc", lambda _: {"enableDnsSupport": False}),
     ("Subnet", lambda _: {"mapPublicIpOnLaunch": True}),
     ("IngressRule", lambda _: {"fromPort": 82, "toPort": 83}),
+    ("RouteTableAssociation", lambda account: {"routeTableId": account.other("RouteTable").id}),
+    ("VpcEndpoint", lambda account: {"routeTableIds": [account.other("RouteTable").id]}),
     ("Repository", lambda _: {"imageTagMutability": "MUTABLE"}),
     ("Repository", lambda _: {"imageScanningConfiguration": {"scanOnPush": False}}),
     ("LifecyclePolicy", lambda _: {"policy": expiry(31)}),
