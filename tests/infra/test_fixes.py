@@ -187,12 +187,16 @@ def test_numbers_in_env_as_one_json_text_become_text_and_the_rest_stays(project:
     assert settings.secret_env == (set(settings.env) if secret else set())
 
 
-def test_a_secret_in_env_makes_only_itself_secret(project: Project) -> None:
+def test_a_secret_in_env_makes_only_itself_secret(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.write("env:\n    PLAIN: x\n    MY_TOKEN: y\n    ON: true")
     project.run("pulumi", "config", "set", "-s", "dev", "--secret", "--path", "env.OTHER", "hidden")
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
     settings = project.load()
     assert settings.env == {"PLAIN": "x", "MY_TOKEN": "y", "ON": "true", "OTHER": "hidden"}
     assert settings.secret_env == {"OTHER"}
+    (warning,) = said
+    assert warning.startswith("env.MY_TOKEN looks like a secret, and is in plain text")
 
 
 def test_a_dsn_in_plain_text_is_encrypted_as_it_stands(project: Project) -> None:

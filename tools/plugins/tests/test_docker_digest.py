@@ -54,16 +54,26 @@ def test_the_digest_is_the_official_plugins(context: Path, change: Callable[[Pat
     assert context_digest(str(context), str(context / "Dockerfile")) == digest
 
 
-@pytest.mark.parametrize("target", ["../elsewhere", "elsewhere", "/etc/hostname"])
-def test_a_link_counts_by_where_it_leads_in_full(tmp_path: Path, target: str) -> None:
+@pytest.mark.parametrize("seen", ["in full", "from beside it"])
+@pytest.mark.parametrize("target", ["../elsewhere", "elsewhere", "/etc/hostname", "through", "out"])
+def test_a_link_counts_by_where_it_leads_as_the_context_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, seen: str
+) -> None:
+    """Go's filepath.EvalSymlinks: a relative path stays one, so that it's the same wherever the project is."""
     (tmp_path / "context").mkdir()
     (tmp_path / "elsewhere").touch()
     (tmp_path / "context" / "elsewhere").mkdir()
     (tmp_path / "context" / "link").symlink_to(target)
+    (tmp_path / "context" / ".dockerignore").write_text("through\nout\n.dockerignore\n")
+    (tmp_path / "context" / "through").symlink_to("elsewhere")
+    (tmp_path / "context" / "out").symlink_to("/etc/hostname")
     dockerfile = tmp_path / "Dockerfile"
     dockerfile.write_text("FROM scratch\n")
+    (tmp_path / "infra").mkdir()
+    monkeypatch.chdir(tmp_path / "infra")
+    context = tmp_path.resolve() / "context" if seen == "in full" else Path("../context")
     expected = hashlib.sha256()
-    leads = os.path.normpath(tmp_path.resolve() / "context" / target)
+    leads = os.path.normpath(context / {"through": "elsewhere", "out": "/etc/hostname"}.get(target, target))
     for name, mode, content in (("Dockerfile", "-" * 10, "FROM scratch\n"), ("link", "Lrwxrwxrwx", leads)):
         expected.update(name.encode() + mode.encode() + hashlib.sha256(content.encode()).digest() + b"\0")
-    assert context_digest(str(tmp_path / "context"), str(dockerfile)) == expected.hexdigest()
+    assert context_digest(str(context), str(dockerfile)) == expected.hexdigest()

@@ -274,7 +274,7 @@ def context_digest(context: str, dockerfile: str) -> str:
                 continue
             if stat.S_ISLNK(mode):
                 try:
-                    target = os.path.realpath(entry.path, strict=True)
+                    target = _followed(entry.path)
                 except FileNotFoundError:
                     # The official plugin passes over such a link, and over what comes after it in the link's folder.
                     left_out = entry.name[: entry.name.rfind("/") + 1]
@@ -287,6 +287,15 @@ def context_digest(context: str, dockerfile: str) -> str:
     except OSError as error:
         raise _unreadable(error) from error
     return digest.hexdigest()
+
+
+def _followed(path: str) -> str:
+    """Where a link leads, like Go's filepath.EvalSymlinks: a relative path stays one unless a link is absolute."""
+    full = os.path.realpath(path, strict=True)
+    link = Path(path)
+    while link.is_symlink():
+        link = link.parent / link.readlink()
+    return full if link.is_absolute() else os.path.relpath(full, Path.cwd())
 
 
 def _go_mode(mode: int) -> str:
