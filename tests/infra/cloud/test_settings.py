@@ -23,7 +23,9 @@ WRONG = [
     ({"aws:region": "us-east-9"}, ['aws:region is "us-east-9"', "pulumi config set -s cloud aws:region us-east-"]),
     ({"aws:region": None}, ['aws:region is ""', "a region that docs/cloud.md lists"]),
     ({"aws:accessKey": "AKIA"}, ["aws:accessKey is set", "only aws:region and aws:profile", "config rm -s cloud"]),
-    ({"architecture": "x86"}, ['architecture is "x86"', "amd64 or arm64"]),
+    ({"architecture": "mips"}, ['architecture is "mips"', "amd64 or arm64", "architecture amd64"]),
+    *(({"architecture": name}, ["set -s cloud architecture amd64"]) for name in ("x86_64", "x86", "x64")),
+    *(({"architecture": name}, ["set -s cloud architecture arm64"]) for name in ("aarch64", "arm", "graviton")),
     ({"cpu": 300}, ['cpu is "300"', "256, 512, 1024", "pulumi config set -s cloud cpu 256"]),
     ({"cpu": 256, "memory": 4096}, ['memory is "4096"', "with cpu 256: 512, 1024, 2048 MiB", "memory 512"]),
     ({"cpu": 1024, "memory": 2500}, ['memory is "2500"', "2048 to 8192, in steps of 1024"]),
@@ -34,7 +36,7 @@ WRONG = [
     ({"env": {"WEB_CONCURRENCY": "8"}}, ["8 workers x 4 threads", "tasks-max 1"]),
     ({"rollout-timeout": 5}, ['rollout-timeout is "5"', "seconds, 60 to 7200"]),
     ({"execute-command": "yes"}, ['execute-command is "yes"', "true or false"]),
-    ({"zones": "us-east-1a"}, ['zones is "us-east-1a"', "at least two zones of us-east-1"]),
+    ({"zones": "us-east-1a"}, ['zones is "us-east-1a"', "at least two zones of us-east-1", "set -s cloud zones ''"]),
     ({"zones": "eu-west-1a,eu-west-1b"}, ["zones is", "zones of us-east-1", "us-east-1a,us-east-1b"]),
     ({"zones": "one,two"}, ["zones is", "names of zones"]),
     ({"zones": "us-east-1a,us-east-1z"}, ["zones is", "names of zones"]),
@@ -167,6 +169,31 @@ def test_the_look_up_of_a_zone_takes_the_nearest_public_one(as_stack: Any, set_c
         )
     ]
     assert jmespath.search(query, {"HostedZones": zones}) == "/hostedzone/Z1"
+
+
+def test_the_look_up_of_a_certificate_takes_the_domains_own_in_the_stacks_region(
+    as_stack: Any, set_config: Any
+) -> None:
+    as_stack("pr-12")
+    elsewhere = CERTIFICATE.replace("us-east-1", "eu-west-1")
+    set_config({"domain": "www.example.com", "certificate": elsewhere, "aws:profile": "my work"}, platform="cloud")
+    with pytest.raises(pulumi.RunError) as refused:
+        Settings.load()
+    call, fix = re.findall(r'FOUND="\$\((aws .*)\)" && (.*)$', str(refused.value))[0]
+    aws, acm, listing, *options = shlex.split(call)
+    assert (aws, acm, listing) == ("aws", "acm", "list-certificates")
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    assert (given["--region"], given["--output"], given["--profile"]) == ("us-east-1", "text", "my work")
+    found = [{"DomainName": name, "CertificateArn": f"arn-of-{name}"} for name in ("example.com", "www.example.com")]
+    assert jmespath.search(given["--query"], {"CertificateSummaryList": found}) == "arn-of-www.example.com"
+    assert fix == 'pulumi config set -s pr-12 certificate "$FOUND"'
+
+
+def test_workers_that_are_no_number_are_left_to_the_app(as_stack: Any, set_config: Any) -> None:
+    as_stack("cloud")
+    for chosen, workers in (("0", 2), ("many", 2), ("1", 1), ("3", 3)):
+        set_config({"env": {"WEB_CONCURRENCY": chosen}, "tasks-max": 1}, platform="cloud")
+        assert Settings.load().workers == workers
 
 
 @pytest.mark.parametrize(
