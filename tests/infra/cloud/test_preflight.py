@@ -255,3 +255,38 @@ def test_a_missing_package_is_one_line_that_says_how_to_get_it(monkeypatch: pyte
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(pulumi.RunError, match="python3 tools/setup cloud"):
         importlib.import_module("infra.cloud.platform")
+
+
+@pytest.mark.parametrize(
+    ("file", "is_refused"),
+    [
+        (None, True),
+        ("", True),
+        ("config: {}\n", True),
+        ("secretsprovider: passphrase\n", True),
+        ("secretsprovider: gcpkms://key\n", False),
+    ],
+)
+def test_the_public_passphrase_matters_where_it_is_what_encrypts(
+    machine: Any,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    file: str | None,
+    is_refused: bool,
+) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "django-stack-local")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(pulumi, "get_root_directory", lambda: str(tmp_path))
+    if file is not None:
+        (tmp_path / "Pulumi.cloud.yaml").write_text(file)
+    if is_refused:
+        assert "'awskms://alias/pulumi?region=us-east-1'" in refusal(settings)
+    else:
+        module.preflight(settings)
+
+
+def test_the_database_that_is_asked_about_is_the_stacks_own(machine: Any, settings: Settings) -> None:
+    module.preflight(settings)
+    (asked,) = machine.aws.asked("DescribeDBInstances")
+    assert asked["DBInstanceIdentifier"] == "django-stack-cloud"

@@ -21,6 +21,8 @@ ZONE = "Z0123456789ABC"
 WRONG = [
     # settings, what the error must say
     ({"aws:region": "us-east-9"}, ['aws:region is "us-east-9"', "pulumi config set -s cloud aws:region us-east-"]),
+    ({"aws:region": "US_WEST_2"}, ["such as us-west-2", "pulumi config set -s cloud aws:region us-west-2"]),
+    ({"aws:region": "nowhere"}, ["such as us-east-1", "pulumi config set -s cloud aws:region us-east-1"]),
     ({"aws:region": None}, ['aws:region is ""', "a region that docs/cloud.md lists"]),
     ({"aws:accessKey": "AKIA"}, ["aws:accessKey is set", "only aws:region and aws:profile", "config rm -s cloud"]),
     ({"architecture": "mips"}, ['architecture is "mips"', "amd64 or arm64", "architecture amd64"]),
@@ -28,6 +30,7 @@ WRONG = [
     *(({"architecture": name}, ["set -s cloud architecture arm64"]) for name in ("aarch64", "arm", "graviton")),
     ({"cpu": 300}, ['cpu is "300"', "256, 512, 1024", "pulumi config set -s cloud cpu 256"]),
     ({"cpu": 256, "memory": 4096}, ['memory is "4096"', "with cpu 256: 512, 1024, 2048 MiB", "memory 512"]),
+    ({"cpu": 512, "memory": 512}, ["with cpu 512: 1024, 2048, 3072, 4096 MiB", "memory 1024"]),
     ({"cpu": 1024, "memory": 2500}, ['memory is "2500"', "2048 to 8192, in steps of 1024"]),
     ({"memory": "1GB"}, ['memory is "1GB"', "MiB"]),
     ({"tasks-min": 0}, ['tasks-min is "0"', "1 to 100"]),
@@ -62,6 +65,9 @@ WRONG = [
     ({"database-class": "db.t4g.nano"}, ['database-class is "db.t4g.nano"', "db.t4g.micro"]),
     ({"database-storage": 10}, ['database-storage is "10"', "GiB, 20 to 65536"]),
     ({"database-storage": 100}, ['database-storage-max is "100"', "a tenth more than database-storage, 100"]),
+    ({"database-storage": 100}, ["set -s cloud database-storage-max 200"]),
+    ({"database-storage": 59000, "database-storage-max": 59000}, ["set -s cloud database-storage-max 65536"]),
+    ({"database-storage": 60000, "database-storage-max": 60000}, ["set -s cloud database-storage-max 0"]),
     ({"database-multi-az": "maybe"}, ['database-multi-az is "maybe"']),
     ({"database-upgrade": "16"}, ['database-upgrade is "16"', "true or false"]),
     ({"database-backup-days": 0}, ['database-backup-days is "0"', "days, 1 to 35"]),
@@ -205,6 +211,8 @@ def test_workers_that_are_no_number_are_left_to_the_app(as_stack: Any, set_confi
         {"domain": "www.example.com", "hosted-zone": ZONE, "domain-redirects": "example.com"},
         {"domain": "www.example.com", "certificate": CERTIFICATE},
         {"zones": "us-east-1b,us-east-1c,us-east-1d"},
+        {"database-storage": 20, "database-storage-max": 22},
+        {"tasks-min": 4, "tasks-max": 4},
         {"database-storage-max": 0, "log-days": 365, "alarm-email": "ops@example.com", "architecture": "arm64"},
     ],
     ids=str,
@@ -213,6 +221,14 @@ def test_sensible_settings_pass(as_stack: Any, set_config: Any, settings: dict[s
     as_stack("cloud")
     set_config(settings, platform="cloud")
     assert Settings.load().region
+
+
+@pytest.mark.parametrize("name", ["aws", "amazon", "ecs", "fargate", "production", "prod"])
+def test_the_cloud_by_another_name_is_understood_in_the_fix(as_stack: Any, set_config: Any, name: str) -> None:
+    as_stack("cloud")
+    set_config({"platform": name}, platform="cloud")
+    with pytest.raises(pulumi.RunError, match=r"set -s cloud platform cloud$"):
+        Settings.load()
 
 
 def test_settings_of_the_cloud_do_not_bother_a_local_stack(as_stack: Any, set_config: Any) -> None:
