@@ -22,6 +22,7 @@ LEGAL = [
     ("django-stack", "cloud", CloudNames),
     ("shop", "internal-1", CloudNames),
     ("aws-shop", "ecs", CloudNames),
+    ("a1", "cloud", CloudNames),
     ("a" * 20, "b" * (LONGEST - 21), CloudNames),
 ]
 WRONG = [
@@ -38,6 +39,7 @@ WRONG = [
     ("sthree", "cloud", CloudNames, ("my-sthree", "cloud")),
     ("amzn-s3-demo", "cloud", CloudNames, ("my-amzn-s3-demo", "cloud")),
     ("2024-shop", "cloud", CloudNames, ("my-2024-shop", "cloud")),
+    ("2go", "cloud", CloudNames, ("my-2go", "cloud")),
     ("xn--shop", "cloud", CloudNames, ("xn-shop", "cloud")),
 ]
 
@@ -82,6 +84,40 @@ def test_what_is_proposed_is_legal_and_free(project: str, stack: str, rules: typ
 def test_long_names_that_begin_alike_get_different_ones() -> None:
     long = [CloudNames("django-stack", f"feature-login-with-passkeys-{number}").proposed() for number in range(20)]
     assert len(set(long)) == 20
+
+
+@pytest.mark.parametrize(
+    ("project", "stack", "lengths"),
+    [
+        (20, 30, (20, 9)),  # the stack's name alone is shortened, to what is left of 30
+        (21, 30, (21, 8)),
+        (22, 30, (14, 15)),  # seven would say too little, so both give way
+        (40, 40, (14, 15)),
+        (40, 5, (24, 5)),
+        (24, 5, (24, 5)),
+    ],
+)
+def test_names_that_are_too_long_together_use_all_the_room_there_is(
+    project: int, stack: int, lengths: tuple[int, int]
+) -> None:
+    names = CloudNames("p" * project, "s" * stack).proposed()
+    assert tuple(map(len, names)) == lengths
+    for name, letter in zip(names, "ps", strict=True):
+        assert re.fullmatch(rf"{letter}+(-[0-9a-f]{{4}})?", name), "as much of the name as fits, and its hash"
+
+
+@pytest.mark.parametrize(
+    ("project", "said"),
+    [
+        ("internal", "not internal- at the beginning of internal-cloud, which AWS refuses for a load balancer"),
+        ("sg", "not sg- at the beginning of sg-cloud, which AWS refuses for a security group"),
+        ("sthree", "not sthree- at the beginning of sthree-cloud, which AWS refuses for a bucket"),
+        ("amzn-s3-demo", "not amzn-s3-demo- at the beginning of amzn-s3-demo-cloud, which AWS refuses for a bucket"),
+    ],
+)
+def test_a_beginning_that_aws_keeps_for_itself_is_told_with_what_it_is_kept_for(project: str, said: str) -> None:
+    (error,) = CloudNames(project, "cloud").errors()
+    assert f"allowed: {said}. Fix: " in error
 
 
 def test_the_limits_hold_for_every_name_of_the_longest_stack(program: Program) -> None:

@@ -83,6 +83,27 @@ def test_a_plugin_beside_pulumi_is_good(
     module.preflight(settings)
 
 
+@pytest.mark.parametrize("place", ["on PATH", "beside the pulumi on PATH", "attached"])
+def test_a_plugin_that_pulumi_would_find_is_enough(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    machine.plugin.unlink()
+    real, path = tmp_path / "real", tmp_path / "path"
+    for folder in (real, path):
+        folder.mkdir()
+    (real / "pulumi").touch(mode=0o755)
+    (path / "pulumi").symlink_to(real / "pulumi")
+    monkeypatch.setenv("PATH", str(path))
+    if place == "on PATH":
+        (path / "pulumi-resource-aws").touch(mode=0o755)
+    elif place == "attached":
+        monkeypatch.setenv("PULUMI_DEBUG_PROVIDERS", "aws:1234")
+    else:
+        (real / "pulumi-resource-aws").touch(mode=0o755)
+    monkeypatch.setattr(module.psutil, "Process", lambda: SimpleNamespace(parents=lambda: []))
+    module.preflight(settings)
+
+
 def test_missing_credentials_are_named_with_the_way_to_get_some(
     machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +222,12 @@ def test_the_database_is_upgraded_when_that_is_asked_for_and_never_the_other_way
         module.preflight(settings)
 
 
+def test_a_database_that_does_not_say_its_version_yet_is_no_obstacle(machine: Any, settings: Settings) -> None:
+    """While it is being made, RDS describes it in part."""
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [{"DBInstanceIdentifier": "django-stack-cloud"}]})
+    module.preflight(settings)
+
+
 def test_a_stand_in_for_the_base_image_is_refused(machine: Any, settings: Settings) -> None:
     machine.image.labels["django-stack.stand-in"] = BASE
     message = refusal(settings)
@@ -264,3 +291,38 @@ def test_a_missing_package_is_one_line_that_says_how_to_get_it(monkeypatch: pyte
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(pulumi.RunError, match="python3 tools/setup cloud"):
         importlib.import_module("infra.cloud.platform")
+
+
+@pytest.mark.parametrize(
+    ("file", "is_refused"),
+    [
+        (None, True),
+        ("", True),
+        ("config: {}\n", True),
+        ("secretsprovider: passphrase\n", True),
+        ("secretsprovider: gcpkms://key\n", False),
+    ],
+)
+def test_the_public_passphrase_matters_where_it_is_what_encrypts(
+    machine: Any,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    file: str | None,
+    is_refused: bool,
+) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "django-stack-local")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(pulumi, "get_root_directory", lambda: str(tmp_path))
+    if file is not None:
+        (tmp_path / "Pulumi.cloud.yaml").write_text(file)
+    if is_refused:
+        assert "'awskms://alias/pulumi?region=us-east-1'" in refusal(settings)
+    else:
+        module.preflight(settings)
+
+
+def test_the_database_that_is_asked_about_is_the_stacks_own(machine: Any, settings: Settings) -> None:
+    module.preflight(settings)
+    (asked,) = machine.aws.asked("DescribeDBInstances")
+    assert asked["DBInstanceIdentifier"] == "django-stack-cloud"

@@ -21,11 +21,16 @@ ZONE = "Z0123456789ABC"
 WRONG = [
     # settings, what the error must say
     ({"aws:region": "us-east-9"}, ['aws:region is "us-east-9"', "pulumi config set -s cloud aws:region us-east-"]),
+    ({"aws:region": "US_WEST_2"}, ["such as us-west-2", "pulumi config set -s cloud aws:region us-west-2"]),
+    ({"aws:region": "nowhere"}, ["such as us-east-1", "pulumi config set -s cloud aws:region us-east-1"]),
     ({"aws:region": None}, ['aws:region is ""', "a region that docs/cloud.md lists"]),
     ({"aws:accessKey": "AKIA"}, ["aws:accessKey is set", "only aws:region and aws:profile", "config rm -s cloud"]),
-    ({"architecture": "x86"}, ['architecture is "x86"', "amd64 or arm64"]),
+    ({"architecture": "mips"}, ['architecture is "mips"', "amd64 or arm64", "architecture amd64"]),
+    *(({"architecture": name}, ["set -s cloud architecture amd64"]) for name in ("x86_64", "x86", "x64")),
+    *(({"architecture": name}, ["set -s cloud architecture arm64"]) for name in ("aarch64", "arm", "graviton")),
     ({"cpu": 300}, ['cpu is "300"', "256, 512, 1024", "pulumi config set -s cloud cpu 256"]),
     ({"cpu": 256, "memory": 4096}, ['memory is "4096"', "with cpu 256: 512, 1024, 2048 MiB", "memory 512"]),
+    ({"cpu": 512, "memory": 512}, ["with cpu 512: 1024, 2048, 3072, 4096 MiB", "memory 1024"]),
     ({"cpu": 1024, "memory": 2500}, ['memory is "2500"', "2048 to 8192, in steps of 1024"]),
     ({"memory": "1GB"}, ['memory is "1GB"', "MiB"]),
     ({"tasks-min": 0}, ['tasks-min is "0"', "1 to 100"]),
@@ -34,7 +39,7 @@ WRONG = [
     ({"env": {"WEB_CONCURRENCY": "8"}}, ["8 workers x 4 threads", "tasks-max 1"]),
     ({"rollout-timeout": 5}, ['rollout-timeout is "5"', "seconds, 60 to 7200"]),
     ({"execute-command": "yes"}, ['execute-command is "yes"', "true or false"]),
-    ({"zones": "us-east-1a"}, ['zones is "us-east-1a"', "at least two zones of us-east-1"]),
+    ({"zones": "us-east-1a"}, ['zones is "us-east-1a"', "at least two zones of us-east-1", "set -s cloud zones ''"]),
     ({"zones": "eu-west-1a,eu-west-1b"}, ["zones is", "zones of us-east-1", "us-east-1a,us-east-1b"]),
     ({"zones": "one,two"}, ["zones is", "names of zones"]),
     ({"zones": "us-east-1a,us-east-1z"}, ["zones is", "names of zones"]),
@@ -69,6 +74,9 @@ WRONG = [
     ({"database-class": "db.t4g.nano"}, ['database-class is "db.t4g.nano"', "db.t4g.micro"]),
     ({"database-storage": 10}, ['database-storage is "10"', "GiB, 20 to 65536"]),
     ({"database-storage": 100}, ['database-storage-max is "100"', "a tenth more than database-storage, 100"]),
+    ({"database-storage": 100}, ["set -s cloud database-storage-max 200"]),
+    ({"database-storage": 59000, "database-storage-max": 59000}, ["set -s cloud database-storage-max 65536"]),
+    ({"database-storage": 60000, "database-storage-max": 60000}, ["set -s cloud database-storage-max 0"]),
     ({"database-multi-az": "maybe"}, ['database-multi-az is "maybe"']),
     ({"database-upgrade": "16"}, ['database-upgrade is "16"', "true or false"]),
     ({"database-backup-days": 0}, ['database-backup-days is "0"', "days, 1 to 35"]),
@@ -179,6 +187,31 @@ def test_the_look_up_of_a_zone_takes_the_nearest_public_one(as_stack: Any, set_c
     assert jmespath.search(query, {"HostedZones": zones}) == "/hostedzone/Z1"
 
 
+def test_the_look_up_of_a_certificate_takes_the_domains_own_in_the_stacks_region(
+    as_stack: Any, set_config: Any
+) -> None:
+    as_stack("pr-12")
+    elsewhere = CERTIFICATE.replace("us-east-1", "eu-west-1")
+    set_config({"domain": "www.example.com", "certificate": elsewhere, "aws:profile": "my work"}, platform="cloud")
+    with pytest.raises(pulumi.RunError) as refused:
+        Settings.load()
+    call, fix = re.findall(r'FOUND="\$\((aws .*)\)" && (.*)$', str(refused.value))[0]
+    aws, acm, listing, *options = shlex.split(call)
+    assert (aws, acm, listing) == ("aws", "acm", "list-certificates")
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    assert (given["--region"], given["--output"], given["--profile"]) == ("us-east-1", "text", "my work")
+    found = [{"DomainName": name, "CertificateArn": f"arn-of-{name}"} for name in ("example.com", "www.example.com")]
+    assert jmespath.search(given["--query"], {"CertificateSummaryList": found}) == "arn-of-www.example.com"
+    assert fix == 'pulumi config set -s pr-12 certificate "$FOUND"'
+
+
+def test_workers_that_are_no_number_are_left_to_the_app(as_stack: Any, set_config: Any) -> None:
+    as_stack("cloud")
+    for chosen, workers in (("0", 2), ("many", 2), ("1", 1), ("3", 3)):
+        set_config({"env": {"WEB_CONCURRENCY": chosen}, "tasks-max": 1}, platform="cloud")
+        assert Settings.load().workers == workers
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -188,6 +221,8 @@ def test_the_look_up_of_a_zone_takes_the_nearest_public_one(as_stack: Any, set_c
         {"domain": "www.example.com", "hosted-zone": ZONE, "domain-redirects": "example.com"},
         {"domain": "www.example.com", "certificate": CERTIFICATE},
         {"zones": "us-east-1b,us-east-1c,us-east-1d"},
+        {"database-storage": 20, "database-storage-max": 22},
+        {"tasks-min": 4, "tasks-max": 4},
         {"database-storage-max": 0, "log-days": 365, "alarm-email": "ops@example.com", "architecture": "arm64"},
     ],
     ids=str,
@@ -196,6 +231,14 @@ def test_sensible_settings_pass(as_stack: Any, set_config: Any, settings: dict[s
     as_stack("cloud")
     set_config(settings, platform="cloud")
     assert Settings.load().region
+
+
+@pytest.mark.parametrize("name", ["aws", "amazon", "ecs", "fargate", "production", "prod"])
+def test_the_cloud_by_another_name_is_understood_in_the_fix(as_stack: Any, set_config: Any, name: str) -> None:
+    as_stack("cloud")
+    set_config({"platform": name}, platform="cloud")
+    with pytest.raises(pulumi.RunError, match=r"set -s cloud platform cloud$"):
+        Settings.load()
 
 
 def test_settings_of_the_cloud_do_not_bother_a_local_stack(as_stack: Any, set_config: Any) -> None:

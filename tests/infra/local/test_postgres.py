@@ -1,15 +1,17 @@
 """What is said of an image, a setting and a volume that don't fit. Real servers: tests/e2e/test_postgres.py."""
 
 import asyncio
+import io
 import json
 import re
+import tarfile
 
 import pytest
-from docker.errors import DockerException
+from docker.errors import DockerException, NotFound
 
 from infra import endpoint
 from infra.local import server_warnings
-from infra.local.postgres import folders, misfit, understood
+from infra.local.postgres import data_version, folders, misfit, understood
 from infra.local.server_warnings import ask, warnings
 from tests.infra.local.steps.engine import Container, Engine
 
@@ -131,3 +133,45 @@ def test_warnings_reach_the_update_and_a_server_that_is_gone_causes_none(monkeyp
     assert asyncio.run(server_warnings.say("one-id", 17, "app", "app")) == []
     monkeypatch.setattr(endpoint, "client", lambda: Engine(Container(program=lambda *_: (0, b"psql: not found"))))
     assert asyncio.run(server_warnings.say("one-id", 17, "app", "app")) == []
+
+
+@pytest.mark.parametrize("folder", ["", "18/docker/", "pgdata/"])
+def test_data_are_found_wherever_an_image_keeps_them_below_the_mount(folder: str) -> None:
+    """The old images at the mount itself, those since 18 in a folder of the version, some others in `pgdata`."""
+    engine = Engine()
+    engine.next = look = DataFolder(f"/django-stack-look/{folder}PG_VERSION")
+    assert data_version(engine, "volume", "image", {}) == 16
+    assert look.removed == [{"v": True}]
+
+
+class DataFolder(Container):
+    """A container with a file PG_VERSION at one place."""
+
+    def __init__(self, place: str, *, status: str = "exited") -> None:
+        super().__init__("look")
+        self.place, self.status = place, status
+
+    def get_archive(self, path: str) -> tuple[list[bytes], dict[str, str]]:
+        if path != self.place:
+            raise NotFound(path)
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            entry = tarfile.TarInfo("PG_VERSION")
+            entry.size = 3
+            tar.addfile(entry, io.BytesIO(b"16\n"))
+        return [archive.getvalue()], {}
+
+
+@pytest.mark.parametrize(("status", "restarts", "version"), [("running", 0, 17), ("running", 1, 16), ("exited", 0, 16)])
+def test_a_server_that_runs_has_data_of_its_own_version_and_of_any_other_the_data_are_asked(
+    status: str, restarts: int, version: int
+) -> None:
+    """One of another version than its data would restart again and again."""
+    user = DataFolder("/data/PG_VERSION", status=status)
+    user.attrs["Config"]["Env"] = ["PG_MAJOR=17"]
+    user.attrs["RestartCount"] = restarts
+    user.attrs["Mounts"] = [{"Name": "other", "Destination": "/other"}, {"Name": "volume", "Destination": "/data"}]
+    engine = Engine(user)
+    assert data_version(engine, "volume", "image", {}) == version
+    assert engine.asked == [{"all": True, "filters": {"volume": "volume"}, "ignore_removed": True}]
+    assert engine.made == []

@@ -58,6 +58,14 @@ def in_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_container_is_known_by_the_files_that_docker_and_podman_put_into_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    assert {str(mark) for mark in reach.MARKS} == {"/.dockerenv", "/run/.containerenv"}
+    assert reach.MOUNTS.is_file(), "Linux lists there what is mounted, with the id of the container"
+
+
 def test_an_engine_of_this_machine_is_fine(settings: Settings, in_container: Path) -> None:
     assert reach.reach_errors(Engine(OURS), settings) == []
 

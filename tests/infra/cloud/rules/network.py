@@ -16,6 +16,8 @@ def only_the_load_balancer_is_open_to_the_world(run: Run) -> Iterator[str]:
             yield f"{rule.name} opens {rule.inputs['securityGroupId']} to the whole internet, not the load balancer."
         if world and rule.inputs.get("fromPort") not in {80, 443}:
             yield f"{rule.name} opens port {rule.inputs.get('fromPort')} of the load balancer, where nothing answers."
+        if rule.inputs.get("ipProtocol") != "tcp":
+            yield f"{rule.name} admits {rule.inputs.get('ipProtocol')}; what listens here, HTTP and PostgreSQL, is TCP."
     for group in run.of_type("aws:ec2/securityGroup:SecurityGroup"):
         if group.inputs.get("ingress") or group.inputs.get("egress"):
             yield f"{group.name} has rules of its own, which take back those that stand beside it at each other update."
@@ -108,6 +110,8 @@ BREAKS = [
     Break("network-load-balancer-to-app-in", change(toPort=9000), "a way round"),
     Break("network-app-to-world", change(securityGroupId="network-database-id"), "a way out for stolen data"),
     Break("database", change(vpcSecurityGroupIds=["default"]), "whose rules then don't count"),
+    Break("network-app-to-database-in", change(ipProtocol="-1"), "HTTP and PostgreSQL, is TCP"),
+    Break("address-admits-80", change(ipProtocol="udp"), "HTTP and PostgreSQL, is TCP"),
     Break("network-s3", gone, "no gateway to S3"),
     Break("network-s3", change(vpcEndpointType="Interface"), "no gateway to S3"),
     Break("network-s3", change(routeTableIds=["network-private-id"]), "no gateway to S3"),

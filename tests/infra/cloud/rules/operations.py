@@ -57,6 +57,8 @@ def a_failed_roll_out_is_noticed(run: Run) -> Iterator[str]:
             yield "The provider waits for the service, and takes a roll-back for a success; the roll-out check waits."
         if service.inputs["deploymentMinimumHealthyPercent"] < 100:
             yield "A roll-out stops tasks before the new ones serve."
+        if service.inputs["deploymentMaximumPercent"] != 200:
+            yield "A roll-out has no room for as many new tasks as there are, or for more than the database bears."
     for targets in run.of_type(TARGETS):
         check = targets.inputs.get("healthCheck", {})
         if (check.get("path"), check.get("matcher")) != ("/healthz/live", "200"):
@@ -132,4 +134,6 @@ BREAKS = [
     Break("alarms", change(tags={}), "carries no tags"),
     Break("web", change(waitForSteadyState=True), "takes a roll-back for a success"),
     Break("web", change(deploymentCircuitBreaker={"enable": False}), "tried for ever"),
+    Break("web", change(deploymentMinimumHealthyPercent=50), "before the new ones serve"),
+    Break("web", change(deploymentMaximumPercent=150), "no room for as many new tasks"),
 ]

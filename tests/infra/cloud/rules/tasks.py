@@ -124,6 +124,20 @@ def tasks_can_do_little(run: Run) -> Iterator[str]:
             yield "A shell into tasks, and the folders that its agent writes to, belong together."
 
 
+def volumes_are_those_that_containers_mount(run: Run) -> Iterator[str]:
+    for definition in run.of_type(DEFINITION):
+        volumes = {volume["name"] for volume in definition.inputs["volumes"]}
+        mounted = {
+            mount["sourceVolume"]
+            for container in json.loads(definition.inputs["containerDefinitions"])
+            for mount in container["mountPoints"]
+        }
+        if mounted - volumes:
+            yield f"Containers mount {sorted(mounted - volumes)}, which the task doesn't have: AWS refuses it."
+        if volumes - mounted:
+            yield f"The task has volumes that no container mounts: {sorted(volumes - mounted)}."
+
+
 def logs_are_kept_and_end_some_day(run: Run) -> Iterator[str]:
     groups = {group.inputs["name"] for group in run.of_type("aws:cloudwatch/logGroup:LogGroup")}
     for definition in run.of_type(DEFINITION):
@@ -149,6 +163,7 @@ RULES: list[Rule] = [
     rights_name_what_they_are_for,
     images_are_what_was_built,
     tasks_can_do_little,
+    volumes_are_those_that_containers_mount,
     logs_are_kept_and_end_some_day,
 ]
 OF_PARTS_THAT_ARE_THERE: list[Rule] = [
@@ -156,6 +171,7 @@ OF_PARTS_THAT_ARE_THERE: list[Rule] = [
     each_variable_has_one_source,
     rights_name_what_they_are_for,
     tasks_can_do_little,
+    volumes_are_those_that_containers_mount,
     logs_are_kept_and_end_some_day,
 ]
 BREAKS = [
@@ -193,5 +209,8 @@ BREAKS = [
     Break("task", edit_web(readonlyRootFilesystem=False), "change its own file system"),
     Break("task", edit_web(user="0"), "runs as root"),
     Break("web", change(enableExecuteCommand=True), "belong together"),
+    Break("task", change(volumes=[{"name": "tmp"}]), "mount ['certificates'], which the task doesn't have"),
+    Break("task", change(volumes=[]), "which the task doesn't have", "execute-command"),
+    Break("task", lambda task: task.inputs["volumes"].append({"name": "ssm-lib"}), "no container mounts: ['ssm-lib']"),
     Break("task-logs", change(retentionInDays=0), "for ever"),
 ]

@@ -21,6 +21,7 @@ class Container:
         self.code = 0
         self.processes = ["postgres"]
         self.reloaded = 0
+        self.waited: list[int] = []
         self.started = False
         self.removed: list[dict[str, bool]] = []
         self.executed: list[tuple[list[str], dict[str, str]]] = []
@@ -36,6 +37,7 @@ class Container:
         return {"Processes": [[str(pid), name] for pid, name in enumerate(self.processes, 1)]}
 
     def wait(self, timeout: int = 0) -> dict[str, int]:
+        self.waited.append(timeout)
         return {"StatusCode": self.code}
 
     def remove(self, **options: bool) -> None:

@@ -59,6 +59,7 @@ def test_an_image_of_the_setting_passes_and_leaves_no_container(run: Run) -> Non
     assert run("check_image", ASKED, found) == (0, "", "")
     asks, looks = found.made
     assert (asks["entrypoint"], asks["network_mode"], asks["labels"]) == ("sh", "none", LABELS)
+    assert looks["command"] == ["true"], "it's never started; this is what every image has"
     assert looks["volumes"] == {"app-database": {"bind": "/django-stack-look", "mode": "ro"}}
     assert (looks["network_mode"], looks["labels"]) == ("none", LABELS)
     assert asks["use_config_proxy"] is looks["use_config_proxy"] is False

@@ -95,6 +95,43 @@ def test_everybody_reads_objects_of_a_public_bucket_and_does_nothing_else(run: R
     }
 
 
+def test_the_server_is_spoken_to_as_one_of_this_machine(
+    run: Run, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers within milliseconds; five tries are for one that has just started. A proxy can't reach it."""
+    made: list[dict[str, Any]] = []
+
+    def client(service: str, **options: Any) -> Any:
+        made.append(options)
+        return real(service, **options)
+
+    real = step.boto3.client
+    monkeypatch.setattr(step.boto3, "client", client)
+    run("make_bucket", asked(server.url), Engine(Container("media")))
+    [options] = made
+    config = options.pop("config")
+    assert options == {
+        "endpoint_url": server.url,
+        "region_name": "us-east-1",
+        "aws_access_key_id": "ACCESS-KEY",
+        "aws_secret_access_key": "SECRET-KEY",
+    }
+    assert (config.connect_timeout, config.read_timeout) == (5, 10)
+    assert config.retries["total_max_attempts"] == 1 + 5
+    assert (config.signature_version, config.s3, config.proxies) == ("s3v4", {"addressing_style": "path"}, {})
+
+
+def test_a_server_that_starts_has_a_minute(run: Run, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[tuple[str, float, list[str]]] = []
+
+    def wait(container: Any, what: str, missing: Any, seconds: float, secrets: list[str]) -> None:
+        waited.append((what, seconds, secrets))
+
+    monkeypatch.setattr(step, "wait", wait)
+    run("make_bucket", asked(server.url), Engine(Container("media")))
+    assert waited == [("The S3 server", 60, ["ACCESS-KEY", "SECRET-KEY"])]
+
+
 def test_a_bucket_that_is_there_is_not_made_again(run: Run, server: Server) -> None:
     server.buckets = ("media", "other")
     run("make_bucket", asked(server.url), Engine(Container("media")))

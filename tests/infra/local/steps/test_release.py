@@ -68,6 +68,7 @@ def test_every_command_runs_in_a_container_of_its_own_and_its_output_is_passed_o
         assert made["use_config_proxy"] is False, "the web has no proxies either"
         assert made["log_config"]["Type"] == "json-file", "others can't be read back"
     assert engine.next.started
+    assert engine.next.waited == [30, 30], "seconds; the output has ended, so the command has"
 
 
 def test_what_a_killed_run_left_is_removed_first_and_its_own_at_the_end(run: Run, watchdog: list[str]) -> None:

@@ -50,7 +50,7 @@ def test_role_database_and_access_are_completed_by_one_script(run: Run) -> None:
     ready, identity, script = server.executed
     assert ready[0] == ["pg_isready", "-h", "127.0.0.1"], "over TCP: at first boot the set-up server has a socket only"
     assert "server_version_num')::int / 10000" in identity[1]["SQL"]
-    assert "current_setting('data_directory')" in identity[1]["SQL"]
+    assert identity[1]["SQL"].endswith("'folder', current_setting('data_directory'))\n")
     for command, environment in (identity, script):
         assert command == ["sh", "-c", 'printf %s "$SQL" | psql -qAtX -v ON_ERROR_STOP=1'], "a failed line ends it"
         assert (environment["PGUSER"], environment["PGDATABASE"]) == ("app", "postgres")

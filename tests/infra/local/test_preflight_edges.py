@@ -1,0 +1,127 @@
+"""Preflight asks only for what the stack uses, and proposes only what is free. The engine here is scripted."""
+
+import errno
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+
+from infra.local import preflight as module
+from infra.local import reach
+from infra.local.labels import PROJECT, STACK, STATE, state
+from infra.settings import Settings
+from tests.infra.local.test_preflight import PORTS, Engine, container, refusal
+from tests.ports import free_ports
+
+S3 = "s3://KEY:SECRET@uploads.s3.eu-west-1.amazonaws.com/"
+
+
+@pytest.fixture(autouse=True)
+def on_the_engines_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "MARKS", ())
+
+
+@pytest.fixture
+def load(as_stack: Any, set_config: Any) -> Any:
+    """Loads the settings of a local stack on free ports, with changes."""
+
+    def settings(**changes: Any) -> Settings:
+        as_stack()
+        named = {key.replace("_", "-"): value for key, value in changes.items()}
+        secrets = ("storage-dsn",) if "storage-dsn" in named else ()
+        set_config({**dict(zip(PORTS, free_ports(3), strict=True)), **named}, secrets=secrets)
+        return Settings.load()
+
+    return settings
+
+
+def test_containers_that_stand_still_are_asked_for_too(monkeypatch: pytest.MonkeyPatch, load: Any) -> None:
+    """A stopped stack still has its names."""
+    asked: list[dict[str, Any]] = []
+    engine = Engine()
+    engine.api = SimpleNamespace(containers=lambda **options: asked.append(options) or [])
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: engine)
+    module.preflight(load())
+    assert asked == [{"all": True}]
+
+
+def test_a_container_that_is_being_removed_may_be_listed_in_part(monkeypatch: pytest.MonkeyPatch, load: Any) -> None:
+    nothing = {"Names": ["/going"], "Labels": None, "Ports": None, "Mounts": None}
+    engine = Engine([nothing, {**nothing, "Names": None}])
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: engine)
+    module.preflight(load())
+
+
+@pytest.mark.parametrize("media", [{"media": "filesystem", "debug": True}, {"storage_dsn": S3}], ids=str)
+def test_a_stack_without_an_s3_server_needs_neither_its_port_nor_its_image(
+    monkeypatch: pytest.MonkeyPatch, load: Any, media: dict[str, Any]
+) -> None:
+    settings = load(**media)
+    images = {"python:3.13-slim-trixie", "postgres:17-trixie"}
+    engine = Engine([container("somebodys", settings.media_port)], images=images)
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: engine)
+    module.preflight(settings)
+    other = load()
+    said = refusal(monkeypatch, Engine([container("somebodys", other.media_port)], images=images), other)
+    assert f"media-port is {other.media_port}" in said
+    assert "s3-image is versity/versitygw" in said
+
+
+def test_the_port_that_is_proposed_is_no_others(monkeypatch: pytest.MonkeyPatch, load: Any) -> None:
+    """Neither one of the stack's own, nor one that a container or a program holds."""
+    settings = load(web_port=18500, database_port=18501)
+    there = [container("one", 18500), container("two", 18502)]
+    monkeypatch.setattr(module, "_is_free", lambda port: port != 18503)
+    said = refusal(monkeypatch, Engine(there), settings)
+    assert "Fix: pulumi config set -s local web-port 18504" in said
+
+
+@pytest.mark.parametrize(("number", "free"), [(errno.EADDRINUSE, False), (errno.EACCES, True)])
+def test_a_port_that_only_root_may_use_is_left_to_the_engine(
+    monkeypatch: pytest.MonkeyPatch, number: int, free: bool
+) -> None:
+    class Probe(socket.socket):
+        def bind(self, address: Any) -> None:
+            raise OSError(number, "no")
+
+    monkeypatch.setattr(module.socket, "socket", Probe)
+    assert module._is_free(80) is free
+
+
+def test_a_port_that_was_used_a_moment_ago_is_free() -> None:
+    """A connection that was closed keeps its port for a minute, which is no obstacle to a server."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        client = socket.create_connection(("127.0.0.1", port))
+        accepted, _ = server.accept()
+        assert not module._is_free(port)
+        accepted.close()  # the server's side closes first, and waits
+        client.close()
+    assert module._is_free(port)
+
+
+@pytest.mark.parametrize(
+    ("mounted", "source", "warns"),
+    [
+        (True, "{own}", False),
+        (True, "/host_mnt{own}", False),
+        (True, "/host_mnt/another/app", True),
+        (False, "/another/app", False),
+    ],
+)
+def test_the_same_folder_is_recognised_behind_docker_desktops_prefix(
+    monkeypatch: pytest.MonkeyPatch, load: Any, mounted: bool, source: str, warns: bool
+) -> None:
+    settings = load(mount_source=mounted, debug=True)
+    ours = {PROJECT: "django-stack", STACK: "local", STATE: state()}
+    running = [
+        container("django-stack-local-web", 1, source.format(own=settings.app_path), **ours),
+        container("somebodys-web", 2, "/another/app"),
+    ]
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine(running))
+    module.preflight(settings)
+    assert ["runs the source in /another/app" in line for line in said if "source in" in line] == [True] * warns
