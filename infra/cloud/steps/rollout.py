@@ -68,8 +68,8 @@ class Rollout:
     def wait_until_steady(self) -> None:
         """Returns when ECS calls the new definition's deployment complete, and enough tasks run.
 
-        At first ECS may still answer as it was before the update, so another definition is a roll-back only if it stays
-        for longer than the tolerance.
+        At first ECS may still answer as it was before the update, so another definition is a roll-back only if ECS
+        calls the new one failed, or if the other stays for longer than the tolerance.
         """
         wanted = self.request.task_definition
         other_since: float | None = None
@@ -82,7 +82,8 @@ class Rollout:
             primary: dict[str, Any] = next((d for d in service["deployments"] if d["status"] == "PRIMARY"), {})
             running = primary.get("taskDefinition", "")
             other_since = None if running == wanted else other_since or now
-            if other_since and (now - other_since >= self.request.tolerance or now > self.deadline):
+            waited = other_since is not None and now - other_since >= self.request.tolerance
+            if running != wanted and (waited or now > self.deadline or _failed(service, wanted)):
                 raise RolloutError(
                     f"The new version {_short(wanted)} did not start, and ECS went back to {_short(running)}, "
                     f"which serves.{self.reasons(service)}\n{NEXT_STEP.format(stack=self.request.stack)}"
@@ -196,6 +197,15 @@ class Connection(http.client.HTTPSConnection):
         host, _, port = self._place.partition(":")
         plain = socket.create_connection((host, int(port or 443)), timeout=ANSWER)
         self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+
+
+def _failed(service: Mapping[str, Any], definition: str) -> bool:
+    """Whether ECS calls a deployment of the definition failed."""
+    return any(
+        deployment["taskDefinition"] == definition
+        and (deployment["status"] == "INACTIVE" or deployment.get("rolloutState") == "FAILED")
+        for deployment in service["deployments"]
+    )
 
 
 def _short(arn: str) -> str:

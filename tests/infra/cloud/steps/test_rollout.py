@@ -156,6 +156,14 @@ def test_an_answer_from_before_the_update_is_tolerated(ecs: FakeAWS, run: Run, s
     assert out.endswith("app:2 serves https://localhost\n")
 
 
+def test_a_version_that_ecs_calls_failed_is_not_waited_for(ecs: FakeAWS, run: Run, site: Site) -> None:
+    """ECS forgets it, and with it the reason, after a while."""
+    ecs.on("DescribeServices", GOING, ROLLED_BACK, service(deployment(OLD, state="COMPLETED")))
+    code, _, error = rollout(run, site, tolerance=30)
+    assert code == 1
+    assert f"ECS: {FAILURE}" in error
+
+
 def test_a_first_version_that_fails_has_nothing_to_go_back_to(ecs: FakeAWS, run: Run, site: Site) -> None:
     ecs.on("DescribeServices", service(deployment(NEW, state="FAILED", rolloutStateReason=FAILURE), running=0))
     code, _, error = rollout(run, site)
