@@ -37,6 +37,16 @@ def table(run: Run) -> Table:
     return found
 
 
+def unsorted_documents(run: Run) -> list[str]:
+    """The JSON documents whose keys aren't sorted: in another order, an update would see a change where none is."""
+    return [
+        f"{resource.name} > {key}"
+        for resource in run.resources.values()
+        for key in DOCUMENTS
+        if (text := resource.inputs.get(key)) and text != json.dumps(json.loads(text), sort_keys=True)
+    ]
+
+
 def reviewed(*files: Path) -> Table:
     """The table that the files have together: one that follows says only what differs, `null` for what isn't there."""
     together: Table = {}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.infra.cloud.variants import OTHER
-from tests.infra.reviewed import differences, reviewed, table
+from tests.infra.reviewed import differences, reviewed, table, unsorted_documents
 
 FOLDER = Path(__file__).parent / "reviewed"
 SHIPPED = [FOLDER / f"{part}.yaml" for part in ("network", "address", "data", "tasks", "alarms")]
@@ -16,5 +16,7 @@ SHIPPED = [FOLDER / f"{part}.yaml" for part in ("network", "address", "data", "t
     ("settings", "files"), [({}, SHIPPED), (OTHER, [*SHIPPED, FOLDER / "other.yaml"])], ids=["shipped", "other"]
 )
 def test_the_cloud_stack_is_what_was_reviewed(cloud: Any, settings: dict[str, Any], files: list[Path]) -> None:
-    found = differences(table(cloud(settings)), reviewed(*files))
+    run = cloud(settings)
+    assert unsorted_documents(run) == []
+    found = differences(table(run), reviewed(*files))
     assert not found, "look it up, then change the table:\n" + "\n".join(found)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.content import PLATFORM
-from tests.infra.reviewed import differences, reviewed, table
+from tests.infra.reviewed import differences, reviewed, table, unsorted_documents
 
 FOLDER = Path(__file__).parent / "reviewed"
 SHIPPED = FOLDER / "shipped.yaml"
@@ -37,7 +37,9 @@ OTHER: dict[str, Any] = {
 def test_the_local_stack_is_what_was_reviewed(program: Any, settings: dict[str, Any], files: list[Path]) -> None:
     wanted = reviewed(*files)
     wanted["image"]["image (docker:index:Image)"]["build"]["platform"] = PLATFORM  # this machine's
-    found = differences(table(program(settings)), wanted)
+    run = program(settings)
+    assert unsorted_documents(run) == []
+    found = differences(table(run), wanted)
     assert not found, "look it up, then change the table:\n" + "\n".join(found)
 
 

@@ -28,6 +28,7 @@ def given(number: int) -> list[str]:
         FOLDERS + SETTINGS,
         [*FOLDERS, *SETTINGS, "f pg_wal/000000010000000000000001"],
         BOOTSTRAP + given(10000),
+        [*BOOTSTRAP, "d base/16383", "f base/1/16383", *given(16383)],
         [*BOOTSTRAP, "d base/4", "f postmaster.pid", "f postmaster.opts", *given(13486)],
     ],
 )
