@@ -109,6 +109,8 @@ def test_zones_come_sorted_and_filtered(aws: Plugin) -> None:
     filters = [{"name": "zone-name", "values": names[:2]}]
     assert ask(aws, ZONES)["names"] == names
     assert ask(aws, ZONES, filters=filters)["names"] == names[:2]
+    (first, *_) = ask(aws, ZONES)["zoneIds"]
+    assert ask(aws, ZONES, excludeZoneIds=[first])["names"] == names[1:]
 
 
 def test_a_prefix_list_is_found_by_its_name(aws: Plugin) -> None:

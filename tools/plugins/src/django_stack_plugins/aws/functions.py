@@ -11,10 +11,13 @@ def functions(session: Session) -> dict[str, Callable[[Properties], Properties]]
     """The functions by their tokens."""
 
     def availability_zones(arguments: Properties) -> Properties:
-        _only(arguments, "filters")
+        _only(arguments, "filters", "excludeZoneIds")
         request = {"Filters": [{"Name": one["name"], "Values": one["values"]} for one in arguments.get("filters", [])]}
         found = session.call("ec2", "DescribeAvailabilityZones", request)["AvailabilityZones"]
-        zones = sorted(found, key=lambda zone: str(zone["ZoneName"]))
+        excluded = arguments.get("excludeZoneIds") or []
+        zones = sorted(
+            (zone for zone in found if zone["ZoneId"] not in excluded), key=lambda zone: str(zone["ZoneName"])
+        )
         return {
             **arguments,
             "id": session.region,
@@ -38,6 +41,7 @@ def functions(session: Session) -> dict[str, Callable[[Properties], Properties]]
     }
 
 
-def _only(arguments: Properties, name: str) -> None:
-    for unknown in sorted(arguments.keys() - {name}):
-        raise PluginError(f"django-stack's plugin does not support the argument {unknown!r}; it has {name!r}")
+def _only(arguments: Properties, *names: str) -> None:
+    for unknown in sorted(arguments.keys() - set(names)):
+        known = ", ".join(map(repr, names))
+        raise PluginError(f"django-stack's plugin does not support the argument {unknown!r}; it has {known}")
