@@ -47,7 +47,7 @@ def a_rollout(**changes: Any) -> rollout.Rollout:
 
 
 def a_release() -> release.ReleaseRun:
-    return release.ReleaseRun(ReleaseRequest(**ASKED | {"pause": 2}))
+    return release.ReleaseRun(ReleaseRequest(**ASKED | {"pause": 1}))
 
 
 def test_a_new_task_that_ecs_does_not_know_has_a_minute(clock: list[float], ecs: SimpleNamespace) -> None:
