@@ -79,6 +79,8 @@ def test_a_size_that_nobody_names_is_the_smallest_that_runs_the_site() -> None:
         "rollout-timeout": 1200,
         "execute-command": False,
         "zones": "",
+        "address-block": "10.0.0.0/16",
+        "permissions-boundary": "",
         "hosted-zone": "",
         "certificate": "",
         "database-class": "db.t4g.micro",
