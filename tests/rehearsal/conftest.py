@@ -20,6 +20,7 @@ from tests.rehearsal.stacks import Stack
 from tools.rehearsal.container import ACCOUNT, Doors, Emulator, connect
 
 REGION = "us-east-1"
+OWNER = "the tests"
 
 
 class AWS:
@@ -40,11 +41,19 @@ def engine() -> docker.DockerClient:
 
 
 @pytest.fixture(scope="module")
-def turn() -> Iterator[None]:
+def turn(engine: docker.DockerClient) -> Iterator[None]:
     """Waits until no other test has an emulator whose tasks have credentials."""
     with (Path(tempfile.gettempdir()) / f"django-stack-rehearsal-tests-{os.getuid()}").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        remove_what_killed_tests_left(engine)
         yield
+
+
+def remove_what_killed_tests_left(engine: docker.DockerClient, name: str = "django-stack-rehearsal") -> None:
+    """Removes the emulator of tests that had no time to do so; a developer's own rehearsal stays."""
+    owner = Emulator(engine, name).found_owner
+    if owner == OWNER or "/pytest-of-" in owner:
+        Emulator(engine, name, owner).remove()
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +66,7 @@ def aws(engine: docker.DockerClient) -> Iterator[AWS]:
 @pytest.fixture(scope="module")
 def aws_for_tasks(engine: docker.DockerClient, turn: None) -> Iterator[AWS]:
     """An emulator without a stack, where tasks have credentials."""
-    with _emulator(Emulator(engine, owner="the tests"), engine) as started:
+    with _emulator(Emulator(engine, owner=OWNER), engine) as started:
         yield started
 
 

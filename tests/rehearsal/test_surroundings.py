@@ -1,5 +1,6 @@
 """What is around the emulator: AWS's names for programs and browsers on this machine, schedules, own domains."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -9,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from docker.errors import NotFound
 
 from infra.cloud.address import ALL_VIEWER_AND_CLOUDFRONT_HEADERS
 from tests.rehearsal import ecs
-from tests.rehearsal.conftest import ACCOUNT, AWS, REGION
+from tests.rehearsal.conftest import ACCOUNT, AWS, REGION, remove_what_killed_tests_left
 from tests.rehearsal.ecs import python
 from tests.waiting import wait_until
 from tools.rehearsal.container import Emulator, RehearsalError
@@ -231,6 +233,22 @@ def test_a_second_rehearsal_on_an_engine_says_whose_the_first_one_is(aws: AWS) -
     with pytest.raises(RehearsalError, match=f"A rehearsal of {aws.emulator.owner} is on this Docker engine already"):
         second.start(print, REGION)
     assert aws.emulator.doors == aws.doors
+
+
+@pytest.mark.parametrize(
+    ("owner", "stays"),
+    [("/home/somebody/project", True), ("the tests", False), ("/tmp/pytest-of-root/pytest-1/x", False)],
+)
+def test_killed_tests_do_not_stand_in_the_way_of_the_next_ones(aws: AWS, owner: str, stays: bool) -> None:
+    left = Emulator(aws.engine, f"{aws.emulator.name}-left", owner)
+    image = aws.engine.containers.get(aws.emulator.name).image
+    container = aws.engine.containers.create(image, name=left.name, labels=left.labels)
+    try:
+        remove_what_killed_tests_left(aws.engine, left.name)
+        assert (left.found_owner == owner) is stays
+    finally:
+        with contextlib.suppress(NotFound):
+            container.remove(force=True)
 
 
 def test_another_version_of_the_emulator_is_refused_with_words(aws: AWS) -> None:

@@ -78,11 +78,10 @@ class Emulator:
     @property
     def doors(self) -> Doors | None:
         """Its ports, None when it doesn't run. Raises RehearsalError when somebody else's does."""
-        try:
-            container = self._engine.containers.get(self.name)
-        except NotFound:
+        container = self._container
+        if not container:
             return None
-        owner = container.labels.get(f"{LABEL}.owner", "")
+        owner = self.found_owner
         if owner != self.owner:
             raise RehearsalError(
                 f"A rehearsal of {owner} is on this Docker engine already, and there can be one at a time: the address "
@@ -93,6 +92,18 @@ class Emulator:
         if container.status != "running" or not ports.get(f"{API}/tcp"):
             return None
         return Doors(*(int((ports[f"{inner}/tcp"] or [{}])[0]["HostPort"]) for inner in (API, TLS)))
+
+    @property
+    def found_owner(self) -> str:
+        """Whose emulator of this name is on the engine; nothing for none."""
+        return str(self._container.labels.get(f"{LABEL}.owner", "")) if self._container else ""
+
+    @property
+    def _container(self) -> Any:
+        try:
+            return self._engine.containers.get(self.name)
+        except NotFound:
+            return None
 
     # What is done with it
 
@@ -165,11 +176,8 @@ class Emulator:
 
     def log(self, lines: int = 40) -> str:
         """The last lines that it printed."""
-        try:
-            output: bytes = self._engine.containers.get(self.name).logs(tail=lines)
-        except NotFound:
-            return ""
-        return output.decode(errors="replace")
+        container = self._container
+        return container.logs(tail=lines).decode(errors="replace") if container else ""
 
     # How
 
