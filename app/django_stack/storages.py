@@ -76,7 +76,7 @@ def default_location() -> S3 | None:
 
 
 def with_options(at: S3, folder: str, options: dict[str, Any]) -> S3:
-    """A folder of the location `at`, with those of `options` that are about the location, which this removes from them."""
+    """A folder of the location `at`, with the options about the location, which this removes from `options`."""
     parts = [part for part in folder.split("/") if part]
     if foreign := sorted(name for name in options if name.startswith("cloudfront_")):
         raise ImproperlyConfigured(
