@@ -53,7 +53,7 @@ def _change(text: str) -> tuple[str, Any]:
 
 @command.command()
 @click.option("-c", "--config", "changes", multiple=True, metavar="KEY=VALUE", help="A setting, until `down`.")
-@click.option("--refresh", is_flag=True, help="Compare the state with the emulator first, as `pulumi up --refresh` does.")
+@click.option("--refresh", is_flag=True, help="Compare the state with the emulator first.")
 @_explained
 def up(changes: tuple[str, ...], refresh: bool) -> None:
     """Brings the rehearsal up, or what has changed since, and says where the site is.
