@@ -145,6 +145,7 @@ class CertificateValidation(AWSResource):
     replacing = words("certificateArn validationRecordFqdns")
     unordered = words("validationRecordFqdns")
     unread = words("validationRecordFqdns")
+    id_input = "certificateArn"
     reading = Call("DescribeCertificate", {"CertificateArn": "certificateArn"}, gives="Certificate")
     gone = "Status!='ISSUED' && Status!='PENDING_VALIDATION' && Status!='FAILED'"
     missing = words("ResourceNotFoundException")
@@ -152,6 +153,3 @@ class CertificateValidation(AWSResource):
 
     def make(self, operation: Operation, inputs: Properties) -> Any:
         return inputs
-
-    def resource_id(self, answer: Any, inputs: Properties) -> str:
-        return str(inputs["certificateArn"])
