@@ -40,6 +40,7 @@ class Address(pulumi.ComponentResource):
             security_groups=[network.load_balancer_group],
             subnets=network.public,
             drop_invalid_header_fields=True,
+            enable_deletion_protection=settings.keep_data,
             idle_timeout=60,
             tags=tags(settings),
             # AWS refuses an internet-facing load balancer in a network that has no internet gateway yet.

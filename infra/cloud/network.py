@@ -40,6 +40,9 @@ class Network(pulumi.ComponentResource):
         )
         self.id: pulumi.Output[str] = vpc.id
         self.account: pulumi.Output[str] = vpc.owner_id
+        # AWS makes this group with each network, puts into it whatever names no group, and lets its members reach each
+        # other. Here it has no rules. It has no tags, since whoever deploys may set them only on what is being made.
+        aws.ec2.DefaultSecurityGroup(f"{name}-default", vpc_id=vpc.id, ingress=[], egress=[], opts=own)
         gateway = aws.ec2.InternetGateway(f"{name}-gateway", vpc_id=vpc.id, tags=tags(settings), opts=own)
         routes = aws.ec2.RouteTable(f"{name}-public", vpc_id=vpc.id, tags=tags(settings, "public"), opts=own)
         to_world = aws.ec2.Route(

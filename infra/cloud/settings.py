@@ -138,7 +138,7 @@ class CloudSettings(Settings):
     execute_command: bool = setting(
         Boolean(),
         False,
-        "Whether `aws ecs execute-command` can open a shell in a task; makes two folders of the task writable.",
+        "Whether `aws ecs execute-command` can open a shell in a task; makes three folders of the task writable.",
     )
     zones: tuple[str, ...] = setting(
         Words("names of zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]"),

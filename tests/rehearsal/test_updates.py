@@ -135,11 +135,13 @@ def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: S
     assert "protect" in said, said
     (database,) = stack.client("rds").describe_db_instances()["DBInstances"]
     assert database["DBInstanceStatus"] == "available"
+    assert stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
     stack.change(keep_data=False)
     status, said = stack.update("--refresh")
     assert status == 0, said
     status, said = stack.said("destroy", "--yes", "--skip-preview")
     assert status == 0, said
     assert not stack.client("rds").describe_db_instances()["DBInstances"]
+    assert not stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
     assert not stack.client("s3").list_buckets()["Buckets"]
     assert not stack.client("ecs").list_services(cluster="django-stack-rehearsal").get("serviceArns")

@@ -50,6 +50,8 @@ CALLS = {
     "cloudwatch/metricAlarm:MetricAlarm": """
         cloudwatch:PutMetricAlarm cloudwatch:DescribeAlarms cloudwatch:DeleteAlarms
         cloudwatch:TagResource cloudwatch:UntagResource cloudwatch:ListTagsForResource""",
+    "ec2/defaultSecurityGroup:DefaultSecurityGroup": """
+        ec2:DescribeSecurityGroups ec2:RevokeSecurityGroupEgress ec2:RevokeSecurityGroupIngress""",
     "ec2/internetGateway:InternetGateway": """
         ec2:CreateInternetGateway ec2:AttachInternetGateway ec2:DescribeInternetGateways ec2:DetachInternetGateway
         ec2:DeleteInternetGateway ec2:CreateTags ec2:DeleteTags""",
@@ -232,7 +234,10 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         ("iam", "role"): [
             f"arn:aws:iam::123456789012:role/{run[f'task-{part}-role'].inputs['name']}" for part in ("app", "execution")
         ],
-        ("logs", "log-group"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:*"],
+        ("logs", "log-group"): [
+            f"arn:aws:logs:{WHERE}:log-group:{group.inputs['name']}:*"
+            for group in run.of_type("aws:cloudwatch/logGroup:LogGroup")
+        ],
         ("logs", "log-stream"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:log-stream:app/web/0a1b"],
         ("rds", "db"): [f"{rds}:db:{database['identifier']}"],
         ("rds", "og"): [f"{rds}:og:default:postgres-17"],

@@ -111,6 +111,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "vpcId": account.sample("Vpc").id,
         "tags": TAGS,
     },
+    "DefaultSecurityGroup": lambda account: {"vpcId": account.sample("Vpc").id, "ingress": [], "egress": []},
     "IngressRule": _rule,
     "EgressRule": lambda account: {
         "securityGroupId": account.sample("SecurityGroup").id,
@@ -224,6 +225,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "backupRetentionPeriod": 7,
         "copyTagsToSnapshot": True,
         "deletionProtection": False,
+        "enabledCloudwatchLogsExports": ["postgresql", "upgrade"],
         "finalSnapshotIdentifier": "app-last",
         "applyImmediately": True,
         "tags": TAGS,

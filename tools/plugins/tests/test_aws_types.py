@@ -14,7 +14,7 @@ TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
 FORGOTTEN = {"Service": {"deploymentMaximumPercent", "deploymentMinimumHealthyPercent"}}
 # What stays when its resource is deleted: AWS has no deletion of them, or the sample says so.
-STAYS = {"CertificateValidation", "SecretVersion", "Versioning"}
+STAYS = {"CertificateValidation", "DefaultSecurityGroup", "SecretVersion", "Versioning"}
 
 
 def test_there_is_a_sample_of_each_type() -> None:
@@ -62,6 +62,7 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("Service", lambda _: {"desiredCount": 2}),
     ("ParameterGroup", lambda _: {"parameters": [{"name": "rds.force_ssl", "value": "0", "applyMethod": "immediate"}]}),
     ("Instance", lambda _: {"allocatedStorage": 30, "multiAz": True}),
+    ("Instance", lambda _: {"enabledCloudwatchLogsExports": ["upgrade"]}),
     ("Instance", lambda _: {"identifier": "renamed"}),
     ("Instance", lambda _: {"backupRetentionPeriod": 8, "copyTagsToSnapshot": False}),
     ("LoadBalancer", lambda _: {"idleTimeout": 61, "dropInvalidHeaderFields": False}),

@@ -3,7 +3,18 @@
 import json
 from collections.abc import Iterator
 
-from tests.infra.cloud.rules.base import BUCKET, INSTANCE, REPOSITORY, Break, Rule, change, change_json, gone, unprotect
+from tests.infra.cloud.rules.base import (
+    BALANCER,
+    BUCKET,
+    INSTANCE,
+    REPOSITORY,
+    Break,
+    Rule,
+    change,
+    change_json,
+    gone,
+    unprotect,
+)
 from tests.infra.conftest import Run
 
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration"
@@ -120,6 +131,9 @@ def data_survives_a_slip_of_the_hand(run: Run) -> Iterator[str]:
             yield "A deleted database leaves no last snapshot."
         if database.inputs.get("backupRetentionPeriod", 0) < 1:
             yield "The database has no backups."
+    for balancer in run.of_type(BALANCER):
+        if balancer.inputs.get("enableDeletionProtection") is not True:
+            yield "The load balancer can be deleted by one click in AWS's console, and the site with it."
 
 
 RULES: list[Rule] = [
@@ -164,6 +178,7 @@ BREAKS = [
     Break("database", unprotect, "isn't protected"),
     Break("media", unprotect, "isn't protected"),
     Break("database", change(deletionProtection=False), "deleted by one click"),
+    Break("address", change(enableDeletionProtection=False), "and the site with it"),
     Break("database", change(skipFinalSnapshot=True), "no last snapshot"),
     Break("database", change(backupRetentionPeriod=0), "no backups"),
 ]

@@ -35,6 +35,7 @@ TYPES: tuple[type[AWSResource], ...] = (
     network.RouteTableAssociation,
     network.VpcEndpoint,
     groups.SecurityGroup,
+    groups.DefaultSecurityGroup,
     groups.IngressRule,
     groups.EgressRule,
     registry.Repository,

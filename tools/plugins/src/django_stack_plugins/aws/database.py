@@ -94,11 +94,12 @@ class Instance(AWSResource):
     replacing = words("engine dbName username storageEncrypted")
     in_place = words(
         "allocatedStorage allowMajorVersionUpgrade applyImmediately autoMinorVersionUpgrade backupRetentionPeriod"
-        " caCertIdentifier copyTagsToSnapshot dbSubnetGroupName deletionProtection engineLifecycleSupport engineVersion"
+        " caCertIdentifier copyTagsToSnapshot dbSubnetGroupName deletionProtection enabledCloudwatchLogsExports"
+        " engineLifecycleSupport engineVersion"
         " finalSnapshotIdentifier identifier instanceClass maxAllocatedStorage multiAz parameterGroupName password port"
         " publiclyAccessible skipFinalSnapshot storageType vpcSecurityGroupIds"
     )
-    unordered = words("vpcSecurityGroupIds")
+    unordered = words("enabledCloudwatchLogsExports vpcSecurityGroupIds")
     defaults: ClassVar[Mapping[str, Any]] = {
         "applyImmediately": False,
         "autoMinorVersionUpgrade": True,
@@ -114,7 +115,8 @@ class Instance(AWSResource):
         "caCertIdentifier": "CACertificateIdentifier",
         "parameterGroupName": "DBParameterGroupName",
     }
-    creating, identity = Call("CreateDBInstance"), "DBInstance.DbiResourceId"
+    creating = Call("CreateDBInstance", {"EnableCloudwatchLogsExports": "enabledCloudwatchLogsExports"})
+    identity = "DBInstance.DbiResourceId"
     reading = Call("DescribeDBInstances", {"DBInstanceIdentifier": "identifier"}, gives="DBInstances[0]")
     reads: ClassVar[Mapping[str, str]] = {
         "dbSubnetGroupName": "DBSubnetGroup.DBSubnetGroupName",
@@ -160,6 +162,8 @@ class Instance(AWSResource):
                 "DBPortNumber": "newPort",
                 "ApplyImmediately": "applyImmediately",
                 "AllowMajorVersionUpgrade": "allowMajorVersionUpgrade",
+                "CloudwatchLogsExportConfiguration.EnableLogTypes": "newLogs",
+                "CloudwatchLogsExportConfiguration.DisableLogTypes": "oldLogs",
             },
             rest="changed",
         )
@@ -168,6 +172,10 @@ class Instance(AWSResource):
     def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
         # Under other names than when it's made.
         scope = {**scope, "newPort": scope["port"] if "port" in changed else None}
+        exported, wanted = ((p.get("enabledCloudwatchLogsExports") or []) for p in (scope["before"], scope))
+        # A change of the logs that are exported names those that come and those that go.
+        scope["newLogs"] = [log for log in wanted if log not in exported] or None
+        scope["oldLogs"] = [log for log in exported if log not in wanted] or None
         scope["newName"] = scope["identifier"] if "identifier" in changed else None
         super().change(operation, changed, scope, inputs)
 
