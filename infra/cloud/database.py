@@ -12,6 +12,7 @@ from infra.dsn import DatabaseURL
 
 ENGINE = "postgres"
 USER = NAME = "app"
+INSIGHTS_DAYS = {"standard": 7, "advanced": 465}  # the first is free of charge, the second the least for `advanced`
 LOGS = ("postgresql", "upgrade")  # what PostgreSQL says, and what a major upgrade of it says
 
 
@@ -88,6 +89,9 @@ class Database(pulumi.ComponentResource):
             backup_retention_period=settings.database_backup_days,
             copy_tags_to_snapshot=True,
             enabled_cloudwatch_logs_exports=list(LOGS),
+            performance_insights_enabled=settings.database_insights != "off",
+            performance_insights_retention_period=INSIGHTS_DAYS.get(settings.database_insights),
+            database_insights_mode="advanced" if settings.database_insights == "advanced" else "standard",
             deletion_protection=settings.keep_data,
             skip_final_snapshot=False,
             final_snapshot_identifier=pulumi.Output.concat(settings.prefix, "-last-", snapshot.hex),

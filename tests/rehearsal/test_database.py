@@ -69,6 +69,25 @@ def test_the_logs_that_go_to_cloudwatch_are_known_and_changed(aws: AWS, address:
     assert exported() == ["upgrade"]
 
 
+def test_what_rds_shows_of_the_load_is_known_and_changed(aws: AWS, address: str) -> None:
+    rds = aws.client("rds")
+
+    def shown() -> tuple[str, bool, int]:
+        (database,) = rds.describe_db_instances(DBInstanceIdentifier="tests")["DBInstances"]
+        keys = ("DatabaseInsightsMode", "PerformanceInsightsEnabled", "PerformanceInsightsRetentionPeriod")
+        mode, enabled, days = (database[key] for key in keys)
+        return mode, enabled, days
+
+    assert shown() == ("standard", False, 7)
+    rds.modify_db_instance(
+        DBInstanceIdentifier="tests",
+        DatabaseInsightsMode="advanced",
+        EnablePerformanceInsights=True,
+        PerformanceInsightsRetentionPeriod=465,
+    )
+    assert shown() == ("advanced", True, 465)
+
+
 def test_no_port_of_the_machine_leads_to_it(aws: AWS, address: str) -> None:
     (container,) = aws.engine.containers.list(filters={"label": "db_id=tests"})
     assert not any(container.ports.values())

@@ -12,7 +12,10 @@ UNKNOWN_TO_MOTO = {"ResponseHeadersPolicy", "Target"}
 TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
-FORGOTTEN = {"Service": {"deploymentMaximumPercent", "deploymentMinimumHealthyPercent"}}
+FORGOTTEN = {
+    "Instance": {"databaseInsightsMode", "performanceInsightsEnabled", "performanceInsightsRetentionPeriod"},
+    "Service": {"deploymentMaximumPercent", "deploymentMinimumHealthyPercent"},
+}
 # What stays when its resource is deleted: AWS has no deletion of them, or the sample says so.
 STAYS = {"CertificateValidation", "DefaultSecurityGroup", "SecretVersion", "Versioning"}
 
@@ -68,6 +71,10 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("LoadBalancer", lambda _: {"idleTimeout": 61, "dropInvalidHeaderFields": False}),
     (
         "LoadBalancer",
+        lambda account: {"accessLogs": {"bucket": account.sample("Bucket").id, "prefix": "lb", "enabled": True}},
+    ),
+    (
+        "LoadBalancer",
         lambda account: {
             "securityGroups": [account.make("SecurityGroup", {"name": "b", "vpcId": account.sample("Vpc").id}).id]
         },
@@ -93,6 +100,7 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("OwnershipControls", lambda _: {"rule": {"objectOwnership": "BucketOwnerPreferred"}}),
     ("PublicAccessBlock", lambda _: {"blockPublicAcls": False}),
     ("Cors", lambda _: {"corsRules": [{"allowedMethods": ["GET"], "allowedOrigins": ["https://other.example.com"]}]}),
+    ("Logging", lambda _: {"targetPrefix": "other/"}),
     ("Versioning", lambda _: {"versioningConfiguration": {"status": "Suspended"}}),
     (
         "Lifecycle",

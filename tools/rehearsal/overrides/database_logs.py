@@ -1,4 +1,6 @@
-"""Which of a database's logs go to CloudWatch: MiniStack forgets it, so each update would see a change.
+"""Which of a database's logs go to CloudWatch, and what RDS shows of its load: MiniStack forgets both.
+
+Each update would see a change.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html, API_ModifyDBInstance.html
 What the database says still isn't copied to CloudWatch.
@@ -13,6 +15,7 @@ from tools.rehearsal.overrides import replace
 
 EXPORTED = "EnabledCloudwatchLogsExports"
 CHANGE = "CloudwatchLogsExportConfiguration"
+MODE, INSIGHTS, DAYS = "DatabaseInsightsMode", "PerformanceInsightsEnabled", "PerformanceInsightsRetentionPeriod"
 
 
 def apply(_: Surroundings) -> None:
@@ -22,13 +25,21 @@ def apply(_: Surroundings) -> None:
     def instance(params: Any) -> dict[str, Any]:
         return rds._instances.get(rds._p(params, "DBInstanceIdentifier")) or {}
 
+    def keep_insights(params: Any, kept: dict[str, Any]) -> None:
+        kept[MODE] = rds._p(params, MODE) or kept.get(MODE, "standard")
+        kept[DAYS] = rds._p(params, DAYS) or kept.get(DAYS, 7)
+        if enabled := rds._p(params, "EnablePerformanceInsights"):
+            kept[INSIGHTS] = enabled == "true"
+
     def create_db_instance(params: Any) -> Any:
         answer = create(params)
+        keep_insights(params, instance(params))
         instance(params)[EXPORTED] = rds._parse_member_list(params, "EnableCloudwatchLogsExports")
         return answer
 
     def modify_db_instance(params: Any) -> Any:
         changed = instance(params)  # before the call, which may rename it
+        keep_insights(params, changed)
         come = rds._parse_member_list(params, f"{CHANGE}.EnableLogTypes")
         gone = rds._parse_member_list(params, f"{CHANGE}.DisableLogTypes")
         changed[EXPORTED] = [log for log in changed.get(EXPORTED, []) if log not in {*come, *gone}] + come
@@ -37,7 +48,8 @@ def apply(_: Surroundings) -> None:
     def instance_xml(instance: dict[str, Any]) -> str:
         logs = "".join(f"<member>{log}</member>" for log in instance.get(EXPORTED, []))
         described: str = describe(instance)
-        return described.replace(f"<{EXPORTED}/>", f"<{EXPORTED}>{logs}</{EXPORTED}>")
+        mode = f"<{MODE}>{instance.get(MODE, 'standard')}</{MODE}>"
+        return described.replace(f"<{EXPORTED}/>", f"<{EXPORTED}>{logs}</{EXPORTED}>{mode}")
 
     replace(rds, "_create_db_instance", create_db_instance)
     replace(rds, "_modify_db_instance", modify_db_instance)

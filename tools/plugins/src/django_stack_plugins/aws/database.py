@@ -94,8 +94,9 @@ class Instance(AWSResource):
     replacing = words("engine dbName username storageEncrypted")
     in_place = words(
         "allocatedStorage allowMajorVersionUpgrade applyImmediately autoMinorVersionUpgrade backupRetentionPeriod"
-        " caCertIdentifier copyTagsToSnapshot dbSubnetGroupName deletionProtection enabledCloudwatchLogsExports"
-        " engineLifecycleSupport engineVersion"
+        " caCertIdentifier copyTagsToSnapshot dbSubnetGroupName databaseInsightsMode deletionProtection"
+        " enabledCloudwatchLogsExports engineLifecycleSupport engineVersion performanceInsightsEnabled"
+        " performanceInsightsRetentionPeriod"
         " finalSnapshotIdentifier identifier instanceClass maxAllocatedStorage multiAz parameterGroupName password port"
         " publiclyAccessible skipFinalSnapshot storageType vpcSecurityGroupIds"
     )
@@ -114,6 +115,7 @@ class Instance(AWSResource):
         "password": "MasterUserPassword",
         "caCertIdentifier": "CACertificateIdentifier",
         "parameterGroupName": "DBParameterGroupName",
+        "performanceInsightsEnabled": "EnablePerformanceInsights",
     }
     creating = Call("CreateDBInstance", {"EnableCloudwatchLogsExports": "enabledCloudwatchLogsExports"})
     identity = "DBInstance.DbiResourceId"
@@ -122,6 +124,7 @@ class Instance(AWSResource):
         "dbSubnetGroupName": "DBSubnetGroup.DBSubnetGroupName",
         "parameterGroupName": "DBParameterGroups[0].DBParameterGroupName",
         "vpcSecurityGroupIds": "VpcSecurityGroups[].VpcSecurityGroupId",
+        "performanceInsightsEnabled": "PerformanceInsightsEnabled",
         "port": "Endpoint.Port || DbInstancePort",
     }
     outputs: ClassVar[Mapping[str, str]] = {
