@@ -10,7 +10,7 @@ from typing import Any
 
 from ministack.services import rds
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 EXPORTED = "EnabledCloudwatchLogsExports"
@@ -18,7 +18,7 @@ CHANGE = "CloudwatchLogsExportConfiguration"
 MODE, INSIGHTS, DAYS = "DatabaseInsightsMode", "PerformanceInsightsEnabled", "PerformanceInsightsRetentionPeriod"
 
 
-def apply(_: Surroundings) -> None:
+def apply(_: EmulatorConfig) -> None:
     """Wraps how an instance is made, changed and described."""
     create, modify, describe = rds._create_db_instance, rds._modify_db_instance, rds._instance_xml
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from ministack.services import alb
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 PROTECTED = {"Key": "deletion_protection.enabled", "Value": "true"}
 
 
-def apply(_: Surroundings) -> None:
+def apply(_: EmulatorConfig) -> None:
     """Wraps the deletion of a load balancer."""
     delete = alb._delete_lb
 
