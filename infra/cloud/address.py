@@ -40,6 +40,8 @@ class Address(pulumi.ComponentResource):
             security_groups=[network.load_balancer_group],
             subnets=network.public,
             drop_invalid_header_fields=True,
+            enable_deletion_protection=settings.keep_data,
+            access_logs=network.log_bucket.of("load-balancer") if network.log_bucket and settings.access_logs else None,
             idle_timeout=60,
             tags=tags(settings),
             # AWS refuses an internet-facing load balancer in a network that has no internet gateway yet.

@@ -105,6 +105,15 @@ def test_what_has_no_name_is_changed_and_removed_only_with_the_tag_of_the_projec
                 assert statement.get("Condition") == {"StringEquals": {TAG: "django-stack"}}, action
 
 
+def test_without_that_tag_only_groups_without_a_name_are_emptied_like_the_one_of_each_network() -> None:
+    """AWS makes that group itself, and lets tags be set only on what is being made."""
+    taken, open_ones = statements("ec2:RevokeSecurityGroupIngress")
+    assert taken["Condition"] == {"StringEquals": {TAG: "django-stack"}}
+    assert open_ones["Condition"] == {"Null": {"aws:ResourceTag/Name": "true"}}
+    assert set(open_ones["Action"]) == {"ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"}
+    assert len(statements("ec2:AuthorizeSecurityGroupIngress")) == 2  # of groups with the tag, and of single rules
+
+
 def test_aws_knows_that_tag_of_everything_that_is_asked_for_it() -> None:
     """Of something that is being made, it doesn't: that has its tags only afterwards."""
     for statement in policy()["Statement"]:

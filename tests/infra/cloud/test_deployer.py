@@ -50,6 +50,10 @@ CALLS = {
     "cloudwatch/metricAlarm:MetricAlarm": """
         cloudwatch:PutMetricAlarm cloudwatch:DescribeAlarms cloudwatch:DeleteAlarms
         cloudwatch:TagResource cloudwatch:UntagResource cloudwatch:ListTagsForResource""",
+    "ec2/defaultSecurityGroup:DefaultSecurityGroup": """
+        ec2:DescribeSecurityGroups ec2:RevokeSecurityGroupEgress ec2:RevokeSecurityGroupIngress""",
+    "ec2/flowLog:FlowLog": """
+        ec2:CreateFlowLogs ec2:DescribeFlowLogs ec2:DeleteFlowLogs ec2:CreateTags ec2:DeleteTags""",
     "ec2/internetGateway:InternetGateway": """
         ec2:CreateInternetGateway ec2:AttachInternetGateway ec2:DescribeInternetGateways ec2:DetachInternetGateway
         ec2:DeleteInternetGateway ec2:CreateTags ec2:DeleteTags""",
@@ -132,6 +136,7 @@ CALLS = {
     "s3/bucketCorsConfiguration:BucketCorsConfiguration": "s3:GetBucketCORS s3:PutBucketCORS",
     "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": """
         s3:GetLifecycleConfiguration s3:PutLifecycleConfiguration""",
+    "s3/bucketLogging:BucketLogging": "s3:GetBucketLogging s3:PutBucketLogging",
     "s3/bucketOwnershipControls:BucketOwnershipControls": """
         s3:GetBucketOwnershipControls s3:PutBucketOwnershipControls""",
     "s3/bucketPolicy:BucketPolicy": "s3:GetBucketPolicy s3:PutBucketPolicy s3:DeleteBucketPolicy",
@@ -161,6 +166,7 @@ CALLS = {
 }
 # What one service of AWS asks of the caller for another, by the action that makes it ask, and where that is said.
 ELB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
+FLOW_LOGS = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html"
 RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html"
 ECS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
 DEPENDENT = {
@@ -171,6 +177,8 @@ DEPENDENT = {
     },
     "elasticloadbalancing:CreateTargetGroup": {"ec2:DescribeInternetGateways ec2:DescribeVpcs": ELB},
     "elasticloadbalancing:SetSubnets": {"ec2:DescribeSubnets": ELB},
+    "ec2:CreateFlowLogs": {"logs:CreateLogDelivery": FLOW_LOGS},
+    "ec2:DeleteFlowLogs": {"logs:DeleteLogDelivery": FLOW_LOGS},
     "rds:CreateDBInstance": {"iam:CreateServiceLinkedRole": RDS},
     "ecs:RegisterTaskDefinition": {"iam:PassRole": ECS},
     "ecs:RunTask": {"iam:PassRole": ECS},
@@ -187,7 +195,16 @@ LISTS = {"cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"
 
 
 # The types of EC2 that the program makes; all of them carry the tags of the stack.
-EC2 = ("internet-gateway", "route-table", "security-group", "security-group-rule", "subnet", "vpc", "vpc-endpoint")
+EC2 = (
+    "internet-gateway",
+    "route-table",
+    "security-group",
+    "security-group-rule",
+    "subnet",
+    "vpc",
+    "vpc-endpoint",
+    "vpc-flow-log",
+)
 
 
 def policy() -> dict[str, Any]:
@@ -232,7 +249,10 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         ("iam", "role"): [
             f"arn:aws:iam::123456789012:role/{run[f'task-{part}-role'].inputs['name']}" for part in ("app", "execution")
         ],
-        ("logs", "log-group"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:*"],
+        ("logs", "log-group"): [
+            f"arn:aws:logs:{WHERE}:log-group:{group.inputs['name']}:*"
+            for group in run.of_type("aws:cloudwatch/logGroup:LogGroup")
+        ],
         ("logs", "log-stream"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:log-stream:app/web/0a1b"],
         ("rds", "db"): [f"{rds}:db:{database['identifier']}"],
         ("rds", "og"): [f"{rds}:og:default:postgres-17"],

@@ -15,10 +15,14 @@ OWN_DOMAIN = {
 # As much as possible that isn't as shipped, in one run for all tests of a single setting.
 OTHER: dict[str, Any] = {
     **OWN_DOMAIN,
+    "access-logs": True,
     "alarm-email": "ops@example.com",
     "architecture": "arm64",
     "aws:region": "eu-west-1",
+    "container-insights": "enhanced",
+    "database-insights": "advanced",
     "execute-command": True,
+    "flow-logs": True,
     "keep-data": False,
     "media-access": "public",
     "postgres-version": 16,
@@ -31,6 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "own domain": {"domain": "www.example.com", "hosted-zone": ZONE, "domain-aliases": "example.com"},
     "public media": {"media-access": "public"},
     "execute-command": {"execute-command": True},
+    "logs": {"access-logs": True, "flow-logs": True},
     "own workers": {"env": {"WEB_CONCURRENCY": "1"}},
 }
 
