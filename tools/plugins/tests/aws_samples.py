@@ -69,7 +69,7 @@ def _rule(account: Any) -> Properties:
         "ipProtocol": "tcp",
         "fromPort": 80,
         "toPort": 81,
-        "cidrIpv4": "0.0.0.0/0",
+        "referencedSecurityGroupId": account.sample("SecurityGroup").id,
         "tags": TAGS,
     }
 
@@ -231,7 +231,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
     "LoadBalancer": lambda account: {
         "name": "app",
         "loadBalancerType": "application",
-        "internal": False,
+        "internal": True,
         "securityGroups": [account.sample("SecurityGroup").id],
         "subnets": _subnets(account),
         "dropInvalidHeaderFields": True,
@@ -257,11 +257,15 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         ],
         "tags": TAGS,
     },
-    "ListenerRule": lambda account: {
-        "listenerArn": account.sample("Listener").id,
-        "priority": 1,
-        "conditions": [{"httpHeader": {"httpHeaderName": "X-Origin-Key", "values": ["hidden"]}}],
-        "actions": [{"type": "forward", "targetGroupArn": account.sample("TargetGroup").id}],
+    "VpcOrigin": lambda account: {
+        "vpcOriginEndpointConfig": {
+            "name": "app-0a1b",
+            "arn": account.sample("LoadBalancer").id,
+            "httpPort": 80,
+            "httpsPort": 443,
+            "originProtocolPolicy": "http-only",
+            "originSslProtocols": {"items": ["TLSv1.2"], "quantity": 1},
+        },
         "tags": TAGS,
     },
     "Distribution": lambda _: {
@@ -330,12 +334,14 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
     "BucketPolicy": _of_bucket(policy=policy({**READS, "Principal": "*"})),
     "Certificate": lambda _: {
         "domainName": "www.example.com",
+        "region": "us-east-1",
         "subjectAlternativeNames": ["example.com"],
         "validationMethod": "DNS",
         "tags": TAGS,
     },
     "CertificateValidation": lambda account: {
         "certificateArn": account.sample("Certificate").id,
+        "region": "us-east-1",
         "validationRecordFqdns": ["_proof.www.example.com"],
     },
     "Record": lambda account: {

@@ -8,7 +8,7 @@ from aws_account import KINDS, Account
 from aws_samples import BEHAVIOR, SAMPLES, TAGS, TRUST, expiry, policy
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
-UNKNOWN_TO_MOTO = {"ResponseHeadersPolicy", "Target"}
+UNKNOWN_TO_MOTO = {"ResponseHeadersPolicy", "Target", "VpcOrigin"}
 TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
@@ -81,8 +81,7 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
             ]
         },
     ),
-    ("ListenerRule", lambda _: {"priority": 2}),
-    ("ListenerRule", lambda _: {"conditions": [{"httpHeader": {"httpHeaderName": "X-Other", "values": ["1"]}}]}),
+    ("Distribution", lambda _: {"aliases": ["www.example.com", "example.com"]}),
     ("Distribution", lambda _: {"comment": "other", "priceClass": "PriceClass_All"}),
     (
         "Distribution",

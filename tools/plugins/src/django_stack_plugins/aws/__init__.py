@@ -48,7 +48,7 @@ TYPES: tuple[type[AWSResource], ...] = (
     balancer.LoadBalancer,
     balancer.TargetGroup,
     balancer.Listener,
-    balancer.ListenerRule,
+    cdn.VpcOrigin,
     cdn.Distribution,
     cdn.OriginAccessControl,
     cdn.ResponseHeadersPolicy,
