@@ -5,6 +5,7 @@ import pulumi_aws as aws
 
 from infra.cloud.context import CloudContext
 from infra.cloud.distribution import make_distribution
+from infra.cloud.firewall import make_firewall
 from infra.cloud.load_balancer import make_load_balancer
 from infra.cloud.settings import CloudSettings
 from infra.cloud.site_certificate import issued_certificate
@@ -33,7 +34,8 @@ class Address(pulumi.ComponentResource):
         certificate: pulumi.Input[str] | None = None
         if hosts:
             certificate = settings.certificate or issued_certificate(name, settings, hosts, self)
-        distribution = make_distribution(name, settings, balancer, hosts, certificate, self)
+        firewall = make_firewall(name, settings, self) if settings.waf else None
+        distribution = make_distribution(name, settings, balancer, hosts, certificate, firewall, self)
         if settings.hosted_zone:
             self._records(name, settings, hosts, distribution)
         self.connect_to: pulumi.Output[str] = distribution.domain_name

@@ -28,9 +28,13 @@ def make_distribution(
     balancer: LoadBalancer,
     hosts: list[str],
     certificate: pulumi.Input[str] | None,
+    firewall: pulumi.Input[str] | None,
     parent: pulumi.Resource,
 ) -> aws.cloudfront.Distribution:
-    """Registers the distribution as a child of `parent`; `hosts` are its own names, for which it has `certificate`."""
+    """Registers the distribution as a child of `parent`; `hosts` are its own names, for which it has `certificate`.
+
+    `certificate` and `firewall`, a web ACL, are ARNs.
+    """
     return aws.cloudfront.Distribution(
         f"{name}-cloudfront",
         enabled=True,
@@ -44,6 +48,7 @@ def make_distribution(
         ordered_cache_behaviors=_behaviors(),
         restrictions={"geo_restriction": {"restriction_type": "none"}},
         viewer_certificate=_viewer_certificate(certificate),
+        web_acl_id=firewall,
         tags=tags(settings),
         opts=pulumi.ResourceOptions(parent=parent),
     )

@@ -52,9 +52,10 @@ ZONES = "abcdefgh"
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
-# Where CloudFront takes certificates from, wherever the stack is:
+# Where CloudFront takes certificates and web ACLs from, wherever the stack is:
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
-CERTIFICATE_REGION = "us-east-1"
+# https://docs.aws.amazon.com/waf/latest/developerguide/how-aws-waf-works-resources.html
+GLOBAL_REGION = "us-east-1"
 
 # The settings in Pulumi's aws namespace that our own steps use, too.
 _AWS_KEYS = {"aws:region", "aws:profile"}
@@ -83,7 +84,7 @@ def _find_certificate(reader: Reader) -> str:
     if not _DOMAIN.fullmatch(domain):
         return ""
     query = f"CertificateSummaryList[?DomainName=='{domain}'].CertificateArn | [0]"
-    call = f"acm list-certificates --region {CERTIFICATE_REGION}"
+    call = f"acm list-certificates --region {GLOBAL_REGION}"
     return _look_up(reader, "certificate", call, query, "$FOUND")
 
 
@@ -167,8 +168,19 @@ class CloudSettings(Settings):
             _find_certificate,
         ),
         "",
-        f"ARN of an existing ACM certificate in {CERTIFICATE_REGION} for the domain, its aliases and its redirects, if "
+        f"ARN of an existing ACM certificate in {GLOBAL_REGION} for the domain, its aliases and its redirects, if "
         "DNS is elsewhere.",
+    )
+    waf: bool = setting(
+        Boolean(),
+        False,
+        "Whether a web application firewall (AWS WAF) is in front of the site: AWS's managed rules, and a limit of "
+        "requests for each address; about 9 dollars a month.",
+    )
+    waf_rate_limit: int = setting(
+        Integer(10, 100_000_000, "requests"),
+        2000,
+        "Requests that one address may send in five minutes before the firewall answers 403.",
     )
     database_class: str = setting(
         Choice(*DATABASE_CLASSES, kind=f"a size of the classes {_CLASSES}"),
@@ -301,10 +313,10 @@ class CloudSettings(Settings):
         for key in ("hosted-zone", "certificate", "domain-aliases", "domain-redirects"):
             if reader.raw_value(key) and not domain:
                 reader.note_wrong(key, "only together with domain")
-        if self.certificate and self.certificate.split(":")[3] != CERTIFICATE_REGION:
+        if self.certificate and self.certificate.split(":")[3] != GLOBAL_REGION:
             reader.note_wrong(
                 "certificate",
-                f"a certificate in {CERTIFICATE_REGION}, the only region that CloudFront takes one from",
+                f"a certificate in {GLOBAL_REGION}, the only region that CloudFront takes one from",
                 command=_find_certificate(reader),
             )
 

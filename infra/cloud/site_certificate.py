@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra.cloud.settings import CERTIFICATE_REGION, CloudSettings
+from infra.cloud.settings import GLOBAL_REGION, CloudSettings
 from infra.cloud.tags import tags
 
 
@@ -14,7 +14,7 @@ def issued_certificate(
     own = pulumi.ResourceOptions(parent=parent)
     certificate = aws.acm.Certificate(
         f"{name}-certificate",
-        region=CERTIFICATE_REGION,
+        region=GLOBAL_REGION,
         domain_name=hosts[0],
         subject_alternative_names=hosts[1:] or None,
         validation_method="DNS",
@@ -40,7 +40,7 @@ def issued_certificate(
     proofs = [proof(host) for host in hosts]
     issued = aws.acm.CertificateValidation(
         f"{name}-issued",
-        region=CERTIFICATE_REGION,
+        region=GLOBAL_REGION,
         certificate_arn=certificate.arn,
         validation_record_fqdns=[record.fqdn for record in proofs],
         opts=own,

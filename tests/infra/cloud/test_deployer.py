@@ -157,6 +157,9 @@ CALLS = {
     "vpc/securityGroupIngressRule:SecurityGroupIngressRule": """
         ec2:AuthorizeSecurityGroupIngress ec2:DescribeSecurityGroupRules ec2:ModifySecurityGroupRules
         ec2:RevokeSecurityGroupIngress ec2:CreateTags ec2:DeleteTags""",
+    "wafv2/webAcl:WebAcl": """
+        wafv2:CreateWebACL wafv2:GetWebACL wafv2:UpdateWebACL wafv2:DeleteWebACL
+        wafv2:TagResource wafv2:UntagResource wafv2:ListTagsForResource""",
 }
 # What one service of AWS asks of the caller for another, by the action that makes it ask, and where that is said.
 ELB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
@@ -169,8 +172,10 @@ VPC_ORIGINS = (
 )
 VPC_ROLE = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-service-linked-roles.html"
 CLOUDFRONT = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html"
+WAF = "https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_id-based-policy-examples.html"
 DEPENDENT = {
-    "cloudfront:CreateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT},
+    "cloudfront:CreateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
+    "cloudfront:UpdateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
     "cloudfront:CreateVpcOrigin": {
         "ec2:DescribeInstances ec2:DescribeInternetGateways elasticloadbalancing:DescribeLoadBalancers": VPC_ORIGINS,
         "iam:CreateServiceLinkedRole": VPC_ROLE,
@@ -222,6 +227,7 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
     """The ARNs of what a run of the program makes, by service and type; a type without a name of its own isn't here."""
     cluster, service = run["network-cluster"].inputs["name"], run["web"].inputs["name"]
     balancer, database = run["address-load-balancer"].inputs["name"], run["database"].inputs
+    prefix = cluster  # what all names of the stack begin with; the firewall is not in every run
     logs, repository = run["task-logs"].inputs["name"], run["image-repository"].inputs["name"]
     bucket = f"arn:aws:s3:::{run['media'].inputs['bucketPrefix']}20260101"
     front, ecs, rds = f"arn:aws:elasticloadbalancing:{WHERE}", f"arn:aws:ecs:{WHERE}", f"arn:aws:rds:{WHERE}"
@@ -259,6 +265,8 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         ("secretsmanager", "secret"): [
             f"arn:aws:secretsmanager:{WHERE}:secret:{run['task-secret'].inputs['namePrefix']}20260101-AbCdEf"
         ],
+        ("wafv2", "managedruleset"): ["arn:aws:wafv2:us-east-1:123456789012:global/managedruleset/AWS/Common"],
+        ("wafv2", "webacl"): [f"arn:aws:wafv2:us-east-1:123456789012:global/webacl/{prefix}/0a1b"],
         ("sns", "topic"): [f"arn:aws:sns:{WHERE}:{run['alarms'].inputs['name']}"],
     }
 
@@ -357,6 +365,8 @@ def test_whole_services_are_allowed_on_the_stacks_own_names_only() -> None:
         ("arn:aws:cloudwatch:*:*:alarm:TargetTracking-service/django-stack-*", "alarm:TargetTracking-service/"),
         ("arn:aws:rds:*:*:og:default*", "rds:CreateDBInstance on arn:aws:rds:us-east-1:123456789012:og:default"),
         ("ec2:ReplaceRoute", "ec2:ReplaceRoute on arn:aws:ec2:us-east-1:123456789012:route-table/"),
+        ("wafv2:*", "wafv2:CreateWebACL on arn:aws:wafv2:us-east-1:123456789012:global/webacl/django-stack-cloud/"),
+        ("arn:aws:wafv2:us-east-1:*:global/managedruleset/*", "wafv2:CreateWebACL on arn:aws:wafv2:us-east-1:"),
         ("ec2:GetSecurityGroupsForVpc", "ec2:GetSecurityGroupsForVpc on arn:aws:ec2:us-east-1:123456789012:vpc/"),
         ("arn:aws:ecs:*:*:task/django-stack-*", "ecs:StopTask on arn:aws:ecs:us-east-1:123456789012:task/"),
     ],

@@ -71,6 +71,8 @@ WRONG = [
         {"certificate": CERTIFICATE.replace("us-east-1", "eu-west-1"), "domain": "www.example.com"},
         ["certificate is", "a certificate in us-east-1, the only region that CloudFront takes one from"],
     ),
+    ({"waf": "on"}, ['waf is "on"', "true or false", "waf true"]),
+    ({"waf": True, "waf-rate-limit": 5}, ['waf-rate-limit is "5"', "requests, 10 to 100000000", "waf-rate-limit 2000"]),
     ({"database-class": "db.t4g.nano"}, ['database-class is "db.t4g.nano"', "db.t4g.micro"]),
     ({"database-storage": 10}, ['database-storage is "10"', "GiB, 20 to 65536"]),
     ({"database-storage": 100}, ['database-storage-max is "100"', "a tenth more than database-storage, 100"]),

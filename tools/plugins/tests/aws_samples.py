@@ -56,6 +56,36 @@ def cors(origin: str) -> dict[str, Any]:
     }
 
 
+def measured(name: str) -> dict[str, Any]:
+    return {"metricName": name, "cloudwatchMetricsEnabled": True, "sampledRequestsEnabled": True}
+
+
+def limit(requests: int) -> dict[str, Any]:
+    rate = {"limit": requests, "aggregateKeyType": "IP", "evaluationWindowSec": 300}
+    return {
+        "name": "rate-limit",
+        "priority": 0,
+        "action": {"block": {}},
+        "statement": {"rateBasedStatement": rate},
+        "visibilityConfig": measured("rate-limit"),
+    }
+
+
+MANAGED = {
+    "name": "common",
+    "priority": 1,
+    "overrideAction": {"none": {}},
+    "statement": {
+        "managedRuleGroupStatement": {
+            "vendorName": "AWS",
+            "name": "AWSManagedRulesCommonRuleSet",
+            "ruleActionOverrides": [{"name": "SizeRestrictions_BODY", "actionToUse": {"count": {}}}],
+        }
+    },
+    "visibilityConfig": measured("common"),
+}
+
+
 def _subnets(account: Any) -> list[str]:
     second = {**SAMPLES["Subnet"](account), "cidrBlock": "10.0.16.0/20", "availabilityZone": "eu-central-1b"}
     if "second" not in account.others:
@@ -293,6 +323,15 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "orderedCacheBehaviors": [{**BEHAVIOR, "pathPattern": "/static/*", "allowedMethods": ["GET", "HEAD"]}],
         "restrictions": {"geoRestriction": {"restrictionType": "none"}},
         "viewerCertificate": {"cloudfrontDefaultCertificate": True},
+        "tags": TAGS,
+    },
+    "WebAcl": lambda _: {
+        "name": "app",
+        "region": "us-east-1",
+        "scope": "CLOUDFRONT",
+        "defaultAction": {"allow": {}},
+        "rules": [limit(2000), MANAGED],
+        "visibilityConfig": measured("app"),
         "tags": TAGS,
     },
     "OriginAccessControl": lambda _: {

@@ -62,6 +62,7 @@ REPLACED_BY = {
     "Vpc": "cidrBlock",
     "VpcEndpoint": "serviceName vpcEndpointType vpcId",
     "VpcOrigin": "",
+    "WebAcl": "name region scope",
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from aws_account import KINDS, Account
-from aws_samples import BEHAVIOR, SAMPLES, TAGS, TRUST, expiry, policy
+from aws_samples import BEHAVIOR, MANAGED, SAMPLES, TAGS, TRUST, expiry, limit, policy
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
 UNKNOWN_TO_MOTO = {"ResponseHeadersPolicy", "Target", "VpcOrigin"}
@@ -87,6 +87,8 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
         "Distribution",
         lambda _: {"defaultCacheBehavior": {**BEHAVIOR, "allowedMethods": ["GET", "HEAD"], "compress": False}},
     ),
+    ("WebAcl", lambda _: {"rules": [MANAGED, limit(100)]}),
+    ("WebAcl", lambda _: {"rules": [limit(2000)], "defaultAction": {"block": {}}}),
     ("OriginAccessControl", lambda _: {"signingBehavior": "never"}),
     ("OwnershipControls", lambda _: {"rule": {"objectOwnership": "BucketOwnerPreferred"}}),
     ("PublicAccessBlock", lambda _: {"blockPublicAcls": False}),

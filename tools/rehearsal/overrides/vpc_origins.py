@@ -1,4 +1,4 @@
-"""VPC origins. MiniStack records them, and then fetches as from an origin on the internet: from the domain name that the
+"""VPC origins. MiniStack records them, and fetches as from an origin on the internet: from the domain name that the
 distribution says, by the protocol of the visitor.
 
 On AWS the VPC origin says where to, by which port and protocol, and nobody but CloudFront reaches an internal load

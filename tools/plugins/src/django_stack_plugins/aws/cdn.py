@@ -114,7 +114,7 @@ class Distribution(_Configured):
     required = words("defaultCacheBehavior enabled origins restrictions viewerCertificate")
     in_place = words(
         "aliases comment defaultCacheBehavior enabled httpVersion isIpv6Enabled orderedCacheBehaviors origins"
-        " priceClass restrictions viewerCertificate waitForDeployment"
+        " priceClass restrictions viewerCertificate waitForDeployment webAclId"
     )
     unordered = words("aliases origins defaultCacheBehavior.allowedMethods defaultCacheBehavior.cachedMethods")
     defaults: ClassVar[Mapping[str, Any]] = {

@@ -83,6 +83,11 @@ CLOUDFRONT = Tagging(
     Call("ListTagsForResource", {"Resource": "arn"}, gives="Tags.Items"),
     argument="",
 )
+FIREWALL = Tagging(
+    Call("TagResource", {"ResourceARN": "arn", "Tags": "tags"}),
+    Call("UntagResource", {"ResourceARN": "arn", "TagKeys": "gone"}),
+    Call("ListTagsForResource", {"ResourceARN": "arn"}, gives="TagInfoForResource.TagList"),
+)
 VPC_ORIGINS = replace(CLOUDFRONT, argument="Tags")
 # A bucket's tags are put as a whole.
 BUCKETS = Tagging(
