@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests import ROOT
 from tests.e2e import visitors
 from tests.pictures import png
-from tests.rehearsal.stacks import Stack, asking
+from tests.rehearsal.stacks import Stack, polling
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.browser]
 
@@ -19,10 +19,10 @@ PASSWORD = "a long password of the tests"
 
 
 def test_the_site_answers_under_its_own_name_by_https_alone(stack: Stack) -> None:
-    page = stack.ask("/")
+    page = stack.get("/")
     assert page.status == 200
     assert b"<title>Gallery</title>" in page.read()
-    plain = stack.ask("/", tls=False)
+    plain = stack.get("/", tls=False)
     assert (plain.status, plain.headers["Location"]) == (301, f"https://{stack.domain}/")
 
 
@@ -77,10 +77,10 @@ def test_the_database_is_reached_by_a_certificate_that_is_verified(stack: Stack)
 
 
 def test_a_second_update_changes_nothing_after_a_refresh_either(stack: Stack) -> None:
-    status, said = stack.update("--expect-no-changes")
-    assert status == 0, said
-    status, said = stack.update("--refresh", "--expect-no-changes")
-    assert status == 0, said
+    status, output = stack.update("--expect-no-changes")
+    assert status == 0, output
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
 
 
 def test_a_changed_vpc_origin_is_replaced_while_the_site_answers(
@@ -95,46 +95,46 @@ def test_a_changed_vpc_origin_is_replaced_while_the_site_answers(
     path = f"{tmp_path}{os.pathsep}{stack.environment['PYTHONPATH']}"
     with monkeypatch.context() as patch:
         patch.setattr(Stack, "environment", {**stack.environment, "PYTHONPATH": path})
-        with asking(stack) as answers:
-            status, said = stack.update()
-    assert status == 0, said
+        with polling(stack) as statuses:
+            status, output = stack.update()
+    assert status == 0, output
     (after,) = cloudfront.list_vpc_origins()["VpcOriginList"]["Items"]
     assert before["Id"] != after["Id"]
     assert cloudfront.get_vpc_origin(Id=after["Id"])["VpcOrigin"]["VpcOriginEndpointConfig"]["HTTPSPort"] == 8443
-    assert set(answers) == {200}
-    status, said = stack.update()
-    assert status == 0, said
+    assert set(statuses) == {200}
+    status, output = stack.update()
+    assert status == 0, output
 
 
 def test_an_own_domain_is_added_and_answers_before_anybodys_dns_does_and_goes_again(stack: Stack) -> None:
     before, dns = stack.domain, stack.client("route53")
     zone = dns.create_hosted_zone(Name="example.com", CallerReference="tests")["HostedZone"]["Id"].rpartition("/")[2]
     stack.change(domain="www.example.com", domain_redirects="example.com", hosted_zone=zone)
-    status, said = stack.update()
-    assert status == 0, said
+    status, output = stack.update()
+    assert status == 0, output
     assert stack.domain == "www.example.com"
-    page = stack.ask("/")
+    page = stack.get("/")
     assert page.status == 200
     assert b"<title>Gallery</title>" in page.read()
-    moved = stack.ask("/upload/?a=1", "example.com")
+    moved = stack.get("/upload/?a=1", "example.com")
     assert (moved.status, moved.headers["Location"]) == (301, "https://www.example.com/upload/?a=1")
-    plain = stack.ask("/", tls=False)
+    plain = stack.get("/", tls=False)
     assert (plain.status, plain.headers["Location"]) == (301, "https://www.example.com/")
-    assert stack.ask("/", before).status == 400, "CloudFront's own name is none of the site's any more"
+    assert stack.get("/", before).status == 400, "CloudFront's own name is none of the site's any more"
     records = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     led = {
         (one["Name"], one["Type"]): one["AliasTarget"]["DNSName"].rstrip(".") for one in records if "AliasTarget" in one
     }
     hosts = ("www.example.com.", "example.com.")
     assert led == {(host, kind): before for host in hosts for kind in ("A", "AAAA")}
-    status, said = stack.update("--refresh", "--expect-no-changes")
-    assert status == 0, said
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
 
     stack.change(domain=None, domain_redirects=None, hosted_zone=None)
-    status, said = stack.update()
-    assert status == 0, said
+    status, output = stack.update()
+    assert status == 0, output
     assert stack.domain == before
-    assert stack.ask("/").status == 200
+    assert stack.get("/").status == 200
     left = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     assert {one["Type"] for one in left} == {"NS", "SOA"}
 
@@ -148,7 +148,7 @@ def test_everything_that_listens_does_so_on_the_loopback(stack: Stack) -> None:
 
 
 def test_nothing_stays_when_it_is_taken_down(stack: Stack) -> None:
-    port = stack.doors.api
+    port = stack.ports.api
     stack.down()
     name = stack.emulator.name
     engine = stack.engine
@@ -156,6 +156,6 @@ def test_nothing_stays_when_it_is_taken_down(stack: Stack) -> None:
     assert not [one.name for one in engine.volumes.list() if one.name.startswith(name)]
     assert not [one.name for one in engine.networks.list() if one.name.startswith(name)]
     assert not [tag for image in engine.images.list() for tag in image.tags if tag.startswith(f"127.0.0.1:{port}/")]
-    assert not stack.kept.exists()
+    assert not stack.data_folder.exists()
     assert not stack.config.exists()
-    assert stack.emulator.doors is None
+    assert stack.emulator.ports is None

@@ -6,11 +6,11 @@ A distribution serves its aliases, too: https://docs.aws.amazon.com/AmazonCloudF
 from ministack import app
 from ministack.services import cloudfront
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 
-def apply(_: Surroundings) -> None:
+def apply(_: EmulatorConfig) -> None:
     """Wraps how MiniStack finds out whose a host name is."""
     parse = app._parse_cloudfront_dataplane_host
 

@@ -10,11 +10,11 @@ from typing import Any
 from ministack import app
 from ministack.services import alb, cloudfront
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 
-def apply(_: Surroundings) -> None:
+def apply(_: EmulatorConfig) -> None:
     """Wraps how a distribution reads its origins, and what is answered as a load balancer."""
     read = cloudfront._dataplane_origin
 
