@@ -27,6 +27,7 @@ OVERRIDES = (
     "domains",
     "scheduler",
     "security_groups",
+    "flow_logs",
 )
 
 
