@@ -78,6 +78,8 @@ def test_a_size_that_nobody_names_is_the_smallest_that_runs_the_site() -> None:
         "tasks-max": 4,
         "rollout-timeout": 1200,
         "execute-command": False,
+        "waf": False,
+        "waf-rate-limit": 2000,
         "zones": "",
         "address-block": "10.0.0.0/16",
         "permissions-boundary": "",

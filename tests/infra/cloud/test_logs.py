@@ -23,7 +23,7 @@ def writers(run: Run) -> dict[str, str]:
 def test_without_a_setting_there_is_no_bucket_and_nothing_writes(cloud: Any) -> None:
     run = cloud()
     assert "logs" not in run.resources
-    assert "accessLogs" not in run["address"].inputs
+    assert "accessLogs" not in run["address-load-balancer"].inputs
     assert not run.of_type("aws:s3/bucketLogging:BucketLogging")
     assert not run.of_type("aws:ec2/flowLog:FlowLog")
 
@@ -34,7 +34,11 @@ def test_access_logs_are_those_of_the_load_balancer_and_of_the_uploads(cloud: An
         "logdelivery": f"{BUCKET}/load-balancer/AWSLogs/123456789012/*",
         "logging": f"{BUCKET}/media/*",
     }
-    assert run["address"].inputs["accessLogs"] == {"bucket": BUCKET, "prefix": "load-balancer", "enabled": True}
+    assert run["address-load-balancer"].inputs["accessLogs"] == {
+        "bucket": BUCKET,
+        "prefix": "load-balancer",
+        "enabled": True,
+    }
     assert run["media-access-log"].inputs["targetPrefix"] == "media/"
     assert not run.of_type("aws:ec2/flowLog:FlowLog")
 
@@ -43,7 +47,7 @@ def test_flow_logs_are_those_of_the_network(cloud: Any) -> None:
     run = cloud({"flow-logs": True})
     assert writers(run) == {"delivery": f"{BUCKET}/network/AWSLogs/123456789012/*"}
     assert run["network-flow-log"].inputs["logDestination"] == f"arn:aws:s3:::{BUCKET}/network"
-    assert "accessLogs" not in run["address"].inputs
+    assert "accessLogs" not in run["address-load-balancer"].inputs
     assert not run.of_type("aws:s3/bucketLogging:BucketLogging")
 
 
@@ -51,7 +55,7 @@ def test_logs_of_a_bucket_that_is_not_the_stacks_are_its_owners_affair(cloud: An
     dsn = "s3://somebody-elses.s3.eu-west-1.amazonaws.com/"
     run = cloud({"access-logs": True, "storage-dsn": dsn}, secrets=("storage-dsn",))
     assert not run.of_type("aws:s3/bucketLogging:BucketLogging")
-    assert run["address"].inputs["accessLogs"]["bucket"] == BUCKET
+    assert run["address-load-balancer"].inputs["accessLogs"]["bucket"] == BUCKET
 
 
 @pytest.mark.parametrize("keep", [True, False])

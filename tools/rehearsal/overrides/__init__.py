@@ -21,6 +21,7 @@ OVERRIDES = (
     "database_logs",
     "deletion_protection",
     "cloudfront",
+    "vpc_origins",
     "target_health",
     "deployments",
     "autoscaling",

@@ -204,7 +204,7 @@ BREAKS = [
     Break("database", unprotect, "isn't protected"),
     Break("media", unprotect, "isn't protected"),
     Break("database", change(deletionProtection=False), "deleted by one click"),
-    Break("address", change(enableDeletionProtection=False), "and the site with it"),
+    Break("address-load-balancer", change(enableDeletionProtection=False), "and the site with it"),
     Break("database", change(skipFinalSnapshot=True), "no last snapshot"),
     Break("database", change(backupRetentionPeriod=0), "no backups"),
 ]
