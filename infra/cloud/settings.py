@@ -156,6 +156,12 @@ class CloudSettings(Settings):
         "Private addresses of the stack's network; another block for a network that is to be connected with others. "
         "It can't change later.",
     )
+    nat_gateway: bool = setting(
+        Boolean(),
+        False,
+        "Whether tasks have no public addresses, and reach the internet through a NAT gateway; 33 dollars a month for "
+        "each zone.",
+    )
     hosted_zone: str = setting(
         Text("the id of a Route 53 zone", r"Z[A-Z0-9]{5,31}", _find_zone),
         "",

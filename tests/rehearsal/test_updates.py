@@ -130,7 +130,8 @@ def test_an_own_domain_and_back(stack: Stack) -> None:
 
 
 def test_what_an_auditor_asks_for_is_turned_on_changes_nothing_else_and_goes_again(stack: Stack) -> None:
-    stack.change(access_logs=True, flow_logs=True, database_insights="standard", container_insights="enhanced")
+    turned = ("access_logs", "container_insights", "database_insights", "flow_logs", "nat_gateway")
+    stack.change(**dict(zip(turned, (True, "enhanced", "standard", True, True), strict=True)))
     status, output = stack.update()
     assert status == 0, output
     status, output = stack.update("--refresh", "--expect-no-changes")
@@ -138,10 +139,11 @@ def test_what_an_auditor_asks_for_is_turned_on_changes_nothing_else_and_goes_aga
     (log,) = stack.client("ec2").describe_flow_logs()["FlowLogs"]
     assert {"Key": "django-stack.project", "Value": "django-stack"} in log["Tags"]
     bucket = log["LogDestination"].removeprefix("arn:aws:s3:::").removesuffix("/network")
-    stack.change(access_logs=None, flow_logs=None, database_insights=None, container_insights=None)
+    stack.change(**dict.fromkeys(turned))
     status, output = stack.update()
     assert status == 0, output
     assert not stack.client("ec2").describe_flow_logs()["FlowLogs"]
+    assert stack.get("/").status == 200
     kept = stack.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert kept[0]["Expiration"] == {"Days": 30}  # it stays, since keep-data is true, and so does the end of its logs
     status, output = stack.update("--refresh", "--expect-no-changes")

@@ -82,6 +82,7 @@ def test_a_size_that_nobody_names_is_the_smallest_that_runs_the_site() -> None:
         "waf-rate-limit": 2000,
         "zones": "",
         "address-block": "10.0.0.0/16",
+        "nat-gateway": False,
         "permissions-boundary": "",
         "hosted-zone": "",
         "certificate": "",

@@ -129,6 +129,12 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "tags": TAGS,
     },
     "InternetGateway": lambda account: {"vpcId": account.sample("Vpc").id, "tags": TAGS},
+    "NatGateway": lambda account: {
+        "vpcId": account.sample("Vpc").id,
+        "availabilityMode": "regional",
+        "connectivityType": "public",
+        "tags": TAGS,
+    },
     "RouteTable": lambda account: {"vpcId": account.sample("Vpc").id, "tags": TAGS},
     "Route": lambda account: {
         "routeTableId": account.sample("RouteTable").id,

@@ -29,6 +29,7 @@ OVERRIDES = (
     "scheduler",
     "security_groups",
     "flow_logs",
+    "nat_gateways",
 )
 
 
