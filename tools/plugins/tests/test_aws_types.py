@@ -13,7 +13,6 @@ TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
 FORGOTTEN = {
-    "Instance": {"databaseInsightsMode", "performanceInsightsEnabled", "performanceInsightsRetentionPeriod"},
     "Service": {"deploymentMaximumPercent", "deploymentMinimumHealthyPercent"},
 }
 # What stays when its resource is deleted: AWS has no deletion of them, or the sample says so.
