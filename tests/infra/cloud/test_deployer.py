@@ -388,7 +388,7 @@ def test_whole_services_are_allowed_on_the_stacks_own_names_only() -> None:
     ("take_away", "lacks"),
     [
         ("cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarms on *"),
-        ("acm:RemoveTagsFromCertificate", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
+        ("acm:*Tags*", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
         ("arn:aws:cloudwatch:*:*:alarm:TargetTracking-service/django-stack-*", "alarm:TargetTracking-service/"),
         ("arn:aws:rds:*:*:og:default*", "rds:CreateDBInstance on arn:aws:rds:us-east-1:123456789012:og:default"),
         ("ec2:Replace*", "ec2:ReplaceRoute on arn:aws:ec2:us-east-1:123456789012:route-table/"),
