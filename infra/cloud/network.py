@@ -7,7 +7,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.logs import LogBucket
-from infra.cloud.settings import ZONES, CloudSettings
+from infra.cloud.settings import CloudSettings
+from infra.cloud.sizes import ZONES
 from infra.cloud.tags import tags
 from infra.cloud.zones import usable
 from infra.reserved import PORT

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from infra.cloud.settings import DATABASE_CLASSES, FARGATE_SIZES, LOG_DAYS, ZONES, CloudSettings
+from infra.cloud.settings import CloudSettings
+from infra.cloud.sizes import DATABASE_CLASSES, FARGATE_SIZES, LOG_DAYS, ZONES
 from infra.setting_kinds import declared
 
 EXTENSIONS = files("cfnlint") / "data" / "schemas" / "extensions"
