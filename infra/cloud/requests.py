@@ -32,9 +32,9 @@ class ReleaseRequest(CloudRequest):
     """The tasks of a release: `cluster` and `container` are names, `task_definition` is an ARN, `commands` are command
     lines; `service` is the name of the web's service.
 
-    `subnets` and `security_groups` are ids, `platform_version` is Fargate's, `log_group` is a name. `timeout` for all
-    commands together and `pause` between two checks of a task are in seconds. `secrets` are values that the log may
-    contain.
+    `subnets` and `security_groups` are ids, `public_address` says whether a task gets one, `platform_version` is
+    Fargate's, `log_group` is a name. `timeout` for all commands together and `pause` between two checks of a task are
+    in seconds. `secrets` are values that the log may contain.
     """
 
     cluster: str
@@ -44,6 +44,7 @@ class ReleaseRequest(CloudRequest):
     commands: list[str]
     subnets: list[str]
     security_groups: list[str]
+    public_address: bool
     platform_version: str
     started_by: str
     log_group: str

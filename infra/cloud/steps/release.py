@@ -110,7 +110,7 @@ class ReleaseRun:
                     "awsvpcConfiguration": {
                         "subnets": request.subnets,
                         "securityGroups": request.security_groups,
-                        "assignPublicIp": "ENABLED",
+                        "assignPublicIp": "ENABLED" if request.public_address else "DISABLED",
                     }
                 },
                 startedBy=request.started_by,

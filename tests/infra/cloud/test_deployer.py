@@ -60,6 +60,8 @@ CALLS = {
     "ec2/internetGateway:InternetGateway": """
         ec2:CreateInternetGateway ec2:AttachInternetGateway ec2:DescribeInternetGateways ec2:DetachInternetGateway
         ec2:DeleteInternetGateway ec2:CreateTags ec2:DeleteTags""",
+    "ec2/natGateway:NatGateway": """
+        ec2:CreateNatGateway ec2:DescribeNatGateways ec2:DeleteNatGateway ec2:CreateTags ec2:DeleteTags""",
     "ec2/route:Route": "ec2:CreateRoute ec2:DescribeRouteTables ec2:ReplaceRoute ec2:DeleteRoute",
     "ec2/routeTable:RouteTable": """
         ec2:CreateRouteTable ec2:DescribeRouteTables ec2:DisassociateRouteTable ec2:DeleteRouteTable
@@ -216,6 +218,7 @@ LISTS = {"cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"
 # The types of EC2 that the program makes; all of them carry the tags of the stack.
 EC2 = (
     "internet-gateway",
+    "natgateway",
     "route-table",
     "security-group",
     "security-group-rule",
@@ -385,7 +388,7 @@ def test_whole_services_are_allowed_on_the_stacks_own_names_only() -> None:
     ("take_away", "lacks"),
     [
         ("cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarms on *"),
-        ("acm:RemoveTagsFromCertificate", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
+        ("acm:*Tags*", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
         ("arn:aws:cloudwatch:*:*:alarm:TargetTracking-service/django-stack-*", "alarm:TargetTracking-service/"),
         ("arn:aws:rds:*:*:og:default*", "rds:CreateDBInstance on arn:aws:rds:us-east-1:123456789012:og:default"),
         ("ec2:Replace*", "ec2:ReplaceRoute on arn:aws:ec2:us-east-1:123456789012:route-table/"),

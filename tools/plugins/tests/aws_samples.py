@@ -129,6 +129,12 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "tags": TAGS,
     },
     "InternetGateway": lambda account: {"vpcId": account.sample("Vpc").id, "tags": TAGS},
+    "NatGateway": lambda account: {
+        "vpcId": account.sample("Vpc").id,
+        "availabilityMode": "regional",
+        "connectivityType": "public",
+        "tags": TAGS,
+    },
     "RouteTable": lambda account: {"vpcId": account.sample("Vpc").id, "tags": TAGS},
     "Route": lambda account: {
         "routeTableId": account.sample("RouteTable").id,
@@ -275,9 +281,6 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "copyTagsToSnapshot": True,
         "deletionProtection": False,
         "enabledCloudwatchLogsExports": ["postgresql", "upgrade"],
-        "databaseInsightsMode": "standard",
-        "performanceInsightsEnabled": True,
-        "performanceInsightsRetentionPeriod": 7,
         "finalSnapshotIdentifier": "app-last",
         "applyImmediately": True,
         "tags": TAGS,

@@ -34,6 +34,7 @@ REPLACED_BY = {
     "LogGroup": "name",
     "Logging": "bucket",
     "MetricAlarm": "name",
+    "NatGateway": "availabilityMode connectivityType vpcId",
     "OriginAccessControl": "name",
     "OwnershipControls": "bucket",
     "ParameterGroup": "description family namePrefix",

@@ -8,12 +8,11 @@ from aws_account import KINDS, Account
 from aws_samples import BEHAVIOR, MANAGED, SAMPLES, TAGS, TRUST, expiry, limit, policy
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
-UNKNOWN_TO_MOTO = {"ResponseHeadersPolicy", "Target", "VpcOrigin"}
+UNKNOWN_TO_MOTO = {"NatGateway", "ResponseHeadersPolicy", "Target", "VpcOrigin"}
 TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
 FORGOTTEN = {
-    "Instance": {"databaseInsightsMode", "performanceInsightsEnabled", "performanceInsightsRetentionPeriod"},
     "Service": {"deploymentMaximumPercent", "deploymentMinimumHealthyPercent"},
 }
 # What stays when its resource is deleted: AWS has no deletion of them, or the sample says so.

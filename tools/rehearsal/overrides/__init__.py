@@ -28,6 +28,8 @@ OVERRIDES = (
     "domains",
     "scheduler",
     "security_groups",
+    "flow_logs",
+    "nat_gateways",
 )
 
 

@@ -21,6 +21,7 @@ ASKED: dict[str, Any] = {
     "container": "web",
     "commands": ["python manage.py migrate --noinput"],
     "subnets": ["subnet-1", "subnet-2"],
+    "public_address": True,
     "security_groups": ["sg-1"],
     "platform_version": "1.4.0",
     "started_by": "app-release",
@@ -86,6 +87,12 @@ def ecs(aws: FakeAWS) -> FakeAWS:
 
 def release(run: Run, **changes: Any) -> tuple[int, str, str]:
     return run("infra.cloud.steps.release", ASKED | changes)
+
+
+def test_a_task_in_a_network_with_a_nat_gateway_has_no_public_address(ecs: FakeAWS, run: Run) -> None:
+    assert release(run, public_address=False)[0] == 0
+    (task,) = ecs.asked("RunTask")
+    assert task["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "DISABLED"
 
 
 def failed(run: Run, serves: str = SERVES, **changes: Any) -> str:

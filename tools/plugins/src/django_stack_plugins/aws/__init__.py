@@ -31,6 +31,7 @@ TYPES: tuple[type[AWSResource], ...] = (
     network.Vpc,
     network.Subnet,
     network.InternetGateway,
+    network.NatGateway,
     network.RouteTable,
     network.Route,
     network.RouteTableAssociation,
