@@ -198,7 +198,8 @@ class CloudSettings(Settings):
     access_logs: bool = setting(
         Boolean(),
         False,
-        "Whether requests to the load balancer and to the uploads' bucket are logged, into a bucket of the stack.",
+        "Whether requests to CloudFront, the load balancer and the uploads' bucket are logged, into a bucket of the "
+        "stack.",
     )
     log_days: int = setting(NumberOf(LOG_DAYS, "days that CloudWatch can keep logs"), 30, "Days that logs are kept.")
     permissions_boundary: str = setting(

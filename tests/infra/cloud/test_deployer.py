@@ -50,6 +50,15 @@ CALLS = {
     "cloudwatch/logGroup:LogGroup": """
         logs:CreateLogGroup logs:DescribeLogGroups logs:PutRetentionPolicy logs:DeleteRetentionPolicy
         logs:DeleteLogGroup logs:TagResource logs:UntagResource logs:ListTagsForResource""",
+    "cloudwatch/logDelivery:LogDelivery": """
+        logs:CreateDelivery logs:GetDelivery logs:DeleteDelivery
+        logs:TagResource logs:UntagResource logs:ListTagsForResource""",
+    "cloudwatch/logDeliveryDestination:LogDeliveryDestination": """
+        logs:PutDeliveryDestination logs:GetDeliveryDestination logs:DeleteDeliveryDestination
+        logs:TagResource logs:UntagResource logs:ListTagsForResource""",
+    "cloudwatch/logDeliverySource:LogDeliverySource": """
+        logs:PutDeliverySource logs:GetDeliverySource logs:DeleteDeliverySource
+        logs:TagResource logs:UntagResource logs:ListTagsForResource""",
     "cloudwatch/metricAlarm:MetricAlarm": """
         cloudwatch:PutMetricAlarm cloudwatch:DescribeAlarms cloudwatch:DeleteAlarms
         cloudwatch:TagResource cloudwatch:UntagResource cloudwatch:ListTagsForResource""",
@@ -180,10 +189,12 @@ VPC_ORIGINS = (
 )
 VPC_ROLE = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-service-linked-roles.html"
 CLOUDFRONT = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html"
+VENDED = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-service-specific.html"
 WAF = "https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_id-based-policy-examples.html"
 DEPENDENT = {
     "cloudfront:CreateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
     "cloudfront:UpdateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
+    "logs:PutDeliverySource": {"cloudfront:AllowVendedLogDeliveryForResource": VENDED},
     "cloudfront:CreateVpcOrigin": {
         "ec2:DescribeInstances ec2:DescribeInternetGateways elasticloadbalancing:DescribeLoadBalancers": VPC_ORIGINS,
         "iam:CreateServiceLinkedRole": VPC_ROLE,
@@ -276,6 +287,11 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
             f"arn:aws:logs:{WHERE}:log-group:{group.inputs['name']}:*"
             for group in run.of_type("aws:cloudwatch/logGroup:LogGroup")
         ],
+        ("logs", "delivery"): ["arn:aws:logs:us-east-1:123456789012:delivery:0A1b"],
+        **{
+            ("logs", f"delivery-{end}"): [f"arn:aws:logs:us-east-1:123456789012:delivery-{end}:{prefix}"]
+            for end in ("destination", "source")
+        },
         ("logs", "log-stream"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:log-stream:app/web/0a1b"],
         ("rds", "db"): [f"{rds}:db:{database['identifier']}"],
         ("rds", "og"): [f"{rds}:og:default:postgres-17"],

@@ -361,6 +361,28 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "visibilityConfig": measured("app"),
         "tags": TAGS,
     },
+    "LogDeliverySource": lambda account: {
+        "name": "app",
+        "region": "us-east-1",
+        "logType": "ACCESS_LOGS",
+        "resourceArn": account.sample("Distribution").state["arn"],
+        "tags": TAGS,
+    },
+    "LogDeliveryDestination": lambda account: {
+        "name": "app",
+        "region": "us-east-1",
+        "outputFormat": "json",
+        "deliveryDestinationConfiguration": {
+            "destinationResourceArn": f"arn:aws:s3:::{account.sample('Bucket').id}/cloudfront"
+        },
+        "tags": TAGS,
+    },
+    "LogDelivery": lambda account: {
+        "region": "us-east-1",
+        "deliverySourceName": account.sample("LogDeliverySource").id,
+        "deliveryDestinationArn": account.sample("LogDeliveryDestination").state["arn"],
+        "tags": TAGS,
+    },
     "OriginAccessControl": lambda _: {
         "name": "app-media",
         "originAccessControlOriginType": "s3",

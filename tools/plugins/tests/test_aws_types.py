@@ -96,6 +96,14 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ),
     ("WebAcl", lambda _: {"rules": [MANAGED, limit(100)]}),
     ("WebAcl", lambda _: {"rules": [limit(2000)], "defaultAction": {"block": {}}}),
+    (
+        "LogDeliveryDestination",
+        lambda account: {
+            "deliveryDestinationConfiguration": {
+                "destinationResourceArn": f"arn:aws:s3:::{account.sample('Bucket').id}/b"
+            }
+        },
+    ),
     ("OriginAccessControl", lambda _: {"signingBehavior": "never"}),
     ("OwnershipControls", lambda _: {"rule": {"objectOwnership": "BucketOwnerPreferred"}}),
     ("PublicAccessBlock", lambda _: {"blockPublicAcls": False}),
