@@ -6,15 +6,29 @@ PostgreSQL's connections https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from infra import fixes
 from infra.cloud.certificates import certificates
+from infra.cloud.mail import NO_MAIL, check_mail
 from infra.cloud.names import CloudNames
+from infra.cloud.origin import Origin, check_origin
 from infra.reserved import WORKERS
-from infra.setting_kinds import AddressBlock, Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
+from infra.setting_kinds import (
+    AddressBlock,
+    Boolean,
+    Choice,
+    Integer,
+    Moment,
+    NumberOf,
+    Setting,
+    Text,
+    Words,
+    setting,
+)
 from infra.settings import Settings
 from infra.settings_reader import Reader
 
@@ -116,6 +130,15 @@ class CloudSettings(Settings):
         heading="The cloud platform only; the region is the setting aws:region, a named profile of credentials "
         "aws:profile. docs/cloud.md",
     )
+    mail: str = setting(
+        Choice(
+            "url",
+            "none",
+            synonyms={"url": ("smtp", "email", "email-url"), "none": ("no", "off", "false", "nothing", "dummy")},
+        ),
+        "url",
+        "How the site sends mail, url (by EMAIL_URL in env) or none (the app throws its mails away).",
+    )
     cpu: int = setting(
         NumberOf(tuple(FARGATE_SIZES), "Fargate's CPU units, 1024 for one vCPU"),
         256,
@@ -188,6 +211,23 @@ class CloudSettings(Settings):
     database_backup_days: int = setting(
         Integer(1, 35, "days"), 7, "Days that automatic backups of the database are kept."
     )
+    database_snapshot: str = setting(
+        Text("the identifier or ARN of a snapshot", rf"{Origin.SNAPSHOT}|{Origin.SNAPSHOT_ARN}"),
+        "",
+        "Snapshot of RDS from which a new database is made, which replaces the one that the stack has; the old one is "
+        "not deleted while keep-data is true. docs/data.md",
+    )
+    database_restore_time: str = setting(
+        Moment(),
+        "",
+        "Moment to whose state a new database is restored, 2026-01-31T09:30:00Z or latest; it replaces the one that "
+        "the stack has, as with database-snapshot.",
+    )
+    database_restore_source: str = setting(
+        Text("the identifier or the resource id (db-ABC...) of a database", rf"{Origin.INSTANCE}|{Origin.RESOURCE_ID}"),
+        "",
+        "Database whose backups database-restore-time goes by; empty for the stack's first one, PROJECT-STACK.",
+    )
     log_days: int = setting(NumberOf(LOG_DAYS, "days that CloudWatch can keep logs"), 30, "Days that logs are kept.")
     permissions_boundary: str = setting(
         Text("the ARN of an IAM policy", r"arn:aws[a-z-]*:iam::\d{12}:policy/[\w+=,.@/-]{1,512}"),
@@ -206,6 +246,10 @@ class CloudSettings(Settings):
         return f"linux/{self.architecture}"
 
     @property
+    def app_variables(self) -> Mapping[str, str]:
+        return {"EMAIL_URL": NO_MAIL} if self.mail == "none" else {}
+
+    @property
     def workers(self) -> int:
         """Web workers in a task: WEB_CONCURRENCY of `env`, or else what the app would choose for this many CPUs."""
         chosen = self.env.get(WORKERS, "")
@@ -219,11 +263,20 @@ class CloudSettings(Settings):
         """
         return _connections(self.database_class)
 
+    @property
+    def origin(self) -> Origin:
+        """What the database is made from."""
+        return Origin(
+            self.prefix, self.database_snapshot, self.database_restore_time, self.database_restore_source or self.prefix
+        )
+
     def check_together(self, reader: Reader) -> None:
         if self.media == "filesystem":
             reader.note_wrong("media", "s3 on the cloud platform: a task's disk is not kept", "s3")
+        check_mail(self.mail, self.env, reader)
         self._check_account(reader)
         self._check_sizes(reader)
+        check_origin(self.origin, self.region, reader)
         self._check_address(reader)
 
     def _check_account(self, reader: Reader) -> None:

@@ -72,6 +72,7 @@ def test_a_size_that_nobody_names_is_the_smallest_that_runs_the_site() -> None:
         "aws:region": "",
         "aws:profile": "",
         "architecture": "amd64",
+        "mail": "url",
         "cpu": 256,
         "memory": 1024,
         "tasks-min": 1,
@@ -89,6 +90,9 @@ def test_a_size_that_nobody_names_is_the_smallest_that_runs_the_site() -> None:
         "database-multi-az": False,
         "database-upgrade": False,
         "database-backup-days": 7,
+        "database-snapshot": "",
+        "database-restore-time": "",
+        "database-restore-source": "",
         "log-days": 30,
         "alarm-email": "",
     }

@@ -32,6 +32,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "public media": {"media-access": "public"},
     "execute-command": {"execute-command": True},
     "own workers": {"env": {"WEB_CONCURRENCY": "1"}},
+    "from a snapshot": {"database-snapshot": "django-stack-cloud-last-0a1b2c3d"},
+    "from a moment": {"database-restore-time": "latest"},
 }
 
 

@@ -18,6 +18,7 @@ OVERRIDES = (
     "task_environment",
     "task_credentials",
     "database",
+    "backups",
     "cloudfront",
     "target_health",
     "deployments",

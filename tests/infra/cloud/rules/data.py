@@ -3,7 +3,18 @@
 import json
 from collections.abc import Iterator
 
-from tests.infra.cloud.rules.base import BUCKET, INSTANCE, REPOSITORY, Break, Rule, change, change_json, gone, unprotect
+from tests.infra.cloud.rules.base import (
+    BUCKET,
+    INSTANCE,
+    REPOSITORY,
+    Break,
+    Rule,
+    change,
+    change_json,
+    delete_when_replaced,
+    gone,
+    unprotect,
+)
 from tests.infra.conftest import Run
 
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration"
@@ -109,7 +120,9 @@ def overwritten_files_are_kept_a_while(run: Run) -> Iterator[str]:
 
 def data_survives_a_slip_of_the_hand(run: Run) -> Iterator[str]:
     for data in (*run.of_type(INSTANCE), *run.of_type(BUCKET)):
-        if not data.request.protect:
+        # While a database is made from a backup, only AWS protects it: Pulumi must replace it, and forgets the old.
+        restored = data.inputs.get("snapshotIdentifier") or data.inputs.get("restoreToPointInTime")
+        if not data.request.protect and not (restored and data.request.retainOnDelete):
             yield f"{data.name} isn't protected: `pulumi destroy`, or a change that replaces it, takes the data away."
         if data.inputs.get("forceDestroy"):
             yield f"{data.name} is emptied when it's deleted."
@@ -165,5 +178,6 @@ BREAKS = [
     Break("media", unprotect, "isn't protected"),
     Break("database", change(deletionProtection=False), "deleted by one click"),
     Break("database", change(skipFinalSnapshot=True), "no last snapshot"),
+    Break("database", delete_when_replaced, "isn't protected", variant="from a snapshot"),
     Break("database", change(backupRetentionPeriod=0), "no backups"),
 ]

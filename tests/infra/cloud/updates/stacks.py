@@ -104,6 +104,7 @@ class Stack:
         self.config: dict[str, Any] = {
             "aws:region": "us-east-1",
             "django-stack:platform": "cloud",
+            "django-stack:mail": "none",
             "django-stack:app-path": str(self.app),
             "django-stack:python-image": BASE,
             "django-stack:rollout-timeout": 60,
