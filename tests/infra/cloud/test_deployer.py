@@ -181,7 +181,8 @@ FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:Ge
 PROGRAMS = """
     ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices logs:GetLogEvents iam:PassRole
     rds:DescribeDBInstances rds:DescribeDBSnapshots rds:DescribeDBInstanceAutomatedBackups
-    freetier:GetAccountPlanState servicequotas:GetServiceQuota ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
+    freetier:GetAccountPlanState servicequotas:GetServiceQuota
+    ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
     ecr:PutImage"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.

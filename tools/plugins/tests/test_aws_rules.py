@@ -9,6 +9,7 @@ import pytest
 from aws_account import KINDS, Account
 from aws_samples import CONTAINER, SAMPLES
 
+from django_stack_plugins.aws.session import CallError
 from django_stack_plugins.resource import InitFailed, PluginError
 
 # What a change makes anew; all other inputs change in place.
@@ -23,7 +24,7 @@ REPLACED_BY = {
     "EgressRule": "securityGroupId",
     "Encryption": "bucket",
     "IngressRule": "securityGroupId",
-    "Instance": "dbName engine storageEncrypted username",
+    "Instance": "dbName engine restoreToPointInTime snapshotIdentifier storageEncrypted username",
     "InternetGateway": "",
     "Lifecycle": "bucket",
     "LifecyclePolicy": "repository",
@@ -173,6 +174,48 @@ def test_a_database_is_not_deleted_without_its_last_snapshot(account: Account) -
     assert [snapshot["DBSnapshotIdentifier"] for snapshot in snapshots if snapshot["SnapshotType"] == "manual"] == [
         "app-last"
     ]
+
+
+def test_a_database_from_a_snapshot_has_its_data_and_the_rest_from_the_program(account: Account) -> None:
+    database = account.sample("Instance")
+    account.ask("rds", "CreateDBSnapshot", DBInstanceIdentifier="app", DBSnapshotIdentifier="before")
+    account.emulator.asked.clear()
+    restored = account.make("Instance", {**database.inputs, "identifier": "app-2", "snapshotIdentifier": "before"})
+    calls = [call for call in account.emulator.asked if "DBInstance" in call and not call.startswith("Describe")]
+    assert calls == ["RestoreDBInstanceFromDBSnapshot", "ModifyDBInstance"]
+    assert restored.changes() == []
+    assert restored.state["arn"] != database.state["arn"]
+    (found,) = account.ask("rds", "DescribeDBInstances", DBInstanceIdentifier="app-2")["DBInstances"]
+    assert found["DBParameterGroups"][0]["DBParameterGroupName"] == database.inputs["parameterGroupName"]
+    assert found["BackupRetentionPeriod"] == 7
+
+
+def test_a_database_of_a_moment_is_one_of_another_database(account: Account) -> None:
+    database = account.sample("Instance")
+    moment = {"sourceDbInstanceIdentifier": "app", "useLatestRestorableTime": True}
+    restored = account.make("Instance", {**database.inputs, "identifier": "app-2", "restoreToPointInTime": moment})
+    assert "RestoreDBInstanceToPointInTime" in account.emulator.asked
+    assert restored.changes() == []
+    assert restored.state["address"] != database.state["address"]
+
+
+def test_a_restored_database_that_can_not_be_changed_is_known_to_the_engine(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = account.sample("Instance")
+    account.ask("rds", "CreateDBSnapshot", DBInstanceIdentifier="app", DBSnapshotIdentifier="before")
+    ask = account.session.call
+
+    def refuse(service: str, operation: str, request: dict[str, Any]) -> Any:
+        if operation == "ModifyDBInstance":
+            raise CallError("InvalidParameterValue", "ModifyDBInstance: no (InvalidParameterValue)")
+        return ask(service, operation, request)
+
+    monkeypatch.setattr(account.session, "call", refuse)
+    with pytest.raises(InitFailed, match="InvalidParameterValue") as failure:
+        account.make("Instance", {**database.inputs, "identifier": "app-2", "snapshotIdentifier": "before"})
+    (found,) = account.ask("rds", "DescribeDBInstances", DBInstanceIdentifier="app-2")["DBInstances"]
+    assert failure.value.resource_id == found["DbiResourceId"]
 
 
 def test_a_definition_that_is_to_stay_stays(account: Account) -> None:
