@@ -15,7 +15,6 @@ from tests.infra.cloud.updates.stacks import Stack
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
 DOMAIN = "www.example.com"
-DATABASE = "aws:rds/instance:Instance"
 
 
 def test_without_plugin_or_credentials_nothing_is_begun(stack: Stack) -> None:
@@ -170,62 +169,6 @@ def test_a_changed_secret_is_a_new_roll_out(running: Stack) -> None:
     running.up()
     assert running.cloud.runs != before
     assert "TOPSECRET" not in json.dumps(running.resources())
-
-
-def test_a_new_database_from_a_snapshot_replaces_the_old_one_which_aws_keeps(running: Stack) -> None:
-    """One update: the new database is made, released and rolled out, and the old one only forgotten."""
-    releases, runs = running.releases(), running.cloud.runs
-    (before,) = running.of_type(DATABASE)
-    snapshot = {"Engine": "postgres", "EngineVersion": "17.6", "MasterUsername": "app", "Encrypted": "true"}
-    snapshot |= {"Status": "available", "AllocatedStorage": "20", "DBSnapshotIdentifier": "before"}
-    running.cloud.fake.on("DescribeDBSnapshots", {"DBSnapshots": [snapshot | {"EngineVersion": "16.4"}]})
-    running.configure(database_snapshot="before")
-    assert "a snapshot of PostgreSQL 16, and postgres-version is 17" in running.up(good=False)
-    assert running.of_type(DATABASE) == [before]
-    running.cloud.fake.on("DescribeDBSnapshots", {"DBSnapshots": [snapshot]})
-    out = running.up()
-    assert "retained" in out or "retain" in out or "discard" in out, out
-    (after,) = running.of_type(DATABASE)
-    assert after["id"] != before["id"]
-    assert after["inputs"]["identifier"].startswith(f"{running.prefix}-")
-    assert after["inputs"]["finalSnapshotIdentifier"] != before["inputs"]["finalSnapshotIdentifier"]
-    assert running.releases() == releases + 1
-    assert running.cloud.runs != runs
-    running.up("--expect-no-changes")
-
-
-def test_the_database_stays_when_the_setting_is_taken_away_and_is_protected_again(running: Stack) -> None:
-    (before,) = running.of_type(DATABASE)
-    assert not before.get("protect")
-    running.configure(database_snapshot="")
-    running.up("--expect-no-changes")
-    (after,) = running.of_type(DATABASE)
-    assert (after["id"], after["inputs"]) == (before["id"], before["inputs"])
-    assert after["protect"]
-    assert "replace" not in running.pulumi("preview", "--refresh")
-
-
-def test_the_next_origin_makes_the_next_database(running: Stack) -> None:
-    (before,) = running.of_type(DATABASE)
-    backup = {"Engine": "postgres", "EngineVersion": "17.6", "MasterUsername": "app", "Encrypted": "true"}
-    backup |= {
-        "DBInstanceIdentifier": before["inputs"]["identifier"],
-        "AllocatedStorage": "20",
-        "DbiResourceId": "db-1",
-    }
-    backup |= {"RestoreWindow": {"EarliestTime": "2026-01-01T00:00:00Z", "LatestTime": "2026-02-01T00:00:00Z"}}
-    running.cloud.fake.on("DescribeDBInstanceAutomatedBackups", {"DBInstanceAutomatedBackups": [backup]})
-    running.configure(
-        database_restore_time="2026-01-31T09:30:00Z", database_restore_source=before["inputs"]["identifier"]
-    )
-    running.up()
-    (after,) = running.of_type(DATABASE)
-    assert after["inputs"]["identifier"] != before["inputs"]["identifier"]
-    asked = {"sourceDbInstanceIdentifier": before["inputs"]["identifier"], "restoreTime": "2026-01-31T09:30:00Z"}
-    assert after["inputs"]["restoreToPointInTime"] == asked
-    running.configure(database_restore_time="", database_restore_source="")
-    running.up("--expect-no-changes")
-    assert running.of_type(DATABASE)[0]["id"] == after["id"]
 
 
 def test_destroy_is_held_up_by_the_protection_of_the_data(running: Stack) -> None:
