@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.rehearsal.stacks import Stack, asking
+from tests.rehearsal.stacks import Stack, polling
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
@@ -53,9 +53,9 @@ def test_data_that_was_lost_at_a_known_time_comes_back(stack: Stack) -> None:
     wait_until(lambda: window(stack, PREFIX)["LatestTime"] > good, "a backup of what went wrong")
 
     stack.change(database_restore_time=good.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    with asking(stack) as answers:
-        status, said = stack.update()
-    assert status == 0, said
+    with polling(stack) as answers:
+        status, output = stack.update()
+    assert status == 0, output
     assert set(answers) == {200}, "the site answers from the old database until the new one has taken over"
     assert run(stack, READ) == "['alice']"
 
@@ -80,25 +80,27 @@ def test_data_that_was_lost_at_a_known_time_comes_back(stack: Stack) -> None:
 def test_nothing_happens_when_the_setting_is_taken_away(stack: Stack) -> None:
     before = databases(stack).keys()
     stack.change(database_restore_time=None)
-    status, said = stack.update("--refresh", "--expect-no-changes")
-    assert status == 0, said
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
     assert databases(stack).keys() == before
-    status, said = stack.said("destroy", "--yes", "--skip-preview", "--target-dependents", "--target", database(stack))
+    status, output = stack.run_pulumi(
+        "destroy", "--yes", "--skip-preview", "--target-dependents", "--target", database(stack)
+    )
     assert status != 0, "it is protected again"
-    assert "protect" in said, said
+    assert "protect" in output, output
 
 
 def database(stack: Stack) -> str:
     """The URN of the database."""
-    found = stack.said("stack", "--show-urns")[1]
+    found = stack.run_pulumi("stack", "--show-urns")[1]
     return next(word for word in found.split() if word.endswith("aws:rds/instance:Instance::database"))
 
 
 def test_which_database_is_meant_must_be_said_while_there_are_two(stack: Stack) -> None:
     stack.change(database_restore_time="latest")
-    status, said = stack.update()
+    status, output = stack.update()
     assert status != 0
-    assert "database-restore-time doesn't say which database is meant" in said, said
+    assert "database-restore-time doesn't say which database is meant" in output, output
     stack.change(database_restore_time=None)
 
 
@@ -107,9 +109,9 @@ def test_the_old_database_is_removed_by_hand_when_nobody_misses_it(stack: Stack)
     rds.modify_db_instance(DBInstanceIdentifier=PREFIX, DeletionProtection=False)
     rds.delete_db_instance(DBInstanceIdentifier=PREFIX, FinalDBSnapshotIdentifier=f"{PREFIX}-before-the-restore")
     assert len(databases(stack)) == 1
-    assert stack.ask("/").status == 200
-    status, said = stack.update("--refresh", "--expect-no-changes")
-    assert status == 0, said
+    assert stack.get("/").status == 200
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
 
 
 def test_a_lost_database_comes_back_from_a_snapshot(stack: Stack) -> None:
@@ -121,30 +123,30 @@ def test_a_lost_database_comes_back_from_a_snapshot(stack: Stack) -> None:
     rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
     stack.change(database_snapshot=f"{PREFIX}-by-han")
-    status, said = stack.update("--refresh")
+    status, output = stack.update("--refresh")
     assert status != 0
-    assert f"config set -s rehearsal database-snapshot {PREFIX}-by-hand" in said, said
+    assert f"config set -s rehearsal database-snapshot {PREFIX}-by-hand" in output, output
     stack.change(database_snapshot=f"{PREFIX}-by-hand")
-    status, said = stack.update("--refresh")
-    assert status == 0, said
+    status, output = stack.update("--refresh")
+    assert status == 0, output
     assert run(stack, READ) == "['alice', 'bob']"
     (after,) = databases(stack)
     assert after not in {name, PREFIX}
     stack.change(database_snapshot=None)
-    status, said = stack.update("--refresh", "--expect-no-changes")
-    assert status == 0, said
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
 
 
 def test_a_new_password_reaches_the_site_and_what_fails_meanwhile_is_measured(stack: Stack) -> None:
     """RDS knows one password at a time: from then on, old tasks have only the connections that are open."""
     url = stack.outputs["DATABASE_URL"]
-    urns = stack.said("stack", "--show-urns")[1].split()
+    urns = stack.run_pulumi("stack", "--show-urns")[1].split()
     password = next(word for word in urns if word.endswith("RandomPassword::database-password"))
-    with asking(stack) as answers:
-        status, said = stack.update("--replace", password)
-    assert status == 0, said
+    with polling(stack) as answers:
+        status, output = stack.update("--replace", password)
+    assert status == 0, output
     assert stack.outputs["DATABASE_URL"] != url
-    assert stack.ask("/").status == 200
+    assert stack.get("/").status == 200
     failed = [status for status in answers if status != 200]
     print(f"{len(failed)} of {len(answers)} requests failed while the password changed")
     assert set(failed) <= {500, 503}

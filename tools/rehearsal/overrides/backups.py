@@ -25,7 +25,7 @@ import psycopg2
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import rds
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 PAUSE = 2  # seconds between two looks at a database
@@ -57,9 +57,9 @@ _to_restore: dict[tuple[str, str, str], Backup] = {}  # by account, region and i
 _starting: dict[str, Backup] = {}  # by id of the container
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Wraps what makes and deletes databases and snapshots; adds the calls that are missing."""
-    del surroundings
+    del config
     _keep_states()
     _fill_snapshots()
     _restore_into_new_containers()
