@@ -84,7 +84,7 @@ def test_a_backup_that_fits_passes(errors: Any, given: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said", "fix"),
+    ("wrong", "message", "fix"),
     [
         ({"Engine": "mysql"}, "of mysql, not of postgres", "config rm -s cloud"),
         ({"EngineVersion": "16.9"}, "of PostgreSQL 16, and postgres-version is 17", "postgres-version 16"),
@@ -94,7 +94,7 @@ def test_a_backup_that_fits_passes(errors: Any, given: dict[str, Any]) -> None:
     ],
 )
 def test_what_is_in_it_must_fit_the_stack(
-    aws: FakeAWS, errors: Any, wrong: dict[str, Any], said: str, fix: str
+    aws: FakeAWS, errors: Any, wrong: dict[str, Any], message: str, fix: str
 ) -> None:
     aws.on("DescribeDBSnapshots", {"DBSnapshots": [SNAPSHOT | wrong]})
     aws.on("DescribeDBInstanceAutomatedBackups", {"DBInstanceAutomatedBackups": [BACKUP | wrong]})
@@ -103,7 +103,7 @@ def test_what_is_in_it_must_fit_the_stack(
         (TO_MOMENT, "database-restore-source is django-stack-cloud, a database"),
     ):
         (error,) = errors(given)
-        assert f"{what} {said}" in error
+        assert f"{what} {message}" in error
         assert fix in error
     assert errors({}) == []
 
