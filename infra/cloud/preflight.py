@@ -17,13 +17,13 @@ from docker.errors import ImageNotFound
 
 from infra import stand_in
 from infra.base_image import age, age_warning
+from infra.checkout import ROOT
 from infra.cloud.account import account_errors
 from infra.cloud.aws import client
 from infra.cloud.backups import databases, origin_errors
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.engine import connect, image_errors
-from infra.fixes import ROOT
 from infra.loopback import HOSTS
 
 PUBLIC_PASSPHRASE = "django-stack-local"  # noqa: S105  # public on purpose: docs/state.md
@@ -148,7 +148,7 @@ def _database(settings: CloudSettings) -> list[str]:
     database = present[0]
     fix = f"Fix: pulumi config set -s {settings.stack}"
     errors = []
-    stands = {database.get("AvailabilityZone"), database.get("SecondaryAvailabilityZone")} - {None}
+    stands = {zone for key in ("AvailabilityZone", "SecondaryAvailabilityZone") if (zone := database.get(key))}
     missing = sorted(stands - set(settings.zones)) if settings.zones else []
     if missing:
         errors.append(
