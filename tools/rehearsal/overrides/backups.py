@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg2
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import rds
 
@@ -96,21 +95,8 @@ def _watch(history: History) -> None:
 def _look(history: History) -> None:
     """Keeps the state of the database if it isn't the one that was seen last."""
     instance = history.instance
-    connection = psycopg2.connect(
-        host=instance["_internal_address"],
-        port=instance["_internal_port"],
-        user=instance["MasterUsername"],
-        password=instance["_MasterUserPassword"],
-        dbname=instance["DBName"],
-        connect_timeout=2,
-    )
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_current_wal_lsn()::text")
-            (position,) = cursor.fetchone()
-    finally:
-        connection.close()
     now = time.time()
+    position = _run(instance, "psql", "-Atc", "SELECT pg_current_wal_lsn()").decode()
     if position != history.position:
         history.states.append((now, _backup(instance)))
         history.position = position
@@ -118,13 +104,18 @@ def _look(history: History) -> None:
 
 
 def _backup(instance: dict[str, Any]) -> Backup:
-    """The database as it is now. Raises RuntimeError in pg_dump's words."""
+    """The database as it is now."""
+    return Backup(_run(instance, "pg_dump", "--no-owner"), instance["_MasterUserPassword"])
+
+
+def _run(instance: dict[str, Any], program: str, *arguments: str) -> bytes:
+    """What a client prints in the database's own container, where the socket trusts it. Raises RuntimeError."""
     container = rds._get_docker().containers.get(instance["_docker_container_id"])
-    command = ["pg_dump", "--username", instance["MasterUsername"], "--no-owner", instance["DBName"]]
-    status, (dump, problem) = container.exec_run(command, demux=True)
+    command = [program, "--username", instance["MasterUsername"], "--dbname", instance["DBName"], *arguments]
+    status, (output, problem) = container.exec_run(command, demux=True)
     if status:
         raise RuntimeError((problem or b"").decode())
-    return Backup(dump, instance["_MasterUserPassword"])
+    return bytes(output or b"")
 
 
 def _fill_snapshots() -> None:
@@ -197,19 +188,12 @@ def _load(container: Any, user: str, name: str, backup: Backup) -> bool:
         entry.size, entry.mode = len(backup.dump), 0o644
         tar.addfile(entry, io.BytesIO(backup.dump))
     container.put_archive(FOLDER, archive.getvalue())
-    command = [
-        "psql",
-        "--username",
-        user,
-        "--dbname",
-        name,
-        "--quiet",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-f",
-        f"{FOLDER}/{FILE}",
-    ]
-    status, output = container.exec_run(command)
+    client = ["psql", "--username", user, "--dbname", name, "--quiet", "-v", "ON_ERROR_STOP=1"]
+    for _ in range(60):  # its port may be open a moment before it takes connections
+        if container.exec_run([*client, "-c", "SELECT 1"])[0] == 0:
+            break
+        time.sleep(0.5)
+    status, output = container.exec_run([*client, "-f", f"{FOLDER}/{FILE}"])
     if status:
         rds.logger.error("RDS: the dump can't be restored: %s", output.decode(errors="replace"))
     return bool(status == 0)
