@@ -128,7 +128,7 @@ def _moment(origin: Origin) -> InstanceRestoreToPointInTimeArgsDict | None:
 
 
 def _options(parent: pulumi.Resource, origin: Origin, *, keep_data: bool) -> pulumi.ResourceOptions:
-    """How Pulumi replaces the database, and keeps it (docs/decisions/0022-a-new-database-from-a-backup.md).
+    """How Pulumi replaces the database, and keeps it (docs/decisions/0023-a-new-database-from-a-backup.md).
 
     With an origin, a new database is made before the old one goes, and Pulumi's protection, which would refuse that,
     steps back. The old one is not deleted even so: with `keep_data` Pulumi only forgets it, and AWS protects it.
