@@ -1,5 +1,7 @@
 """PostgreSQL as an RDS instance: private, encrypted, only by TLS, with backups."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
@@ -14,6 +16,8 @@ from infra.dsn import DatabaseURL
 
 ENGINE = "postgres"
 USER = NAME = "app"
+INSIGHTS_DAYS = {"standard": 7, "advanced": 465}  # the first is free of charge, the second the least for `advanced`
+LOGS = ("postgresql", "upgrade")  # what PostgreSQL says, and what a major upgrade of it says
 
 
 class Database(pulumi.ComponentResource):
@@ -60,6 +64,20 @@ class Database(pulumi.ComponentResource):
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
+        # RDS would make these groups itself, and CloudWatch would keep them for ever.
+        logs = [
+            aws.cloudwatch.LogGroup(
+                f"{name}-log-{log}",
+                name=f"/aws/rds/instance/{origin.identifier}/{log}",
+                retention_in_days=settings.log_days,
+                tags=tags(settings),
+                # Those of an old database stay with it.
+                opts=pulumi.ResourceOptions(
+                    parent=self, retain_on_delete=settings.keep_data, ignore_changes=[] if origin else ["name"]
+                ),
+            )
+            for log in LOGS
+        ]
         instance = aws.rds.Instance(
             name,
             identifier=origin.identifier,
@@ -87,12 +105,16 @@ class Database(pulumi.ComponentResource):
             ca_cert_identifier="rds-ca-rsa2048-g1",
             backup_retention_period=settings.database_backup_days,
             copy_tags_to_snapshot=True,
+            enabled_cloudwatch_logs_exports=list(LOGS),
+            performance_insights_enabled=settings.database_insights != "off",
+            performance_insights_retention_period=INSIGHTS_DAYS.get(settings.database_insights),
+            database_insights_mode="advanced" if settings.database_insights == "advanced" else "standard",
             deletion_protection=settings.keep_data,
             skip_final_snapshot=False,
             final_snapshot_identifier=pulumi.Output.concat(settings.prefix, "-last-", snapshot.hex),
             apply_immediately=True,  # the app gets a new password now, so the database must
             tags=tags(settings),
-            opts=_options(self, origin, keep_data=settings.keep_data),
+            opts=_options(self, origin, logs, keep_data=settings.keep_data),
         )
         self.url: pulumi.Output[str] = pulumi.Output.secret(
             pulumi.Output.all(password.result, instance.address).apply(
@@ -127,7 +149,9 @@ def _moment(origin: Origin) -> InstanceRestoreToPointInTimeArgsDict | None:
     return found
 
 
-def _options(parent: pulumi.Resource, origin: Origin, *, keep_data: bool) -> pulumi.ResourceOptions:
+def _options(
+    parent: pulumi.Resource, origin: Origin, depends_on: Sequence[pulumi.Resource], *, keep_data: bool
+) -> pulumi.ResourceOptions:
     """How Pulumi replaces the database, and keeps it (docs/decisions/0023-a-new-database-from-a-backup.md).
 
     With an origin, a new database is made before the old one goes, and Pulumi's protection, which would refuse that,
@@ -135,9 +159,12 @@ def _options(parent: pulumi.Resource, origin: Origin, *, keep_data: bool) -> pul
     Without an origin, a database stays what it is, whatever it was made from.
     """
     if origin:
-        return pulumi.ResourceOptions(parent=parent, retain_on_delete=keep_data, delete_before_replace=False)
+        return pulumi.ResourceOptions(
+            parent=parent, depends_on=depends_on, retain_on_delete=keep_data, delete_before_replace=False
+        )
     return pulumi.ResourceOptions(
         parent=parent,
+        depends_on=depends_on,
         protect=keep_data,
         retain_on_delete=keep_data,
         ignore_changes=["identifier", "restoreToPointInTime", "snapshotIdentifier"],
