@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from aws_account import KINDS, Account
+from aws_account import KINDS, Account, Thing
 from aws_samples import CONTAINER, SAMPLES
 
 from django_stack_plugins.aws.session import CallError
@@ -149,13 +149,18 @@ def test_the_order_of_a_set_is_no_change(account: Account) -> None:
     assert balancer.changes(subnets=balancer.inputs["subnets"][:1]) != []
 
 
+def changes_but_insights(database: Thing) -> list[str]:
+    """What has changed of a database, but for its insights, which moto forgets."""
+    return [change.path for change in database.changes() if "nsights" not in change.path]
+
+
 def test_a_minor_version_that_aws_moved_to_is_no_change_but_another_major_is(account: Account) -> None:
     database = account.sample("Instance", engineVersion="17")
     account.emulator.put("<EngineVersion>17.6</EngineVersion>", "<EngineVersion>17</EngineVersion>", 9)
     assert (database.read() or {})["engineVersionActual"] == "17.6"
-    assert database.changes() == []
+    assert changes_but_insights(database) == []
     account.emulator.put("<EngineVersion>18.1</EngineVersion>", "<EngineVersion>17.6</EngineVersion>", 9)
-    assert [change.path for change in database.changes()] == ["engineVersion"]
+    assert changes_but_insights(database) == ["engineVersion"]
 
 
 def test_what_somebody_else_changed_is_seen_and_mended(account: Account) -> None:
@@ -206,7 +211,7 @@ def test_a_database_from_a_snapshot_has_its_data_and_the_rest_from_the_program(a
     restored = account.make("Instance", {**database.inputs, "identifier": "app-2", "snapshotIdentifier": "before"})
     calls = [call for call in account.emulator.asked if "DBInstance" in call and not call.startswith("Describe")]
     assert calls == ["RestoreDBInstanceFromDBSnapshot", "ModifyDBInstance"]
-    assert restored.changes() == []
+    assert changes_but_insights(restored) == []
     assert restored.state["arn"] != database.state["arn"]
     (found,) = account.ask("rds", "DescribeDBInstances", DBInstanceIdentifier="app-2")["DBInstances"]
     assert found["DBParameterGroups"][0]["DBParameterGroupName"] == database.inputs["parameterGroupName"]
@@ -218,7 +223,7 @@ def test_a_database_of_a_moment_is_one_of_another_database(account: Account) -> 
     moment = {"sourceDbInstanceIdentifier": "app", "useLatestRestorableTime": True}
     restored = account.make("Instance", {**database.inputs, "identifier": "app-2", "restoreToPointInTime": moment})
     assert "RestoreDBInstanceToPointInTime" in account.emulator.asked
-    assert restored.changes() == []
+    assert changes_but_insights(restored) == []
     assert restored.state["address"] != database.state["address"]
 
 
@@ -229,10 +234,10 @@ def test_a_restored_database_that_can_not_be_changed_is_known_to_the_engine(
     account.ask("rds", "CreateDBSnapshot", DBInstanceIdentifier="app", DBSnapshotIdentifier="before")
     ask = account.session.call
 
-    def refuse(service: str, operation: str, request: dict[str, Any]) -> Any:
+    def refuse(service: str, operation: str, request: dict[str, Any], *more: Any) -> Any:
         if operation == "ModifyDBInstance":
             raise CallError("InvalidParameterValue", "ModifyDBInstance: no (InvalidParameterValue)")
-        return ask(service, operation, request)
+        return ask(service, operation, request, *more)
 
     monkeypatch.setattr(account.session, "call", refuse)
     with pytest.raises(InitFailed, match="InvalidParameterValue") as failure:
