@@ -3,11 +3,14 @@
 The tests share a stack and depend on their order.
 """
 
+import json
+import subprocess
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.rehearsal.stacks import Stack, polling
 from tests.waiting import wait_until
@@ -151,3 +154,41 @@ def test_a_new_password_reaches_the_site_and_what_fails_meanwhile_is_measured(st
     print(f"{len(failed)} of {len(answers)} requests failed while the password changed")
     assert set(failed) <= {500, 503}
     assert len(failed) < len(answers) / 2
+
+
+ADOPT = """
+{"resources": [
+  {"type": "django-stack:cloud:Database", "name": "database", "component": true},
+  {"type": "aws:rds/instance:Instance", "name": "the-instance", "logicalName": "database", "parent": "database",
+   "id": "django-stack-cloud"}
+]}
+"""
+
+
+def test_a_stack_that_lost_its_state_adopts_its_database(stack: Stack) -> None:
+    """As docs/data.md has it, by a stack with another name: the database would be changed in place, not made anew."""
+    (name,) = databases(stack)
+
+    def pulumi(*arguments: str) -> str:
+        command = ["pulumi", *arguments, "--stack", "adopter", "--non-interactive"]
+        done = subprocess.run(
+            command, cwd=stack.folder, env=stack.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    config = {"config": yaml.safe_load(stack.config.read_text())["config"]}
+    (stack.folder / "Pulumi.adopter.yaml").write_text(yaml.safe_dump(config))
+    (stack.folder / "adopt.json").write_text(ADOPT.replace("django-stack-cloud", name))
+    pulumi("stack", "init", "--no-select")
+    try:
+        pulumi("import", "--file", "adopt.json", "--generate-code=false", "--yes", "--skip-preview")
+        steps = json.loads(pulumi("preview", "--json"))["steps"]
+        (step,) = [step for step in steps if step["urn"].endswith("aws:rds/instance:Instance::database")]
+        assert step["op"] == "update"
+        assert step["oldState"]["inputs"]["skipFinalSnapshot"] is True
+        assert step["newState"]["inputs"]["skipFinalSnapshot"] is False
+        assert step["newState"]["inputs"]["identifier"] == name
+        assert step["newState"]["protect"]
+    finally:
+        pulumi("stack", "rm", "--force", "--yes")

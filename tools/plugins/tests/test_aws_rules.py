@@ -246,6 +246,22 @@ def test_a_restored_database_that_can_not_be_changed_is_known_to_the_engine(
     assert failure.value.resource_id == found["DbiResourceId"]
 
 
+def test_a_database_that_is_imported_would_leave_no_snapshot(account: Account) -> None:
+    """The provider has to assume something, since AWS tells neither; the next update sets what the program says."""
+    database = account.sample("Instance")
+    found = database.kind.adopt(database.operation, "app")
+    assert found is not None
+    own_id, state, inputs = found
+    assert own_id == database.id
+    assert (state["address"], inputs["skipFinalSnapshot"]) == (database.state["address"], True)
+    assert "password" not in inputs
+    untold = {"applyImmediately", "finalSnapshotIdentifier", "password", "skipFinalSnapshot"}
+    changed = {change.path for change in database.kind.diff(inputs, database.inputs)}
+    assert {path for path in changed if "nsights" not in path} <= untold
+    assert not [change for change in database.kind.diff(inputs, database.inputs) if database.kind.replaces(change)]
+    assert database.kind.adopt(database.operation, "nobody") is None
+
+
 def test_a_definition_that_is_to_stay_stays(account: Account) -> None:
     kept = account.sample("TaskDefinition", skipDestroy=True)
     kept.delete()

@@ -209,6 +209,21 @@ class Instance(AWSResource):
         except PluginError as error:
             raise InitFailed(resource_id, state, str(error)) from error
 
+    def adopt(self, operation: Operation, resource_id: str) -> tuple[str, Properties, Properties] | None:
+        document = self.find(operation, resource_id, {"identifier": resource_id})
+        if document is None:
+            return None
+        told = {
+            **dict.fromkeys(self.inputs - self.unread),
+            "vpcSecurityGroupIds": [],
+            "enabledCloudwatchLogsExports": [],
+        }
+        own_id = str(document["DbiResourceId"])
+        # What AWS doesn't tell has the provider's own defaults for an import.
+        state = {**self.properties(operation, own_id, document, {}, told), "skipFinalSnapshot": True}
+        inputs = {key: value for key, value in state.items() if key in self.inputs and value is not None}
+        return own_id, state, inputs
+
     def make(self, operation: Operation, inputs: Properties) -> Any:
         call = self.from_snapshot if inputs.get("snapshotIdentifier") else self.from_moment
         if not inputs.get("snapshotIdentifier") and not inputs.get("restoreToPointInTime"):
