@@ -213,7 +213,7 @@ class Instance(AWSResource):
         document = self.find(operation, resource_id, {"identifier": resource_id})
         if document is None:
             return None
-        told = {
+        told: Properties = {
             **dict.fromkeys(self.inputs - self.unread),
             "vpcSecurityGroupIds": [],
             "enabledCloudwatchLogsExports": [],
