@@ -39,8 +39,15 @@ def origin_errors(rds: Any, settings: CloudSettings, present: list[dict[str, Any
             return list(_of_snapshot(rds, settings))
         return list(_of_moment(rds, settings, present))
     except (BotoCoreError, ClientError) as error:
-        key = "database-snapshot" if origin.snapshot else "database-restore-time"
-        return [f"{key} can't be checked: {error}. Fix: allow the call, or {fixes.remove(settings.stack, key)}"]
+        return unchecked(settings, error)
+
+
+def unchecked(settings: CloudSettings, error: Exception) -> list[str]:
+    """The error for an origin about which RDS can't be asked; none without an origin."""
+    if not settings.origin:
+        return []
+    key = "database-snapshot" if settings.origin.snapshot else "database-restore-time"
+    return [f"{key} can't be checked: {error}. Fix: allow the call, or {fixes.remove(settings.stack, key)}"]
 
 
 def _of_snapshot(rds: Any, settings: CloudSettings) -> Iterator[str]:

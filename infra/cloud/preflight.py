@@ -20,7 +20,7 @@ from infra.base_image import age, age_warning
 from infra.checkout import ROOT
 from infra.cloud.account import account_errors
 from infra.cloud.aws import client
-from infra.cloud.backups import databases, origin_errors
+from infra.cloud.backups import databases, origin_errors, unchecked
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.cloud.zones import UNUSABLE, usable
@@ -171,8 +171,8 @@ def _database(settings: CloudSettings) -> list[str]:
     try:
         rds = client("rds", settings)
         present = databases(rds, settings)
-    except (BotoCoreError, ClientError):
-        return []
+    except (BotoCoreError, ClientError) as error:
+        return unchecked(settings, error)
     if errors := origin_errors(rds, settings, present):
         return errors
     if not present or (settings.origin and present[0]["DBInstanceIdentifier"] != settings.origin.identifier):

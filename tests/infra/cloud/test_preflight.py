@@ -457,3 +457,17 @@ def test_a_quota_that_is_too_small_for_a_roll_out_is_named(
         assert "--service-code fargate --quota-code L-3032A538 --desired-value 16" in message
     (asked,) = machine.aws.asked("GetServiceQuota")
     assert asked == {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
+
+
+@pytest.mark.parametrize("given", [{}, {"database-snapshot": "before"}])
+def test_a_new_database_is_not_made_when_nobody_may_ask_rds(
+    machine: Any, as_stack: Any, set_config: Any, given: dict[str, Any]
+) -> None:
+    as_stack("cloud")
+    set_config(given, platform="cloud")
+    machine.aws.on("DescribeDBInstances", RefusalError("AccessDenied", "not authorized", 403))
+    settings = Settings.load()
+    if given:
+        assert "database-snapshot can't be checked: " in refusal(settings)
+    else:
+        module.preflight(settings)
