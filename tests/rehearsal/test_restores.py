@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import ROOT
 from tests.rehearsal.stacks import Stack, polling
 from tests.waiting import wait_until
 
@@ -156,13 +157,10 @@ def test_a_new_password_reaches_the_site_and_what_fails_meanwhile_is_measured(st
     assert len(failed) < len(answers) / 2
 
 
-ADOPT = """
-{"resources": [
-  {"type": "django-stack:cloud:Database", "name": "database", "component": true},
-  {"type": "aws:rds/instance:Instance", "name": "the-instance", "logicalName": "database", "parent": "database",
-   "id": "django-stack-cloud"}
-]}
-"""
+def documented_import() -> str:
+    """The file for `pulumi import` in docs/data.md."""
+    text = (ROOT / "docs" / "data.md").read_text()
+    return text.partition("cat > adopt.json <<'END'\n")[2].partition("END\n")[0]
 
 
 def test_a_stack_that_lost_its_state_adopts_its_database(stack: Stack) -> None:
@@ -179,7 +177,7 @@ def test_a_stack_that_lost_its_state_adopts_its_database(stack: Stack) -> None:
 
     config = {"config": yaml.safe_load(stack.config.read_text())["config"]}
     (stack.folder / "Pulumi.adopter.yaml").write_text(yaml.safe_dump(config))
-    (stack.folder / "adopt.json").write_text(ADOPT.replace("django-stack-cloud", name))
+    (stack.folder / "adopt.json").write_text(documented_import().replace("django-stack-cloud", name))
     pulumi("stack", "init", "--no-select")
     try:
         pulumi("import", "--file", "adopt.json", "--generate-code=false", "--yes", "--skip-preview")
