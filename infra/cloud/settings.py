@@ -2,13 +2,16 @@
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from infra import fixes
 from infra.cloud.certificates import certificates
+from infra.cloud.mail import NO_MAIL, check_mail
 from infra.cloud.names import CloudNames
+from infra.cloud.origin import Origin, check_origin
 from infra.cloud.sizes import (
     DATABASE_CLASSES,
     FAMILIES,
@@ -20,7 +23,18 @@ from infra.cloud.sizes import (
     connections,
 )
 from infra.reserved import WORKERS
-from infra.setting_kinds import AddressBlock, Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
+from infra.setting_kinds import (
+    AddressBlock,
+    Boolean,
+    Choice,
+    Integer,
+    Moment,
+    NumberOf,
+    Setting,
+    Text,
+    Words,
+    setting,
+)
 from infra.settings import Settings
 from infra.settings_reader import Reader
 
@@ -89,6 +103,15 @@ class CloudSettings(Settings):
         "Processor of the tasks and the image, amd64 or arm64 (a fifth cheaper; built by emulation on other machines).",
         heading="The cloud platform only; the region is the setting aws:region, a named profile of credentials "
         "aws:profile. docs/cloud.md",
+    )
+    mail: str = setting(
+        Choice(
+            "url",
+            "none",
+            synonyms={"url": ("smtp", "email", "email-url"), "none": ("no", "off", "false", "nothing", "dummy")},
+        ),
+        "url",
+        "How the site sends mail, url (by EMAIL_URL in env) or none (the app throws its mails away).",
     )
     cpu: int = setting(
         NumberOf(tuple(FARGATE_SIZES), "Fargate's CPU units, 1024 for one vCPU"),
@@ -180,6 +203,21 @@ class CloudSettings(Settings):
     database_backup_days: int = setting(
         Integer(1, 35, "days"), 7, "Days that automatic backups of the database are kept."
     )
+    database_snapshot: str = setting(
+        Text("the identifier or ARN of a snapshot", rf"{Origin.SNAPSHOT}|{Origin.SNAPSHOT_ARN}"),
+        "",
+        "Snapshot from which a new database is made, in the old one's place; keep-data keeps the old one. docs/data.md",
+    )
+    database_restore_time: str = setting(
+        Moment(),
+        "",
+        "Moment to which a new database is restored, in the old one's place, 2026-01-31T09:30:00Z or latest.",
+    )
+    database_restore_source: str = setting(
+        Text("the identifier or the resource id (db-ABC...) of a database", rf"{Origin.INSTANCE}|{Origin.RESOURCE_ID}"),
+        "",
+        "Database whose backups database-restore-time goes by; empty for the stack's first one, PROJECT-STACK.",
+    )
     database_insights: str = setting(
         Choice("off", "standard", "advanced"),
         "off",
@@ -219,6 +257,10 @@ class CloudSettings(Settings):
         return f"linux/{self.architecture}"
 
     @property
+    def app_variables(self) -> Mapping[str, str]:
+        return {"EMAIL_URL": NO_MAIL} if self.mail == "none" else {}
+
+    @property
     def logs_to_bucket(self) -> bool:
         """Whether anything is logged that goes to a bucket and not to CloudWatch."""
         return self.flow_logs or self.access_logs
@@ -234,11 +276,19 @@ class CloudSettings(Settings):
         """PostgreSQL's max_connections on this class."""
         return connections(self.database_class)
 
+    @property
+    def origin(self) -> Origin:
+        """What the database is made from."""
+        source = self.database_restore_source or self.prefix
+        return Origin(self.prefix, self.database_snapshot, self.database_restore_time, source)
+
     def check_together(self, reader: Reader) -> None:
         if self.media == "filesystem":
             reader.note_wrong("media", "s3 on the cloud platform: a task's disk is not kept", "s3")
+        check_mail(self.mail, self.env, reader)
         self._check_account(reader)
         self._check_sizes(reader)
+        check_origin(self.origin, self.region, reader)
         self._check_address(reader)
 
     def _check_account(self, reader: Reader) -> None:

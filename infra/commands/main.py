@@ -10,6 +10,7 @@ COMMANDS = {
     "manage": "Run a management command in the web container.",
     "logs": "Show and follow the output of the web container.",
     "repair": "Repair what a killed pulumi left behind.",
+    "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",
     "rehearse": "Try the cloud stack on this machine.",
 }
@@ -24,7 +25,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"infra.commands.{cmd_name}").command
+        command: click.Command = import_module(f"infra.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(

@@ -125,6 +125,7 @@ CALLS = {
         elasticloadbalancing:AddTags elasticloadbalancing:RemoveTags""",
     "rds/instance:Instance": """
         rds:CreateDBInstance rds:DescribeDBInstances rds:ModifyDBInstance rds:RebootDBInstance rds:DeleteDBInstance
+        rds:RestoreDBInstanceFromDBSnapshot rds:RestoreDBInstanceToPointInTime
         rds:CreateDBSnapshot rds:AddTagsToResource rds:RemoveTagsFromResource rds:ListTagsForResource
         iam:CreateServiceLinkedRole""",
     "rds/parameterGroup:ParameterGroup": """
@@ -219,7 +220,9 @@ DEPENDENT = {
 FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:GetManagedPrefixListEntries"
 PROGRAMS = """
     ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices logs:GetLogEvents iam:PassRole
-    rds:DescribeDBInstances ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
+    rds:DescribeDBInstances rds:DescribeDBSnapshots rds:DescribeDBInstanceAutomatedBackups
+    freetier:GetAccountPlanState servicequotas:GetServiceQuota
+    ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
     ecr:PutImage"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.

@@ -42,6 +42,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "logs": {"access-logs": True, "flow-logs": True},
     "nat": {"nat-gateway": True},
     "own workers": {"env": {"WEB_CONCURRENCY": "1"}},
+    "from a snapshot": {"database-snapshot": "django-stack-cloud-last-0a1b2c3d"},
+    "from a moment": {"database-restore-time": "latest"},
 }
 
 

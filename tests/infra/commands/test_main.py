@@ -32,7 +32,8 @@ def test_the_help_lists_every_command_and_says_how_to_switch_completion_on() -> 
 
 
 def test_every_module_beside_the_program_is_a_command() -> None:
-    assert {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "main", "stack"} == set(COMMANDS)
+    modules = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "main", "stack"}
+    assert {module.replace("_", "-") for module in modules} == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -20,6 +20,7 @@ OVERRIDES = (
     "database",
     "database_logs",
     "deletion_protection",
+    "backups",
     "cloudfront",
     "vpc_origins",
     "target_health",
