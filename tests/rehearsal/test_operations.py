@@ -71,7 +71,7 @@ def test_the_first_superuser_is_made_without_any_setting(stack: Stack) -> None:
 def test_a_request_is_found_in_the_logs_by_its_id_and_secrets_are_not(stack: Stack) -> None:
     program = "import os; print('key', os.environ['SECRET_KEY'])"
     assert django_stack(stack, "run", "--", "python", "-c", program).returncode == 0
-    answer = stack.ask("/no-such-page")
+    answer = stack.get("/no-such-page")
     lines = [json.loads(line) for line in django_stack(stack, "logs", "--json").stdout.splitlines()]
     assert ("run", "key [secret]") in {(line["process"], line["message"]) for line in lines}
     assert {"web", "release", "run"} <= {line["process"] for line in lines}

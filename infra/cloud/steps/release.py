@@ -15,7 +15,7 @@ from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.one_off_tasks import OneOffTasks, TaskError, judge
 from infra.cloud.requests import ReleaseRequest
 from infra.cloud.steps.logs import Log
-from infra.steps import PassedOn, quoted, read_request
+from infra.steps import RedactedOutput, quoted, read_request
 
 TAIL = 20
 
@@ -70,7 +70,7 @@ class ReleaseRun:
         """Runs one command in a task of its own, and prints its output as it comes."""
         task = self.start(command)
         log = Log(self.logs, self.request, task)
-        output = PassedOn(self.request.secrets, TAIL)
+        output = RedactedOutput(self.request.secrets, TAIL)
         while (state := self.tasks.look(task))["lastStatus"] != "STOPPED":
             self.pass_on(log, output)
             if time.monotonic() > self.deadline:
@@ -93,11 +93,11 @@ class ReleaseRun:
         print(f"Task {arn.rpartition('/')[2]} for `{command}` starts; on Fargate that takes a minute.", flush=True)
         return arn
 
-    def pass_on(self, log: Log, output: PassedOn) -> None:
+    def pass_on(self, log: Log, output: RedactedOutput) -> None:
         for line in log.read():
             output.feed(f"{line}\n")
 
-    def fail(self, command: str, how: str, output: PassedOn) -> None:
+    def fail(self, command: str, how: str, output: RedactedOutput) -> None:
         raise ReleaseError(f"Release command `{command}` {how}.{quoted(output.last_lines())}")
 
 
