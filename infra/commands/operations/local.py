@@ -73,11 +73,7 @@ class StackOperations:
             self._start(identity)
             print(f"{self._container(identity).name}\nIts output and end: {self._attach_line(identity)}")
             return 0
-        if not sys.stdin.isatty():
-            return self._follow(["docker", "start", "--attach", "--interactive", identity], identity, timeout)
-        return self._follow(
-            ["docker", "start", "--attach", *(["--interactive"] if terminal else []), identity], identity, timeout
-        )
+        return self._follow(["docker", "start", "--attach", "--interactive", identity], identity, timeout)
 
     def attach(self, run: str) -> int:
         filters = {**stack.filters(self._name), "name": f"^/{self._prefix}-{RUN}-"}
@@ -85,7 +81,7 @@ class StackOperations:
         found = runs.get(run)
         if not found:
             sys.exit(f"There is no run {run} of the stack {self._name}. There are: {', '.join(sorted(runs)) or 'none'}")
-        return self._follow(["docker", "logs", "--follow", str(found.id)], str(found.id), None)
+        return self._follow(["docker", "logs", "--follow", str(found.id)], str(found.id), None, detached=True)
 
     def manage(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         web = stack.web(self._engine, self._name)
@@ -108,30 +104,29 @@ class StackOperations:
             self._remove(identity)
             sys.exit(f"The command can't be started: {error.explanation}")
 
-    def _follow(self, line: list[str], identity: str, timeout: float | None) -> int:
+    def _follow(self, line: list[str], identity: str, timeout: float | None, *, detached: bool = False) -> int:
         """Runs docker's command line, which has the terminal; the exit status of the container, which is removed."""
         process = subprocess.Popen(line)
-        timer = threading.Timer(timeout, self._kill, (identity,)) if timeout else None
-        if timer:
-            timer.daemon = True
+        timer = threading.Timer(timeout or 0, self._stop, (identity,))
+        timer.daemon = True
+        if timeout:
             timer.start()
         try:
-            while True:
-                # Docker has the signal of Ctrl-C as well, and passes it on to the command.
-                with suppress(KeyboardInterrupt):
-                    status = process.wait()
-                    break
-            if timer and timer.finished.is_set():
-                print(f"The command was ended after {timeout:g} seconds.", file=sys.stderr)
-                return 124
-            state = self._container(identity).attrs["State"]
-            if state["Status"] == "running":
-                return status
-            return int(state["ExitCode"]) or status
-        finally:
-            if timer:
-                timer.cancel()
-            self._remove(identity)
+            status = process.wait()
+        except KeyboardInterrupt:  # not with a terminal, which passes Ctrl-C on to the command as a character
+            if not detached:
+                self._stop(identity)
+                self._remove(identity)
+            process.wait()
+            return 130
+        if timer.finished.is_set():
+            print(f"The command was ended after {timeout:g} seconds.", file=sys.stderr)
+            status = 124
+        else:
+            timer.cancel()
+            status = int(self._container(identity).attrs["State"]["ExitCode"]) or status
+        self._remove(identity)
+        return status
 
     def _container(self, identity: str) -> "Container":
         return self._engine.containers.get(identity)
@@ -139,7 +134,7 @@ class StackOperations:
     def _attach_line(self, identity: str) -> str:
         return f"django-stack run -s {self._name} --attach {self._container(identity).name}"
 
-    def _kill(self, identity: str) -> None:
+    def _stop(self, identity: str) -> None:
         with suppress(APIError):
             self._container(identity).stop(timeout=10)
 
