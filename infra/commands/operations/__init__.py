@@ -12,6 +12,8 @@ import yaml
 
 from infra.commands import stack
 
+PLATFORMS = ("local", "cloud")
+
 
 @dataclass(frozen=True)
 class LogLine:
@@ -89,22 +91,24 @@ class Operations(Protocol):
 
 def operations(name: str) -> Operations:
     """Those of the stack, on the platform that its file names; ends the command with one line for a wrong one."""
-    settings = read_settings(name)
-    platform = str(settings.get(f"{stack.project_name()}:platform") or "local")
-    if platform not in {"local", "cloud"}:
-        sys.exit(
-            f"Pulumi.{name}.yaml has platform {platform}; allowed: local, cloud. "
-            f"Fix: pulumi config set -s {name} platform local"
-        )
-    found: Operations = import_module(f"infra.commands.operations.{platform}").StackOperations(name, settings)
+    module = import_module(f"infra.commands.operations.{platform_of(name)}")
+    found: Operations = module.StackOperations(name, read_settings(name))
     return found
 
 
-def read_settings(name: str) -> dict[str, object]:
-    """The stack's settings as they are in its file, by their full keys; ends the command when it is no stack.
+def platform_of(name: str) -> str:
+    """The stack's platform; ends the command with one line when its file names one that there isn't."""
+    platform = read_settings(name).get(f"{stack.project_name()}:platform") or PLATFORMS[0]
+    if platform not in PLATFORMS:
+        sys.exit(
+            f"Pulumi.{name}.yaml has platform {platform}; allowed: {', '.join(PLATFORMS)}. "
+            f"Fix: pulumi config set -s {name} platform {PLATFORMS[0]}"
+        )
+    return str(platform)
 
-    Without any file the platform is the default, local: a stack needs none.
-    """
+
+def read_settings(name: str) -> dict[str, object]:
+    """The stack's settings as they are in its file, by their full keys; none without a file, which a stack may lack."""
     file = Path.cwd() / f"Pulumi.{name}.yaml"
     try:
         content = yaml.safe_load(file.read_text()) if file.is_file() else None

@@ -181,7 +181,8 @@ PROGRAMS = """
     ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices logs:GetLogEvents iam:PassRole
     rds:DescribeDBInstances ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
-    ecr:PutImage"""
+    ecr:PutImage logs:FilterLogEvents secretsmanager:GetSecretValue cloudwatch:DescribeAlarms
+    elasticloadbalancing:DescribeTargetHealth"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.
 LISTS = {"cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"}
 
