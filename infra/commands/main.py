@@ -7,8 +7,10 @@ import click
 
 COMMANDS = {
     "ready": "Show where the site is and what to do next.",
-    "manage": "Run a management command in the web container.",
-    "logs": "Show and follow the output of the web container.",
+    "status": "Say what runs, and how it is.",
+    "logs": "Show and follow what the containers print.",
+    "manage": "Run a Django management command.",
+    "run": "Run any command in a one-off container.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.cloud.steps import release as step
+from infra.cloud import one_off_tasks
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
 from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, Run, Start
 
@@ -288,8 +288,8 @@ def test_a_task_that_ecs_does_not_know_yet_everywhere_is_waited_for(
 
 
 def test_a_task_that_ecs_forgets_is_no_success(ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert step.PROPAGATION == 60.0
-    monkeypatch.setattr(step, "PROPAGATION", 0.1)
+    assert one_off_tasks.PROPAGATION == 60.0
+    monkeypatch.setattr(one_off_tasks, "PROPAGATION", 0.1)
     ecs.on("DescribeTasks", running(), MISSING)
     assert "ECS no longer knows the task" in failed(run)
 
