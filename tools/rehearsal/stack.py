@@ -47,6 +47,7 @@ class Rehearsal:
         self.emulator = Emulator(engine, owner=str(folder))
         self.kept = folder / ".rehearsal"
         self.config = folder / f"Pulumi.{NAME}.yaml"
+        self.credentials = ACCOUNT, NAME  # an access key and its secret; the account's number is its root user's key
 
     # What is done with it
 
@@ -57,6 +58,7 @@ class Rehearsal:
             RehearsalError: it didn't come up; what pulumi said was printed.
         """
         self._refuse_beside_a_real_one()
+        self.emulator.remove_abandoned(report)
         if not self.emulator.doors:
             self._forget()
         self.configure(settings or {}, report)
@@ -162,8 +164,8 @@ class Rehearsal:
         """The variables that lead AWS's SDKs to the emulator."""
         return {
             "AWS_ENDPOINT_URL": self.doors.url,
-            "AWS_ACCESS_KEY_ID": ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": NAME,
+            "AWS_ACCESS_KEY_ID": self.credentials[0],
+            "AWS_SECRET_ACCESS_KEY": self.credentials[1],
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
             "AWS_CONFIG_FILE": os.devnull,

@@ -15,6 +15,7 @@ import pytest
 
 from tests.infra.cloud.variants import OTHER, VARIANTS, run_variant
 from tests.infra.conftest import ROOT, Run
+from tools.rehearsal.emulator.authorization import DEPENDENT
 
 WHERE = "us-east-1:123456789012"
 
@@ -159,22 +160,6 @@ CALLS = {
         ec2:AuthorizeSecurityGroupIngress ec2:DescribeSecurityGroupRules ec2:ModifySecurityGroupRules
         ec2:RevokeSecurityGroupIngress ec2:CreateTags ec2:DeleteTags""",
 }
-# What one service of AWS asks of the caller for another, by the action that makes it ask, and where that is said.
-ELB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
-RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html"
-ECS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
-DEPENDENT = {
-    "elasticloadbalancing:CreateLoadBalancer": {
-        "ec2:GetSecurityGroupsForVpc": "https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/3917",
-        "ec2:DescribeAccountAttributes ec2:DescribeAddresses ec2:DescribeInternetGateways": ELB,
-        "ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs iam:CreateServiceLinkedRole": ELB,
-    },
-    "elasticloadbalancing:CreateTargetGroup": {"ec2:DescribeInternetGateways ec2:DescribeVpcs": ELB},
-    "elasticloadbalancing:SetSubnets": {"ec2:DescribeSubnets": ELB},
-    "rds:CreateDBInstance": {"iam:CreateServiceLinkedRole": RDS},
-    "ecs:RegisterTaskDefinition": {"iam:PassRole": ECS},
-    "ecs:RunTask": {"iam:PassRole": ECS},
-}
 # What the program asks AWS through the provider, and what our own programs call.
 FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:GetManagedPrefixListEntries"
 PROGRAMS = """
@@ -275,11 +260,15 @@ def _listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-@pytest.fixture
-def needed() -> set[str]:
+def all_needed() -> set[str]:
     """All actions that anything of the cloud platform needs."""
     dependent = [action for actions in DEPENDENT.values() for action in actions]
     return set(" ".join([*CALLS.values(), FUNCTIONS, PROGRAMS, *dependent]).split())
+
+
+@pytest.fixture
+def needed() -> set[str]:
+    return all_needed()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ OVERRIDES = (
     "domains",
     "scheduler",
     "security_groups",
+    "permissions",
 )
 
 

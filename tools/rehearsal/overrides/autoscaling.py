@@ -30,7 +30,7 @@ class RefusalError(Exception):
 
 def apply(surroundings: Surroundings) -> None:
     """Registers the service."""
-    server.services["AnyScaleFrontendService"] = Scaling(surroundings).answer
+    server.services["AnyScaleFrontendService"] = "application-autoscaling", Scaling(surroundings).answer
 
 
 def _place(data: Data) -> Place:
