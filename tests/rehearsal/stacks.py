@@ -1,10 +1,11 @@
 """A rehearsal in a sandbox, and somebody who asks its site."""
 
 import http.client
+import json
 import shutil
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,14 @@ class Stack(Rehearsal):
     def domain(self) -> str:
         return str(self.outputs["DOMAIN"])
 
-    def ask(self, path: str, host: str = "", *, tls: bool = True) -> http.client.HTTPResponse:
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources in the state, secrets encrypted."""
+        found: list[dict[str, Any]] = json.loads(self.said("stack", "export")[1])["deployment"].get("resources") or []
+        return found
+
+    def ask(
+        self, path: str, host: str = "", *, tls: bool = True, headers: Mapping[str, str] | None = None
+    ) -> http.client.HTTPResponse:
         """What AWS answers under the site's own name or another host's, its certificate checked."""
         host = host or self.domain
         context = ssl.create_default_context(cafile=str(self.kept / "bundle.pem"))
@@ -59,7 +67,7 @@ class Stack(Rehearsal):
             connection: http.client.HTTPConnection = Named(host, self.doors.tls, context)
         else:
             connection = http.client.HTTPConnection("127.0.0.1", self.doors.api, timeout=20)
-        connection.request("GET", path, headers={"Host": host})
+        connection.request("GET", path, headers={"Host": host, **(headers or {})})
         return connection.getresponse()
 
 

@@ -19,6 +19,22 @@ def running(stack: Stack) -> int:
     return int(service["runningCount"])
 
 
+def tasks_of_releases(stack: Stack) -> list[str]:
+    """The commands of the tasks that run and aren't the service's."""
+    ecs, cluster = stack.client("ecs"), "django-stack-rehearsal"
+    arns = ecs.list_tasks(cluster=cluster)["taskArns"]
+    tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    return [str(task["overrides"]) for task in tasks if not task["group"].startswith("service:")]
+
+
+def zones_of_tasks(stack: Stack) -> set[str]:
+    """The zones in which ECS may start tasks of the site."""
+    (service,) = stack.client("ecs").describe_services(cluster="django-stack-rehearsal", services=[SERVICE])["services"]
+    subnets = service["networkConfiguration"]["awsvpcConfiguration"]["subnets"]
+    found = stack.client("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]
+    return {subnet["AvailabilityZone"] for subnet in found}
+
+
 @pytest.fixture(autouse=True)
 def mended(stack: Stack) -> Iterator[None]:
     """Each test leaves a stack that has the settings and the app of the first one."""
@@ -61,6 +77,21 @@ def test_a_release_that_fails_leaves_the_version_before_serving(stack: Stack) ->
     assert set(answers) == {200}
 
 
+def test_a_release_that_hangs_is_stopped_and_the_next_one_succeeds(stack: Stack) -> None:
+    stack.change(release_commands=["sleep 600"], release_timeout=15)
+    with asking(stack) as answers:
+        status, said = stack.update()
+    assert status != 0, said
+    assert "Release command `sleep 600` was ended: release-timeout is 15 seconds" in said, said
+    assert "The web version that was running keeps serving." in said, said
+    assert set(answers) == {200}
+    assert tasks_of_releases(stack) == []
+    stack.change(release_commands=None, release_timeout=None)
+    status, said = stack.update()
+    assert status == 0, said
+    assert tasks_of_releases(stack) == []
+
+
 def test_a_version_that_exits_is_rolled_back_and_told(stack: Stack) -> None:
     stack.change(web_command="python -c 'print(\"no good\"); raise SystemExit(3)'")
     with asking(stack) as answers:
@@ -93,6 +124,24 @@ def test_three_tasks_and_one_again(stack: Stack) -> None:
         assert status == 0, said
         wait_until(lambda: running(stack) == 1, "one task")
     assert set(answers) == {200}
+
+
+def test_a_zone_is_added_and_removed_and_no_request_fails(stack: Stack) -> None:
+    status, said = stack.update("--refresh")
+    assert status == 0, said
+    first = zones_of_tasks(stack)
+    assert len(first) == 2
+    with asking(stack) as answers:
+        for zones in ("us-east-1a,us-east-1b,us-east-1c", "us-east-1a,us-east-1b"):
+            stack.change(zones=zones)
+            status, said = stack.update()
+            assert status == 0, said
+            assert zones_of_tasks(stack) == set(zones.split(","))
+    assert set(answers) == {200}
+    stack.change(zones="us-east-1a,us-east-1c")
+    status, said = stack.update()
+    assert status != 0, said
+    assert "without us-east-1b, where the database is" in said, said
 
 
 def test_public_media_are_read_through_a_distribution_of_their_own(stack: Stack) -> None:
