@@ -144,7 +144,7 @@ def test_an_action_that_the_policy_lacks_is_refused_and_written_down(root: AWS) 
     without = Deployer(root, deployer(root.client("iam"), without="ec2:GetSecurityGroupsForVpc"))
     call = without.client("elbv2").create_load_balancer
     assert "ec2:GetSecurityGroupsForVpc" in refused(call, Name="django-stack-x", Subnets=["subnet-1"])
-    denied = [question for question in asked(root.doors.url) if not question["granted"]]
+    denied = [question for question in asked(root.ports.url) if not question["granted"]]
     found = [one["action"] for one in denied if one["call"] == "elasticloadbalancing:CreateLoadBalancer"]
     assert found == ["ec2:GetSecurityGroupsForVpc"]
 
@@ -154,7 +154,7 @@ def test_an_action_that_the_policy_lacks_is_refused_and_written_down(root: AWS) 
 
 @pytest.fixture(scope="module")
 def deployed(
-    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, turn: None
+    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, task_network_lock: None
 ) -> Iterator[tuple[Stack, str]]:
     """A stack that the deployer brings up under the policy in the docs, and the id of the zone that is in it."""
     stack = Stack(tmp_path_factory.mktemp("rehearsal"), engine)
@@ -185,22 +185,22 @@ def test_a_stack_lives_under_the_policy_in_the_docs_from_the_first_up_to_destroy
     status, output = stack.web().exec_run(["python", "manage.py", "shell", "--verbosity", "0", "-c", saved])
     assert status == 0, output
     url = urlsplit(output.decode().strip())
-    assert stack.ask(f"{url.path}?{url.query}", str(url.hostname)).read().startswith(b"by the role of the task")
-    assert stack.ask(url.path, str(url.hostname)).status == 403  # without a signature
+    assert stack.get(f"{url.path}?{url.query}", str(url.hostname)).read().startswith(b"by the role of the task")
+    assert stack.get(url.path, str(url.hostname)).status == 403  # without a signature
 
     def update(**settings: Any) -> None:
         stack.change(**settings)
-        ended, said = stack.update("--refresh")
-        assert ended == 0, said
+        ended, output = stack.update("--refresh")
+        assert ended == 0, output
 
     base.write_text(base.read_text().replace("</head>", "<!-- the second version --></head>"))
     update()
     update(domain="www.example.com", hosted_zone=zone, media_access="public", tasks_max=3, alarm_email="a@example.com")
     update(domain=None, hosted_zone=None, media_access=None, tasks_max=1, alarm_email=None)
     update(keep_data=False)
-    status, said = stack.said("destroy", "--yes", "--skip-preview")
-    assert status == 0, said
-    found = [one for one in asked(stack.doors.url) if ":user/deployer" in one["caller"]]
+    status, output = stack.run_pulumi("destroy", "--yes", "--skip-preview")
+    assert status == 0, output
+    found = [one for one in asked(stack.ports.url) if ":user/deployer" in one["caller"]]
     assert [one for one in found if not one["granted"]] == []
     actions = {one["action"] for one in found}
     assert actions >= {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.rehearsal.stacks import Stack, asking
+from tests.rehearsal.stacks import Stack, polling
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
 
@@ -41,7 +41,7 @@ def _settings(stack: Stack) -> Iterator[None]:
 
 def is_logged_in(stack: Stack, cookie: str) -> bool:
     """Whether the page for those who are logged in is shown, and not the one for logging in."""
-    answer: http.client.HTTPResponse = stack.ask("/upload/", headers={"Cookie": cookie})
+    answer: http.client.HTTPResponse = stack.get("/upload/", headers={"Cookie": cookie})
     answer.read()
     assert answer.status in {200, 302}
     return answer.status == 200
@@ -51,27 +51,27 @@ def replace(stack: Stack, name: str) -> tuple[str, str]:
     """A new random password in the place of one, as docs/operate.md says."""
     urns = [one["urn"] for one in stack.resources() if one["urn"].endswith(f"RandomPassword::{name}")]
     assert len(urns) == 1, name
-    status, said = stack.update("--replace", urns[0])
-    assert status == 0, said
-    return urns[0], said
+    status, output = stack.update("--replace", urns[0])
+    assert status == 0, output
+    return urns[0], output
 
 
 def test_a_new_secret_key_logs_nobody_out_while_the_old_one_is_a_fallback(stack: Stack, cookie: str) -> None:
     old = stack.outputs["SECRET_KEY"]
     assert is_logged_in(stack, cookie)
     assert not is_logged_in(stack, "sessionid=nobody")
-    status, said = stack.said("config", "set", "--secret", "--path", "env.SECRET_KEY_FALLBACKS", old)
-    assert status == 0, said
-    with asking(stack) as answers:
+    status, output = stack.run_pulumi("config", "set", "--secret", "--path", "env.SECRET_KEY_FALLBACKS", old)
+    assert status == 0, output
+    with polling(stack) as answers:
         replace(stack, "secret-key")
     assert set(answers) == {200}
     assert stack.outputs["SECRET_KEY"] != old
     assert is_logged_in(stack, cookie)
     assert old not in stack.config.read_text()
-    status, said = stack.said("config", "rm", "--path", "env.SECRET_KEY_FALLBACKS")
-    assert status == 0, said
-    status, said = stack.update()
-    assert status == 0, said
+    status, output = stack.run_pulumi("config", "rm", "--path", "env.SECRET_KEY_FALLBACKS")
+    assert status == 0, output
+    status, output = stack.update()
+    assert status == 0, output
     assert not is_logged_in(stack, cookie)
 
 
@@ -80,10 +80,10 @@ def test_a_new_password_of_the_database_is_the_only_one_that_it_takes(stack: Sta
     replace(stack, "database-password")
     new = stack.outputs["DATABASE_URL"]
     assert new != old
-    assert stack.ask("/healthz/ready").status == 200
+    assert stack.get("/healthz/ready").status == 200
     program = "import psycopg, sys; psycopg.connect(sys.argv[1]).execute('SELECT 1')"
     for url, admitted in ((new, True), (old, False)):
         status, output = stack.web().exec_run(["python", "-c", program, url.replace("verify-full", "require")])
         assert (status == 0) is admitted, output
-    status, said = stack.update("--refresh", "--expect-no-changes")
-    assert status == 0, said
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output

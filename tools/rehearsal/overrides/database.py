@@ -15,18 +15,18 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services import ecs, rds
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 EXTENDED = "open-source-rds-extended-support"
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Wraps how the container is made and how an instance is described."""
 
     def address(identifier: str) -> str:
         account = hashlib.sha256(get_account_id().encode()).hexdigest()[:12]
-        return f"{identifier}.c{account}.{surroundings.region}.rds.amazonaws.com"
+        return f"{identifier}.c{account}.{config.region}.rds.amazonaws.com"
 
     run = rds._run_rds_container
 
@@ -76,6 +76,6 @@ def _change_password(instance: dict[str, Any], _: str, new: str) -> None:
     user, password = instance["MasterUsername"].replace('"', '""'), new.replace("'", "''")
     container = ecs._get_docker().containers.get(instance["_docker_container_id"])
     command = ["psql", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", instance["DBName"], "-c"]
-    status, said = container.exec_run([*command, f"ALTER ROLE \"{user}\" WITH PASSWORD '{password}'"])
+    status, output = container.exec_run([*command, f"ALTER ROLE \"{user}\" WITH PASSWORD '{password}'"])
     if status:
         raise RuntimeError(f"PostgreSQL keeps its password: {said.decode()}")

@@ -19,7 +19,7 @@ from ministack.services import acm, cloudfront, ec2, ecs, iam, tagging
 
 from tools.rehearsal.emulator import authorization, server
 from tools.rehearsal.emulator.authorization import Call
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 PATH = "/_rehearsal/questions"
@@ -28,15 +28,15 @@ _refused: ContextVar[str] = ContextVar("refused", default="")
 _asked: list[dict[str, Any]] = []
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Asks for everything that AWS asks for, and answers PATH with what was asked and granted; if IAM is enforced."""
-    if not surroundings.enforces_iam:
+    if not config.enforces_iam:
         return
     _remember_the_request()
     _ask_for_everything()
     _know_all_tags()
     _count_as_tls()
-    _enforce_our_own_services(surroundings)
+    _enforce_our_own_services(config)
     server.pages[PATH] = lambda: json.dumps(_asked).encode()
 
 
@@ -161,19 +161,19 @@ def _count_as_tls() -> None:
     replace(app, "pin_request_origin", lambda address, _: pin(address, True))
 
 
-def _enforce_our_own_services(surroundings: Surroundings) -> None:
+def _enforce_our_own_services(config: EmulatorConfig) -> None:
     """The calls that tools/rehearsal/emulator/server.py keeps from MiniStack."""
 
     def permit(service: str, action: str, headers: Any, body: bytes) -> server.Answer | None:
-        with request_scope(surroundings.account, surroundings.region):
+        with request_scope(config.account, config.region):
             parameters = authorization.parameters({}, _document(body))
-            _call.set(Call(f"{service}:{action}", surroundings.region, surroundings.account, parameters))
+            _call.set(Call(f"{service}:{action}", config.region, config.account, parameters))
             key = extract_access_key_id(headers, {})
-            denied = iam_evaluator.enforce(key, f"{service}:{action}", service, surroundings.region)
+            denied = iam_evaluator.enforce(key, f"{service}:{action}", service, config.region)
             if denied is None:
                 return None
             lacks = f"User is not authorized to perform: {_refused.get() or action}"
-            said = {"__type": "AccessDeniedException", "message": lacks}
+            output = {"__type": "AccessDeniedException", "message": lacks}
             return 400, {"content-type": "application/x-amz-json-1.1"}, json.dumps(said).encode()
 
     server.permit = permit
