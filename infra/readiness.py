@@ -78,11 +78,11 @@ def _beginning(response: http.client.HTTPResponse, until: float) -> bytes:
 
 def judge_readiness(answer: Answer, url: str) -> Verdict:
     """Ready is a 200 with the contract's JSON. Its 503, no answer, and a load balancer's 502 to 504 are not final."""
-    said = _health(answer.text)
-    if answer.status == 200 and said.get("status") == said.get("database") == "ok":
+    health = _health(answer.text)
+    if answer.status == 200 and health.get("status") == health.get("database") == "ok":
         return Verdict()
     missing = f"{url} answers {_in_words(answer)}"
-    if answer.status in {0, 502, 503, 504} or {"status", "database"} <= said.keys():
+    if answer.status in {0, 502, 503, 504} or {"status", "database"} <= health.keys():
         return Verdict(missing)
     why = "which is not the contract's answer: the project's settings don't apply it"
     return Verdict(f"{missing}, {why}", STEP_2, final=True)
@@ -104,10 +104,10 @@ def judge_home(answer: Answer, url: str) -> Verdict:
 
 def _health(text: str) -> dict[str, object]:
     try:
-        said = json.loads(text)
+        health = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return health if isinstance(health, dict) else {}
 
 
 class Patience:

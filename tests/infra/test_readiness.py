@@ -130,7 +130,7 @@ def test_these_are_home_pages(status: int) -> None:
 
 @pytest.mark.report("joining bug 2")
 @pytest.mark.parametrize(
-    ("answer", "said", "fix"),
+    ("answer", "message", "fix"),
     [
         (
             Answer(400, "text/html", "<h1>Bad Request (400)</h1>"),
@@ -153,17 +153,17 @@ def test_these_are_home_pages(status: int) -> None:
         ),
     ],
 )
-def test_these_are_no_home_pages_and_the_first_words_say_why(answer: Answer, said: str, fix: str) -> None:
+def test_these_are_no_home_pages_and_the_first_words_say_why(answer: Answer, message: str, fix: str) -> None:
     verdict = judge_home(answer, "http://site.localhost:8000/")
     assert verdict.final
-    assert said in verdict.missing
+    assert message in verdict.missing
     assert fix in verdict.fix
     assert "\n" not in verdict.missing
 
 
 @pytest.mark.report("joining bug 8")
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (Answer(500, "text/plain", "\x1b[31mboom\x1b[0m\x07"), "answers 500 Internal Server Error: boom"),
         (Answer(500, "text/html", "<h1>\x1b[1mboom\x1b[0m</h1>"), "answers 500 Internal Server Error: boom"),
@@ -172,10 +172,10 @@ def test_these_are_no_home_pages_and_the_first_words_say_why(answer: Answer, sai
     ],
     ids=["colours", "colours in a page", "another protocol", "encrypted"],
 )
-def test_an_answer_is_shown_as_plain_text_in_one_line(answer: Answer, said: str) -> None:
+def test_an_answer_is_shown_as_plain_text_in_one_line(answer: Answer, message: str) -> None:
     url = "http://localhost:8000"
-    assert judge_home(answer, f"{url}/").missing == f"the home page {url}/ {said}"
-    assert judge_readiness(answer, f"{url}{READY}").missing.startswith(f"{url}{READY} {said}")
+    assert judge_home(answer, f"{url}/").missing == f"the home page {url}/ {message}"
+    assert judge_readiness(answer, f"{url}{READY}").missing.startswith(f"{url}{READY} {message}")
 
 
 def test_patience_ends_when_nothing_but_final_answers_came(monkeypatch: pytest.MonkeyPatch) -> None:

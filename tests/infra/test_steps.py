@@ -53,16 +53,16 @@ def is_of(value: Any, type_: Any) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({key: value for key, value in ROLLOUT.items() if key != "port"}, "missing fields: port; unknown fields: none"),
         ({**ROLLOUT, "prot": 8000}, "missing fields: none; unknown fields: prot"),
     ],
 )
 def test_a_field_that_is_missing_or_unknown_fails_where_the_component_is_made(
-    values: dict[str, Any], said: str
+    values: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(TypeError, match=said):
+    with pytest.raises(TypeError, match=message):
         step_input(RolloutRequest, **values)
 
 

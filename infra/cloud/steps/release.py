@@ -146,7 +146,7 @@ class ReleaseRun:
         """How the stopped task failed; nothing if its command ended with 0."""
         containers = {container["name"]: container for container in task.get("containers", [])}
         main = containers.get(self.request.container, {})
-        code, said = main.get("exitCode"), main.get("reason", "")
+        code, reason = main.get("exitCode"), main.get("reason", "")
         stop, why = task.get("stopCode", ""), task.get("stoppedReason", "")
         if stop in _STOPPED_FROM_OUTSIDE:
             return f"{_STOPPED_FROM_OUTSIDE[stop]} ({why})"
@@ -156,11 +156,11 @@ class ReleaseRun:
                 for name, container in containers.items()
                 if container.get("exitCode")
             ]
-            reasons = list(dict.fromkeys(filter(None, (why, said, *others))))
+            reasons = list(dict.fromkeys(filter(None, (why, reason, *others))))
             why = "; ".join(reasons) or stop
             return f"never started: {why}{_no_room(why)}"
         if code != 0:
-            killed = " (killed: out of memory; set memory higher)" if "OutOfMemory" in f"{said}{why}" else ""
+            killed = " (killed: out of memory; set memory higher)" if "OutOfMemory" in f"{reason}{why}" else ""
             return f"failed with exit status {code}{killed}"
         return ""
 

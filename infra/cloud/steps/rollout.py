@@ -127,13 +127,13 @@ class Rollout:
     def reasons(self, service: Mapping[str, Any]) -> str:
         """What ECS says about the deployment of the new version, and how its tasks ended."""
         wanted = self.request.task_definition
-        said = [
+        lines = [
             deployment["rolloutStateReason"]
             for deployment in service["deployments"]
             if deployment["taskDefinition"] == wanted and deployment.get("rolloutStateReason")
         ]
-        said += [event["message"] for event in service.get("events", [])[:5]]
-        return "".join(f"\n  ECS: {line}" for line in dict.fromkeys(said)) + "".join(self.stopped_tasks(wanted))
+        lines += [event["message"] for event in service.get("events", [])[:5]]
+        return "".join(f"\n  ECS: {line}" for line in dict.fromkeys(lines)) + "".join(self.stopped_tasks(wanted))
 
     def stopped_tasks(self, definition: str) -> Iterable[str]:
         """A paragraph for each of the last stopped tasks of the definition, the latest first."""

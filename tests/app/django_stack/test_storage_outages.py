@@ -83,8 +83,8 @@ def test_a_refusal_for_a_wrong_clock_says_so_in_one_line(off: dict[str, float], 
 @pytest.mark.parametrize("date", [14.0, -14.9, None, "", "yesterday"], ids=str)
 def test_any_other_refusal_stays_what_it_was(date: float | str | None) -> None:
     """A clock that is off by less, or an answer without a date."""
-    said = clock(minutes=date) if isinstance(date, float) else date
-    headers = {} if said is None else {"date": said}
+    date_header = clock(minutes=date) if isinstance(date, float) else date
+    headers = {} if date_header is None else {"date": date_header}
     error = refused(**headers)
     assert str(error) == "An error occurred (403) when calling the HeadObject operation: Forbidden"
     assert not errors.is_outage(error)

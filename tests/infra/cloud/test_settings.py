@@ -89,16 +89,16 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "said"), WRONG, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("settings", "parts"), WRONG, ids=lambda value: str(value)[:60])
 def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
-    as_stack: Any, set_config: Any, settings: dict[str, Any], said: list[str]
+    as_stack: Any, set_config: Any, settings: dict[str, Any], parts: list[str]
 ) -> None:
     as_stack("cloud")
     set_config(settings, platform="cloud")
     with pytest.raises(pulumi.RunError) as refused:
         Settings.load()
     message = str(refused.value)
-    for part in said:
+    for part in parts:
         assert part in message
     assert "Fix: " in message
     assert "nothing was changed" in message

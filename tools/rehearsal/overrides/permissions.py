@@ -174,6 +174,6 @@ def _enforce_our_own_services(config: EmulatorConfig) -> None:
                 return None
             lacks = f"User is not authorized to perform: {_refused.get() or action}"
             output = {"__type": "AccessDeniedException", "message": lacks}
-            return 400, {"content-type": "application/x-amz-json-1.1"}, json.dumps(said).encode()
+            return 400, {"content-type": "application/x-amz-json-1.1"}, json.dumps(message).encode()
 
     server.permit = permit
