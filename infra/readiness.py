@@ -110,15 +110,15 @@ def _health(text: str) -> dict[str, object]:
     return health if isinstance(health, dict) else {}
 
 
-class Patience:
-    """Judges a site's successive answers; for `tolerance` seconds the previous version may still answer."""
+class GracePeriod:
+    """Judges a site's successive answers; for `seconds` the previous version may still answer."""
 
-    def __init__(self, tolerance: float) -> None:
-        self._tolerance = tolerance
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._since: float | None = None
 
     def missing(self, verdict: Verdict, begun: float) -> str:
-        """What is missing so far. Raises ReadinessError after nothing but final verdicts for longer than the tolerance.
+        """What is missing so far. Raises ReadinessError after nothing but final verdicts for longer than that.
 
         `begun` is the `time.monotonic()` of the request.
         """
@@ -126,7 +126,7 @@ class Patience:
             self._since = None
             return verdict.missing
         self._since = self._since or begun
-        if time.monotonic() - self._since < self._tolerance:
+        if time.monotonic() - self._since < self._seconds:
             return verdict.missing
         raise ReadinessError(f"{verdict.missing}. Fix: {verdict.fix}, then run `pulumi up`")
 

@@ -124,13 +124,13 @@ def test_no_step_imports_pulumi() -> None:
 STEP = """
 import sys
 from dataclasses import dataclass, field
-from infra.steps import SECRET, PassedOn, StepRequest, quoted, read_request
+from infra.steps import SECRET, RedactedOutput, StepRequest, quoted, read_request
 
 @dataclass(frozen=True, kw_only=True)
 class Request(StepRequest):
     secrets: list[str] = field(repr=False, metadata=SECRET)
 
-output = PassedOn(read_request(Request).secret_values(), 5)
+output = RedactedOutput(read_request(Request).secret_values(), 5)
 output.feed("\\u2713 Gr\\u00f6\\u00dfe, keys1234567890abc\\n".encode())
 sys.exit("failed:" + quoted(output.last_lines()))
 """

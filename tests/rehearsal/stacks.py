@@ -59,7 +59,7 @@ class Stack(Rehearsal):
         )
         return found
 
-    def ask(
+    def get(
         self, path: str, host: str = "", *, tls: bool = True, headers: Mapping[str, str] | None = None
     ) -> http.client.HTTPResponse:
         """What AWS answers under the site's own name or another host's, its certificate checked."""

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.requests import ReleaseRequest
 from infra.cloud.steps.logs import Log
-from infra.steps import PassedOn, quoted, read_request
+from infra.steps import RedactedOutput, quoted, read_request
 
 TAIL = 20
 STOPPING = 60.0  # seconds that a task may take to stop
@@ -82,7 +82,7 @@ class ReleaseRun:
         """Runs one command in a task of its own, and prints its output as it comes."""
         task = self.start(command)
         log = Log(self.logs, self.request, task)
-        output = PassedOn(self.request.secrets, TAIL)
+        output = RedactedOutput(self.request.secrets, TAIL)
         while (state := self.look(task))["lastStatus"] != "STOPPED":
             self.pass_on(log, output)
             if time.monotonic() > self.deadline:
@@ -182,11 +182,11 @@ class ReleaseRun:
             return False
         return True
 
-    def pass_on(self, log: Log, output: PassedOn) -> None:
+    def pass_on(self, log: Log, output: RedactedOutput) -> None:
         for line in log.read():
             output.feed(f"{line}\n")
 
-    def fail(self, command: str, how: str, output: PassedOn) -> None:
+    def fail(self, command: str, how: str, output: RedactedOutput) -> None:
         raise ReleaseError(f"Release command `{command}` {how}.{quoted(output.last_lines())}")
 
 

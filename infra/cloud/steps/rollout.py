@@ -16,7 +16,7 @@ from typing import Any
 from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.requests import RolloutRequest
 from infra.cloud.steps.logs import Log
-from infra.readiness import READY, Patience, ReadinessError, ask, judge_home, judge_readiness
+from infra.readiness import READY, GracePeriod, ReadinessError, ask, judge_home, judge_readiness
 from infra.redaction import redactor
 from infra.steps import quoted, read_request
 
@@ -164,13 +164,13 @@ class Rollout:
         """Sends requests to the site from outside until it is ready and has a home page."""
         domain = self.request.domain
         for path, judge in ((READY, judge_readiness), ("/", judge_home)):
-            patience = Patience(self.request.tolerance)
+            grace_period = GracePeriod(self.request.tolerance)
             until = max(self.deadline, time.monotonic() + min(MIN_READY_SECONDS, self.request.timeout))
             while True:
                 begun = time.monotonic()
                 answer = ask(Connection(domain, self.request.connect_to), path, domain)
                 try:
-                    missing = patience.missing(judge(answer, f"https://{domain}{path}"), begun)
+                    missing = grace_period.missing(judge(answer, f"https://{domain}{path}"), begun)
                 except ReadinessError as error:
                     raise RolloutError(f"The new version runs, but {error}") from None
                 if not missing:

@@ -141,8 +141,12 @@ def test_a_mistake_of_ours_is_no_outage(error: Exception) -> None:
     assert not errors.is_outage(error)
 
 
-def test_a_task_role_that_is_not_to_be_had_is_an_outage_when_saving_and_when_reading() -> None:
+def test_a_task_role_that_is_not_to_be_had_is_an_outage_when_saving_and_when_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """ECS hands the credentials over http, inside the task; here nobody listens there."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):  # moto, imported by other tests, sets them
+        monkeypatch.delenv(name, raising=False)
     storage = S3Media(parse("s3://b-1.s3.eu-central-1.amazonaws.com/"))
     environ = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/", "AWS_EC2_METADATA_DISABLED": "true"}
     for use in (lambda: storage.save("a.png", ContentFile(b"x")), lambda: storage.url("a.png")):

@@ -10,9 +10,9 @@ import jmespath
 import pulumi
 import pytest
 
+from infra.checkout import ROOT
 from infra.cloud.certificates import certificates
 from infra.cloud.settings import DATABASE_CLASSES, FARGATE_SIZES, THREADS
-from infra.fixes import ROOT
 from infra.settings import Settings
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"

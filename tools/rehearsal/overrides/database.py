@@ -78,4 +78,4 @@ def _change_password(instance: dict[str, Any], _: str, new: str) -> None:
     command = ["psql", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", instance["DBName"], "-c"]
     status, output = container.exec_run([*command, f"ALTER ROLE \"{user}\" WITH PASSWORD '{password}'"])
     if status:
-        raise RuntimeError(f"PostgreSQL keeps its password: {message.decode()}")
+        raise RuntimeError(f"PostgreSQL keeps its password: {output.decode()}")

@@ -173,7 +173,7 @@ def _enforce_our_own_services(config: EmulatorConfig) -> None:
             if denied is None:
                 return None
             lacks = f"User is not authorized to perform: {_refused.get() or action}"
-            output = {"__type": "AccessDeniedException", "message": lacks}
-            return 400, {"content-type": "application/x-amz-json-1.1"}, json.dumps(message).encode()
+            refusal = {"__type": "AccessDeniedException", "message": lacks}
+            return 400, {"content-type": "application/x-amz-json-1.1"}, json.dumps(refusal).encode()
 
     server.permit = permit
