@@ -21,6 +21,12 @@ from tools.rehearsal.container import ACCOUNT, Emulator, Ports, connect
 
 REGION = "us-east-1"
 OWNER = "the tests"
+# What is random is drawn from it.
+SEED = int(os.environ.get("REHEARSAL_SEED") or secrets.randbelow(10**6))
+
+
+def pytest_report_header() -> str:
+    return f"rehearsal: REHEARSAL_SEED={SEED}"
 
 
 class AWS:

@@ -4,6 +4,7 @@ import http.client
 import json
 import shutil
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import docker
 import yaml
 
 from tests import ROOT
-from tools.rehearsal.stack import Rehearsal
+from tools.rehearsal.stack import Rehearsal, pulumi_command
 
 
 class Stack(Rehearsal):
@@ -29,7 +30,14 @@ class Stack(Rehearsal):
         settings = yaml.safe_load((ROOT / "Pulumi.cloud.yaml").read_text())["config"]
         own = {"config": settings | {"django-stack:app-path": str(self.app)}}
         (folder / "Pulumi.cloud.yaml").write_text(yaml.safe_dump(own))
+        # Other variables of the process environment, None for one that isn't there.
+        self.variables: dict[str, str | None] = {}
         super().__init__(engine, folder)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        found = super().environment | self.variables
+        return {name: value for name, value in found.items() if value is not None}
 
     def change(self, **settings: Any) -> None:
         """Sets config keys (as keywords with `_` for `-`) for the next update; None takes a key away."""
@@ -38,6 +46,25 @@ class Stack(Rehearsal):
     def update(self, *options: str) -> tuple[int, str]:
         """`pulumi up`: its exit status and what it printed."""
         return self.run_pulumi("up", "--yes", "--skip-preview", *options)
+
+    @contextmanager
+    def updating(self) -> Iterator["subprocess.Popen[str]"]:
+        """`pulumi up` in a process group of its own, as a terminal has it; killed in the end unless it ended."""
+        process = subprocess.Popen(
+            pulumi_command(("up", "--yes", "--skip-preview")),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
 
     def run_pulumi(self, *arguments: str) -> tuple[int, str]:
         """The exit status of pulumi, and what it printed."""

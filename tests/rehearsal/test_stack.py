@@ -1,16 +1,24 @@
 """The cloud stack, brought up by the real engine against the emulator: made, used, changed, not changed, and gone."""
 
+import json
 import re
+import signal
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.e2e import visitors
+from tests.moments import moments
 from tests.pictures import png
-from tests.rehearsal.stacks import Stack
+from tests.rehearsal.conftest import SEED
+from tests.rehearsal.interruptions import UPDATE, go_on, interrupt, is_whole
+from tests.rehearsal.stacks import Stack, polling
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.browser]
 
+# Ctrl-C in the first half of an update, SIGKILL in the second; tests/rehearsal/test_interruptions.py has more.
+DRAWN = list(zip(moments(SEED, "some", 2, UPDATE), (signal.SIGINT, signal.SIGKILL), strict=True))
 PASSWORD = "a long password of the tests"
 
 
@@ -61,6 +69,19 @@ def test_the_media_were_stored_with_the_tasks_role(stack: Stack) -> None:
     assert b":assumed-role/django-stack-rehearsal-app/" in output
 
 
+def test_no_secret_stands_in_the_state_in_clear_or_is_shown_unasked(stack: Stack) -> None:
+    shown = json.loads(stack.run_pulumi("stack", "output", "--json")[1])
+    outputs = stack.outputs
+    password = urlsplit(outputs["DATABASE_URL"]).password or ""
+    state = json.dumps(stack.resources())
+    assert len(password) == 32
+    for secret in ("DATABASE_URL", "SECRET_KEY", "DEFAULT_STORAGE_DSN", "release_log"):
+        assert shown[secret] == "[secret]"
+    for value in (password, outputs["SECRET_KEY"], outputs["DATABASE_URL"]):
+        assert value not in state
+    assert shown["url"] == f"https://{stack.domain}"
+
+
 def test_the_database_is_reached_by_a_certificate_that_is_verified(stack: Stack) -> None:
     program = (
         "import os, psycopg; connection = psycopg.connect(os.environ['DATABASE_URL']); "
@@ -77,6 +98,18 @@ def test_a_second_update_changes_nothing_after_a_refresh_either(stack: Stack) ->
     assert status == 0, output
     status, output = stack.update("--refresh", "--expect-no-changes")
     assert status == 0, output
+
+
+@pytest.mark.parametrize(("moment", "number"), DRAWN)
+def test_after_an_update_that_was_interrupted_the_next_one_goes_on(
+    stack: Stack, moment: float, number: signal.Signals
+) -> None:
+    stack.change(env={"MOMENT": str(moment)})
+    with polling(stack) as statuses:
+        interrupt(stack, moment, number)
+        go_on(stack)
+    assert set(statuses) == {200}
+    is_whole(stack, str(moment))
 
 
 def test_everything_that_listens_does_so_on_the_loopback(stack: Stack) -> None:

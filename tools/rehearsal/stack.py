@@ -58,6 +58,16 @@ class Rehearsal:
         Raises:
             RehearsalError: it didn't come up; what pulumi said was printed.
         """
+        self.prepare(report, settings)
+        report(f"bringing the stack up, driven by {self.driver}")
+        options = ["--refresh"] if refresh else []
+        if self._stream_pulumi("up", "--yes", "--skip-preview", *options):
+            raise RehearsalError(
+                "The stack didn't come up; why, stands above. What the emulator says: django-stack rehearse log"
+            )
+
+    def prepare(self, report: Report, settings: Mapping[str, Any] | None = None) -> None:
+        """Starts the emulator, and makes the stack in it, still empty. Raises RehearsalError."""
         self._refuse_beside_a_real_one()
         self.emulator.remove_abandoned(report)
         if not self.emulator.ports:
@@ -65,12 +75,6 @@ class Rehearsal:
         self.configure(settings or {}, report)
         self.emulator.start(report, self.region)
         self._make_stack()
-        report(f"bringing the stack up, driven by {self.driver}")
-        options = ["--refresh"] if refresh else []
-        if self._stream_pulumi("up", "--yes", "--skip-preview", *options):
-            raise RehearsalError(
-                "The stack didn't come up; why, stands above. What the emulator says: django-stack rehearse log"
-            )
 
     def configure(self, changes: Mapping[str, Any], report: Report) -> None:
         """Writes the settings for the next update; `changes` by their full keys, None takes one away."""
@@ -97,7 +101,12 @@ class Rehearsal:
     def pulumi(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Runs pulumi on the stack, its output captured."""
         return subprocess.run(
-            _command(arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+            pulumi_command(arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     # What is to be known of it
@@ -203,7 +212,7 @@ class Rehearsal:
 
     def _stream_pulumi(self, *arguments: str) -> int:
         """Runs pulumi, its output shown; its exit status. Ctrl-C is pulumi's own affair, which ends in order."""
-        process = subprocess.Popen(_command(arguments), cwd=self.folder, env=self.environment)
+        process = subprocess.Popen(pulumi_command(arguments), cwd=self.folder, env=self.environment)
         while True:
             with suppress(KeyboardInterrupt):
                 return process.wait()
@@ -231,7 +240,8 @@ class Rehearsal:
             )
 
 
-def _command(arguments: tuple[str, ...]) -> list[str]:
+def pulumi_command(arguments: tuple[str, ...]) -> list[str]:
+    """The command line of pulumi for the rehearsal's stack."""
     return ["pulumi", *arguments, "--stack", NAME, "--non-interactive"]
 
 

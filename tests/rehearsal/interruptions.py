@@ -1,0 +1,45 @@
+"""`pulumi up` of a rehearsal, interrupted, and the way on that docs/operate.md gives."""
+
+import os
+import signal
+import subprocess
+
+from tests.rehearsal.stacks import Stack
+
+# What a user sees when the stack's lock is left over from a pulumi that was killed.
+LOCKED = "the stack is currently locked by 1 lock(s)"
+# How long an update with a changed variable takes on two idle cores; a moment after the end breaks nothing.
+UPDATE = 16.0
+
+
+def interrupt(stack: Stack, seconds: float, number: signal.Signals) -> None:
+    """`pulumi up`, and after so many seconds Ctrl-C, which all its programs get, or SIGKILL for pulumi alone."""
+    with stack.updating() as process:
+        try:
+            process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            if number == signal.SIGINT:
+                os.killpg(process.pid, number)
+                process.communicate(timeout=180)
+            else:
+                process.send_signal(number)
+
+
+def go_on(stack: Stack) -> None:
+    """The next `up`; after a kill, the lock is lifted and what was pending is looked at first."""
+    status, output = stack.update("--refresh")
+    if status and LOCKED in output:
+        for command in (("cancel", "--yes"), ("refresh", "--yes", "--skip-preview", "--clear-pending-creates")):
+            status, output = stack.run_pulumi(*command)
+            assert status == 0, output
+        status, output = stack.update()
+    assert status == 0, output
+
+
+def is_whole(stack: Stack, variable: str) -> None:
+    """The site serves with that value of the variable MOMENT, and nothing is left to do."""
+    assert stack.get("/healthz/ready").status == 200
+    _, output = stack.web().exec_run(["printenv", "MOMENT"])
+    assert output.decode().strip() == variable
+    status, message = stack.update("--expect-no-changes")
+    assert status == 0, message
