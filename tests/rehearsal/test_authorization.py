@@ -84,6 +84,11 @@ def asked(action: str, resource: str = "*", **given: object) -> list[str]:
         ),
         ("ec2:DescribeVpcs", {"VpcId": "vpc-1"}, ["ec2:DescribeVpcs *"]),
         (
+            "elasticloadbalancing:DescribeTargetGroups",
+            {"TargetGroupArns": ["arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/y/2"]},
+            ["elasticloadbalancing:DescribeTargetGroups *"],
+        ),
+        (
             "ec2:CreateRoute",
             {"RouteTableId": "rtb-1", "GatewayId": "igw-1"},
             ["ec2:CreateRoute arn:aws:ec2:us-east-1:1:route-table/rtb-1"],

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.rehearsal.stacks import Stack, polling
+from tests.rehearsal.tasks import service
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
 
@@ -73,6 +74,20 @@ def test_a_new_secret_key_logs_nobody_out_while_the_old_one_is_a_fallback(stack:
     status, output = stack.update()
     assert status == 0, output
     assert not is_logged_in(stack, cookie)
+
+
+def test_a_secret_variable_is_a_new_roll_out_and_in_no_state_in_clear(stack: Stack) -> None:
+    before = service(stack)["taskDefinition"]
+    status, output = stack.run_pulumi("config", "set", "--secret", "--path", "env.API_TOKEN", "TOP+SECRET")
+    assert status == 0, output
+    status, output = stack.update()
+    assert status == 0, output
+    assert service(stack)["taskDefinition"] != before
+    _, output = stack.web().exec_run(["printenv", "API_TOKEN"])
+    assert output == b"TOP+SECRET\n"
+    definition = stack.client("ecs").describe_task_definition(taskDefinition=service(stack)["taskDefinition"])
+    for text in (str(stack.resources()), str(definition), stack.config.read_text()):
+        assert "TOP+SECRET" not in text
 
 
 def test_a_new_password_of_the_database_is_the_only_one_that_it_takes(stack: Stack) -> None:

@@ -6,33 +6,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.rehearsal.stacks import Stack, polling
+from tests.rehearsal.tasks import images, release_tasks, releases, running, service, zones_of_tasks
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
-
-SERVICE = "django-stack-rehearsal-web"
-
-
-def running(stack: Stack) -> int:
-    """The number of tasks of the site that run."""
-    (service,) = stack.client("ecs").describe_services(cluster="django-stack-rehearsal", services=[SERVICE])["services"]
-    return int(service["runningCount"])
-
-
-def tasks_of_releases(stack: Stack) -> list[str]:
-    """The commands of the tasks that run and aren't the service's."""
-    ecs, cluster = stack.client("ecs"), "django-stack-rehearsal"
-    arns = ecs.list_tasks(cluster=cluster)["taskArns"]
-    tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
-    return [str(task["overrides"]) for task in tasks if not task["group"].startswith("service:")]
-
-
-def zones_of_tasks(stack: Stack) -> set[str]:
-    """The zones in which ECS may start tasks of the site."""
-    (service,) = stack.client("ecs").describe_services(cluster="django-stack-rehearsal", services=[SERVICE])["services"]
-    subnets = service["networkConfiguration"]["awsvpcConfiguration"]["subnets"]
-    found = stack.client("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]
-    return {subnet["AvailabilityZone"] for subnet in found}
 
 
 @pytest.fixture(autouse=True)
@@ -48,14 +25,41 @@ def restored_settings_and_app(stack: Stack) -> Iterator[None]:
 
 def test_changed_code_is_rolled_out_and_no_request_fails(stack: Stack) -> None:
     base = stack.app / "gallery/templates/base.html"
-    base.write_text(base.read_text().replace("</head>", "<!-- the second version --></head>"))
+    first, before = base.read_text(), releases(stack)
+    base.write_text(first.replace("</head>", "<!-- the second version --></head>"))
     with polling(stack) as statuses:
         status, output = stack.update()
         assert status == 0, output
         assert b"<!-- the second version -->" in stack.get("/").read()
     assert set(statuses) == {200}
+    (release,) = [task for task in release_tasks(stack, "STOPPED") if task["taskArn"] not in before]
+    rolled_out = next(one for one in service(stack)["deployments"] if one["status"] == "PRIMARY")
+    assert release["stoppedAt"] <= rolled_out["createdAt"]
+    assert release["taskDefinitionArn"] == rolled_out["taskDefinition"]
     status, output = stack.update("--refresh", "--expect-no-changes")
     assert status == 0, output
+    pushed = images(stack)
+    assert len(pushed) == 2
+    base.write_text(first)
+    status, output = stack.update()
+    assert status == 0, output
+    assert b"<!-- the second version -->" not in stack.get("/").read()
+    assert images(stack) == pushed, "the version before is in the registry, and isn't pushed again"
+
+
+def test_another_time_out_is_no_release_and_keeps_the_log_of_the_last_one(stack: Stack) -> None:
+    # More than an environment takes, so that nothing may hand it on in one.
+    stack.change(release_commands=["python -c 'print((chr(120) * 50_000 + chr(10)) * 3)'"])
+    status, output = stack.update()
+    assert status == 0, output
+    ended, log = releases(stack), stack.outputs["release_log"]
+    assert len(log) > 150_000
+    stack.change(release_timeout=900)
+    status, output = stack.update()
+    assert status == 0, output
+    assert releases(stack) == ended
+    assert stack.outputs["release_log"] == log
+    assert "xxx" not in str(stack.resources()), "the log is a secret"
 
 
 def test_a_changed_setting_reaches_the_app(stack: Stack) -> None:
@@ -75,6 +79,10 @@ def test_a_release_that_fails_leaves_the_version_before_serving(stack: Stack) ->
     assert "Unknown command: 'no_such_command'" in output, output
     assert "The web version that was running keeps serving." in output, output
     assert set(statuses) == {200}
+    ended = releases(stack)
+    status, output = stack.update()
+    assert status != 0, output
+    assert len(releases(stack) - ended) == 1, "the next update tries again"
 
 
 def test_a_release_that_hangs_is_stopped_and_the_next_one_succeeds(stack: Stack) -> None:
@@ -85,11 +93,11 @@ def test_a_release_that_hangs_is_stopped_and_the_next_one_succeeds(stack: Stack)
     assert "Release command `sleep 600` was ended: release-timeout is 15 seconds" in output, output
     assert "The web version that was running keeps serving." in output, output
     assert set(statuses) == {200}
-    assert tasks_of_releases(stack) == []
+    assert release_tasks(stack) == []
     stack.change(release_commands=None, release_timeout=None)
     status, output = stack.update()
     assert status == 0, output
-    assert tasks_of_releases(stack) == []
+    assert release_tasks(stack) == []
 
 
 def test_a_version_that_exits_is_rolled_back_and_told(stack: Stack) -> None:
@@ -100,7 +108,18 @@ def test_a_version_that_exits_is_rolled_back_and_told(stack: Stack) -> None:
     assert "ECS went back to" in output, output
     assert "container web ended with exit status 3" in output, output
     assert "no good" in output, output
+    assert "pulumi up -s rehearsal --refresh" in output, output
     assert set(statuses) == {200}
+    ended = releases(stack)
+    status, output = stack.update()
+    assert status != 0, "nothing was mended, so nothing is good"
+    assert "ECS went back to" in output, output
+    assert releases(stack) == ended, "the release had succeeded"
+    stack.change(web_command=None)
+    status, output = stack.update("--refresh")
+    assert status == 0, output
+    status, output = stack.update("--expect-no-changes")
+    assert status == 0, output
 
 
 def test_a_version_that_never_answers_is_rolled_back_and_told(stack: Stack) -> None:
@@ -136,7 +155,9 @@ def test_a_zone_is_added_and_removed_and_no_request_fails(stack: Stack) -> None:
             stack.change(zones=zones)
             status, output = stack.update()
             assert status == 0, output
-            assert zones_of_tasks(stack) == set(zones.split(","))
+            now = zones_of_tasks(stack)
+            assert now.keys() == set(zones.split(","))
+            assert {zone: now[zone] for zone in first} == first, "what stands in the first two stays what it is"
     assert set(statuses) == {200}
     stack.change(zones="us-east-1a,us-east-1c")
     status, output = stack.update()
@@ -179,9 +200,11 @@ def test_an_own_domain_and_back(stack: Stack) -> None:
 
 
 def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: Stack) -> None:
-    status, output = stack.run_pulumi("destroy", "--yes", "--skip-preview")
+    before = stack.resources()
+    status, output = stack.run_pulumi("destroy", "--yes")
     assert status != 0, output
     assert "protect" in output, output
+    assert stack.resources() == before, "the site isn't taken down around its data"
     (database,) = stack.client("rds").describe_db_instances()["DBInstances"]
     assert database["DBInstanceStatus"] == "available"
     stack.change(keep_data=False)
@@ -192,3 +215,4 @@ def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: S
     assert not stack.client("rds").describe_db_instances()["DBInstances"]
     assert not stack.client("s3").list_buckets()["Buckets"]
     assert not stack.client("ecs").list_services(cluster="django-stack-rehearsal").get("serviceArns")
+    assert not stack.resources()
