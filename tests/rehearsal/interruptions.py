@@ -4,12 +4,23 @@ import os
 import signal
 import subprocess
 
+from tests.moments import moments
+from tests.rehearsal.conftest import SEED
 from tests.rehearsal.stacks import Stack
 
 # What a user sees when the stack's lock is left over from a pulumi that was killed.
 LOCKED = "the stack is currently locked by 1 lock(s)"
 # How long an update with a changed variable takes on two idle cores; a moment after the end breaks nothing.
 UPDATE = 16.0
+
+
+def drawn(purpose: str, count: int, seconds: float) -> list[tuple[float, signal.Signals]]:
+    """As many random moments for Ctrl-C, and for SIGKILL."""
+    return [
+        (moment, number)
+        for number in (signal.SIGINT, signal.SIGKILL)
+        for moment in moments(SEED, f"{purpose} {number.name}", count, seconds)
+    ]
 
 
 def interrupt(stack: Stack, seconds: float, number: signal.Signals) -> None:
