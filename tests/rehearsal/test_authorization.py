@@ -94,6 +94,30 @@ def asked(action: str, resource: str = "*", **given: object) -> list[str]:
             ["ec2:CreateRoute arn:aws:ec2:us-east-1:1:route-table/rtb-1"],
         ),
         (
+            "events:PutRule",
+            {"Name": "r", "EventPattern": "{}", "Tags": [{"Key": "x", "Value": "y"}]},
+            [
+                "events:PutRule arn:aws:events:us-east-1:1:rule/r",
+                "events:TagResource arn:aws:events:us-east-1:1:rule/r",
+            ],
+        ),
+        (
+            "budgets:CreateBudget",
+            {"AccountId": "1", "Budget": {"BudgetName": "b"}},
+            ["budgets:ModifyBudget arn:aws:budgets::1:budget/b"],
+        ),
+        (
+            "cloudwatch:GetDashboard",
+            {"DashboardName": "d"},
+            ["cloudwatch:GetDashboard arn:aws:cloudwatch::1:dashboard/d"],
+        ),
+        ("cloudwatch:DescribeAlarms", {"AlarmNames": ["a"]}, ["cloudwatch:DescribeAlarms *"]),
+        (
+            "cloudfront:CreateDistribution",
+            {"text": "<a><Tag><Key>x</Key></Tag></a>"},
+            ["cloudfront:CreateDistribution *", "cloudfront:TagResource *"],
+        ),
+        (
             "iam:PutRolePolicy",
             {"RoleName": "bounded"},
             [f"iam:PutRolePolicy arn:aws:iam::1:role/bounded iam:PermissionsBoundary={BOUNDARY}"],

@@ -32,6 +32,7 @@ DEPENDENT = {
 OWN_ROLES = {
     "elasticloadbalancing:CreateLoadBalancer": "elasticloadbalancing.amazonaws.com",
     "rds:CreateDBInstance": "rds.amazonaws.com",
+    "cloudfront:CreateVpcOrigin": "vpcorigin.cloudfront.amazonaws.com",
     "ecs:CreateCluster": "ecs.amazonaws.com",
     "application-autoscaling:RegisterScalableTarget": "ecs.application-autoscaling.amazonaws.com",
 }
@@ -40,19 +41,26 @@ OWN_ROLES = {
 TAGGING = {
     "acm": "AddTagsToCertificate",
     "application-autoscaling": "TagResource",
+    "budgets": "TagResource",
+    "cloudfront": "TagResource",
     "cloudwatch": "TagResource",
     "ecr": "TagResource",
     "ecs": "TagResource",
     "elasticloadbalancing": "AddTags",
+    "events": "TagResource",
     "iam": "TagRole",
     "logs": "TagResource",
     "rds": "AddTagsToResource",
     "secretsmanager": "TagResource",
     "sns": "TagResource",
+    "wafv2": "TagResource",
 }
+# The parameter that holds a request's XML document.
+TEXT = "text"
 MAKING = ("Create", "Put", "Register", "Request", "Run")
 # EC2's types by how their ids begin: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
 EC2 = {
+    "fl": "vpc-flow-log",
     "igw": "internet-gateway",
     "pl": "prefix-list",
     "rtb": "route-table",
@@ -63,6 +71,7 @@ EC2 = {
     "vpce": "vpc-endpoint",
 }
 MADE = {
+    "CreateFlowLogs": "vpc-flow-log",
     "CreateInternetGateway": "internet-gateway",
     "CreateRouteTable": "route-table",
     "CreateSecurityGroup": "security-group",
@@ -145,6 +154,14 @@ class Question:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
+def action_of(action: str) -> str:
+    """The action in IAM for a call; it has the call's name but for these."""
+    name = action.partition(":")[2]
+    if action.startswith("budgets:") and name.endswith(("Budget", "Budgets", "Subscriber", "Notification")):
+        return "budgets:ViewBudget" if name.startswith("Describe") else "budgets:ModifyBudget"
+    return action
+
+
 def parameters(query: Mapping[str, Any], document: Any) -> dict[str, list[str]]:
     """The parameters of a request: of its query or form, and of its JSON document."""
     found: dict[str, list[str]] = {}
@@ -170,7 +187,7 @@ def questions(call: Call, state: State) -> Iterator[Question]:
     resources = list(dict.fromkeys(_RESOURCES.get(call.service, _as_named)(call, state))) or ["*"]
     context = _of_roles(call, state) if call.service == "iam" else {}
     for resource in resources:
-        yield Question(call.action, resource, context)
+        yield Question(action_of(call.action), resource, context)
     yield from _tags(call, resources)
     for role in _passed(call, state):
         yield Question("iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
@@ -179,14 +196,26 @@ def questions(call: Call, state: State) -> Iterator[Question]:
         yield Question("iam:CreateServiceLinkedRole", role, {"iam:AWSServiceName": service})
     for actions in DEPENDENT.get(call.action, {}):
         for action in actions.split():
-            if action.startswith("ec2:"):
-                yield Question(action, call.arn("vpc/*", "ec2") if "ForVpc" in action else "*")
+            for resource in _depended_on(call, action):
+                yield Question(action, resource)
+
+
+def _depended_on(call: Call, action: str) -> list[str]:
+    """The resources that a dependent action is asked of; those of IAM come with conditions, elsewhere in here."""
+    if action.startswith("iam:"):
+        return []
+    if action == "ec2:GetSecurityGroupsForVpc":
+        return [call.arn("vpc/*", "ec2")]
+    if action.startswith("wafv2:"):  # of the firewall that the request names, if it does
+        return [arn for text in call.get(TEXT) for arn in re.findall(r"arn:aws:wafv2:[^<\s]+", text)]
+    return ["*"]
 
 
 def _tags(call: Call, resources: list[str]) -> Iterator[Question]:
     if call.service == "ec2" and call.name in MADE and call.get("TagSpecification.Tag.Key"):
         yield Question("ec2:CreateTags", call.arn(f"{MADE[call.name]}/*"), {"ec2:CreateAction": call.name})
     tagged = any(name.lower().startswith(("tags.", "tag.")) for name in call.parameters)
+    tagged = tagged or any("<Tag>" in text for text in call.get(TEXT))
     if tagged and call.name.startswith(MAKING) and call.service in TAGGING:
         for resource in resources:
             yield Question(f"{call.service}:{TAGGING[call.service]}", resource)
@@ -261,6 +290,9 @@ def _balancers(call: Call, state: State) -> list[str]:
 def _alarms(call: Call, state: State) -> list[str]:
     if call.name == "DescribeAlarms":  # asks whether all may be seen
         return ["*"]
+    if "Dashboard" in call.name:
+        names = call.get("DashboardName", "DashboardNames")
+        return [f"arn:aws:cloudwatch::{call.account}:dashboard/{name}" for name in names]
     return [call.arn(f"alarm:{name}") for name in call.get("AlarmName", "AlarmNames")] or _as_named(call, state)
 
 
@@ -278,16 +310,28 @@ def _repositories(call: Call, state: State) -> list[str]:
     )
 
 
+def _rules(call: Call, state: State) -> list[str]:
+    """Those of EventBridge's default bus, whose ARNs don't name it."""
+    return [call.arn(f"rule/{name}") for name in call.get("Name", "Rule")] or _as_named(call, state)
+
+
+def _budgets(call: Call, state: State) -> list[str]:
+    names = call.get("BudgetName", "Budget.BudgetName")
+    return [f"arn:aws:budgets::{call.account}:budget/{name}" for name in names] or _as_named(call, state)
+
+
 def _roles(call: Call, _: State) -> list[str]:
     return [f"arn:aws:iam::{call.account}:role/{name}" for name in call.get("RoleName")] or [call.resource]
 
 
 _RESOURCES: dict[str, Callable[[Call, State], Any]] = {
+    "budgets": _budgets,
     "cloudwatch": _alarms,
     "ec2": _ec2,
     "ecr": _repositories,
     "ecs": _ecs,
     "elasticloadbalancing": _balancers,
+    "events": _rules,
     "iam": _roles,
     "logs": _logs,
     "rds": _rds,

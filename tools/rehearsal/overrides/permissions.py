@@ -55,7 +55,9 @@ def _remember_the_request() -> None:
 
 
 def _document(body: bytes) -> Any:
-    """The request's JSON document; nothing for another kind."""
+    """The request's JSON document, or its XML as a text; nothing for another kind."""
+    if body[:1] == b"<":
+        return {authorization.TEXT: body.decode(errors="replace")}
     try:
         return json.loads(body) if body[:1] == b"{" else None
     except ValueError:
