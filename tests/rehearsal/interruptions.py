@@ -7,6 +7,7 @@ import subprocess
 from tests.moments import moments
 from tests.rehearsal.conftest import SEED
 from tests.rehearsal.stacks import Stack
+from tests.rehearsal.tasks import release_tasks
 
 # What a user sees when the stack's lock is left over from a pulumi that was killed.
 LOCKED = "the stack is currently locked by 1 lock(s)"
@@ -48,9 +49,10 @@ def go_on(stack: Stack) -> None:
 
 
 def is_whole(stack: Stack, variable: str) -> None:
-    """The site serves with that value of the variable MOMENT, and nothing is left to do."""
+    """The site serves with that value of the variable MOMENT, no release runs on, and nothing is left to do."""
     assert stack.get("/healthz/ready").status == 200
     _, output = stack.web().exec_run(["printenv", "MOMENT"])
     assert output.decode().strip() == variable
+    assert release_tasks(stack) == []
     status, message = stack.update("--expect-no-changes")
     assert status == 0, message
