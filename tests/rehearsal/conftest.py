@@ -21,7 +21,7 @@ from tools.rehearsal.container import ACCOUNT, Emulator, Ports, connect
 
 REGION = "us-east-1"
 OWNER = "the tests"
-# What is random is drawn from it.
+# Random moments are drawn from it.
 SEED = int(os.environ.get("REHEARSAL_SEED") or secrets.randbelow(10**6))
 
 

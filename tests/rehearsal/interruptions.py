@@ -15,7 +15,7 @@ LOCKED = "the stack is currently locked by 1 lock(s)"
 UPDATE = 16.0
 
 
-def drawn(purpose: str, count: int, seconds: float) -> list[tuple[float, signal.Signals]]:
+def random_interruptions(purpose: str, count: int, seconds: float) -> list[tuple[float, signal.Signals]]:
     """As many random moments for Ctrl-C, and for SIGKILL."""
     return [
         (moment, number)
@@ -37,7 +37,7 @@ def interrupt(stack: Stack, seconds: float, number: signal.Signals) -> None:
                 process.send_signal(number)
 
 
-def go_on(stack: Stack) -> None:
+def recover(stack: Stack) -> None:
     """The next `up`; after a kill, the lock is lifted and what was pending is looked at first."""
     status, output = stack.update("--refresh")
     if status and LOCKED in output:
@@ -48,7 +48,7 @@ def go_on(stack: Stack) -> None:
     assert status == 0, output
 
 
-def is_whole(stack: Stack, variable: str) -> None:
+def assert_recovered(stack: Stack, variable: str) -> None:
     """The site serves with that value of the variable MOMENT, no release runs on, and nothing is left to do."""
     assert stack.get("/healthz/ready").status == 200
     _, output = stack.web().exec_run(["printenv", "MOMENT"])

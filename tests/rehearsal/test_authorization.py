@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.rehearsal.emulator.authorization import Call, parameters, questions
+from tools.rehearsal.emulator.authorization import Call, parameters, permission_checks
 
 BOUNDARY = "arn:aws:iam::1:policy/django-stack-boundary"
 
@@ -20,10 +20,10 @@ class Account:
         return {"rtbassoc-1": ["rtb-1", "subnet-1"]}.get(association, [])
 
 
-def asked(action: str, resource: str = "*", **given: object) -> list[str]:
+def checks(action: str, resource: str = "*", **given: object) -> list[str]:
     """What is asked for a call with these parameters."""
     call = Call(action, "us-east-1", "1", parameters({}, given), resource)
-    found = questions(call, Account())
+    found = permission_checks(call, Account())
     return [
         " ".join([one.action, one.resource, *(f"{key}={value}" for key, value in one.context.items())]) for one in found
     ]
@@ -138,22 +138,22 @@ def asked(action: str, resource: str = "*", **given: object) -> list[str]:
         ),
     ],
 )
-def test_each_resource_of_a_call_is_asked_for_and_what_aws_asks_besides(
+def test_each_resource_of_a_call_is_checked_and_what_aws_asks_besides(
     action: str, given: dict[str, object], expected: list[str]
 ) -> None:
-    assert asked(action, **given) == expected
+    assert checks(action, **given) == expected
 
 
 def test_a_new_load_balancer_asks_for_its_service_and_the_security_groups() -> None:
-    found = asked("elasticloadbalancing:CreateLoadBalancer", Name="x")
+    found = checks("elasticloadbalancing:CreateLoadBalancer", Name="x")
     assert "ec2:GetSecurityGroupsForVpc arn:aws:ec2:us-east-1:1:vpc/*" in found
     role = "arn:aws:iam::1:role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRole"
     service = "iam:AWSServiceName=elasticloadbalancing.amazonaws.com"
     assert f"iam:CreateServiceLinkedRole {role} {service}" in found
 
 
-def test_what_a_path_names_is_asked_for() -> None:
-    assert asked("s3:CreateBucket", "arn:aws:s3:::b") == ["s3:CreateBucket arn:aws:s3:::b"]
+def test_what_a_path_names_is_checked() -> None:
+    assert checks("s3:CreateBucket", "arn:aws:s3:::b") == ["s3:CreateBucket arn:aws:s3:::b"]
 
 
 def test_a_form_and_a_document_are_read_alike() -> None:

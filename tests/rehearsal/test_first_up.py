@@ -7,7 +7,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.rehearsal.interruptions import drawn, go_on, interrupt, is_whole
+from tests.rehearsal.interruptions import assert_recovered, interrupt, random_interruptions, recover
 from tests.rehearsal.stacks import Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
@@ -27,9 +27,9 @@ def new(tmp_path: Path, engine: docker.DockerClient, task_network_lock: None) ->
         stack.down()
 
 
-@pytest.mark.parametrize(("moment", "number"), drawn("first", 2, FIRST))
+@pytest.mark.parametrize(("moment", "number"), random_interruptions("first", 2, FIRST))
 def test_at_any_moment_of_the_first_up(new: Stack, moment: float, number: signal.Signals) -> None:
     new.change(env={"MOMENT": f"{number.name} {moment}"})
     interrupt(new, moment, number)
-    go_on(new)
-    is_whole(new, f"{number.name} {moment}")
+    recover(new)
+    assert_recovered(new, f"{number.name} {moment}")

@@ -4,17 +4,17 @@ import signal
 
 import pytest
 
-from tests.rehearsal.interruptions import UPDATE, drawn, go_on, interrupt, is_whole
+from tests.rehearsal.interruptions import UPDATE, assert_recovered, interrupt, random_interruptions, recover
 from tests.rehearsal.stacks import Stack, polling
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
 
 
-@pytest.mark.parametrize(("moment", "number"), drawn("update", 4, UPDATE))
+@pytest.mark.parametrize(("moment", "number"), random_interruptions("update", 4, UPDATE))
 def test_at_any_moment_of_an_update(stack: Stack, moment: float, number: signal.Signals) -> None:
     stack.change(env={"MOMENT": f"{number.name} {moment}"})
     with polling(stack) as statuses:
         interrupt(stack, moment, number)
-        go_on(stack)
+        recover(stack)
     assert set(statuses) == {200}
-    is_whole(stack, f"{number.name} {moment}")
+    assert_recovered(stack, f"{number.name} {moment}")

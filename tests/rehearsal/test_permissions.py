@@ -71,7 +71,7 @@ def user(root: AWS) -> Deployer:
     return Deployer(root, deployer(root.client("iam")))
 
 
-def refused(call: Any, **arguments: Any) -> str:
+def denial_message(call: Any, **arguments: Any) -> str:
     """The words with which AWS refuses a call."""
     with pytest.raises(ClientError) as caught:
         call(**arguments)
@@ -79,9 +79,9 @@ def refused(call: Any, **arguments: Any) -> str:
     return str(caught.value)
 
 
-def asked(url: str) -> list[dict[str, Any]]:
+def permission_checks(url: str) -> list[dict[str, Any]]:
     """What the emulator asked of its callers' policies."""
-    with urllib.request.urlopen(f"{url}/_rehearsal/questions") as answer:
+    with urllib.request.urlopen(f"{url}/_rehearsal/permission-checks") as answer:
         found: list[dict[str, Any]] = json.load(answer)
     return found
 
@@ -89,7 +89,7 @@ def asked(url: str) -> list[dict[str, Any]]:
 def test_the_deployer_makes_clusters_of_this_project_and_no_others(user: Deployer) -> None:
     ecs = user.client("ecs")
     ecs.create_cluster(clusterName="django-stack-pr-12")
-    assert "ecs:CreateCluster" in refused(ecs.create_cluster, clusterName="shop")
+    assert "ecs:CreateCluster" in denial_message(ecs.create_cluster, clusterName="shop")
 
 
 def test_each_resource_of_a_call_has_to_be_allowed(user: Deployer) -> None:
@@ -102,17 +102,19 @@ def test_each_resource_of_a_call_has_to_be_allowed(user: Deployer) -> None:
         "MasterUserPassword": "a-password",
         "AllocatedStorage": 20,
     }
-    assert "rds:CreateDBInstance" in refused(rds.create_db_instance, **given, DBSubnetGroupName="of-somebody-else")
+    assert "rds:CreateDBInstance" in denial_message(
+        rds.create_db_instance, **given, DBSubnetGroupName="of-somebody-else"
+    )
 
 
 def test_a_role_is_made_within_the_boundary_and_passed_to_tasks(root: AWS, user: Deployer) -> None:
     iam, ecs = user.client("iam"), user.client("ecs")
     role = {"RoleName": "django-stack-x-app", "AssumeRolePolicyDocument": json.dumps(TRUST)}
-    assert "iam:CreateRole" in refused(iam.create_role, **role)
+    assert "iam:CreateRole" in denial_message(iam.create_role, **role)
     arn = iam.create_role(**role, PermissionsBoundary=BOUNDARY)["Role"]["Arn"]
     admin = root.client("iam").create_role(**(role | {"RoleName": "admin"}))["Role"]["Arn"]
     task = {"family": "django-stack-x", "containerDefinitions": [{"name": "web", "image": "x"}]}
-    assert "iam:PassRole" in refused(ecs.register_task_definition, **task, taskRoleArn=admin)
+    assert "iam:PassRole" in denial_message(ecs.register_task_definition, **task, taskRoleArn=admin)
     ecs.register_task_definition(**task, taskRoleArn=arn)
 
 
@@ -120,7 +122,7 @@ def test_rights_are_given_only_to_a_role_that_has_the_boundary(root: AWS, user: 
     role = {"RoleName": "django-stack-y-app", "AssumeRolePolicyDocument": json.dumps(TRUST)}
     root.client("iam").create_role(**role)
     rights = {"RoleName": "django-stack-y-app", "PolicyName": "all", "PolicyDocument": json.dumps(policy())}
-    assert "iam:PutRolePolicy" in refused(user.client("iam").put_role_policy, **rights)
+    assert "iam:PutRolePolicy" in denial_message(user.client("iam").put_role_policy, **rights)
 
 
 def test_what_has_no_name_is_removed_only_with_the_tag_of_the_project(root: AWS, user: Deployer) -> None:
@@ -128,8 +130,8 @@ def test_what_has_no_name_is_removed_only_with_the_tag_of_the_project(root: AWS,
     tags = [{"ResourceType": "vpc", "Tags": [TAG]}]
     own = ec2.create_vpc(CidrBlock="10.1.0.0/16", TagSpecifications=tags)["Vpc"]["VpcId"]
     other = root.client("ec2").create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
-    assert "ec2:DeleteVpc" in refused(ec2.delete_vpc, VpcId=other)
-    assert "ec2:CreateTags" in refused(ec2.create_tags, Resources=[other], Tags=[TAG])
+    assert "ec2:DeleteVpc" in denial_message(ec2.delete_vpc, VpcId=other)
+    assert "ec2:CreateTags" in denial_message(ec2.create_tags, Resources=[other], Tags=[TAG])
     ec2.delete_vpc(VpcId=own)
 
 
@@ -137,14 +139,14 @@ def test_a_service_of_our_own_asks_as_the_others_do(user: Deployer, root: AWS) -
     user.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
     without = Deployer(root, deployer(root.client("iam"), without="application-autoscaling:Describe*"))
     call = without.client("application-autoscaling").describe_scalable_targets
-    assert "application-autoscaling:DescribeScalableTargets" in refused(call, ServiceNamespace="ecs")
+    assert "application-autoscaling:DescribeScalableTargets" in denial_message(call, ServiceNamespace="ecs")
 
 
 def test_an_action_that_the_policy_lacks_is_refused_and_written_down(root: AWS) -> None:
     without = Deployer(root, deployer(root.client("iam"), without="ec2:GetSecurityGroupsForVpc"))
     call = without.client("elbv2").create_load_balancer
-    assert "ec2:GetSecurityGroupsForVpc" in refused(call, Name="django-stack-x", Subnets=["subnet-1"])
-    denied = [question for question in asked(root.ports.url) if not question["granted"]]
+    assert "ec2:GetSecurityGroupsForVpc" in denial_message(call, Name="django-stack-x", Subnets=["subnet-1"])
+    denied = [check for check in permission_checks(root.ports.url) if not check["granted"]]
     found = [one["action"] for one in denied if one["call"] == "elasticloadbalancing:CreateLoadBalancer"]
     assert found == ["ec2:GetSecurityGroupsForVpc"]
 
@@ -200,7 +202,7 @@ def test_a_stack_lives_under_the_policy_in_the_docs_from_the_first_up_to_destroy
     update(keep_data=False)
     status, output = stack.run_pulumi("destroy", "--yes", "--skip-preview")
     assert status == 0, output
-    found = [one for one in asked(stack.ports.url) if ":user/deployer" in one["caller"]]
+    found = [one for one in permission_checks(stack.ports.url) if ":user/deployer" in one["caller"]]
     assert [one for one in found if not one["granted"]] == []
     actions = {one["action"] for one in found}
     assert actions >= {
@@ -212,10 +214,10 @@ def test_a_stack_lives_under_the_policy_in_the_docs_from_the_first_up_to_destroy
     # The list that the unit tests check the policy by knows them all; AWS refuses nobody the last one.
     assert actions - all_needed() == {"sts:GetCallerIdentity"}
     pairs = {(one["action"], one["resource"]) for one in found}
-    assert {pair for pair in pairs if not is_asked_on_aws(*pair)} == set()
+    assert {pair for pair in pairs if not is_in_the_reference(*pair)} == set()
 
 
-def is_asked_on_aws(action: str, resource: str) -> bool:
+def is_in_the_reference(action: str, resource: str) -> bool:
     """Whether the resource is of a type that AWS's reference names for the action."""
     service, _, name = action.partition(":")
     if resource == "*" or action == "iam:CreateServiceLinkedRole":

@@ -12,7 +12,7 @@ from tests.e2e import visitors
 from tests.moments import moments
 from tests.pictures import png
 from tests.rehearsal.conftest import SEED
-from tests.rehearsal.interruptions import UPDATE, go_on, interrupt, is_whole
+from tests.rehearsal.interruptions import UPDATE, assert_recovered, interrupt, recover
 from tests.rehearsal.stacks import Stack, polling
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.browser]
@@ -107,9 +107,9 @@ def test_after_an_update_that_was_interrupted_the_next_one_goes_on(
     stack.change(env={"MOMENT": str(moment)})
     with polling(stack) as statuses:
         interrupt(stack, moment, number)
-        go_on(stack)
+        recover(stack)
     assert set(statuses) == {200}
-    is_whole(stack, str(moment))
+    assert_recovered(stack, str(moment))
 
 
 def test_everything_that_listens_does_so_on_the_loopback(stack: Stack) -> None:

@@ -29,7 +29,7 @@ DEPENDENT = {
 }
 # The service whose own role is made when there is none yet, for a call that asks for iam:CreateServiceLinkedRole:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html
-OWN_ROLES = {
+SERVICE_LINKED_ROLES = {
     "elasticloadbalancing:CreateLoadBalancer": "elasticloadbalancing.amazonaws.com",
     "rds:CreateDBInstance": "rds.amazonaws.com",
     "cloudfront:CreateVpcOrigin": "vpcorigin.cloudfront.amazonaws.com",
@@ -57,7 +57,7 @@ TAGGING = {
 }
 # The parameter that holds a request's XML document.
 TEXT = "text"
-MAKING = ("Create", "Put", "Register", "Request", "Run")
+CREATING_VERBS = ("Create", "Put", "Register", "Request", "Run")
 # EC2's types by how their ids begin: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
 EC2 = {
     "fl": "vpc-flow-log",
@@ -70,7 +70,7 @@ EC2 = {
     "vpc": "vpc",
     "vpce": "vpc-endpoint",
 }
-MADE = {
+CREATED_TYPES = {
     "CreateFlowLogs": "vpc-flow-log",
     "CreateInternetGateway": "internet-gateway",
     "CreateRouteTable": "route-table",
@@ -82,7 +82,7 @@ MADE = {
     "AuthorizeSecurityGroupIngress": "security-group-rule",
 }
 # Of EC2's parameters, those that name what an action is not asked of: where a route leads to.
-NOT_ASKED = {"GatewayId", "DestinationPrefixListId"}
+IGNORED_PARAMETERS = {"GatewayId", "DestinationPrefixListId"}
 # ECS's actions, the type that they are asked of, and the parameters that name it.
 ECS_NAMES = {
     "CreateCluster DeleteCluster DescribeClusters UpdateCluster": (
@@ -146,7 +146,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Question:
+class PermissionCheck:
     """May the caller do `action` on `resource`, where the keys of `context` have these values?"""
 
     action: str
@@ -182,25 +182,25 @@ def parameters(query: Mapping[str, Any], document: Any) -> dict[str, list[str]]:
     return found
 
 
-def questions(call: Call, state: State) -> Iterator[Question]:
+def permission_checks(call: Call, state: State) -> Iterator[PermissionCheck]:
     """All that AWS asks for a call."""
-    resources = list(dict.fromkeys(_RESOURCES.get(call.service, _as_named)(call, state))) or ["*"]
-    context = _of_roles(call, state) if call.service == "iam" else {}
+    resources = list(dict.fromkeys(_RESOURCES.get(call.service, _named_resources)(call, state))) or ["*"]
+    context = _role_context(call, state) if call.service == "iam" else {}
     for resource in resources:
-        yield Question(action_of(call.action), resource, context)
+        yield PermissionCheck(action_of(call.action), resource, context)
     yield from _tags(call, resources)
-    for role in _passed(call, state):
-        yield Question("iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
-    if service := OWN_ROLES.get(call.action):
+    for role in _passed_roles(call, state):
+        yield PermissionCheck("iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
+    if service := SERVICE_LINKED_ROLES.get(call.action):
         role = f"arn:aws:iam::{call.account}:role/aws-service-role/{service}/AWSServiceRole"
-        yield Question("iam:CreateServiceLinkedRole", role, {"iam:AWSServiceName": service})
+        yield PermissionCheck("iam:CreateServiceLinkedRole", role, {"iam:AWSServiceName": service})
     for actions in DEPENDENT.get(call.action, {}):
         for action in actions.split():
-            for resource in _depended_on(call, action):
-                yield Question(action, resource)
+            for resource in _resources_of_dependent(call, action):
+                yield PermissionCheck(action, resource)
 
 
-def _depended_on(call: Call, action: str) -> list[str]:
+def _resources_of_dependent(call: Call, action: str) -> list[str]:
     """The resources that a dependent action is asked of; those of IAM come with conditions, elsewhere in here."""
     if action.startswith("iam:"):
         return []
@@ -211,17 +211,19 @@ def _depended_on(call: Call, action: str) -> list[str]:
     return ["*"]
 
 
-def _tags(call: Call, resources: list[str]) -> Iterator[Question]:
-    if call.service == "ec2" and call.name in MADE and call.get("TagSpecification.Tag.Key"):
-        yield Question("ec2:CreateTags", call.arn(f"{MADE[call.name]}/*"), {"ec2:CreateAction": call.name})
+def _tags(call: Call, resources: list[str]) -> Iterator[PermissionCheck]:
+    if call.service == "ec2" and call.name in CREATED_TYPES and call.get("TagSpecification.Tag.Key"):
+        yield PermissionCheck(
+            "ec2:CreateTags", call.arn(f"{CREATED_TYPES[call.name]}/*"), {"ec2:CreateAction": call.name}
+        )
     tagged = any(name.lower().startswith(("tags.", "tag.")) for name in call.parameters)
     tagged = tagged or any("<Tag>" in text for text in call.get(TEXT))
-    if tagged and call.name.startswith(MAKING) and call.service in TAGGING:
+    if tagged and call.name.startswith(CREATING_VERBS) and call.service in TAGGING:
         for resource in resources:
-            yield Question(f"{call.service}:{TAGGING[call.service]}", resource)
+            yield PermissionCheck(f"{call.service}:{TAGGING[call.service]}", resource)
 
 
-def _passed(call: Call, state: State) -> list[str]:
+def _passed_roles(call: Call, state: State) -> list[str]:
     if call.action == "ecs:RegisterTaskDefinition":
         return call.get("taskRoleArn", "executionRoleArn")
     if call.action == "ecs:RunTask":
@@ -229,13 +231,13 @@ def _passed(call: Call, state: State) -> list[str]:
     return []
 
 
-def _of_roles(call: Call, state: State) -> dict[str, str]:
+def _role_context(call: Call, state: State) -> dict[str, str]:
     given = call.get("PermissionsBoundary")
     boundary = given[0] if given else state.boundary_of(*call.get("RoleName")[:1] or [""])
     return {"iam:PermissionsBoundary": boundary} if boundary else {}
 
 
-def _as_named(call: Call, _: State) -> list[str]:
+def _named_resources(call: Call, _: State) -> list[str]:
     """The ARNs that the request gives, or what its path names."""
     mark = f"arn:aws:{call.service}:"
     return [
@@ -250,20 +252,20 @@ def _ec2(call: Call, state: State) -> Iterator[str]:
         value
         for name, values in call.parameters.items()
         for value in values
-        if ("." not in name or name.endswith("SecurityGroupRuleId")) and name not in NOT_ASKED
+        if ("." not in name or name.endswith("SecurityGroupRuleId")) and name not in IGNORED_PARAMETERS
     ]
     ids += [one for association in call.get("AssociationId") for one in state.route_table_of(association)]
     for value in ids:
         kind = EC2.get(value.partition("-")[0])
         if kind and re.fullmatch(r"[a-z]+-[0-9a-f]+", value):
             yield call.arn(f"{kind}/{value}")
-    if call.name in MADE:
-        yield call.arn(f"{MADE[call.name]}/*")
+    if call.name in CREATED_TYPES:
+        yield call.arn(f"{CREATED_TYPES[call.name]}/*")
 
 
 def _ecs(call: Call, state: State) -> list[str]:
     if call.name.endswith("Resource"):
-        return _as_named(call, state)
+        return _named_resources(call, state)
     cluster = (call.get("cluster") or ["default"])[0].rpartition("/")[2]
     kind, names = next((found for action, found in ECS_NAMES.items() if call.name in action.split()), ("", ()))
     return [call.arn(kind.format(cluster=cluster, name=value.rpartition("/")[2])) for value in call.get(*names)] or [
@@ -275,7 +277,7 @@ def _rds(call: Call, state: State) -> list[str]:
     found = [call.arn(f"{kind}:{name}") for key, kind in RDS_NAMES.items() for name in call.get(key)]
     if call.name == "CreateDBInstance" and not call.get("OptionGroupName"):
         found.append(call.arn("og:default"))
-    return found or _as_named(call, state)
+    return found or _named_resources(call, state)
 
 
 def _balancers(call: Call, state: State) -> list[str]:
@@ -284,7 +286,7 @@ def _balancers(call: Call, state: State) -> list[str]:
     kind = {"CreateLoadBalancer": "loadbalancer/app", "CreateTargetGroup": "targetgroup"}.get(call.name)
     if kind:
         return [call.arn(f"{kind}/{name}/*") for name in call.get("Name")]
-    return _as_named(call, state)
+    return _named_resources(call, state)
 
 
 def _alarms(call: Call, state: State) -> list[str]:
@@ -293,31 +295,33 @@ def _alarms(call: Call, state: State) -> list[str]:
     if "Dashboard" in call.name:
         names = call.get("DashboardName", "DashboardNames")
         return [f"arn:aws:cloudwatch::{call.account}:dashboard/{name}" for name in names]
-    return [call.arn(f"alarm:{name}") for name in call.get("AlarmName", "AlarmNames")] or _as_named(call, state)
+    return [call.arn(f"alarm:{name}") for name in call.get("AlarmName", "AlarmNames")] or _named_resources(call, state)
 
 
 def _logs(call: Call, state: State) -> list[str]:
     groups = [call.arn(f"log-group:{name}") for name in call.get("logGroupName")]
     streams = call.get("logStreamName")
     return (
-        [f"{group}:log-stream:{stream}" for group in groups for stream in streams] or groups or _as_named(call, state)
+        [f"{group}:log-stream:{stream}" for group in groups for stream in streams]
+        or groups
+        or _named_resources(call, state)
     )
 
 
 def _repositories(call: Call, state: State) -> list[str]:
-    return [call.arn(f"repository/{name}") for name in call.get("repositoryName", "repositoryNames")] or _as_named(
-        call, state
-    )
+    return [
+        call.arn(f"repository/{name}") for name in call.get("repositoryName", "repositoryNames")
+    ] or _named_resources(call, state)
 
 
 def _rules(call: Call, state: State) -> list[str]:
     """Those of EventBridge's default bus, whose ARNs don't name it."""
-    return [call.arn(f"rule/{name}") for name in call.get("Name", "Rule")] or _as_named(call, state)
+    return [call.arn(f"rule/{name}") for name in call.get("Name", "Rule")] or _named_resources(call, state)
 
 
 def _budgets(call: Call, state: State) -> list[str]:
     names = call.get("BudgetName", "Budget.BudgetName")
-    return [f"arn:aws:budgets::{call.account}:budget/{name}" for name in names] or _as_named(call, state)
+    return [f"arn:aws:budgets::{call.account}:budget/{name}" for name in names] or _named_resources(call, state)
 
 
 def _roles(call: Call, _: State) -> list[str]:

@@ -22,25 +22,25 @@ from tools.rehearsal.emulator.authorization import Call
 from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
-PATH = "/_rehearsal/questions"
+PATH = "/_rehearsal/permission-checks"
 _call: ContextVar[Call | None] = ContextVar("call", default=None)
 _refused: ContextVar[str] = ContextVar("refused", default="")
-_asked: list[dict[str, Any]] = []
+_checks: list[dict[str, Any]] = []
 
 
 def apply(config: EmulatorConfig) -> None:
     """Asks for everything that AWS asks for, and answers PATH with what was asked and granted; if IAM is enforced."""
     if not config.enforces_iam:
         return
-    _remember_the_request()
-    _ask_for_everything()
-    _know_all_tags()
-    _count_as_tls()
+    _keep_the_request()
+    _check_everything()
+    _add_tags()
+    _treat_as_tls()
     _enforce_our_own_services(config)
-    server.pages[PATH] = lambda: json.dumps(_asked).encode()
+    server.pages[PATH] = lambda: json.dumps(_checks).encode()
 
 
-def _remember_the_request() -> None:
+def _keep_the_request() -> None:
     extract = iam_actions.extract_resource_arn
 
     def extract_resource_arn(
@@ -64,10 +64,10 @@ def _document(body: bytes) -> Any:
         return None
 
 
-def _ask_for_everything() -> None:
+def _check_everything() -> None:
     enforce = iam_evaluator.enforce
 
-    def enforce_all(
+    def enforce_each(
         key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None
     ) -> Any:
         call = _call.get()
@@ -76,37 +76,35 @@ def _ask_for_everything() -> None:
         if call is None or call.action != action:  # one more check of the same request, of a batch's second object say
             return enforce(key, action, service, region, resource_arn=resource_arn, service_context=service_context)
         refusal = None
-        for question in authorization.questions(call, Account()):
-            context = {**(service_context or {}), **question.context}
-            answer = enforce(
-                key, question.action, service, region, resource_arn=question.resource, service_context=context
-            )
+        for check in authorization.permission_checks(call, Account()):
+            context = {**(service_context or {}), **check.context}
+            answer = enforce(key, check.action, service, region, resource_arn=check.resource, service_context=context)
             if not isinstance(answer, iam_evaluator.AuthError):
-                _note(key, call, question, granted=answer is None)
+                _note(key, call, check, granted=answer is None)
             if answer is not None and refusal is None:
                 refusal = answer
-                _refused.set(question.action)
+                _refused.set(check.action)
         return refusal
 
-    replace(iam_evaluator, "enforce", enforce_all)
+    replace(iam_evaluator, "enforce", enforce_each)
     say = iam_actions.access_denied_response
 
-    def name_what_lacks(service: str, action: str, *arguments: Any, **named: Any) -> Any:
+    def name_the_missing_action(service: str, action: str, *arguments: Any, **named: Any) -> Any:
         return say(service, _refused.get() or action, *arguments, **named)
 
-    replace(iam_actions, "access_denied_response", name_what_lacks)
+    replace(iam_actions, "access_denied_response", name_the_missing_action)
 
 
-def _note(key: str, call: Call, question: authorization.Question, *, granted: bool) -> None:
+def _note(key: str, call: Call, check: authorization.PermissionCheck, *, granted: bool) -> None:
     principal = iam_evaluator.resolve_principal(key, call.account)
     if isinstance(principal, iam_evaluator.PrincipalInfo) and principal.policies is not None:
-        _asked.append(
+        _checks.append(
             {
                 "caller": principal.arn,
                 "call": call.action,
-                "action": question.action,
-                "resource": question.resource,
-                "context": dict(question.context),
+                "action": check.action,
+                "resource": check.resource,
+                "context": dict(check.context),
                 "granted": granted,
             }
         )
@@ -133,7 +131,7 @@ class Account(authorization.State):
         ]
 
 
-def _know_all_tags() -> None:
+def _add_tags() -> None:
     known = tagging.resource_tags
 
     def resource_tags(arn: str) -> dict[str, str] | None:
@@ -156,7 +154,7 @@ def _tags(arn: str) -> Iterator[tuple[str, str]]:
         yield tag["Key"], tag["Value"]
 
 
-def _count_as_tls() -> None:
+def _treat_as_tls() -> None:
     pin = iam_evaluator.pin_request_origin
     from ministack import app  # noqa: PLC0415  # it reads the environment when it is imported
 
