@@ -26,6 +26,7 @@ def random_interruptions(purpose: str, count: int, seconds: float) -> list[tuple
 
 def interrupt(stack: Stack, seconds: float, number: signal.Signals) -> None:
     """`pulumi up`, and after so many seconds Ctrl-C, which all its programs get, or SIGKILL for pulumi alone."""
+    print(f"{number.name} after {seconds} seconds; the same again: REHEARSAL_SEED={SEED}")
     with stack.updating() as process:
         try:
             process.communicate(timeout=seconds)

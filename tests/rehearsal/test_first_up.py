@@ -27,7 +27,7 @@ def new(tmp_path: Path, engine: docker.DockerClient, task_network_lock: None) ->
         stack.down()
 
 
-@pytest.mark.parametrize(("moment", "number"), random_interruptions("first", 2, FIRST))
+@pytest.mark.parametrize(("moment", "number"), random_interruptions("first", 2, FIRST), ids=range(4))
 def test_at_any_moment_of_the_first_up(new: Stack, moment: float, number: signal.Signals) -> None:
     new.change(env={"MOMENT": f"{number.name} {moment}"})
     interrupt(new, moment, number)

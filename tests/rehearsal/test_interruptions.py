@@ -10,7 +10,7 @@ from tests.rehearsal.stacks import Stack, polling
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
 
 
-@pytest.mark.parametrize(("moment", "number"), random_interruptions("update", 4, UPDATE))
+@pytest.mark.parametrize(("moment", "number"), random_interruptions("update", 4, UPDATE), ids=range(8))
 def test_at_any_moment_of_an_update(stack: Stack, moment: float, number: signal.Signals) -> None:
     stack.change(env={"MOMENT": f"{number.name} {moment}"})
     with polling(stack) as statuses:

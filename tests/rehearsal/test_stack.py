@@ -100,7 +100,7 @@ def test_a_second_update_changes_nothing_after_a_refresh_either(stack: Stack) ->
     assert status == 0, output
 
 
-@pytest.mark.parametrize(("moment", "number"), DRAWN)
+@pytest.mark.parametrize(("moment", "number"), DRAWN, ids=["Ctrl-C", "SIGKILL"])
 def test_after_an_update_that_was_interrupted_the_next_one_goes_on(
     stack: Stack, moment: float, number: signal.Signals
 ) -> None:
