@@ -60,7 +60,7 @@ test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine (half 
 test-faults: test-setup ## Runs the tests that break things on purpose, also the slow ones (ten minutes)
 	@$(IN_VENV) pytest tests/faults
 
-test-rehearsal: test-setup ## Runs the tests of the cloud stack against an emulator of AWS, also the slow ones (ten minutes)
+test-rehearsal: test-setup ## Runs the tests of the cloud stack against an emulator of AWS, also the slow ones (half an hour)
 	@$(IN_VENV) pytest tests/rehearsal
 
 cloud-acceptance: ## Brings a stack up on AWS, changes, breaks and destroys it, and writes a report (an hour, billed)
