@@ -4,6 +4,7 @@ import pytest
 
 from tools.rehearsal.emulator.authorization import Call, parameters, permission_checks
 
+FIREWALL = "arn:aws:wafv2:us-east-1:1:global/webacl/x/2"
 BOUNDARY = "arn:aws:iam::1:policy/django-stack-boundary"
 
 
@@ -114,8 +115,13 @@ def checks(action: str, resource: str = "*", **given: object) -> list[str]:
         ("cloudwatch:DescribeAlarms", {"AlarmNames": ["a"]}, ["cloudwatch:DescribeAlarms *"]),
         (
             "cloudfront:CreateDistribution",
-            {"text": "<a><Tag><Key>x</Key></Tag></a>"},
-            ["cloudfront:CreateDistribution *", "cloudfront:TagResource *"],
+            {"text": f"<a><WebACLId>{FIREWALL}</WebACLId><Tag><Key>x</Key></Tag></a>"},
+            [
+                "cloudfront:CreateDistribution *",
+                "cloudfront:TagResource *",
+                "cloudfront:GetVpcOrigin *",
+                f"wafv2:GetWebACL {FIREWALL}",
+            ],
         ),
         (
             "iam:PutRolePolicy",

@@ -1,10 +1,14 @@
 """What can happen to a stack that is up: good updates, bad ones, more tasks and fewer, and the end of its data."""
 
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests import ROOT
 from tests.rehearsal.stacks import Stack, polling
 from tests.rehearsal.tasks import images, release_tasks, releases, running, service, zones_of_tasks
 from tests.waiting import wait_until
@@ -181,22 +185,57 @@ def test_public_media_are_read_through_a_distribution_of_their_own(stack: Stack)
     assert (answer.status, answer.read()) == (200, b"for everybody")
 
 
-def test_an_own_domain_and_back(stack: Stack) -> None:
-    dns = stack.client("route53")
-    zone = dns.create_hosted_zone(Name="example.com", CallerReference="tests")["HostedZone"]["Id"].rpartition("/")[2]
-    stack.change(domain="www.example.com", hosted_zone=zone)
-    status, output = stack.update("--refresh")
+def test_a_changed_vpc_origin_is_replaced_while_the_site_answers(stack: Stack, tmp_path: Path) -> None:
+    """AWS refuses to change or delete one that is in use: another is made and taken, then the old one goes."""
+    cloudfront = stack.client("cloudfront")
+    (before,) = cloudfront.list_vpc_origins()["VpcOriginList"]["Items"]
+    shutil.copytree(ROOT / "infra", tmp_path / "infra")
+    changed = tmp_path / "infra" / "cloud" / "load_balancer.py"
+    changed.write_text(changed.read_text().replace("HTTP, HTTPS = 80, 443", "HTTP, HTTPS = 80, 8443"))
+    stack.variables = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{stack.environment['PYTHONPATH']}"}
+    with polling(stack) as statuses:
+        status, output = stack.update("--refresh")
+    stack.variables = {}
     assert status == 0, output
-    page = stack.get("/", "www.example.com")
-    assert page.status == 200
-    assert b"<title>Gallery</title>" in page.read()
-    plain = stack.get("/", "www.example.com", tls=False)
-    assert plain.status == 301
-    stack.change(domain=None, hosted_zone=None)
+    (after,) = cloudfront.list_vpc_origins()["VpcOriginList"]["Items"]
+    assert before["Id"] != after["Id"]
+    assert cloudfront.get_vpc_origin(Id=after["Id"])["VpcOrigin"]["VpcOriginEndpointConfig"]["HTTPSPort"] == 8443
+    assert set(statuses) == {200}
     status, output = stack.update()
     assert status == 0, output
-    assert stack.domain.endswith(".cloudfront.net")
+
+
+def test_an_own_domain_is_added_and_answers_before_anybodys_dns_does_and_goes_again(stack: Stack) -> None:
+    before, dns = stack.domain, stack.client("route53")
+    zone = dns.create_hosted_zone(Name="example.com", CallerReference="tests")["HostedZone"]["Id"].rpartition("/")[2]
+    stack.change(domain="www.example.com", domain_redirects="example.com", hosted_zone=zone)
+    status, output = stack.update("--refresh")
+    assert status == 0, output
+    assert stack.domain == "www.example.com"
+    page = stack.get("/")
+    assert page.status == 200
+    assert b"<title>Gallery</title>" in page.read()
+    moved = stack.get("/upload/?a=1", "example.com")
+    assert (moved.status, moved.headers["Location"]) == (301, "https://www.example.com/upload/?a=1")
+    plain = stack.get("/", tls=False)
+    assert (plain.status, plain.headers["Location"]) == (301, "https://www.example.com/")
+    assert stack.get("/", before).status == 400, "CloudFront's own name is none of the site's any more"
+    records = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    led = {
+        (one["Name"], one["Type"]): one["AliasTarget"]["DNSName"].rstrip(".") for one in records if "AliasTarget" in one
+    }
+    hosts = ("www.example.com.", "example.com.")
+    assert led == {(host, kind): before for host in hosts for kind in ("A", "AAAA")}
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
+
+    stack.change(domain=None, domain_redirects=None, hosted_zone=None)
+    status, output = stack.update()
+    assert status == 0, output
+    assert stack.domain == before
     assert stack.get("/").status == 200
+    left = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    assert {one["Type"] for one in left} == {"NS", "SOA"}
 
 
 def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: Stack) -> None:
@@ -207,12 +246,14 @@ def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: S
     assert stack.resources() == before, "the site isn't taken down around its data"
     (database,) = stack.client("rds").describe_db_instances()["DBInstances"]
     assert database["DBInstanceStatus"] == "available"
+    assert stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
     stack.change(keep_data=False)
     status, output = stack.update("--refresh")
     assert status == 0, output
     status, output = stack.run_pulumi("destroy", "--yes", "--skip-preview")
     assert status == 0, output
     assert not stack.client("rds").describe_db_instances()["DBInstances"]
+    assert not stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
     assert not stack.client("s3").list_buckets()["Buckets"]
     assert not stack.client("ecs").list_services(cluster="django-stack-rehearsal").get("serviceArns")
     assert not stack.resources()

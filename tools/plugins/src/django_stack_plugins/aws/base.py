@@ -25,7 +25,7 @@ class AWSResource(Resource):
     replacing: inputs whose change makes a new resource; in_place: those that don't.
     names: the API's names of inputs, by the inputs' paths, where they differ by more than case and plural.
     prefixed: the input that begins a made-up name, and the property that the name becomes.
-    creating: makes it; `identity` is where in its answer the id stands.
+    creating: makes it; `identity` is where in its answer the id stands, `id_input` the input that is the id instead.
     after: properties whose calls in `updating` follow at once, since `creating` doesn't take them.
     updating: the call for changes of these properties (several in one text).
     puts: `creating` changes it, too, by putting the whole.
@@ -33,7 +33,7 @@ class AWSResource(Resource):
         other inputs by name; `more` are calls that add to the document.
     gone: JMESPath that is true for one that is only remembered.
     missing: AWS's codes for one that isn't there.
-    unread: inputs that AWS doesn't tell.
+    unread: inputs that AWS doesn't tell. One is `region`, for a resource that isn't in the provider's own.
     deleting: deletes it; `busy` are AWS's codes for one that something still uses, for `patience` seconds at most.
     ready: what is waited for after each change; `waits_for_end`: that it's really gone.
     private: outputs that are secrets by nature.
@@ -46,6 +46,7 @@ class AWSResource(Resource):
     prefixed: ClassVar[tuple[str, str] | None] = None
     creating: ClassVar[Call]
     identity: ClassVar[str] = ""
+    id_input: ClassVar[str] = ""
     after: ClassVar[frozenset[str]] = frozenset()
     updating: ClassVar[Mapping[str, Call]] = {}
     puts: ClassVar[bool] = False
@@ -138,8 +139,9 @@ class AWSResource(Resource):
         """Make a call, and take from its answer what the table says; errors name the resource."""
         shape = self.session.input_shape(self.service, call.operation)
         request = call.request(shape, scope, rest if call.rest != "none" else {}, self.names)
+        region = scope.get("region") or "" if "region" in self.inputs else ""
         try:
-            answer = self.session.call(self.service, call.operation, request)
+            answer = self.session.call(self.service, call.operation, request, region)
         except CallError as error:
             raise CallError(error.code, f"{operation.name}: {error}") from None
         return lookup(call.gives, answer)
@@ -160,8 +162,7 @@ class AWSResource(Resource):
 
     def resource_id(self, answer: Any, inputs: Properties) -> str:
         """The id of what was made."""
-        del inputs
-        return str(lookup(self.identity, answer))
+        return str(inputs[self.id_input] if self.id_input else lookup(self.identity, answer))
 
     def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
         """Make the calls that these changes of inputs need; `scope` has the old state, too, as `before`."""
