@@ -7,6 +7,7 @@ from infra.cloud.context import CloudContext
 from infra.cloud.distribution import make_distribution
 from infra.cloud.firewall import make_firewall
 from infra.cloud.load_balancer import make_load_balancer
+from infra.cloud.logs import deliver_requests
 from infra.cloud.settings import CloudSettings
 from infra.cloud.site_certificate import issued_certificate
 from infra.origins import origin
@@ -36,6 +37,8 @@ class Address(pulumi.ComponentResource):
             certificate = settings.certificate or issued_certificate(name, settings, hosts, self)
         firewall = make_firewall(name, settings, self) if settings.waf else None
         distribution = make_distribution(name, settings, balancer, hosts, certificate, firewall, self)
+        if settings.access_logs and context.network.log_bucket:
+            deliver_requests(name, settings, distribution.arn, context.network.log_bucket, self)
         if settings.hosted_zone:
             self._records(name, settings, hosts, distribution)
         self.connect_to: pulumi.Output[str] = distribution.domain_name

@@ -57,6 +57,7 @@ class Release(pulumi.ComponentResource):
                     commands=list(settings.release_commands),
                     subnets=network.public,
                     security_groups=[network.app_group],
+                    public_address=not settings.nat_gateway,
                     platform_version=FARGATE,
                     started_by="release",
                     log_group=self.task.log_group,

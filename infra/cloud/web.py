@@ -47,7 +47,7 @@ class Web(pulumi.ComponentResource):
         network_configuration: ServiceNetworkConfigurationArgsDict = {
             "subnets": network.public,
             "security_groups": [network.app_group],
-            "assign_public_ip": True,  # to reach AWS's services without a NAT gateway
+            "assign_public_ip": not settings.nat_gateway,  # the way to AWS's services
         }
         load_balancers: list[ServiceLoadBalancerArgsDict] = [
             {"target_group_arn": address.target_group_arn, "container_name": CONTAINER, "container_port": PORT}

@@ -219,6 +219,8 @@ def test_an_own_domain_is_added_and_answers_before_anybodys_dns_does_and_goes_ag
     assert (moved.status, moved.headers["Location"]) == (301, "https://www.example.com/upload/?a=1")
     plain = stack.get("/", tls=False)
     assert (plain.status, plain.headers["Location"]) == (301, "https://www.example.com/")
+    moved = stack.get("/", f"example.com.localhost:{stack.ports.api}", tls=False)
+    assert (moved.status, moved.headers["Location"]) == (301, stack.browser_url("www.example.com"))
     assert stack.get("/", before).status == 400, "CloudFront's own name is none of the site's any more"
     records = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     led = {
@@ -238,6 +240,27 @@ def test_an_own_domain_is_added_and_answers_before_anybodys_dns_does_and_goes_ag
     assert {one["Type"] for one in left} == {"NS", "SOA"}
 
 
+def test_what_an_auditor_asks_for_is_turned_on_changes_nothing_else_and_goes_again(stack: Stack) -> None:
+    turned = ("access_logs", "container_insights", "database_insights", "flow_logs", "nat_gateway")
+    stack.change(**dict(zip(turned, (True, "enhanced", "standard", True, True), strict=True)))
+    status, output = stack.update()
+    assert status == 0, output
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
+    (log,) = stack.client("ec2").describe_flow_logs()["FlowLogs"]
+    assert {"Key": "django-stack.project", "Value": "django-stack"} in log["Tags"]
+    bucket = log["LogDestination"].removeprefix("arn:aws:s3:::").removesuffix("/network")
+    stack.change(**dict.fromkeys(turned))
+    status, output = stack.update()
+    assert status == 0, output
+    assert not stack.client("ec2").describe_flow_logs()["FlowLogs"]
+    assert stack.get("/").status == 200
+    kept = stack.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert kept[0]["Expiration"] == {"Days": 30}  # it stays, since keep-data is true, and so does the end of its logs
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
+
+
 def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: Stack) -> None:
     before = stack.resources()
     status, output = stack.run_pulumi("destroy", "--yes")
@@ -254,6 +277,7 @@ def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: S
     assert status == 0, output
     assert not stack.client("rds").describe_db_instances()["DBInstances"]
     assert not stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
-    assert not stack.client("s3").list_buckets()["Buckets"]
+    kept = [bucket["Name"] for bucket in stack.client("s3").list_buckets()["Buckets"]]
+    assert all(name.startswith("django-stack-rehearsal-logs-") for name in kept)
     assert not stack.client("ecs").list_services(cluster="django-stack-rehearsal").get("serviceArns")
     assert not stack.resources()

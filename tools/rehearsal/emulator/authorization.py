@@ -22,10 +22,12 @@ VPC_ORIGINS = (
 )
 VPC_ROLE = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-service-linked-roles.html"
 CLOUDFRONT = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html"
+VENDED = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-service-specific.html"
 WAF = "https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_id-based-policy-examples.html"
 DEPENDENT = {
     "cloudfront:CreateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
     "cloudfront:UpdateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
+    "logs:PutDeliverySource": {"cloudfront:AllowVendedLogDeliveryForResource": VENDED},
     "cloudfront:CreateVpcOrigin": {
         "ec2:DescribeInstances ec2:DescribeInternetGateways elasticloadbalancing:DescribeLoadBalancers": VPC_ORIGINS,
         "iam:CreateServiceLinkedRole": VPC_ROLE,
@@ -79,8 +81,10 @@ TEXT = "text"
 CREATING_VERBS = ("Create", "Put", "Register", "Request", "Run")
 # EC2's types by how their ids begin: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
 EC2 = {
+    "eipalloc": "elastic-ip",
     "fl": "vpc-flow-log",
     "igw": "internet-gateway",
+    "nat": "natgateway",
     "pl": "prefix-list",
     "rtb": "route-table",
     "sg": "security-group",
@@ -92,6 +96,7 @@ EC2 = {
 CREATED_TYPES = {
     "CreateFlowLogs": "vpc-flow-log",
     "CreateInternetGateway": "internet-gateway",
+    "CreateNatGateway": "natgateway",
     "CreateRouteTable": "route-table",
     "CreateSecurityGroup": "security-group",
     "CreateSubnet": "subnet",
@@ -122,6 +127,8 @@ RDS_NAMES = {
     "DBSnapshotIdentifier": "snapshot",
     "DBSubnetGroupName": "subgrp",
     "OptionGroupName": "og",
+    "SourceDBInstanceIdentifier": "db",
+    "TargetDBInstanceIdentifier": "db",
 }
 
 
@@ -227,6 +234,8 @@ def _resources_of_dependent(call: Call, action: str) -> list[str]:
         return [call.arn("vpc/*", "ec2")]
     if action.startswith("wafv2:"):  # of the firewall that the request names, if it does
         return [arn for text in call.get(TEXT) for arn in re.findall(r"arn:aws:wafv2:[^<\s]+", text)]
+    if action == "cloudfront:AllowVendedLogDeliveryForResource":
+        return call.get("resourceArn")
     return ["*"]
 
 
@@ -318,6 +327,14 @@ def _alarms(call: Call, state: State) -> list[str]:
 
 
 def _logs(call: Call, state: State) -> list[str]:
+    if call.name.endswith(("DeliverySource", "DeliveryDestination")):
+        kind = "delivery-source" if call.name.endswith("Source") else "delivery-destination"
+        return [call.arn(f"{kind}:{name}") for name in call.get("name")]
+    if call.name == "CreateDelivery":
+        sources = [call.arn(f"delivery-source:{name}") for name in call.get("deliverySourceName")]
+        return [*sources, *call.get("deliveryDestinationArn"), call.arn("delivery:*")]
+    if call.name.endswith("Delivery"):
+        return [call.arn(f"delivery:{name}") for name in call.get("id")]
     groups = [call.arn(f"log-group:{name}") for name in call.get("logGroupName")]
     streams = call.get("logStreamName")
     return (
