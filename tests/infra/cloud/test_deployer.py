@@ -15,6 +15,7 @@ import pytest
 
 from tests.infra.cloud.variants import OTHER, VARIANTS, run_variant
 from tests.infra.conftest import ROOT, Run
+from tools.rehearsal.emulator.authorization import DEPENDENT
 
 WHERE = "us-east-1:123456789012"
 
@@ -177,44 +178,6 @@ CALLS = {
     "wafv2/webAcl:WebAcl": """
         wafv2:CreateWebACL wafv2:GetWebACL wafv2:UpdateWebACL wafv2:DeleteWebACL
         wafv2:TagResource wafv2:UntagResource wafv2:ListTagsForResource""",
-}
-# What one service of AWS asks of the caller for another, by the action that makes it ask, and where that is said.
-ELB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
-FLOW_LOGS = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html"
-RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html"
-ECS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
-# The handlers' permissions in CloudFormation's schema of AWS::CloudFront::VpcOrigin, and the role, which has a
-# principal of its own, vpcorigin.cloudfront.amazonaws.com.
-VPC_ORIGINS = (
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudfront-vpcorigin.html"
-)
-VPC_ROLE = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-service-linked-roles.html"
-CLOUDFRONT = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html"
-VENDED = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-service-specific.html"
-WAF = "https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_id-based-policy-examples.html"
-DEPENDENT = {
-    "cloudfront:CreateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
-    "cloudfront:UpdateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
-    "logs:PutDeliverySource": {"cloudfront:AllowVendedLogDeliveryForResource": VENDED},
-    "cloudfront:CreateVpcOrigin": {
-        "ec2:DescribeInstances ec2:DescribeInternetGateways elasticloadbalancing:DescribeLoadBalancers": VPC_ORIGINS,
-        "iam:CreateServiceLinkedRole": VPC_ROLE,
-    },
-    "cloudfront:DeleteVpcOrigin": {
-        "ec2:DescribeInstances ec2:DescribeInternetGateways elasticloadbalancing:DescribeLoadBalancers": VPC_ORIGINS,
-    },
-    "elasticloadbalancing:CreateLoadBalancer": {
-        "ec2:GetSecurityGroupsForVpc": "https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/3917",
-        "ec2:DescribeAccountAttributes ec2:DescribeAddresses ec2:DescribeInternetGateways": ELB,
-        "ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs iam:CreateServiceLinkedRole": ELB,
-    },
-    "elasticloadbalancing:CreateTargetGroup": {"ec2:DescribeInternetGateways ec2:DescribeVpcs": ELB},
-    "elasticloadbalancing:SetSubnets": {"ec2:DescribeSubnets": ELB},
-    "ec2:CreateFlowLogs": {"logs:CreateLogDelivery": FLOW_LOGS},
-    "ec2:DeleteFlowLogs": {"logs:DeleteLogDelivery": FLOW_LOGS},
-    "rds:CreateDBInstance": {"iam:CreateServiceLinkedRole": RDS},
-    "ecs:RegisterTaskDefinition": {"iam:PassRole": ECS},
-    "ecs:RunTask": {"iam:PassRole": ECS},
 }
 # What the program asks AWS through the provider, and what our own programs call.
 FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:GetManagedPrefixListEntries"

@@ -183,7 +183,12 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "tags": TAGS,
     },
     "LifecyclePolicy": lambda account: {"repository": account.sample("Repository").id, "policy": expiry(30)},
-    "Role": lambda _: {"name": "app-execution", "assumeRolePolicy": policy(TRUST), "tags": TAGS},
+    "Role": lambda _: {
+        "name": "app-execution",
+        "assumeRolePolicy": policy(TRUST),
+        "permissionsBoundary": "arn:aws:iam::aws:policy/PowerUserAccess",
+        "tags": TAGS,
+    },
     "RolePolicy": lambda account: {"name": "rights", "role": account.sample("Role").id, "policy": policy(READS)},
     "LogGroup": lambda _: {"name": "/app/test", "retentionInDays": 30, "tags": TAGS},
     "Topic": lambda _: {"name": "app-alarms", "tags": TAGS},

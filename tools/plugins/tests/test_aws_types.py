@@ -56,6 +56,8 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("Repository", lambda _: {"imageScanningConfiguration": {"scanOnPush": False}}),
     ("LifecyclePolicy", lambda _: {"policy": expiry(31)}),
     ("Role", lambda _: {"assumeRolePolicy": policy({**TRUST, "Principal": {"Service": "ec2.amazonaws.com"}})}),
+    ("Role", lambda _: {"permissionsBoundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"}),
+    ("Role", lambda _: {"permissionsBoundary": None}),
     ("RolePolicy", lambda _: {"policy": policy({"Effect": "Deny", "Action": "*", "Resource": "*"})}),
     ("LogGroup", lambda _: {"retentionInDays": 14}),
     ("MetricAlarm", lambda _: {"threshold": 81.5, "comparisonOperator": "LessThanThreshold"}),

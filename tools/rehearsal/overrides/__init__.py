@@ -31,6 +31,7 @@ OVERRIDES = (
     "security_groups",
     "flow_logs",
     "nat_gateways",
+    "permissions",
 )
 
 
