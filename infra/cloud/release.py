@@ -5,6 +5,7 @@ import pulumi_command as command
 
 from infra.cloud.context import CloudContext
 from infra.cloud.database import Database
+from infra.cloud.events import RELEASE
 from infra.cloud.image import AppImage
 from infra.cloud.requests import ReleaseRequest
 from infra.cloud.storage import MediaStorage
@@ -58,7 +59,7 @@ class Release(pulumi.ComponentResource):
                     subnets=network.public,
                     security_groups=[network.app_group],
                     platform_version=FARGATE,
-                    started_by="release",
+                    started_by=RELEASE,
                     log_group=self.task.log_group,
                     stream_prefix=STREAM_PREFIX,
                     timeout=settings.release_timeout,

@@ -34,6 +34,9 @@ CALLS = {
         application-autoscaling:DeregisterScalableTarget application-autoscaling:TagResource
         application-autoscaling:UntagResource application-autoscaling:ListTagsForResource
         iam:CreateServiceLinkedRole""",
+    "budgets/budget:Budget": """
+        budgets:ModifyBudget budgets:ViewBudget
+        budgets:TagResource budgets:UntagResource budgets:ListTagsForResource""",
     "cloudfront/distribution:Distribution": """
         cloudfront:CreateDistribution cloudfront:GetDistribution
         cloudfront:UpdateDistribution cloudfront:DeleteDistribution
@@ -44,6 +47,11 @@ CALLS = {
     "cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": """
         cloudfront:CreateResponseHeadersPolicy cloudfront:GetResponseHeadersPolicy
         cloudfront:UpdateResponseHeadersPolicy cloudfront:DeleteResponseHeadersPolicy""",
+    "cloudwatch/dashboard:Dashboard": "cloudwatch:PutDashboard cloudwatch:GetDashboard cloudwatch:DeleteDashboards",
+    "cloudwatch/eventRule:EventRule": """
+        events:PutRule events:DescribeRule events:DeleteRule
+        events:TagResource events:UntagResource events:ListTagsForResource""",
+    "cloudwatch/eventTarget:EventTarget": "events:PutTargets events:ListTargetsByRule events:RemoveTargets",
     "cloudwatch/logGroup:LogGroup": """
         logs:CreateLogGroup logs:DescribeLogGroups logs:PutRetentionPolicy logs:DeleteRetentionPolicy
         logs:DeleteLogGroup logs:TagResource logs:UntagResource logs:ListTagsForResource""",
@@ -150,6 +158,7 @@ CALLS = {
     "sns/topic:Topic": """
         sns:CreateTopic sns:GetTopicAttributes sns:SetTopicAttributes sns:DeleteTopic
         sns:TagResource sns:UntagResource sns:ListTagsForResource""",
+    "sns/topicPolicy:TopicPolicy": "sns:SetTopicAttributes sns:GetTopicAttributes",
     "sns/topicSubscription:TopicSubscription": """
         sns:Subscribe sns:GetSubscriptionAttributes sns:SetSubscriptionAttributes sns:Unsubscribe""",
     "vpc/securityGroupEgressRule:SecurityGroupEgressRule": """
@@ -178,8 +187,9 @@ DEPENDENT = {
 # What the program asks AWS through the provider, and what our own programs call.
 FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:GetManagedPrefixListEntries"
 PROGRAMS = """
-    ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices logs:GetLogEvents iam:PassRole
-    rds:DescribeDBInstances ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
+    ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices ecs:UpdateService
+    logs:GetLogEvents iam:PassRole rds:DescribeDBInstances
+    ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
     ecr:PutImage"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.
@@ -212,6 +222,13 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
     bucket = f"arn:aws:s3:::{run['media'].inputs['bucketPrefix']}20260101"
     front, ecs, rds = f"arn:aws:elasticloadbalancing:{WHERE}", f"arn:aws:ecs:{WHERE}", f"arn:aws:rds:{WHERE}"
     return {
+        ("budgets", "budget"): [f"arn:aws:budgets::123456789012:budget/{cluster}-monthly"],
+        ("cloudwatch", "dashboard"): [
+            f"arn:aws:cloudwatch::123456789012:dashboard/{run['dashboard'].inputs['dashboardName']}"
+        ],
+        ("events", "rule-on-default-event-bus"): [
+            f"arn:aws:events:{WHERE}:rule/{run['event-failed-release'].inputs['name']}"
+        ],
         ("cloudwatch", "alarm"): [
             f"arn:aws:cloudwatch:{WHERE}:alarm:{run['alarm-no-task'].inputs['name']}",
             # The ones that autoscaling makes in the caller's name.

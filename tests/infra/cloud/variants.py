@@ -21,6 +21,7 @@ OTHER: dict[str, Any] = {
     "execute-command": True,
     "keep-data": False,
     "media-access": "public",
+    "monthly-budget": 60,
     "postgres-version": 16,
     "tasks-max": 3,
     "tasks-min": 2,

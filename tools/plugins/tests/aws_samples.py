@@ -9,6 +9,7 @@ from django_stack_plugins.values import Properties
 TAGS = {"Name": "app", "stack": "test"}
 TRUST = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
 READS = {"Sid": "A", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::x/*"}
+SENDS = {"Sid": "A", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
 BEHAVIOR = {
     "targetOriginId": "site",
     "viewerProtocolPolicy": "redirect-to-https",
@@ -131,6 +132,40 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
     "RolePolicy": lambda account: {"name": "rights", "role": account.sample("Role").id, "policy": policy(READS)},
     "LogGroup": lambda _: {"name": "/app/test", "retentionInDays": 30, "tags": TAGS},
     "Topic": lambda _: {"name": "app-alarms", "tags": TAGS},
+    "TopicPolicy": lambda account: {
+        "arn": account.sample("Topic").id,
+        "policy": policy({**SENDS, "Resource": account.sample("Topic").id}),
+    },
+    "Dashboard": lambda _: {"dashboardName": "app", "dashboardBody": json.dumps({"widgets": []})},
+    "EventRule": lambda _: {
+        "name": "app-ended-tasks",
+        "description": "app: a task ended",
+        "eventPattern": json.dumps({"detail-type": ["ECS Task State Change"], "source": ["aws.ecs"]}),
+        "tags": TAGS,
+    },
+    "EventTarget": lambda account: {
+        "rule": account.sample("EventRule").id,
+        "targetId": "topic",
+        "arn": account.sample("Topic").id,
+        "inputTransformer": {"inputPaths": {"why": "$.detail.stoppedReason"}, "inputTemplate": '"it ended: <why>"'},
+    },
+    "Budget": lambda account: {
+        "name": "app-monthly",
+        "budgetType": "COST",
+        "limitAmount": "60",
+        "limitUnit": "USD",
+        "timeUnit": "MONTHLY",
+        "notifications": [
+            {
+                "comparisonOperator": "GREATER_THAN",
+                "notificationType": "ACTUAL",
+                "threshold": 100,
+                "thresholdType": "PERCENTAGE",
+                "subscriberSnsTopicArns": [account.sample("Topic").id],
+            }
+        ],
+        "tags": TAGS,
+    },
     "TopicSubscription": lambda account: {
         "topic": account.sample("Topic").id,
         "protocol": "email",
@@ -193,6 +228,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
             {"targetGroupArn": account.sample("TargetGroup").id, "containerName": "web", "containerPort": 8000}
         ],
         "propagateTags": "SERVICE",
+        "alarms": {"alarmNames": ["app-rollback"], "enable": True, "rollback": True},
         "tags": TAGS,
     },
     "SubnetGroup": lambda account: {"name": "app", "subnetIds": _subnets(account), "tags": TAGS},

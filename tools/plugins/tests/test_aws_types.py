@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 from aws_account import KINDS, Account
-from aws_samples import BEHAVIOR, SAMPLES, TAGS, TRUST, expiry, policy
+from aws_samples import BEHAVIOR, SAMPLES, SENDS, TAGS, TRUST, expiry, policy
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
-UNKNOWN_TO_MOTO = {"ResponseHeadersPolicy", "Target"}
+UNKNOWN_TO_MOTO = {"Budget", "ResponseHeadersPolicy", "Target"}
 TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
-FORGOTTEN = {"Service": {"deploymentMaximumPercent", "deploymentMinimumHealthyPercent"}}
+FORGOTTEN = {"Service": {"alarms", "deploymentMaximumPercent", "deploymentMinimumHealthyPercent"}}
 # What stays when its resource is deleted: AWS has no deletion of them, or the sample says so.
-STAYS = {"CertificateValidation", "SecretVersion", "Versioning"}
+STAYS = {"CertificateValidation", "SecretVersion", "TopicPolicy", "Versioning"}
 
 
 def test_there_is_a_sample_of_each_type() -> None:
@@ -58,6 +58,15 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("LogGroup", lambda _: {"retentionInDays": 14}),
     ("MetricAlarm", lambda _: {"threshold": 81.5, "comparisonOperator": "LessThanThreshold"}),
     ("MetricAlarm", lambda _: {"dimensions": {"DBInstanceIdentifier": "other"}}),
+    (
+        "MetricAlarm",
+        lambda _: {"statistic": None, "extendedStatistic": "p95", "evaluateLowSampleCountPercentiles": "ignore"},
+    ),
+    ("TopicPolicy", lambda account: {"policy": policy({**SENDS, "Sid": "B", "Resource": account.sample("Topic").id})}),
+    ("Dashboard", lambda _: {"dashboardBody": '{"widgets": [{"type": "text"}]}'}),
+    ("EventRule", lambda _: {"description": "other", "eventPattern": '{"source": ["aws.rds"]}'}),
+    ("EventTarget", lambda _: {"inputTransformer": {"inputPaths": {"x": "$.id"}, "inputTemplate": '"<x>"'}}),
+    ("EventTarget", lambda account: {"arn": account.make("Topic", {"name": "other"}).id}),
     ("Secret", lambda _: {"description": "Other variables"}),
     ("Service", lambda _: {"desiredCount": 2}),
     ("ParameterGroup", lambda _: {"parameters": [{"name": "rds.force_ssl", "value": "0", "applyMethod": "immediate"}]}),
