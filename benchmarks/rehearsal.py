@@ -6,7 +6,7 @@ from statistics import median
 
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox
-from tests.rehearsal.stacks import Stack, asking
+from tests.rehearsal.stacks import Stack, polling
 
 
 def measure(place: Sandbox) -> list[Section]:
@@ -23,10 +23,10 @@ def measure(place: Sandbox) -> list[Section]:
         place.end.callback(stack.down)
         times["up from nothing"].append(_seconds(lambda stack=stack: stack.up(print)))
         times["up with nothing to do"].append(_seconds(lambda stack=stack: stack.up(print)))
-        with asking(stack) as answers:
+        with polling(stack) as statuses:
             (stack.app / f"changed-{number}.txt").write_text(str(time.time()))
             times["up with changed code"].append(_seconds(lambda stack=stack: stack.up(print)))
-        failed, asked = failed + sum(status != 200 for status in answers), asked + len(answers)
+        failed, asked = failed + sum(status != 200 for status in statuses), asked + len(statuses)
         for name, mebibytes in _memory(stack).items():
             memory.setdefault(name, []).append(mebibytes)
         times["down"].append(_seconds(stack.down))

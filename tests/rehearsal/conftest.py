@@ -17,7 +17,7 @@ import docker
 import pytest
 
 from tests.rehearsal.stacks import Stack
-from tools.rehearsal.container import ACCOUNT, Doors, Emulator, connect
+from tools.rehearsal.container import ACCOUNT, Emulator, Ports, connect
 
 REGION = "us-east-1"
 OWNER = "the tests"
@@ -26,13 +26,13 @@ OWNER = "the tests"
 class AWS:
     """The emulator as a test asks it."""
 
-    def __init__(self, doors: Doors, engine: docker.DockerClient, emulator: Emulator) -> None:
-        self.doors, self.engine, self.emulator = doors, engine, emulator
+    def __init__(self, ports: Ports, engine: docker.DockerClient, emulator: Emulator) -> None:
+        self.ports, self.engine, self.emulator = ports, engine, emulator
 
     def client(self, service: str, **more: Any) -> Any:
         """A client of one of AWS's services."""
         given = {"aws_access_key_id": ACCOUNT, "aws_secret_access_key": "test", "region_name": REGION} | more
-        return boto3.client(service, endpoint_url=self.doors.url, **given)
+        return boto3.client(service, endpoint_url=self.ports.url, **given)
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +41,15 @@ def engine() -> docker.DockerClient:
 
 
 @pytest.fixture(scope="module")
-def turn(engine: docker.DockerClient) -> Iterator[None]:
+def task_network_lock(engine: docker.DockerClient) -> Iterator[None]:
     """Waits until no other test has an emulator whose tasks have credentials."""
     with (Path(tempfile.gettempdir()) / f"django-stack-rehearsal-tests-{os.getuid()}").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        remove_what_killed_tests_left(engine)
+        remove_leftovers_of_killed_tests(engine)
         yield
 
 
-def remove_what_killed_tests_left(engine: docker.DockerClient, name: str = "django-stack-rehearsal") -> None:
+def remove_leftovers_of_killed_tests(engine: docker.DockerClient, name: str = "django-stack-rehearsal") -> None:
     """Removes the emulator of tests that had no time to do so; a developer's own rehearsal stays."""
     owner = Emulator(engine, name).found_owner
     if owner == OWNER or "/pytest-of-" in owner:
@@ -64,7 +64,7 @@ def aws(engine: docker.DockerClient) -> Iterator[AWS]:
 
 
 @pytest.fixture(scope="module")
-def aws_for_tasks(engine: docker.DockerClient, turn: None) -> Iterator[AWS]:
+def aws_for_tasks(engine: docker.DockerClient, task_network_lock: None) -> Iterator[AWS]:
     """An emulator without a stack, where tasks have credentials."""
     with _emulator(Emulator(engine, owner=OWNER), engine) as started:
         yield started
@@ -73,14 +73,16 @@ def aws_for_tasks(engine: docker.DockerClient, turn: None) -> Iterator[AWS]:
 @contextmanager
 def _emulator(emulator: Emulator, engine: docker.DockerClient) -> Iterator[AWS]:
     try:
-        doors = emulator.start(print, REGION, without=os.environ.get("REHEARSAL_WITHOUT", ""))
-        yield AWS(doors, engine, emulator)
+        ports = emulator.start(print, REGION, without=os.environ.get("REHEARSAL_WITHOUT", ""))
+        yield AWS(ports, engine, emulator)
     finally:
         emulator.remove()
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, turn: None) -> Iterator[Stack]:
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, task_network_lock: None
+) -> Iterator[Stack]:
     """The stack, up."""
     stack = Stack(tmp_path_factory.mktemp("rehearsal"), engine)
     try:

@@ -32,7 +32,7 @@ def define(aws: AWS, containers: list[dict[str, Any]], **more: Any) -> str:
     return definition
 
 
-def run(aws: AWS, definition: str) -> str:
+def run_task(aws: AWS, definition: str) -> str:
     """Starts a task; its ARN."""
     ecs = aws.client("ecs")
     ecs.create_cluster(clusterName="tests")
@@ -43,19 +43,19 @@ def run(aws: AWS, definition: str) -> str:
     return task
 
 
-def look(aws: AWS, task: str) -> Mapping[str, Any]:
+def describe(aws: AWS, task: str) -> Mapping[str, Any]:
     """The task as ECS describes it."""
     found: Mapping[str, Any] = aws.client("ecs").describe_tasks(cluster="tests", tasks=[task])["tasks"][0]
     return found
 
 
-def to_the_end(aws: AWS, task: str) -> Mapping[str, Any]:
+def wait_until_stopped(aws: AWS, task: str) -> Mapping[str, Any]:
     """The task once it stopped."""
-    wait_until(lambda: look(aws, task)["lastStatus"] == "STOPPED", f"the end of {task}")
-    return look(aws, task)
+    wait_until(lambda: describe(aws, task)["lastStatus"] == "STOPPED", f"the end of {task}")
+    return describe(aws, task)
 
 
-def printed(aws: AWS, task: str, container: str) -> list[str]:
+def log_lines(aws: AWS, task: str, container: str) -> list[str]:
     """The lines that a container of a task printed."""
     stream = f"app/{container}/{task.rpartition('/')[2]}"
     events = wait_until(
@@ -70,7 +70,7 @@ def python(program: str) -> list[str]:
     return ["python3", "-c", program]
 
 
-def facts(aws: AWS, task: str, container: str) -> dict[str, Any]:
+def printed_json(aws: AWS, task: str, container: str) -> dict[str, Any]:
     """What a container printed as one line of JSON."""
-    found: dict[str, Any] = json.loads(printed(aws, task, container)[0])
+    found: dict[str, Any] = json.loads(log_lines(aws, task, container)[0])
     return found

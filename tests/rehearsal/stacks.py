@@ -35,11 +35,11 @@ class Stack(Rehearsal):
         self.configure({f"django-stack:{key.replace('_', '-')}": value for key, value in settings.items()}, print)
 
     def update(self, *options: str) -> tuple[int, str]:
-        """`pulumi up`: its exit status and what it said."""
-        return self.said("up", "--yes", "--skip-preview", *options)
+        """`pulumi up`: its exit status and what it printed."""
+        return self.run_pulumi("up", "--yes", "--skip-preview", *options)
 
-    def said(self, *arguments: str) -> tuple[int, str]:
-        """The exit status of pulumi, and what it said."""
+    def run_pulumi(self, *arguments: str) -> tuple[int, str]:
+        """The exit status of pulumi, and what it printed."""
         done = self.pulumi(*arguments)
         return done.returncode, done.stdout + done.stderr
 
@@ -51,19 +51,19 @@ class Stack(Rehearsal):
     def domain(self) -> str:
         return str(self.outputs["DOMAIN"])
 
-    def ask(self, path: str, host: str = "", *, tls: bool = True) -> http.client.HTTPResponse:
+    def get(self, path: str, host: str = "", *, tls: bool = True) -> http.client.HTTPResponse:
         """What AWS answers under the site's own name or another host's, its certificate checked."""
         host = host or self.domain
-        context = ssl.create_default_context(cafile=str(self.kept / "bundle.pem"))
+        context = ssl.create_default_context(cafile=str(self.data_folder / "bundle.pem"))
         if tls:
-            connection: http.client.HTTPConnection = Named(host, self.doors.tls, context)
+            connection: http.client.HTTPConnection = ServerNameConnection(host, self.ports.tls, context)
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.doors.api, timeout=20)
+            connection = http.client.HTTPConnection("127.0.0.1", self.ports.api, timeout=20)
         connection.request("GET", path, headers={"Host": host})
         return connection.getresponse()
 
 
-class Named(http.client.HTTPSConnection):
+class ServerNameConnection(http.client.HTTPSConnection):
     """A connection to the emulator's TLS under a name of AWS's."""
 
     def __init__(self, name: str, port: int, context: ssl.SSLContext) -> None:
@@ -76,25 +76,25 @@ class Named(http.client.HTTPSConnection):
 
 
 @contextmanager
-def asking(stack: Stack) -> Iterator[list[int]]:
+def polling(stack: Stack) -> Iterator[list[int]]:
     """Somebody asks for the home page all the time; the statuses that come back, 0 for none."""
-    answers: list[int] = []
+    statuses: list[int] = []
     domain = stack.domain
     end = threading.Event()
 
-    def ask() -> None:
+    def poll() -> None:
         while not end.wait(0.1):
             try:
-                answer = stack.ask("/", domain)
+                answer = stack.get("/", domain)
                 answer.read()
-                answers.append(answer.status)
+                statuses.append(answer.status)
             except (OSError, http.client.HTTPException):
-                answers.append(0)
+                statuses.append(0)
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=poll)
     thread.start()
     try:
-        yield answers
+        yield statuses
     finally:
         end.set()
         thread.join()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tools.rehearsal.emulator.browser import Browser, Translation
+from tools.rehearsal.emulator.browser import AddressTranslation, BrowserGateway
 
 HERE = "http://d1.cloudfront.net.localhost:4566"
 
@@ -23,13 +23,13 @@ HERE = "http://d1.cloudfront.net.localhost:4566"
     ],
 )
 def test_addresses_of_aws_and_of_the_site_become_those_of_this_machine(aws: str, browser: str) -> None:
-    assert Translation("www.example.com", "4566").to_browser(aws.encode()).decode() == browser
+    assert AddressTranslation("www.example.com", "4566").to_browser(aws.encode()).decode() == browser
 
 
 def test_what_a_browser_sends_has_the_names_that_aws_would_see() -> None:
-    there = Translation("d1.cloudfront.net", "4566")
-    assert there.to_aws(f"{HERE}/login/".encode()) == b"https://d1.cloudfront.net/login/"
-    assert there.to_aws(b"http://localhost:8000/") == b"http://localhost:8000/"
+    translation = AddressTranslation("d1.cloudfront.net", "4566")
+    assert translation.to_aws(f"{HERE}/login/".encode()) == b"https://d1.cloudfront.net/login/"
+    assert translation.to_aws(b"http://localhost:8000/") == b"http://localhost:8000/"
 
 
 def visit(host: bytes, kind: bytes, *body: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -49,7 +49,7 @@ def visit(host: bytes, kind: bytes, *body: bytes) -> tuple[dict[str, Any], list[
         sent.append(message)
 
     headers = [(b"host", host), (b"origin", HERE.encode()), (b"accept-encoding", b"gzip")]
-    asyncio.run(Browser(site)({"type": "http", "scheme": "http", "headers": headers}, None, send))
+    asyncio.run(BrowserGateway(site)({"type": "http", "scheme": "http", "headers": headers}, None, send))
     return seen, sent
 
 

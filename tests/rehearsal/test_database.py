@@ -49,9 +49,9 @@ def test_a_task_verifies_the_databases_certificate_by_what_it_was_given_for_awss
         ],
         "environment": [{"name": "CERTIFICATES", "value": certificates()[REGION]}],
     }
-    task = ecs.run(aws, ecs.define(aws, [web]))
-    assert ecs.to_the_end(aws, task)["containers"][0]["exitCode"] == 0, ecs.printed(aws, task, "web")
-    assert ecs.printed(aws, task, "web") == ["17 en_US.utf8"]  # a glibc image's collation, as RDS has it
+    task = ecs.run_task(aws, ecs.define(aws, [web]))
+    assert ecs.wait_until_stopped(aws, task)["containers"][0]["exitCode"] == 0, ecs.log_lines(aws, task, "web")
+    assert ecs.log_lines(aws, task, "web") == ["17 en_US.utf8"]  # a glibc image's collation, as RDS has it
 
 
 def test_no_port_of_the_machine_leads_to_it(aws: AWS, address: str) -> None:

@@ -94,11 +94,11 @@ class Service:
 
     @property
     def primary(self) -> Mapping[str, Any]:
-        deployments = self.look()["deployments"]
+        deployments = self.describe()["deployments"]
         found: Mapping[str, Any] = next(one for one in deployments if one["status"] == "PRIMARY")
         return found
 
-    def look(self) -> Mapping[str, Any]:
+    def describe(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.ecs.describe_services(cluster="tests", services=[self.name])["services"][0]
         return found
 
@@ -107,14 +107,14 @@ class Service:
         described = self.aws.client("elbv2").describe_target_health(TargetGroupArn=self.group)
         return [target["TargetHealth"]["State"] for target in described["TargetHealthDescriptions"]]
 
-    def ask(self) -> tuple[int, str]:
+    def get(self) -> tuple[int, str]:
         """What the load balancer answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.aws.doors.api, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.aws.ports.api, timeout=10)
         connection.request("GET", "/", headers={"Host": self.host})
         response = connection.getresponse()
         return response.status, response.read().decode()
 
-    def completes(self, seconds: float = 30) -> None:
+    def wait_until_completed(self, seconds: float = 30) -> None:
         wait_until(lambda: self.primary["rolloutState"] == "COMPLETED", "the end of the deployment", seconds)
 
 
@@ -126,20 +126,20 @@ def service(aws: AWS) -> Service:
 
 def test_a_task_that_was_never_healthy_gets_no_requests_and_completes_no_deployment(service: Service) -> None:
     wait_until(lambda: service.targets == ["initial"], "a registered target")
-    wait_until(lambda: service.look()["runningCount"] == 1, "a task")
-    assert service.ask()[0] == 503
+    wait_until(lambda: service.describe()["runningCount"] == 1, "a task")
+    assert service.get()[0] == 503
     assert service.primary["rolloutState"] == "IN_PROGRESS"
-    service.completes()
+    service.wait_until_completed()
     assert service.targets == ["healthy"]
-    assert service.ask() == (200, "1")
+    assert service.get() == (200, "1")
 
 
 def test_a_new_version_takes_over_when_it_is_healthy_and_no_request_fails(service: Service) -> None:
-    service.completes()
+    service.wait_until_completed()
     service.deploy(service.define("2", 2))
     answers = []
-    wait_until(lambda: answers.append(service.ask()) or service.primary["rolloutState"] == "COMPLETED", "the roll-out")
-    answers += [service.ask() for _ in range(20)]
+    wait_until(lambda: answers.append(service.get()) or service.primary["rolloutState"] == "COMPLETED", "the roll-out")
+    answers += [service.get() for _ in range(20)]
     assert {status for status, _ in answers} == {200}
     assert answers[0] == (200, "1")
     assert answers[-1] == (200, "2")
@@ -147,24 +147,24 @@ def test_a_new_version_takes_over_when_it_is_healthy_and_no_request_fails(servic
 
 @pytest.mark.rehearsal
 def test_a_version_that_is_never_healthy_is_rolled_back_and_no_request_fails(service: Service) -> None:
-    service.completes()
-    _, before = service.ask()
+    service.wait_until_completed()
+    _, before = service.get()
     bad = service.define("bad", NEVER)
     service.deploy(bad)
     answers = []
-    wait_until(lambda: answers.append(service.ask()) or service.primary["taskDefinition"] != bad, "the way back", 60)
-    service.completes()
+    wait_until(lambda: answers.append(service.get()) or service.primary["taskDefinition"] != bad, "the way back", 60)
+    service.wait_until_completed()
     assert set(answers) == {(200, before)}
     stopped = service.ecs.list_tasks(cluster="tests", serviceName=service.name, desiredStatus="STOPPED")["taskArns"]
     tasks = service.ecs.describe_tasks(cluster="tests", tasks=stopped)["tasks"]
     ended = [task for task in tasks if task["taskDefinitionArn"] == bad]
     why = f"Task failed ELB health checks in (target-group {service.group})"
     assert {(task["stoppedReason"], task["containers"][1]["exitCode"]) for task in ended} == {(why, 137)}
-    messages = [event["message"] for event in service.look()["events"]]
+    messages = [event["message"] for event in service.describe()["events"]]
     assert any("unhealthy in" in message for message in messages)
     reasons = [
         deployment["rolloutStateReason"]
-        for deployment in service.look()["deployments"]
+        for deployment in service.describe()["deployments"]
         if deployment["taskDefinition"] == bad
     ]
     assert "circuit breaker" in reasons[0]
@@ -177,7 +177,7 @@ def test_a_first_version_that_exits_fails_the_deployment(aws: AWS) -> None:
 
 
 def test_autoscaling_keeps_the_number_of_tasks_within_its_limits(aws: AWS, service: Service) -> None:
-    service.completes()
+    service.wait_until_completed()
     scaling = aws.client("application-autoscaling")
     place = {
         "ServiceNamespace": "ecs",
@@ -187,7 +187,7 @@ def test_autoscaling_keeps_the_number_of_tasks_within_its_limits(aws: AWS, servi
     scaling.register_scalable_target(**place, MinCapacity=2, MaxCapacity=4)
     wait_until(lambda: service.targets == ["healthy"] * 2, "a second task")
     scaling.register_scalable_target(**place, MinCapacity=1, MaxCapacity=1)
-    wait_until(lambda: service.look()["runningCount"] == 1, "one task less")
+    wait_until(lambda: service.describe()["runningCount"] == 1, "one task less")
     (target,) = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 1)
 

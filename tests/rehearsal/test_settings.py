@@ -33,11 +33,11 @@ def settings(rehearsal: Rehearsal) -> dict[str, Any]:
 
 
 def test_what_only_the_real_account_has_is_left_out_and_named(rehearsal: Rehearsal) -> None:
-    said: list[str] = []
-    rehearsal.configure({}, said.append)
+    reported: list[str] = []
+    rehearsal.configure({}, reported.append)
     kept = {key: CLOUD[key] for key in ("aws:region", "django-stack:platform", "django-stack:tasks-min")}
     assert settings(rehearsal) == {"config": kept}
-    assert all(key in said[0] for key in CLOUD.keys() - kept.keys())
+    assert all(key in reported[0] for key in CLOUD.keys() - kept.keys())
 
 
 def test_changes_stay_and_are_taken_away(rehearsal: Rehearsal) -> None:
@@ -60,6 +60,6 @@ def test_a_stack_of_that_name_that_is_no_rehearsal_is_not_overwritten(rehearsal:
     with pytest.raises(RehearsalError, match=r"Pulumi\.rehearsal\.yaml is there, and not of a rehearsal"):
         rehearsal.up(print)
     assert rehearsal.config.read_text() == "config: {}\n"
-    rehearsal.emulator = SimpleNamespace(doors=None, remove=lambda: None)  # type: ignore[assignment]
+    rehearsal.emulator = SimpleNamespace(ports=None, remove=lambda: None)  # type: ignore[assignment]
     rehearsal.down()
     assert rehearsal.config.read_text() == "config: {}\n"

@@ -15,10 +15,10 @@ PASSWORD = "a long password of the tests"
 
 
 def test_the_site_answers_under_its_own_name_by_https_alone(stack: Stack) -> None:
-    page = stack.ask("/")
+    page = stack.get("/")
     assert page.status == 200
     assert b"<title>Gallery</title>" in page.read()
-    plain = stack.ask("/", tls=False)
+    plain = stack.get("/", tls=False)
     assert (plain.status, plain.headers["Location"]) == (301, f"https://{stack.domain}/")
 
 
@@ -73,10 +73,10 @@ def test_the_database_is_reached_by_a_certificate_that_is_verified(stack: Stack)
 
 
 def test_a_second_update_changes_nothing_after_a_refresh_either(stack: Stack) -> None:
-    status, said = stack.update("--expect-no-changes")
-    assert status == 0, said
-    status, said = stack.update("--refresh", "--expect-no-changes")
-    assert status == 0, said
+    status, output = stack.update("--expect-no-changes")
+    assert status == 0, output
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
 
 
 def test_everything_that_listens_does_so_on_the_loopback(stack: Stack) -> None:
@@ -88,7 +88,7 @@ def test_everything_that_listens_does_so_on_the_loopback(stack: Stack) -> None:
 
 
 def test_nothing_stays_when_it_is_taken_down(stack: Stack) -> None:
-    port = stack.doors.api
+    port = stack.ports.api
     stack.down()
     name = stack.emulator.name
     engine = stack.engine
@@ -96,6 +96,6 @@ def test_nothing_stays_when_it_is_taken_down(stack: Stack) -> None:
     assert not [one.name for one in engine.volumes.list() if one.name.startswith(name)]
     assert not [one.name for one in engine.networks.list() if one.name.startswith(name)]
     assert not [tag for image in engine.images.list() for tag in image.tags if tag.startswith(f"127.0.0.1:{port}/")]
-    assert not stack.kept.exists()
+    assert not stack.data_folder.exists()
     assert not stack.config.exists()
-    assert stack.emulator.doors is None
+    assert stack.emulator.ports is None

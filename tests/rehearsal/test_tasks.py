@@ -20,7 +20,7 @@ print(json.dumps({"uid": os.getuid(), "mode": oct(found.st_mode & 0o7777), "owne
 os.chmod("/tmp", 0o1777)
 open("/tmp/prepared", "w").write("yes")
 """
-LOOK = """
+INSPECT = """
 import json, os, pathlib, socket, ssl, urllib.request
 
 def writable(path):
@@ -82,7 +82,7 @@ def task(aws: AWS, secret: dict[str, str]) -> str:
         "name": "web",
         "user": "10001:10001",
         "readonlyRootFilesystem": True,
-        "entryPoint": python(LOOK),
+        "entryPoint": python(INSPECT),
         "command": ["an argument"],
         "dependsOn": [{"containerName": "prepare", "condition": "SUCCESS"}],
         "linuxParameters": {"initProcessEnabled": True},
@@ -91,15 +91,15 @@ def task(aws: AWS, secret: dict[str, str]) -> str:
         "mountPoints": [volume],
     }
     definition = ecs.define(aws, [prepare, web], volumes=[{"name": "tmp"}], taskRoleArn=ROLE)
-    started = ecs.run(aws, definition)
-    ended = ecs.to_the_end(aws, started)
+    started = ecs.run_task(aws, definition)
+    ended = ecs.wait_until_stopped(aws, started)
     assert [container.get("exitCode") for container in ended["containers"]] == [0, 0], ended
     return started
 
 
 @pytest.fixture(scope="module")
 def seen(aws: AWS, task: str) -> dict[str, Any]:
-    return ecs.facts(aws, task, "web")
+    return ecs.printed_json(aws, task, "web")
 
 
 def test_user_and_entry_point_are_the_definitions(seen: dict[str, Any]) -> None:
@@ -114,7 +114,7 @@ def test_the_root_file_system_is_read_only(seen: dict[str, Any]) -> None:
 def test_a_volume_is_empty_and_roots_and_shared_by_the_tasks_containers(
     aws: AWS, task: str, seen: dict[str, Any]
 ) -> None:
-    assert ecs.facts(aws, task, "prepare") == {"uid": 0, "mode": "0o755", "owner": 0}
+    assert ecs.printed_json(aws, task, "prepare") == {"uid": 0, "mode": "0o755", "owner": 0}
     assert seen["/tmp is writable"]
 
 
@@ -161,7 +161,7 @@ def test_a_task_whose_first_container_fails_never_starts(aws: AWS) -> None:
     prepare = {"name": "prepare", "essential": False, "entryPoint": python("raise SystemExit(3)")}
     depends = [{"containerName": "prepare", "condition": "SUCCESS"}]
     web = {"name": "web", "entryPoint": python("print('started')"), "dependsOn": depends}
-    ended = ecs.to_the_end(aws, ecs.run(aws, ecs.define(aws, [prepare, web])))
+    ended = ecs.wait_until_stopped(aws, ecs.run_task(aws, ecs.define(aws, [prepare, web])))
     assert ended["stopCode"] == "TaskFailedToStart"
     codes = {container["name"]: container.get("exitCode") for container in ended["containers"]}
     assert codes == {"prepare": 3, "web": None}
@@ -174,11 +174,11 @@ def test_a_stopped_task_has_its_stop_timeout_to_end(aws: AWS) -> None:
         "entryPoint": python(f"{program} print('begun', flush=True); time.sleep(60)"),
         "stopTimeout": 20,
     }
-    task = ecs.run(aws, ecs.define(aws, [web]))
-    wait_until(lambda: ecs.look(aws, task)["lastStatus"] == "RUNNING", "the task")
-    assert ecs.printed(aws, task, "web") == ["begun"]
+    task = ecs.run_task(aws, ecs.define(aws, [web]))
+    wait_until(lambda: ecs.describe(aws, task)["lastStatus"] == "RUNNING", "the task")
+    assert ecs.log_lines(aws, task, "web") == ["begun"]
     aws.client("ecs").stop_task(cluster="tests", task=task)
-    wait_until(lambda: ecs.printed(aws, task, "web")[-1] == "ended", "the end that it chose", 15)
+    wait_until(lambda: ecs.log_lines(aws, task, "web")[-1] == "ended", "the end that it chose", 15)
 
 
 def test_nothing_of_a_task_stays_on_the_engine(aws: AWS, task: str) -> None:

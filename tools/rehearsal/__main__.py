@@ -17,12 +17,12 @@ def main() -> None:
 def up(name: str, region: str, without: str) -> None:
     """Starts the emulator NAME and prints what a shell sets for it."""
     try:
-        doors = Emulator(connect(), name, network=None).start(
+        ports = Emulator(connect(), name, network=None).start(
             lambda line: click.echo(line, err=True), region, without=without
         )
     except RehearsalError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"export AWS_ENDPOINT_URL={doors.url} AWS_ACCESS_KEY_ID=123456789012 AWS_SECRET_ACCESS_KEY=rehearsal")
+    click.echo(f"export AWS_ENDPOINT_URL={ports.url} AWS_ACCESS_KEY_ID=123456789012 AWS_SECRET_ACCESS_KEY=rehearsal")
 
 
 @main.command()

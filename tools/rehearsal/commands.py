@@ -96,9 +96,9 @@ def status() -> None:
       django-stack rehearse status
     """
     rehearsal = _rehearsal()
-    doors = rehearsal.doors
+    ports = rehearsal.ports
     ecs = rehearsal.client("ecs")
-    click.echo(f"emulator   {doors.url}, region {rehearsal.region}, driven by {rehearsal.driver}")
+    click.echo(f"emulator   {ports.url}, region {rehearsal.region}, driven by {rehearsal.driver}")
     for cluster in ecs.list_clusters()["clusterArns"]:
         services = ecs.list_services(cluster=cluster)["serviceArns"]
         for service in ecs.describe_services(cluster=cluster, services=services)["services"] if services else []:

@@ -24,15 +24,15 @@ from infra.endpoint import Endpoint, EndpointError
 ROOT = Path(__file__).resolve().parents[2]
 # Where AWS's SDKs ask for a task's credentials, and nowhere else by plain http:
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
-TASKS = ("169.254.170.0/24", "169.254.170.2")
-API, TLS = 4566, 443  # in the container
+TASK_NETWORK = ("169.254.170.0/24", "169.254.170.2")
+API_PORT, TLS_PORT = 4566, 443  # in the container
 LABEL = "django-stack.rehearsal"
-PORT = f"{LABEL}.port"
-REGION = f"{LABEL}.region"
+PORT_LABEL = f"{LABEL}.port"
+REGION_LABEL = f"{LABEL}.region"
 IMAGE = "django-stack/emulator"
 PYTHON = "python:3.13-slim-trixie"
 ACCOUNT = "123456789012"
-STARTING = 60  # seconds
+START_TIMEOUT = 60  # seconds
 
 Report = Callable[[str], None]
 
@@ -42,7 +42,7 @@ class RehearsalError(Exception):
 
 
 @dataclass(frozen=True)
-class Doors:
+class Ports:
     """The emulator's ports on this machine's loopback: `api` is http (API, registry, browser), `tls` https."""
 
     api: int
@@ -66,7 +66,7 @@ class Emulator:
         engine: docker.DockerClient,
         name: str = "django-stack-rehearsal",
         owner: str = str(ROOT),
-        network: tuple[str, str] | None = TASKS,
+        network: tuple[str, str] | None = TASK_NETWORK,
     ) -> None:
         self._engine = engine
         self._subnet = network
@@ -76,7 +76,7 @@ class Emulator:
     # What is there
 
     @property
-    def doors(self) -> Doors | None:
+    def ports(self) -> Ports | None:
         """Its ports, None when it doesn't run. Raises RehearsalError when somebody else's does."""
         container = self._container
         if not container:
@@ -88,10 +88,10 @@ class Emulator:
                 f"at which tasks ask for credentials is one. Fix: (cd {owner} && make rehearse-down); or docker rm -f "
                 f"{self.name}, if that folder is gone"
             )
-        ports = container.ports
-        if container.status != "running" or not ports.get(f"{API}/tcp"):
+        published = container.ports
+        if container.status != "running" or not published.get(f"{API_PORT}/tcp"):
             return None
-        return Doors(*(int((ports[f"{inner}/tcp"] or [{}])[0]["HostPort"]) for inner in (API, TLS)))
+        return Ports(*(int((published[f"{inner}/tcp"] or [{}])[0]["HostPort"]) for inner in (API_PORT, TLS_PORT)))
 
     @property
     def found_owner(self) -> str:
@@ -107,25 +107,25 @@ class Emulator:
 
     # What is done with it
 
-    def start(self, report: Report, region: str, *, without: str = "") -> Doors:
+    def start(self, report: Report, region: str, *, without: str = "") -> Ports:
         """Brings it up, unless it is; its ports. Raises RehearsalError, for one that is up in another region, too."""
-        if doors := self.doors:
-            here = self._engine.containers.get(self.name).labels[REGION]
+        if ports := self.ports:
+            here = self._engine.containers.get(self.name).labels[REGION_LABEL]
             if here != region:
                 raise RehearsalError(f"The rehearsal is in {here}, and can't move to {region}. Fix: make rehearse-down")
-            return doors
+            return ports
         with explained():
             image = self._image(report)
             self.remove()
             report("starting the emulator of AWS")
-            doors = Doors(_free_port(4566), _free_port(4443))
+            ports = Ports(_free_port(4566), _free_port(4443))
             self._make_network()
             volume = f"{self.name}-certificates"
             self._engine.volumes.create(volume, labels=self.labels)
             environment = {
                 "REHEARSAL_REGION": region,
                 "REHEARSAL_ACCOUNT": ACCOUNT,
-                "REHEARSAL_PORT": str(doors.api),
+                "REHEARSAL_PORT": str(ports.api),
                 "REHEARSAL_VOLUME": volume,
                 "REHEARSAL_LABEL": f"{LABEL}={self.name}",
                 "REHEARSAL_WITHOUT": without,
@@ -135,16 +135,16 @@ class Emulator:
                 image,
                 name=self.name,
                 environment=environment,
-                labels={**self.labels, PORT: str(doors.api), REGION: region},
-                ports={f"{API}/tcp": ("127.0.0.1", doors.api), f"{TLS}/tcp": ("127.0.0.1", doors.tls)},
+                labels={**self.labels, PORT_LABEL: str(ports.api), REGION_LABEL: region},
+                ports={f"{API_PORT}/tcp": ("127.0.0.1", ports.api), f"{TLS_PORT}/tcp": ("127.0.0.1", ports.tls)},
                 volumes={_socket(endpoint.find()): {"bind": "/var/run/docker.sock"}, volume: {"bind": "/certificates"}},
                 network=self.name,
                 networking_config={self.name: self._engine.api.create_endpoint_config(ipv4_address=self._address)},
                 init=True,
             )
             container.start()
-            self._wait(container, doors)
-        return doors
+            self._wait(container, ports)
+        return ports
 
     def remove(self) -> None:
         """Removes it and all that it made, containers of tasks and databases, volumes, the network, its images' names.
@@ -152,11 +152,11 @@ class Emulator:
         The tasks are killed. The images themselves stay where they have other names, as Docker's cache has them.
         """
         registries = [
-            f"127.0.0.1:{container.labels[PORT]}/"
+            f"127.0.0.1:{container.labels[PORT_LABEL]}/"
             for container in self._engine.containers.list(all=True, filters={"label": f"{LABEL}={self.name}"})
-            if PORT in container.labels
+            if PORT_LABEL in container.labels
         ]
-        for label in (f"{LABEL}={self.name}", f"ministack.instance={self.name}:{API}"):
+        for label in (f"{LABEL}={self.name}", f"ministack.instance={self.name}:{API_PORT}"):
             for container in self._engine.containers.list(all=True, filters={"label": label}):
                 _remove(partial(container.remove, force=True, v=True))
         for volume in self._engine.volumes.list(filters={"label": f"{LABEL}={self.name}"}):
@@ -170,7 +170,7 @@ class Emulator:
 
     def find(self, label: str) -> str:
         """The name of the newest running container that it made and that has the label; nothing for none."""
-        labels = [f"ministack.instance={self.name}:{API}", label]
+        labels = [f"ministack.instance={self.name}:{API_PORT}", label]
         found = self._engine.containers.list(filters={"label": labels})
         return str(found[0].name) if found else ""
 
@@ -219,10 +219,10 @@ class Emulator:
                 raise
             raise RehearsalError(
                 f"The Docker engine has another network at {self._subnet and self._subnet[0]}, where AWS's tasks ask "
-                f"for credentials: {self._who_has_it()}. Fix: end what uses it, then docker network rm it"
+                f"for credentials: {self._networks_in_the_way()}. Fix: end what uses it, then docker network rm it"
             ) from None
 
-    def _who_has_it(self) -> str:
+    def _networks_in_the_way(self) -> str:
         wanted = self._subnet and self._subnet[0].rpartition(".")[0]
         return ", ".join(
             str(network.name)
@@ -232,16 +232,16 @@ class Emulator:
             )
         )
 
-    def _wait(self, container: Any, doors: Doors) -> None:
-        until = time.monotonic() + STARTING
+    def _wait(self, container: Any, ports: Ports) -> None:
+        until = time.monotonic() + START_TIMEOUT
         while time.monotonic() < until:
-            with contextlib.suppress(OSError), _direct(f"{doors.url}/_ministack/ready", 2):
+            with contextlib.suppress(OSError), _direct(f"{ports.url}/_ministack/ready", 2):
                 return
             container.reload()
             if container.status == "exited":
                 raise RehearsalError(f"The emulator ended at once:\n{self.log()}")
             time.sleep(0.2)
-        raise RehearsalError(f"The emulator doesn't answer within {STARTING} seconds:\n{self.log()}")
+        raise RehearsalError(f"The emulator doesn't answer within {START_TIMEOUT} seconds:\n{self.log()}")
 
 
 def connect() -> docker.DockerClient:

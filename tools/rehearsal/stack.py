@@ -25,12 +25,12 @@ import yaml
 
 from infra import endpoint
 from infra.loopback import ask_directly
-from tools.rehearsal.container import ACCOUNT, ROOT, Doors, Emulator, RehearsalError, Report
+from tools.rehearsal.container import ACCOUNT, ROOT, Emulator, Ports, RehearsalError, Report
 
 NAME = "rehearsal"
-HOST = Path(__file__).with_name("host")
+HOST_FOLDER = Path(__file__).with_name("host")
 # Settings that name what only the real account or the real DNS has.
-LEFT_OUT = (
+REAL_ACCOUNT_ONLY = (
     "aws:profile",
     *(f"django-stack:{key}" for key in ("domain", "domain-aliases", "domain-redirects", "hosted-zone", "certificate")),
 )
@@ -45,7 +45,7 @@ class Rehearsal:
     def __init__(self, engine: docker.DockerClient, folder: Path = ROOT) -> None:
         self.folder = folder
         self.emulator = Emulator(engine, owner=str(folder))
-        self.kept = folder / ".rehearsal"
+        self.data_folder = folder / ".rehearsal"
         self.config = folder / f"Pulumi.{NAME}.yaml"
 
     # What is done with it
@@ -57,14 +57,14 @@ class Rehearsal:
             RehearsalError: it didn't come up; what pulumi said was printed.
         """
         self._refuse_beside_a_real_one()
-        if not self.emulator.doors:
-            self._forget()
+        if not self.emulator.ports:
+            self._remove_files()
         self.configure(settings or {}, report)
         self.emulator.start(report, self.region)
         self._make_stack()
         report(f"bringing the stack up, driven by {self.driver}")
         options = ["--refresh"] if refresh else []
-        if self._follow("up", "--yes", "--skip-preview", *options):
+        if self._stream_pulumi("up", "--yes", "--skip-preview", *options):
             raise RehearsalError(
                 "The stack didn't come up; why, stands above. What the emulator says: django-stack rehearse log"
             )
@@ -74,7 +74,7 @@ class Rehearsal:
         content = dict(yaml.safe_load(self.config.read_text()) or {}) if self.config.is_file() else {}
         settings = self._settings()
         if not self.config.is_file():
-            dropped = [key for key, value in settings.items() if key in LEFT_OUT or _is_secret(value)]
+            dropped = [key for key, value in settings.items() if key in REAL_ACCOUNT_ONLY or _is_secret(value)]
             if dropped:
                 report(f"left out of Pulumi.cloud.yaml's settings, for the real account alone: {', '.join(dropped)}")
             settings = {key: value for key, value in settings.items() if key not in dropped}
@@ -82,14 +82,14 @@ class Rehearsal:
         settings |= changes
         content["config"] = {key: value for key, value in settings.items() if value is not None}
         note = "# Made from Pulumi.cloud.yaml by `make rehearse`; gone with `make rehearse-down`.\n"
-        self.kept.mkdir(exist_ok=True)
+        self.data_folder.mkdir(exist_ok=True)
         self.config.write_text(note + yaml.safe_dump(content))
 
     def down(self) -> None:
         """Removes all: the emulator with everything in it, the state, the settings."""
-        self.emulator.doors  # noqa: B018  # somebody else's is refused
+        self.emulator.ports  # noqa: B018  # somebody else's is refused
         self.emulator.remove()
-        self._forget()
+        self._remove_files()
 
     def pulumi(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Runs pulumi on the stack, its output captured."""
@@ -100,12 +100,12 @@ class Rehearsal:
     # What is to be known of it
 
     @property
-    def doors(self) -> Doors:
+    def ports(self) -> Ports:
         """The emulator's. Raises RehearsalError when there is none."""
-        doors = self.emulator.doors
-        if not doors:
+        ports = self.emulator.ports
+        if not ports:
             raise RehearsalError("There is no rehearsal. Fix: make rehearse")
-        return doors
+        return ports
 
     @property
     def region(self) -> str:
@@ -127,7 +127,7 @@ class Rehearsal:
 
     def browser_url(self, host: str) -> str:
         """Where a browser on this machine finds what is https://HOST/ on AWS."""
-        return f"http://{host}.localhost:{self.doors.api}/"
+        return f"http://{host}.localhost:{self.ports.api}/"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -140,14 +140,14 @@ class Rehearsal:
         }
         path = [str(PLUGINS), str(Path(sys.prefix) / "bin"), kept.get("PATH", "")]
         environment = kept | {
-            **self.emulators,
+            **self.aws_environment,
             "PATH": os.pathsep.join(path),
-            "PULUMI_BACKEND_URL": f"file://{self.kept / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.kept / "passphrase"),
+            "PULUMI_BACKEND_URL": f"file://{self.data_folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.data_folder / "passphrase"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PYTHONPATH": str(HOST),
-            "REHEARSAL_TLS_PORT": str(self.doors.tls),
-            "SSL_CERT_FILE": str(self.kept / "bundle.pem"),
+            "PYTHONPATH": str(HOST_FOLDER),
+            "REHEARSAL_TLS_PORT": str(self.ports.tls),
+            "SSL_CERT_FILE": str(self.data_folder / "bundle.pem"),
         }
         ask_directly(environment)
         return environment
@@ -155,13 +155,13 @@ class Rehearsal:
     def client(self, service: str) -> Any:
         """boto3's client of one of AWS's services, asking the emulator."""
         session: Any = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key=NAME, region_name=self.region)
-        return session.client(service, endpoint_url=self.doors.url)
+        return session.client(service, endpoint_url=self.ports.url)
 
     @property
-    def emulators(self) -> dict[str, str]:
+    def aws_environment(self) -> dict[str, str]:
         """The variables that lead AWS's SDKs to the emulator."""
         return {
-            "AWS_ENDPOINT_URL": self.doors.url,
+            "AWS_ENDPOINT_URL": self.ports.url,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": NAME,
             "AWS_DEFAULT_REGION": self.region,
@@ -187,41 +187,41 @@ class Rehearsal:
         return {**self._cloud, "django-stack:platform": "cloud"}
 
     def _make_stack(self) -> None:
-        state = self.kept / "state"
+        state = self.data_folder / "state"
         if any(state.rglob(f"{NAME}.json")):
             return
         state.mkdir(parents=True, exist_ok=True)
-        (self.kept / "passphrase").write_text(secrets.token_hex(16))
-        (self.kept / "passphrase").chmod(0o600)
-        self._trust()
+        (self.data_folder / "passphrase").write_text(secrets.token_hex(16))
+        (self.data_folder / "passphrase").chmod(0o600)
+        self._write_certificates()
         done = self.pulumi("stack", "init", "--no-select")
         if done.returncode:
             raise RehearsalError(f"pulumi makes no stack: {done.stderr.strip()}")
 
-    def _follow(self, *arguments: str) -> int:
+    def _stream_pulumi(self, *arguments: str) -> int:
         """Runs pulumi, its output shown; its exit status. Ctrl-C is pulumi's own affair, which ends in order."""
         process = subprocess.Popen(_command(arguments), cwd=self.folder, env=self.environment)
         while True:
             with suppress(KeyboardInterrupt):
                 return process.wait()
 
-    def _trust(self) -> None:
+    def _write_certificates(self) -> None:
         """Writes the certificates that programs on this machine trust: those they trust anyway, and the emulator's."""
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            f"{self.doors.url}/_rehearsal/certificate.pem", timeout=10
+            f"{self.ports.url}/_rehearsal/certificate.pem", timeout=10
         ) as answer:
             own = answer.read().decode()
         system = Path(ssl.get_default_verify_paths().cafile or certifi.where())
-        (self.kept / "bundle.pem").write_text(system.read_text() + own)
+        (self.data_folder / "bundle.pem").write_text(system.read_text() + own)
 
-    def _forget(self) -> None:
-        if self.kept.is_dir():  # else the file is another stack's
+    def _remove_files(self) -> None:
+        if self.data_folder.is_dir():  # else the file is another stack's
             self.config.unlink(missing_ok=True)
-            shutil.rmtree(self.kept)
+            shutil.rmtree(self.data_folder)
 
     def _refuse_beside_a_real_one(self) -> None:
         """A stack of that name in another backend has a file of that name."""
-        if self.config.is_file() and not self.kept.is_dir():
+        if self.config.is_file() and not self.data_folder.is_dir():
             raise RehearsalError(
                 f"{self.config.name} is there, and not of a rehearsal, which would overwrite it. "
                 "Fix: give that stack another name, or move the file away"

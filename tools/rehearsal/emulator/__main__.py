@@ -1,7 +1,7 @@
 """Starts MiniStack with the overrides; the container's command.
 
 Environment: REHEARSAL_REGION, REHEARSAL_ACCOUNT, REHEARSAL_PORT (that of the API on the loopback of the machine),
-REHEARSAL_VOLUME, REHEARSAL_LABEL (surroundings.py), REHEARSAL_WITHOUT (overrides to leave out, separated by spaces, to
+REHEARSAL_VOLUME, REHEARSAL_LABEL (config.py), REHEARSAL_WITHOUT (overrides to leave out, separated by spaces, to
 see what they are for).
 """
 
@@ -10,7 +10,7 @@ import os
 import sys
 from importlib.metadata import version
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 
 # The overrides reach into the emulator's inner parts, which another version may have changed.
 PINNED = "1.5.33"
@@ -25,14 +25,14 @@ def main() -> None:
             "Fix: pin that version in pyproject.toml, group `rehearsal`, and run make lock; or go through the "
             "overrides one by one, and then change PINNED in tools/rehearsal/emulator/__main__.py"
         )
-    surroundings = Surroundings.of(os.environ)
-    os.environ |= surroundings.settings  # MiniStack reads them when it is imported
+    config = EmulatorConfig.of(os.environ)
+    os.environ |= config.settings  # MiniStack reads them when it is imported
 
     from tools.rehearsal import overrides  # noqa: PLC0415
     from tools.rehearsal.emulator import server  # noqa: PLC0415
 
-    overrides.apply(surroundings, without=os.environ.get("REHEARSAL_WITHOUT", "").split())
-    asyncio.run(server.serve(surroundings))
+    overrides.apply(config, without=os.environ.get("REHEARSAL_WITHOUT", "").split())
+    asyncio.run(server.serve(config))
 
 
 if __name__ == "__main__":

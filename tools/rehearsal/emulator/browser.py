@@ -16,7 +16,7 @@ TEXT = (b"text/", b"application/json", b"application/javascript", b"image/svg")
 DROPPED = {b"accept-encoding"}
 
 
-class Browser:
+class BrowserGateway:
     """An ASGI application before another one."""
 
     def __init__(self, inner: Callable[[Any, Any, Any], Awaitable[None]]) -> None:
@@ -29,13 +29,15 @@ class Browser:
             await self._inner(scope, receive, send)
             return
         inner_host = name.removesuffix(SUFFIX)
-        there = Translation(inner_host, port or "80")
-        headers = [(key, there.to_aws(value)) for key, value in scope["headers"] if key not in DROPPED | {b"host"}]
+        translation = AddressTranslation(inner_host, port or "80")
+        headers = [
+            (key, translation.to_aws(value)) for key, value in scope["headers"] if key not in DROPPED | {b"host"}
+        ]
         headers += [(b"host", inner_host.encode()), (b"accept-encoding", b"identity")]
-        await self._inner({**scope, "scheme": "https", "headers": headers}, receive, there.sender(send))
+        await self._inner({**scope, "scheme": "https", "headers": headers}, receive, translation.sender(send))
 
 
-class Translation:
+class AddressTranslation:
     """AWS's addresses, and those of this machine that stand for them."""
 
     def __init__(self, host: str, port: str) -> None:

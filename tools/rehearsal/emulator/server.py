@@ -1,4 +1,4 @@
-"""The emulator's doors: AWS's API and registry, http and https under AWS's names, and the way in for a browser."""
+"""What the emulator serves: AWS's API and registry, http and https under AWS's names, and the way in for a browser."""
 
 import asyncio
 import signal
@@ -10,9 +10,9 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack.app import app as ministack
 
-from tools.rehearsal.emulator import names
-from tools.rehearsal.emulator.browser import Browser
-from tools.rehearsal.emulator.surroundings import API_PORT, Surroundings
+from tools.rehearsal.emulator import dns
+from tools.rehearsal.emulator.browser import BrowserGateway
+from tools.rehearsal.emulator.config import API_PORT, EmulatorConfig
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 Answer = tuple[int, dict[str, str], bytes]
@@ -20,12 +20,12 @@ Answer = tuple[int, dict[str, str], bytes]
 services: dict[str, Callable[[str, bytes], Answer]] = {}
 
 
-class _Config(Config):  # type: ignore[misc]  # hypercorn is in the container alone
+class _HypercornConfig(Config):  # type: ignore[misc]  # hypercorn is in the container alone
     """Hypercorn's settings, with TLS by certificates that are made when they are asked for."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, config: EmulatorConfig) -> None:
         super().__init__()
-        self._surroundings = surroundings
+        self._config = config
         self.bind = ["0.0.0.0:443"]
         self.insecure_bind = [f"0.0.0.0:{API_PORT}", "0.0.0.0:80"]
         self.keep_alive_timeout = 75
@@ -36,20 +36,20 @@ class _Config(Config):  # type: ignore[misc]  # hypercorn is in the container al
         return True
 
     def create_ssl_context(self) -> ssl.SSLContext:
-        return self._surroundings.authority.context
+        return self._config.authority.context
 
 
-async def serve(surroundings: Surroundings) -> None:
+async def serve(config: EmulatorConfig) -> None:
     """Serves until SIGTERM or SIGINT."""
-    names.start(surroundings.address)
+    dns.start(config.address)
     end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
-    application = Browser(_with_services(ministack, surroundings))
-    await hypercorn_serve(application, _Config(surroundings), shutdown_trigger=end.wait)
+    application = BrowserGateway(_with_services(ministack, config))
+    await hypercorn_serve(application, _HypercornConfig(config), shutdown_trigger=end.wait)
 
 
-def _with_services(inner: Application, surroundings: Surroundings) -> Application:
+def _with_services(inner: Application, config: EmulatorConfig) -> Application:
     """MiniStack with the services that our overrides bring, and the certificate that clients are to trust."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -59,7 +59,7 @@ def _with_services(inner: Application, surroundings: Surroundings) -> Applicatio
         target = dict(scope["headers"]).get(b"x-amz-target", b"").decode()
         service = services.get(target.partition(".")[0])
         if scope["path"] == "/_rehearsal/certificate.pem":
-            await _answer(send, (200, {"content-type": "application/x-pem-file"}, _certificate(surroundings)))
+            await _answer(send, (200, {"content-type": "application/x-pem-file"}, _certificate(config)))
         elif service:
             body = await _body(receive)
             await _answer(send, await asyncio.to_thread(service, target.partition(".")[2], body))
@@ -69,8 +69,8 @@ def _with_services(inner: Application, surroundings: Surroundings) -> Applicatio
     return application
 
 
-def _certificate(surroundings: Surroundings) -> bytes:
-    return surroundings.authority.certificate.encode()
+def _certificate(config: EmulatorConfig) -> bytes:
+    return config.authority.certificate.encode()
 
 
 async def _body(receive: Any) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from importlib import import_module
 from typing import Any
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 
 OVERRIDES = (
     "registry",
@@ -31,11 +31,11 @@ OVERRIDES = (
 )
 
 
-def apply(surroundings: Surroundings, without: Collection[str] = ()) -> None:
+def apply(config: EmulatorConfig, without: Collection[str] = ()) -> None:
     """Applies them all, or all but those that are named."""
     for name in OVERRIDES:
         if name not in without:
-            import_module(f"tools.rehearsal.overrides.{name}").apply(surroundings)
+            import_module(f"tools.rehearsal.overrides.{name}").apply(config)
 
 
 def replace(module: Any, name: str, new: Any) -> Any:

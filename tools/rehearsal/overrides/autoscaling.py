@@ -12,12 +12,12 @@ from ministack.core.responses import request_scope
 from ministack.services import ecs
 
 from tools.rehearsal.emulator import server
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 
 Data = dict[str, Any]
 Place = tuple[str, str, str]
 ROLE = "aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService"
-KIND = {"content-type": "application/x-amz-json-1.1"}
+HEADERS = {"content-type": "application/x-amz-json-1.1"}
 
 
 class RefusalError(Exception):
@@ -28,9 +28,9 @@ class RefusalError(Exception):
         self.code = code
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Registers the service."""
-    server.services["AnyScaleFrontendService"] = Scaling(surroundings).answer
+    server.services["AnyScaleFrontendService"] = Scaling(config).answer
 
 
 def _place(data: Data) -> Place:
@@ -40,8 +40,8 @@ def _place(data: Data) -> Place:
 class Scaling:
     """The targets and policies of one account, and the calls about them."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
+    def __init__(self, config: EmulatorConfig) -> None:
+        self._config = config
         self._targets: dict[Place, Data] = {}
         self._policies: dict[tuple[Place, str], Data] = {}
         self._calls: dict[str, Callable[[Data], Data]] = {
@@ -59,10 +59,10 @@ class Scaling:
     def answer(self, action: str, body: bytes) -> server.Answer:
         """The answer to a call."""
         try:
-            said, status = self._calls.get(action, self._refuse)(json.loads(body or b"{}")), 200
+            answer, status = self._calls.get(action, self._refuse)(json.loads(body or b"{}")), 200
         except RefusalError as error:
-            said, status = {"__type": error.code, "message": str(error)}, 400
-        return status, KIND, json.dumps(said).encode()
+            answer, status = {"__type": error.code, "message": str(error)}, 400
+        return status, HEADERS, json.dumps(answer).encode()
 
     def _refuse(self, _: Data) -> Data:
         raise RefusalError(
@@ -70,7 +70,7 @@ class Scaling:
         )
 
     def _arn(self, kind: str, rest: str) -> str:
-        here = self._surroundings
+        here = self._config
         service = "application-autoscaling" if kind == "scalable-target" else "autoscaling"
         return f"arn:aws:{service}:{here.region}:{here.account}:{kind}{rest}"
 
@@ -85,7 +85,7 @@ class Scaling:
             place,
             {
                 "ScalableTargetARN": self._arn("scalable-target", f"/{uuid.uuid4().hex[:16]}"),
-                "RoleARN": f"arn:aws:iam::{self._surroundings.account}:role/{ROLE}",
+                "RoleARN": f"arn:aws:iam::{self._config.account}:role/{ROLE}",
                 "CreationTime": time.time(),
                 "SuspendedState": dict.fromkeys(
                     ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"), False
@@ -95,12 +95,12 @@ class Scaling:
         )
         target |= {name: value for name, value in data.items() if name not in {"Tags", "RoleARN"}}
         target["tags"] |= data.get("Tags", {})
-        self._hold(target)
+        self._apply_limits(target)
         return {"ScalableTargetARN": target["ScalableTargetARN"]}
 
-    def _hold(self, target: Data) -> None:
+    def _apply_limits(self, target: Data) -> None:
         """Brings the service's number of tasks within the limits."""
-        here = self._surroundings
+        here = self._config
         _, cluster, name = target["ResourceId"].split("/")
         with request_scope(here.account, here.region):
             service = ecs._services.get(f"{cluster}/{name}")

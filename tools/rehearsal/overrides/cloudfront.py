@@ -11,14 +11,14 @@ from typing import Any
 from ministack.core.iam_evaluator import pin_request_origin
 from ministack.services import cloudfront, s3
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 NAMES = ("cloudfront-forwarded-proto", "cloudfront-viewer-country", "cloudfront-viewer-address")
 COUNTRY = "CH"
 
 
-def apply(_: Surroundings) -> None:
+def apply(_: EmulatorConfig) -> None:
     """Adds the headers to what the visitor sent, before the policy chooses; says that fetches are made by TLS."""
     handle = cloudfront.handle_viewer_request
 

@@ -13,18 +13,18 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services import rds
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 EXTENDED = "open-source-rds-extended-support"
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Wraps how the container is made and how an instance is described."""
 
     def address(identifier: str) -> str:
         account = hashlib.sha256(get_account_id().encode()).hexdigest()[:12]
-        return f"{identifier}.c{account}.{surroundings.region}.rds.amazonaws.com"
+        return f"{identifier}.c{account}.{config.region}.rds.amazonaws.com"
 
     run = rds._run_rds_container
 

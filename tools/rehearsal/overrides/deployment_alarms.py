@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core.responses import new_uuid, request_scope
 from ministack.services import cloudwatch, ecs
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 from tools.rehearsal.overrides.metrics import FASTER
 
@@ -22,16 +22,16 @@ Data = dict[str, Any]
 GOING = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING")
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Puts our own end of a deployment in the place of MiniStack's, and looks at each service twice a second."""
     replace(ecs, "_complete_service_deployment", _complete)
-    threading.Thread(target=_watch, args=(surroundings,), daemon=True, name="deployment-alarms").start()
+    threading.Thread(target=_watch, args=(config,), daemon=True, name="deployment-alarms").start()
 
 
-def _watch(surroundings: Surroundings) -> None:
+def _watch(config: EmulatorConfig) -> None:
     while True:
         time.sleep(0.5)
-        with request_scope(surroundings.account, surroundings.region):
+        with request_scope(config.account, config.region):
             for key, service in list(ecs._services.items()):
                 primary = ecs._primary_deployment(service)
                 if primary and service["status"] == "ACTIVE":

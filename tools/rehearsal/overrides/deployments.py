@@ -13,12 +13,12 @@ from typing import Any
 from ministack.core.responses import new_uuid, request_scope
 from ministack.services import ecs
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace, target_health, task_definitions
-from tools.rehearsal.overrides.target_health import PACE, Health, Key
+from tools.rehearsal.overrides.target_health import SPEED_UP, Health, Key
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Wraps what MiniStack takes for a healthy task; listens to the targets' health."""
     make = ecs._make_deployment
 
@@ -40,13 +40,13 @@ def apply(surroundings: Surroundings) -> None:
     replace(ecs, "_record_service_task_healthy", record_healthy)
 
     def listen(key: Key, health: Health) -> None:
-        with request_scope(surroundings.account, surroundings.region):
-            for service_key, service, task in _behind(key):
+        with request_scope(config.account, config.region):
+            for service_key, service, task in _services_behind(key):
                 if health.state == "healthy":
                     ecs._schedule_service_deployment_completion(
-                        *_names(service_key), surroundings.account, surroundings.region, healthy_task=task
+                        *_names(service_key), config.account, config.region, healthy_task=task
                     )
-                elif _had_its_time(service, health):
+                elif _grace_period_is_over(service, health):
                     _fail(key, service, task)
 
     target_health.listeners.append(listen)
@@ -56,7 +56,7 @@ def _names(service_key: str) -> tuple[str, str]:
     return service_key.partition("/")[0], service_key
 
 
-def _behind(key: Key) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any]]]:
+def _services_behind(key: Key) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any]]]:
     """The services and tasks that a target is."""
     group, address, _ = key
     for service_key, service in list(ecs._services.items()):
@@ -66,8 +66,8 @@ def _behind(key: Key) -> Iterator[tuple[str, Mapping[str, Any], dict[str, Any]]]
                     yield service_key, service, task
 
 
-def _had_its_time(service: Mapping[str, Any], health: Health) -> bool:
-    grace = float(service.get("healthCheckGracePeriodSeconds") or 0) / PACE
+def _grace_period_is_over(service: Mapping[str, Any], health: Health) -> bool:
+    grace = float(service.get("healthCheckGracePeriodSeconds") or 0) / SPEED_UP
     return time.monotonic() - health.registered > grace
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from ministack import app
 from ministack.services import alb, cloudfront, route53
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 
-def apply(_: Surroundings) -> None:
+def apply(_: EmulatorConfig) -> None:
     """Wraps how MiniStack finds out whose a host name is."""
     find = alb.find_lb_for_host
     replace(alb, "find_lb_for_host", lambda host: find(host) or find(_alias(host)))

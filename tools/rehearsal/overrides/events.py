@@ -12,21 +12,21 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import ecs, eventbridge
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 
 FAILED = "SERVICE_DEPLOYMENT_FAILED"
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Looks at tasks and deployments twice a second."""
-    threading.Thread(target=_watch, args=(surroundings,), daemon=True, name="events").start()
+    threading.Thread(target=_watch, args=(config,), daemon=True, name="events").start()
 
 
-def _watch(surroundings: Surroundings) -> None:
+def _watch(config: EmulatorConfig) -> None:
     told: set[str] = set()
     while True:
         time.sleep(0.5)
-        with request_scope(surroundings.account, surroundings.region):
+        with request_scope(config.account, config.region):
             for arn, task in list(ecs._tasks.items()):
                 if task["lastStatus"] == "STOPPED" and arn not in told:
                     told.add(arn)

@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import alb, cloudwatch
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace, target_health
 
 FASTER = 20
@@ -28,7 +28,7 @@ COMPARISONS = {
 }
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Measures each answer; counts targets and evaluates the alarms of AWS's own metrics twice a second."""
     forward = alb._forward_to_tg
 
@@ -45,7 +45,7 @@ def apply(surroundings: Surroundings) -> None:
         "_evaluate_alarm",
         lambda alarm: _evaluate(alarm) if str(alarm.get("Namespace")).startswith("AWS/") else evaluate(alarm),
     )
-    threading.Thread(target=_watch, args=(surroundings,), daemon=True, name="alarms").start()
+    threading.Thread(target=_watch, args=(config,), daemon=True, name="alarms").start()
 
 
 def _measure(group: str, status: int, seconds: float, *, by_target: bool) -> None:
@@ -66,10 +66,10 @@ def _balancers() -> list[str]:
     return [arn.partition(":loadbalancer/")[2] for arn in list(alb._lbs)]
 
 
-def _watch(surroundings: Surroundings) -> None:
+def _watch(config: EmulatorConfig) -> None:
     while True:
         time.sleep(0.5)
-        with request_scope(surroundings.account, surroundings.region):
+        with request_scope(config.account, config.region):
             for group in list(alb._tgs.values()):
                 _count(group)
             cloudwatch._evaluate_all_alarms()

@@ -10,13 +10,13 @@ from typing import Any
 from ministack.core.responses import error_response_json
 from ministack.services import ecr
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """The registry's address is the loopback's; a missing tag is refused."""
-    replace(ecr, "_repo_uri", lambda name: f"127.0.0.1:{surroundings.port}/{name}")
+    replace(ecr, "_repo_uri", lambda name: f"127.0.0.1:{config.port}/{name}")
     describe = ecr._describe_images
 
     def describe_images(data: dict[str, Any]) -> Any:
@@ -27,7 +27,7 @@ def apply(surroundings: Surroundings) -> None:
                 return error_response_json(
                     "ImageNotFoundException",
                     f"The image with imageId {{{which}}} does not exist within the repository with name '{name}' "
-                    f"in the registry with id '{surroundings.account}'",
+                    f"in the registry with id '{config.account}'",
                     400,
                 )
         return describe(data)

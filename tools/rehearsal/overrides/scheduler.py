@@ -8,14 +8,14 @@ from typing import Any
 
 from ministack.services import ecs, eventbridge
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 # The parameters of the schedule and of RunTask begin with another case.
 PARAMETERS = ("Group", "LaunchType", "PlatformVersion", "PropagateTags", "EnableExecuteCommand", "Tags")
 
 
-def apply(_: Surroundings) -> None:
+def apply(_: EmulatorConfig) -> None:
     """Wraps how a target is invoked."""
     invoke = eventbridge._invoke_target
 
@@ -24,7 +24,7 @@ def apply(_: Surroundings) -> None:
         if not parameters:
             return invoke(target, event, schedule)
         network = parameters.get("NetworkConfiguration") or {}
-        wanted = {_small(name): parameters[name] for name in PARAMETERS if name in parameters}
+        wanted = {_lower_first(name): parameters[name] for name in PARAMETERS if name in parameters}
         return ecs._run_task(
             wanted
             | {
@@ -34,7 +34,7 @@ def apply(_: Surroundings) -> None:
                 "startedBy": f"chronos-schedule/{schedule.get('Name', '')}",
                 "networkConfiguration": {
                     "awsvpcConfiguration": {
-                        _small(name): value for name, value in (network.get("awsvpcConfiguration") or {}).items()
+                        _lower_first(name): value for name, value in (network.get("awsvpcConfiguration") or {}).items()
                     }
                 },
                 "overrides": _overrides(target.get("Input")),
@@ -50,5 +50,5 @@ def _overrides(text: str | None) -> dict[str, Any]:
     return {"containerOverrides": [], **found}
 
 
-def _small(name: str) -> str:
+def _lower_first(name: str) -> str:
     return name[:1].lower() + name[1:]

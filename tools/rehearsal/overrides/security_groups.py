@@ -7,11 +7,11 @@ from typing import Any
 
 from ministack.services import ec2
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 
-def apply(_: Surroundings) -> None:
+def apply(_: EmulatorConfig) -> None:
     """Wraps how permissions are read and rules are described."""
     parse = ec2._parse_ip_permissions
 

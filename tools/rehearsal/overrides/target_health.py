@@ -17,10 +17,10 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import alb
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
-PACE = 5
+SPEED_UP = 5
 CHECKS = 16  # at the same time
 REASONS = {
     "initial": ("Elb.RegistrationInProgress", "Target registration is in progress"),
@@ -46,7 +46,7 @@ targets: dict[Key, Health] = {}
 listeners: list[Callable[[Key, Health], None]] = []
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Starts the checks; routing and DescribeTargetHealth go by what they say."""
     forward = alb._forward_to_tg
 
@@ -63,7 +63,7 @@ def apply(surroundings: Surroundings) -> None:
 
     replace(alb, "_forward_to_tg", forward_to_tg)
     replace(alb, "_describe_target_health", _describe)
-    threading.Thread(target=_check_for_ever, args=(surroundings,), daemon=True, name="target-health").start()
+    threading.Thread(target=_check_for_ever, args=(config,), daemon=True, name="target-health").start()
 
 
 def state(arn: str, address: str) -> str:
@@ -106,11 +106,11 @@ def _describe(params: Mapping[str, Any]) -> Any:
     return alb._xml(200, "DescribeTargetHealth", f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>")
 
 
-def _check_for_ever(surroundings: Surroundings) -> None:
+def _check_for_ever(config: EmulatorConfig) -> None:
     with ThreadPoolExecutor(CHECKS) as pool:
         while True:
             time.sleep(0.2)
-            with request_scope(surroundings.account, surroundings.region):
+            with request_scope(config.account, config.region):
                 groups = {arn: dict(group) for arn, group in list(alb._tgs.items())}
                 registered = {_key(arn, target): arn for arn in groups for target in list(alb._targets.get(arn, []))}
             now = time.monotonic()
@@ -119,7 +119,7 @@ def _check_for_ever(surroundings: Surroundings) -> None:
             for key, arn in registered.items():
                 health = targets.setdefault(key, Health(registered=now))
                 if health.due <= now:
-                    health.due = now + groups[arn]["HealthCheckIntervalSeconds"] / PACE
+                    health.due = now + groups[arn]["HealthCheckIntervalSeconds"] / SPEED_UP
                     pool.submit(_check, key, groups[arn], health)
 
 
@@ -127,14 +127,14 @@ def _check(key: Key, group: Mapping[str, Any], health: Health) -> None:
     if _passes(key, group):
         health.passed, health.failed = health.passed + 1, 0
         if health.state == "initial" or health.passed >= group["HealthyThresholdCount"]:
-            _turn(key, health, "healthy")
+            _set_state(key, health, "healthy")
     else:
         health.passed, health.failed = 0, health.failed + 1
         if health.failed >= group["UnhealthyThresholdCount"]:
-            _turn(key, health, "unhealthy")
+            _set_state(key, health, "unhealthy")
 
 
-def _turn(key: Key, health: Health, new: str) -> None:
+def _set_state(key: Key, health: Health, new: str) -> None:
     changed = health.state != new
     if changed:
         health.state = new

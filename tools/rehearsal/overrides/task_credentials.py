@@ -12,15 +12,15 @@ from typing import Any
 from ministack.core.responses import json_response
 from ministack.services import ecs, imds, sts
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 PATH = "/v2/credentials/"
-LIFE = 3600  # seconds
+LIFETIME = 3600  # seconds
 _roles: dict[str, tuple[str, str]] = {}
 
 
-def apply(_: Surroundings) -> None:
+def apply(_: EmulatorConfig) -> None:
     """Gives a task with a role an address for its credentials, and answers there."""
     build = ecs._build_run_kwargs
 
@@ -62,12 +62,12 @@ def _session(role: str, session: str) -> dict[str, str]:
             "UserId": f"{sts._role_id(role)}:{session}",
             "SecretAccessKey": secret,
             "SessionToken": token,
-            "Expiration": time.time() + LIFE,
+            "Expiration": time.time() + LIFETIME,
             "AccountId": role.split(":")[4],
             "PrincipalType": "AssumedRole",
             "SessionTags": [],
             "SessionPolicies": None,
         },
     )
-    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + LIFE))
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + LIFETIME))
     return {"AccessKeyId": key, "SecretAccessKey": secret, "Token": token, "Expiration": until, "RoleArn": role}

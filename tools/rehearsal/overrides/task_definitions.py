@@ -14,14 +14,14 @@ from typing import Any
 import docker
 from ministack.services import ecs
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
-TASK = "com.amazonaws.ecs.task-arn"
-CONTAINER = "com.amazonaws.ecs.container-name"
-STOP = "django-stack.rehearsal.stop-timeout"
-DEFAULT_STOP = 30  # seconds, Fargate's
-PATIENCE = 120  # seconds that a container waits for another one
+TASK_LABEL = "com.amazonaws.ecs.task-arn"
+CONTAINER_LABEL = "com.amazonaws.ecs.container-name"
+STOP_TIMEOUT_LABEL = "django-stack.rehearsal.stop-timeout"
+DEFAULT_STOP_TIMEOUT = 30  # seconds, Fargate's
+DEPENDENCY_TIMEOUT = 120  # seconds that a container waits for another one
 MIB = 2**20
 
 Definition = Mapping[str, Any]
@@ -31,16 +31,16 @@ class DependencyError(Exception):
     """A container that another one waits for didn't do what it has to; the task doesn't start then."""
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Wraps how MiniStack starts, stops and forgets a task's containers."""
-    _start_as_defined(surroundings)
+    _start_as_defined(config)
     _wait_for_dependencies()
-    _have_the_address_of_what_lasts()
-    _stop_in_time()
-    _leave_nothing(surroundings)
+    _take_the_essential_containers_address()
+    _apply_stop_timeout()
+    _remove_leftovers(config)
 
 
-def _start_as_defined(surroundings: Surroundings) -> None:
+def _start_as_defined(config: EmulatorConfig) -> None:
     build = ecs._build_run_kwargs
 
     def build_run_kwargs(container: Definition, task: Definition, *arguments: Any, **named: Any) -> dict[str, Any]:
@@ -56,24 +56,22 @@ def _start_as_defined(surroundings: Surroundings) -> None:
         }
         kwargs |= {name: value for name, value in given.items() if value}
         kwargs |= {"mem_limit": memory, "memswap_limit": memory, "cpu_shares": int(task.get("cpu") or 256)}
-        kwargs["labels"] |= {STOP: str(container.get("stopTimeout") or DEFAULT_STOP)}
-        kwargs["volumes"] = [*(kwargs.get("volumes") or []), *_volumes(container, task, kwargs["labels"], surroundings)]
+        kwargs["labels"] |= {STOP_TIMEOUT_LABEL: str(container.get("stopTimeout") or DEFAULT_STOP_TIMEOUT)}
+        kwargs["volumes"] = [*(kwargs.get("volumes") or []), *_volumes(container, task, kwargs["labels"], config)]
         return kwargs
 
     replace(ecs, "_build_run_kwargs", build_run_kwargs)
 
 
-def _volumes(
-    container: Definition, task: Definition, labels: Mapping[str, str], surroundings: Surroundings
-) -> list[str]:
+def _volumes(container: Definition, task: Definition, labels: Mapping[str, str], config: EmulatorConfig) -> list[str]:
     """Docker's binds of the volumes that have no place on the host: one for each task, without what the image has."""
     here = {volume["name"] for volume in task.get("volumes", []) if not (volume.get("host") or {}).get("sourcePath")}
-    label, _, value = surroundings.label.partition("=")
+    label, _, value = config.label.partition("=")
     binds = []
     for mount in container.get("mountPoints", []):
         if mount.get("sourceVolume") in here:
-            name = f"{value}-{labels[TASK].rpartition('/')[2][:12]}-{mount['sourceVolume']}"
-            engine().volumes.create(name, labels={label: value, TASK: labels[TASK]})
+            name = f"{value}-{labels[TASK_LABEL].rpartition('/')[2][:12]}-{mount['sourceVolume']}"
+            engine().volumes.create(name, labels={label: value, TASK_LABEL: labels[TASK_LABEL]})
             mode = "ro" if mount.get("readOnly") else "rw"
             binds.append(f"{name}:{mount['containerPath']}:{mode},nocopy")
     return binds
@@ -84,7 +82,7 @@ def _wait_for_dependencies() -> None:
 
     def run_docker_container(client: Any, container: Definition, kwargs: dict[str, Any], **named: Any) -> Any:
         for dependency in container.get("dependsOn", []):
-            _wait(client, kwargs["labels"][TASK], container["name"], dependency)
+            _wait(client, kwargs["labels"][TASK_LABEL], container["name"], dependency)
         return run(client, container, kwargs, **named)
 
     replace(ecs, "_run_docker_container", run_docker_container)
@@ -93,10 +91,10 @@ def _wait_for_dependencies() -> None:
 def _wait(client: Any, task: str, name: str, dependency: Definition) -> None:
     """Waits until the condition holds: START, COMPLETE, SUCCESS or HEALTHY. Raises DependencyError when it can't."""
     other, condition = dependency["containerName"], dependency["condition"]
-    found = client.containers.list(all=True, filters={"label": [f"{TASK}={task}", f"{CONTAINER}={other}"]})
+    found = client.containers.list(all=True, filters={"label": [f"{TASK_LABEL}={task}", f"{CONTAINER_LABEL}={other}"]})
     if not found:
         raise DependencyError(f"{name} depends on {other}, which must stand before it in a rehearsal")
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + DEPENDENCY_TIMEOUT
     while time.monotonic() < until:
         found[0].reload()
         state = found[0].attrs["State"]
@@ -112,7 +110,9 @@ def _wait(client: Any, task: str, name: str, dependency: Definition) -> None:
                 return
             raise DependencyError(f"dependency container {other} of {name} ended with exit code {state['ExitCode']}")
         time.sleep(0.1)
-    raise DependencyError(f"dependency container {other} of {name} didn't reach {condition} in {PATIENCE} seconds")
+    raise DependencyError(
+        f"dependency container {other} of {name} didn't reach {condition} in {DEPENDENCY_TIMEOUT} seconds"
+    )
 
 
 def _note_exit(task: str, name: str, code: int) -> None:
@@ -121,19 +121,19 @@ def _note_exit(task: str, name: str, code: int) -> None:
             container |= {"lastStatus": "STOPPED", "exitCode": code}
 
 
-def _have_the_address_of_what_lasts() -> None:
+def _take_the_essential_containers_address() -> None:
     """On Fargate containers of a task share an address; here each has one, and the essential one's is the task's."""
     record = ecs._record_task_ip
 
     def record_task_ip(task: dict[str, Any], container: Any, network: Any) -> None:
         names = [one["name"] for one in task["containers"]]
-        if task["_container_essentials"][names.index(container.labels[CONTAINER])]:
+        if task["_container_essentials"][names.index(container.labels[CONTAINER_LABEL])]:
             record(task, container, network)
 
     replace(ecs, "_record_task_ip", record_task_ip)
 
 
-def _stop_in_time() -> None:
+def _apply_stop_timeout() -> None:
     """SIGTERM, then SIGKILL after the container's own stopTimeout, where MiniStack always waits five seconds."""
     remove = ecs._remove_docker_container
 
@@ -149,31 +149,33 @@ def stop(client: Any, number: str) -> int | None:
     """Ends a container in the time that it has for that; its exit code, None for one that is gone."""
     try:
         container = client.containers.get(number)
-        container.stop(timeout=int(container.labels.get(STOP, DEFAULT_STOP)))
+        container.stop(timeout=int(container.labels.get(STOP_TIMEOUT_LABEL, DEFAULT_STOP_TIMEOUT)))
         return int(container.wait()["StatusCode"])
     except docker.errors.APIError:
         return None
 
 
-def _leave_nothing(surroundings: Surroundings) -> None:
+def _remove_leftovers(config: EmulatorConfig) -> None:
     """Removes a stopped task's containers and volumes; MiniStack leaves those that ended by themselves."""
     clean = ecs._cleanup_task_resources
 
     def cleanup(task: dict[str, Any], client: Any, extra_container: Any = None) -> None:
         ended_by_itself = client is None
         clean(task, client, extra_container)
-        ecs.spawn_background(_forget, task["taskArn"], surroundings, ended_by_itself, thread_name="rehearsal-forget")
+        ecs.spawn_background(
+            _remove_containers_and_volumes, task["taskArn"], config, ended_by_itself, thread_name="rehearsal-forget"
+        )
 
     replace(ecs, "_cleanup_task_resources", cleanup)
 
 
-def _forget(task: str, surroundings: Surroundings, ended_by_itself: bool) -> None:
+def _remove_containers_and_volumes(task: str, config: EmulatorConfig, ended_by_itself: bool) -> None:
     if ended_by_itself:
         time.sleep(2)  # its last lines are read still
     client = engine()
-    for container in client.containers.list(all=True, filters={"label": f"{TASK}={task}"}):
+    for container in client.containers.list(all=True, filters={"label": f"{TASK_LABEL}={task}"}):
         ecs._remove_docker_container(client, container)
-    for volume in client.volumes.list(filters={"label": [surroundings.label, f"{TASK}={task}"]}):
+    for volume in client.volumes.list(filters={"label": [config.label, f"{TASK_LABEL}={task}"]}):
         volume.remove(force=True)
 
 

@@ -14,14 +14,14 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from ministack.services import ecs, rds
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 FOLDER = "/run/rehearsal"
 NOT_ON_AWS = ("AWS_ENDPOINT_URL", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
 
 
-def apply(surroundings: Surroundings) -> None:
+def apply(config: EmulatorConfig) -> None:
     """Wraps how the arguments for Docker are made."""
     build = ecs._build_run_kwargs
 
@@ -36,13 +36,13 @@ def apply(surroundings: Surroundings) -> None:
         kwargs["environment"] = {
             name: _with_our_certificates(value) for name, value in environment.items() if name not in NOT_ON_AWS
         } | {
-            "AWS_DEFAULT_REGION": surroundings.region,
-            "AWS_REGION": surroundings.region,
+            "AWS_DEFAULT_REGION": config.region,
+            "AWS_REGION": config.region,
             "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
             "AWS_CA_BUNDLE": f"{FOLDER}/bundle.pem",
         }
-        kwargs["volumes"] = [*(kwargs.get("volumes") or []), f"{surroundings.volume}:{FOLDER}:ro"]
-        kwargs["dns"] = [surroundings.address]
+        kwargs["volumes"] = [*(kwargs.get("volumes") or []), f"{config.volume}:{FOLDER}:ro"]
+        kwargs["dns"] = [config.address]
         return kwargs
 
     replace(ecs, "_build_run_kwargs", build_run_kwargs)

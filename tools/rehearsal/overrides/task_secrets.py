@@ -10,11 +10,11 @@ from typing import Any
 
 from ministack.services import ecs, secretsmanager
 
-from tools.rehearsal.emulator.surroundings import Surroundings
+from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 
-def apply(_: Surroundings) -> None:
+def apply(_: EmulatorConfig) -> None:
     """Resolves references that have a version ourselves, the others as before."""
     resolve = ecs._resolve_container_secrets
 

@@ -13,7 +13,7 @@ API_PORT = 4566
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class EmulatorConfig:
     """One emulator's place. `address` is its own on the Docker network, `port` that of its API on the machine.
 
     `volume` is the Docker volume with the certificates that tasks trust, `label` what marks all that it makes.
@@ -28,10 +28,10 @@ class Surroundings:
     authority: Authority = field(repr=False)
 
     @staticmethod
-    def of(environ: Mapping[str, str]) -> "Surroundings":
+    def of(environ: Mapping[str, str]) -> "EmulatorConfig":
         """As the container's environment says."""
         region = environ["REHEARSAL_REGION"]
-        return Surroundings(
+        return EmulatorConfig(
             region=region,
             account=environ["REHEARSAL_ACCOUNT"],
             address=socket.gethostbyname(socket.gethostname()),

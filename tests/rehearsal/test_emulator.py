@@ -14,11 +14,11 @@ from docker.errors import NotFound
 
 from infra.cloud.address import ALL_VIEWER_AND_CLOUDFRONT_HEADERS
 from tests.rehearsal import ecs
-from tests.rehearsal.conftest import ACCOUNT, AWS, REGION, remove_what_killed_tests_left
+from tests.rehearsal.conftest import ACCOUNT, AWS, REGION, remove_leftovers_of_killed_tests
 from tests.rehearsal.ecs import python
 from tests.waiting import wait_until
 from tools.rehearsal.container import Emulator, RehearsalError
-from tools.rehearsal.stack import HOST
+from tools.rehearsal.stack import HOST_FOLDER
 
 pytestmark = pytest.mark.docker
 
@@ -46,9 +46,9 @@ DISTRIBUTION: dict[str, Any] = {
 }
 
 
-def ask(aws: AWS, host: str, path: str = "/") -> tuple[int, dict[str, str], str]:
+def get(aws: AWS, host: str, path: str = "/") -> tuple[int, dict[str, str], str]:
     """What the emulator's http port answers to a request for a host."""
-    connection = http.client.HTTPConnection("127.0.0.1", aws.doors.api, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", aws.ports.api, timeout=10)
     connection.request("GET", path, headers={"Host": host, "Accept-Encoding": "gzip"})
     answer = connection.getresponse()
     return answer.status, dict(answer.headers), answer.read().decode()
@@ -93,18 +93,18 @@ def distribution(aws: AWS) -> str:
 def test_a_browser_finds_a_distribution_under_a_name_of_this_machine_and_gets_such_names(
     aws: AWS, distribution: str
 ) -> None:
-    host = f"{distribution}.localhost:{aws.doors.api}"
-    status, _, text = ask(aws, host, "/page.html")
+    host = f"{distribution}.localhost:{aws.ports.api}"
+    status, _, text = get(aws, host, "/page.html")
     assert (status, text) == (200, f"see http://{host}/there")
 
 
 def test_without_tls_a_visitor_is_sent_there(aws: AWS, distribution: str) -> None:
-    status, headers, _ = ask(aws, distribution, "/page.html")
+    status, headers, _ = get(aws, distribution, "/page.html")
     assert (status, headers["Location"]) == (301, f"https://{distribution}/page.html")
 
 
 def test_a_distribution_serves_its_aliases(aws: AWS, distribution: str) -> None:
-    status, headers, _ = ask(aws, "www.example.com", "/page.html")
+    status, headers, _ = get(aws, "www.example.com", "/page.html")
     assert (status, headers["Location"]) == (301, "https://www.example.com/page.html")
 
 
@@ -138,8 +138,8 @@ def test_a_distribution_tells_its_origin_by_which_protocol_the_visitor_came(aws:
             "DefaultCacheBehavior": behavior,
         }
     )["Distribution"]["DomainName"]
-    assert ask(aws, name)[2] == "http"
-    assert ask(aws, f"{name}.localhost:{aws.doors.api}")[2] == "https"
+    assert get(aws, name)[2] == "http"
+    assert get(aws, f"{name}.localhost:{aws.ports.api}")[2] == "https"
 
 
 def test_an_alias_record_leads_to_its_load_balancer_by_tls_to_its_listener_on_443(aws: AWS) -> None:
@@ -158,8 +158,8 @@ def test_an_alias_record_leads_to_its_load_balancer_by_tls_to_its_listener_on_44
     record = {"Name": "www.example.org", "Type": "A", "AliasTarget": target}
     change = {"Action": "UPSERT", "ResourceRecordSet": record}
     dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
-    assert ask(aws, "www.example.org")[2] == "HTTP"
-    assert ask(aws, f"www.example.org.localhost:{aws.doors.api}")[2] == "HTTPS"
+    assert get(aws, "www.example.org")[2] == "HTTP"
+    assert get(aws, f"www.example.org.localhost:{aws.ports.api}")[2] == "HTTPS"
 
 
 def test_python_programs_on_this_machine_find_awss_names_at_the_emulator_by_tls(aws: AWS) -> None:
@@ -167,8 +167,8 @@ def test_python_programs_on_this_machine_find_awss_names_at_the_emulator_by_tls(
         "import ssl, urllib.request as u; trust = u.urlopen(f'http://127.0.0.1:{api}/_rehearsal/certificate.pem').read();"
         "context = ssl.create_default_context(cadata=trust.decode());"
         "print(u.urlopen('https://s3.us-east-1.amazonaws.com/', context=context).read()[:200])"
-    ).replace("{api}", str(aws.doors.api))
-    environment = os.environ | {"PYTHONPATH": str(HOST), "REHEARSAL_TLS_PORT": str(aws.doors.tls)}
+    ).replace("{api}", str(aws.ports.api))
+    environment = os.environ | {"PYTHONPATH": str(HOST_FOLDER), "REHEARSAL_TLS_PORT": str(aws.ports.tls)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert "ListAllMyBucketsResult" in done.stdout, done.stderr
 
@@ -201,14 +201,14 @@ def test_a_schedule_starts_its_task(aws: AWS) -> None:
         "the scheduled task",
         90,
     )
-    assert ecs.to_the_end(aws, task)["containers"][0]["exitCode"] == 0
-    assert ecs.printed(aws, task, "web") == ["['by', 'the', 'clock']"]
+    assert ecs.wait_until_stopped(aws, task)["containers"][0]["exitCode"] == 0
+    assert ecs.log_lines(aws, task, "web") == ["['by', 'the', 'clock']"]
 
 
 def test_a_registrys_address_is_the_loopbacks_and_a_tag_that_is_missing_is_refused(aws: AWS) -> None:
     ecr = aws.client("ecr")
     created = ecr.create_repository(repositoryName="tests/app")["repository"]
-    assert created["repositoryUri"] == f"127.0.0.1:{aws.doors.api}/tests/app"
+    assert created["repositoryUri"] == f"127.0.0.1:{aws.ports.api}/tests/app"
     with pytest.raises(ecr.exceptions.ImageNotFoundException):
         ecr.describe_images(repositoryName="tests/app", imageIds=[{"imageTag": "missing"}])
 
@@ -232,7 +232,7 @@ def test_a_second_rehearsal_on_an_engine_says_whose_the_first_one_is(aws: AWS) -
     second = Emulator(aws.engine, aws.emulator.name, owner="/somewhere/else", network=None)
     with pytest.raises(RehearsalError, match=f"A rehearsal of {aws.emulator.owner} is on this Docker engine already"):
         second.start(print, REGION)
-    assert aws.emulator.doors == aws.doors
+    assert aws.emulator.ports == aws.ports
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_killed_tests_do_not_stand_in_the_way_of_the_next_ones(aws: AWS, owner: 
     image = aws.engine.containers.get(aws.emulator.name).image
     container = aws.engine.containers.create(image, name=left.name, labels=left.labels)
     try:
-        remove_what_killed_tests_left(aws.engine, left.name)
+        remove_leftovers_of_killed_tests(aws.engine, left.name)
         assert (left.found_owner == owner) is stays
     finally:
         with contextlib.suppress(NotFound):

@@ -7,7 +7,7 @@ DOCKER = "127.0.0.11"
 AWS = (".amazonaws.com", ".cloudfront.net")
 
 
-class Names(BaseResolver):  # type: ignore[misc]  # dnslib has no types
+class Resolver(BaseResolver):  # type: ignore[misc]  # dnslib has no types
     """Answers for AWS's names with the emulator's address."""
 
     def __init__(self, address: str) -> None:
@@ -33,4 +33,4 @@ def start(address: str) -> None:
     """Serves DNS over UDP and TCP on `address`, in threads of its own."""
     quiet = DNSLogger("-request,-reply,-truncated,-error,-recv,-send,-data", prefix=False)
     for tcp in (False, True):
-        DNSServer(Names(address), address=address, port=53, tcp=tcp, logger=quiet).start_thread()
+        DNSServer(Resolver(address), address=address, port=53, tcp=tcp, logger=quiet).start_thread()
