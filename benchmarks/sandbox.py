@@ -22,7 +22,7 @@ from tests import ROOT
 from tests.e2e.stacks import SERVING, Stack
 from tests.ports import free_ports
 
-PATIENCE = 300  # seconds
+TIMEOUT = 300  # seconds
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "4"))  # how often everything is measured
 
 
@@ -100,7 +100,7 @@ def run(command: Command) -> float:
     """Seconds that the command takes. Raises RuntimeError with what it printed when it fails."""
     begin = time.monotonic()
     with command.start() as process:
-        output = process.communicate(timeout=PATIENCE)[0]
+        output = process.communicate(timeout=TIMEOUT)[0]
     took = time.monotonic() - begin
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command.line)} ended with {process.returncode}:\n{output}")
@@ -114,7 +114,7 @@ def until_answered(command: Command, port: int, text: str = "") -> tuple[float, 
     thread = threading.Thread(target=lambda: ended.append(run(command)))
     thread.start()
     while not answers(port, text):
-        if time.monotonic() - begin > PATIENCE or (not thread.is_alive() and not ended):
+        if time.monotonic() - begin > TIMEOUT or (not thread.is_alive() and not ended):
             raise RuntimeError(f"no good answer after {' '.join(command.line)}")
         time.sleep(0.02)
     took = time.monotonic() - begin

@@ -14,7 +14,7 @@ import psutil
 import requests
 
 from benchmarks.report import Section
-from benchmarks.sandbox import PATIENCE, Sandbox
+from benchmarks.sandbox import TIMEOUT, Sandbox
 from tests.e2e.stacks import Stack
 from tests.ports import free_ports
 
@@ -81,7 +81,7 @@ def _start(stack: Stack, server: Server, port: int) -> Any:
         init=True,
         detach=True,
     )
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not _ready(port):
         if time.monotonic() > deadline:
             raise RuntimeError(f"{server.name} isn't ready:\n{container.logs(tail=20).decode()}")

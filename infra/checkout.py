@@ -1,4 +1,4 @@
-"""What plugins are told of this checkout: paths as they are seen from the program's folder, in which plugins run.
+"""Where this checkout is, and its paths as plugins see them: from the program's folder, in which plugins run.
 
 Absolute ones would be other inputs in every other checkout, and two people would take turns in updating the stack.
 """
@@ -6,8 +6,7 @@ Absolute ones would be other inputs in every other checkout, and two people woul
 import sys
 from pathlib import Path
 
-from infra.fixes import ROOT
-
+ROOT = Path(__file__).resolve().parents[1]
 VIRTUALENV = ROOT / ".venv"  # as Pulumi.yaml has it
 
 

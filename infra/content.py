@@ -221,13 +221,13 @@ def _unreadable(context: Path, error: OSError) -> str:
         fix = f"chmod u+rX {shlex.quote(str(context))}"
         return f"app-path is {context}, which can't be read ({error.strerror}), nothing was changed. Fix: {fix}"
     name = os.path.relpath(path, context)
-    said = (
+    beginning = (
         f"app-path is {context}, and {_shown(name)} in it can't be read ({error.strerror}), nothing was changed. Fix: "
     )
     readable = f"chmod u+rX {shlex.quote(path)}"
     if isinstance(error, IsADirectoryError):  # docker creates a folder where a file to be mounted is missing
-        return f"{said}mv {shlex.quote(path)} {shlex.quote(f'{path}.folder')}"
+        return f"{beginning}mv {shlex.quote(path)} {shlex.quote(f'{path}.folder')}"
     if name in {".", "Dockerfile", "Dockerfile.dockerignore", ".dockerignore"}:
-        return said + readable
+        return beginning + readable
     pattern = dockerignore.literal(name)
-    return f"{said}leave it out of the image, {leave_out(context, [pattern])}, or make it readable, {readable}"
+    return f"{beginning}leave it out of the image, {leave_out(context, [pattern])}, or make it readable, {readable}"

@@ -146,10 +146,10 @@ def check_storage_dsn(text: str) -> None:
     try:
         storage_dsn.parse(text.strip())
     except MalformedError as error:
-        said = str(error)
+        message = str(error)
     else:
         return
-    raise DSNError(f"it {said.rstrip('.')}")
+    raise DSNError(f"it {message.rstrip('.')}")
 
 
 def _split(text: str) -> SplitResult:

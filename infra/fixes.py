@@ -10,7 +10,7 @@ import shlex
 from difflib import get_close_matches
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from infra.checkout import ROOT
 
 
 def set_value(stack: str, key: str, value: str) -> str:

@@ -78,11 +78,11 @@ def _beginning(response: http.client.HTTPResponse, until: float) -> bytes:
 
 def judge_readiness(answer: Answer, url: str) -> Verdict:
     """Ready is a 200 with the contract's JSON. Its 503, no answer, and a load balancer's 502 to 504 are not final."""
-    said = _health(answer.text)
-    if answer.status == 200 and said.get("status") == said.get("database") == "ok":
+    health = _health(answer.text)
+    if answer.status == 200 and health.get("status") == health.get("database") == "ok":
         return Verdict()
     missing = f"{url} answers {_in_words(answer)}"
-    if answer.status in {0, 502, 503, 504} or {"status", "database"} <= said.keys():
+    if answer.status in {0, 502, 503, 504} or {"status", "database"} <= health.keys():
         return Verdict(missing)
     why = "which is not the contract's answer: the project's settings don't apply it"
     return Verdict(f"{missing}, {why}", STEP_2, final=True)
@@ -104,21 +104,21 @@ def judge_home(answer: Answer, url: str) -> Verdict:
 
 def _health(text: str) -> dict[str, object]:
     try:
-        said = json.loads(text)
+        health = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return health if isinstance(health, dict) else {}
 
 
-class Patience:
-    """Judges a site's successive answers; for `tolerance` seconds the previous version may still answer."""
+class GracePeriod:
+    """Judges a site's successive answers; for `seconds` the previous version may still answer."""
 
-    def __init__(self, tolerance: float) -> None:
-        self._tolerance = tolerance
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._since: float | None = None
 
     def missing(self, verdict: Verdict, begun: float) -> str:
-        """What is missing so far. Raises ReadinessError after nothing but final verdicts for longer than the tolerance.
+        """What is missing so far. Raises ReadinessError after nothing but final verdicts for longer than that.
 
         `begun` is the `time.monotonic()` of the request.
         """
@@ -126,7 +126,7 @@ class Patience:
             self._since = None
             return verdict.missing
         self._since = self._since or begun
-        if time.monotonic() - self._since < self._tolerance:
+        if time.monotonic() - self._since < self._seconds:
             return verdict.missing
         raise ReadinessError(f"{verdict.missing}. Fix: {verdict.fix}, then run `pulumi up`")
 

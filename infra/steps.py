@@ -82,7 +82,7 @@ def _check_names(kind: type[StepRequest], values: Iterable[str]) -> None:
         raise TypeError(f"{kind.__name__}: missing fields: {missing or 'none'}; unknown fields: {unknown or 'none'}")
 
 
-class PassedOn:
+class RedactedOutput:
     """Prints the output of a command as it comes, secrets redacted, and keeps its last lines."""
 
     def __init__(self, secrets: Iterable[str], keep: int) -> None:

@@ -6,15 +6,13 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from infra.checkout import ROOT
 from infra.setting_kinds import Setting, declared
 from infra.settings import PLATFORMS, Settings, section_of
-
-ROOT = Path(__file__).resolve().parents[1]
 
 _BLOCK = """config:
   # Written by `make settings` from the declarations in infra/settings.py and the module `settings` of each platform.

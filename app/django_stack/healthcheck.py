@@ -21,8 +21,8 @@ def main() -> int:
         return 1
     print(response.status, body)
     try:
-        said = json.loads(body)
-        return 0 if response.status == 200 and said["status"] == said["database"] == "ok" else 1
+        health = json.loads(body)
+        return 0 if response.status == 200 and health["status"] == health["database"] == "ok" else 1
     except (ValueError, KeyError, TypeError):  # another page
         print("This is not the answer of django_stack.health: the project's settings don't apply the contract.")
         return 1

@@ -48,16 +48,16 @@ KEY = 1024  # bytes; docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.h
 ATTEMPTS = 5  # to find a name that no other upload takes at the same moment
 creating: ContextVar[bool] = ContextVar("creating", default=False)
 
-# The location of S3Media() where the stack has no bucket: it can be created, but not used.
-NOWHERE = S3.of(bucket="no-bucket-is-set")
+# The location of S3Media() where the stack has no bucket. It can be created, but not used.
+NO_LOCATION = S3.of(bucket="no-bucket-is-set")
 NO_BUCKET = (
     "DEFAULT_STORAGE_DSN names no S3 bucket, so django_stack.storages.S3Media has no place for files. "
     "`pulumi up` sets it to the stack's bucket (`media: s3`); "
     'the dotted path "django_stack.storages.S3Media" needs a bucket, `default_storage` works with any storage.'
 )
 
-# django-storages' settings for a bucket's location, with the names in S3. Absent ones are the stack's own.
-PLACE = {
+# django-storages' options for a bucket's location, with the names in S3. Absent ones are the stack's own.
+LOCATION_OPTIONS = {
     "bucket_name": "bucket",
     "access_key": "key",
     "secret_key": "secret",
@@ -75,8 +75,8 @@ def default_location() -> S3 | None:
     return location if isinstance(location, S3) else None
 
 
-def changed(at: S3, folder: str, options: dict[str, Any]) -> S3:
-    """A folder of the location `at`, changed by those of `options` that are about it, which are removed from them."""
+def with_options(at: S3, folder: str, options: dict[str, Any]) -> S3:
+    """A folder of the location `at`, with the options about the location, which this removes from `options`."""
     parts = [part for part in folder.split("/") if part]
     if foreign := sorted(name for name in options if name.startswith("cloudfront_")):
         raise ImproperlyConfigured(
@@ -87,7 +87,7 @@ def changed(at: S3, folder: str, options: dict[str, Any]) -> S3:
         raise ImproperlyConfigured(
             f"location is {folder!r}; allowed: a folder below the prefix of DEFAULT_STORAGE_DSN, like 'thumbnails'."
         )
-    place = {ours: value for name, ours in PLACE.items() if (value := options.pop(name, None))}
+    place = {ours: value for name, ours in LOCATION_OPTIONS.items() if (value := options.pop(name, None))}
     if place.get("bucket", at.bucket) != at.bucket:
         at = replace(at, prefix="", domain="", url="", signed=True)
     if "region" in place and at.endpoint == S3.of(bucket=at.bucket, region=at.region).endpoint:
@@ -138,9 +138,11 @@ class S3Media(S3Storage):
         options = {**attributes, **options}
         folder = options.pop("location", None) or ""
         if isinstance(location, S3):
-            self.at = changed(location, str(folder), options)
+            self.at = with_options(location, str(folder), options)
         else:
-            self.at = changed(default_location() or NOWHERE, str(folder if location is None else location), options)
+            self.at = with_options(
+                default_location() or NO_LOCATION, str(folder if location is None else location), options
+            )
         self.life = int(options.get("querystring_expire") or LIFE)
         self.window = max(1, self.life * WINDOW // LIFE)
         at = self.at
@@ -196,7 +198,7 @@ class S3Media(S3Storage):
     @cached_property
     def session(self) -> Any:
         """One boto3 session, so that a task role's credentials are fetched once and refreshed in one place."""
-        if self.at.bucket == NOWHERE.bucket:
+        if self.at.bucket == NO_LOCATION.bucket:
             raise ImproperlyConfigured(NO_BUCKET)
         session = super()._create_session()
         for operation in ("PutObject", "CompleteMultipartUpload"):

@@ -4,6 +4,9 @@ gunicorn gives a connection a thread at once, and the thread waits for what the 
 slow clients block the site. Here the event loop, which can wait for a thousand connections, collects a request first.
 Only a request that is too large for that (an upload) is read by a thread while it arrives, as long as it makes
 progress, and never by all threads at once. The event loop also waits for connections to close.
+
+A client that does not read its response holds a thread, for up to IDLE_TIMEOUT between two pieces that it takes, once
+the response is larger than what the kernel buffers (figures: docs/decisions/0016-own-worker-measured.md).
 """
 
 from __future__ import annotations
@@ -24,14 +27,14 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-PATIENCE = 20.0  # seconds for a head with a small body, and for a pause while a large one is sent or read
-SLOWEST = 8 * 1024  # bytes a second that an upload must reach on average after PATIENCE: 64 kbit/s
-SMALL = 64 * 1024  # the most bytes of a body that the event loop collects
+IDLE_TIMEOUT = 20.0  # seconds for a head with a small body, and for a pause while a large one is sent or read
+MIN_BYTES_PER_SECOND = 8 * 1024  # that an upload must reach on average after IDLE_TIMEOUT: 64 kbit/s
+COLLECTED_BODY = 64 * 1024  # the most bytes of a body that the event loop collects
 LINGER = 2.0  # seconds for a client to read the response before the connection is closed
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?=\r\n|$)", re.IGNORECASE)
 OF_UNKNOWN_LENGTH = re.compile(rb"\r\n(transfer-encoding|expect):", re.IGNORECASE)
-ALIVE = b"GET /healthz/live "  # django_stack/health.py
+LIVENESS_CHECK = b"GET /healthz/live "  # django_stack/health.py
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -41,7 +44,7 @@ class TooSlowError(NoMoreData):
     status = 408  # for `django_stack.middleware.BodyLimit`
 
 
-class Whole:
+class CompleteBody:
     """gunicorn's reader of a body of known length, except that it is an error when the client leaves halfway.
 
     gunicorn takes that for the end of the body, and half a form for a whole one (RFC 9112, section 6.3).
@@ -78,12 +81,12 @@ class Reader(SocketUnreader):
         """The next bytes.
 
         Raises:
-            TooSlowError: none come for PATIENCE seconds, or they are slower than SLOWEST.
+            TooSlowError: none come for IDLE_TIMEOUT seconds, or they are slower than MIN_BYTES_PER_SECOND.
         """
         before = self.sock.gettimeout()
-        left = self.begun + PATIENCE + self.received / SLOWEST - time.monotonic()
+        left = self.begun + IDLE_TIMEOUT + self.received / MIN_BYTES_PER_SECOND - time.monotonic()
         # gunicorn sets a time-out of its own while it discards an unread body; that one applies, too.
-        self.sock.settimeout(max(min(left, PATIENCE, PATIENCE if before is None else before), 0.001))
+        self.sock.settimeout(max(min(left, IDLE_TIMEOUT, IDLE_TIMEOUT if before is None else before), 0.001))
         try:
             data: bytes = super().chunk(size_hint)
         except TimeoutError:
@@ -99,13 +102,13 @@ def arrived(data: bytes) -> str:
     a thread to read), or "" (wait for more)."""
     head, end, body = data.partition(b"\r\n\r\n")
     if not end:
-        return "large" if len(data) > SMALL else ""
+        return "large" if len(data) > COLLECTED_BODY else ""
     if OF_UNKNOWN_LENGTH.search(head):
         return "large"
     length = int(match[1]) if (match := LENGTH.search(head)) else 0
     if len(body) >= length:
-        return "probe" if head.startswith(ALIVE) else "whole"
-    return "large" if length > SMALL else ""
+        return "probe" if head.startswith(LIVENESS_CHECK) else "whole"
+    return "large" if length > COLLECTED_BODY else ""
 
 
 class Worker(ThreadWorker):
@@ -146,15 +149,15 @@ class Worker(ThreadWorker):
             conn.parser.unreader = Reader(conn.sock)
         conn.sock.setblocking(False)
         if state := self.gather(conn):
-            self.go_on(conn, state)
+            self.dispatch(conn, state)
         else:
-            self.wait_for(conn, PATIENCE, self.on_pending_socket_readable)
+            self.wait_for(conn, IDLE_TIMEOUT, self.on_pending_socket_readable)
 
     def on_pending_socket_readable(self, conn: TConn, _: socket.socket) -> None:
         """Called when more of a request has arrived."""
         if state := self.gather(conn):
             self.forget(conn)
-            self.go_on(conn, state)
+            self.dispatch(conn, state)
 
     def gather(self, conn: TConn) -> str:
         """Reads what has arrived; returns what `arrived` says, or "over" if the client left before a request."""
@@ -169,7 +172,7 @@ class Worker(ThreadWorker):
             return "whole" if gathered.tell() else "over"
         return arrived(gathered.getvalue())
 
-    def go_on(self, conn: TConn, state: str) -> None:
+    def dispatch(self, conn: TConn, state: str) -> None:
         """Handles a connection whose request is whole or large, or which is over."""
         if state == "over":
             self.drop(conn)
@@ -199,8 +202,8 @@ class Worker(ThreadWorker):
 
     def handle_request(self, req: Any, conn: TConn) -> bool:
         if isinstance(req.body.reader, LengthReader):
-            req.body.reader = Whole(req.body.reader)
-        conn.sock.settimeout(PATIENCE)  # for each piece of the response
+            req.body.reader = CompleteBody(req.body.reader)
+        conn.sock.settimeout(IDLE_TIMEOUT)  # for each piece of the response
         try:
             return bool(super().handle_request(req, conn))
         except TimeoutError:
@@ -270,7 +273,7 @@ def receive(client: socket.socket) -> tuple[bytes, bool]:
         BlockingIOError: none have arrived.
     """
     try:
-        data = client.recv(SMALL)
+        data = client.recv(COLLECTED_BODY)
     except BlockingIOError:
         raise
     except OSError:

@@ -15,11 +15,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from docker.errors import ImageNotFound
 
 from infra import stand_in
+from infra.checkout import ROOT
 from infra.cloud.aws import client
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.engine import connect, image_errors
-from infra.fixes import ROOT
 from infra.loopback import HOSTS
 
 PUBLIC_PASSPHRASE = "django-stack-local"  # noqa: S105  # public on purpose: docs/state.md

@@ -20,7 +20,7 @@ from infra.reserved import PORT
 from infra.steps import step_command, step_input
 
 GRACE = 120  # seconds before the load balancer's health check of a new task counts
-TOLERANCE = 30  # seconds in which the previous version may still answer
+GRACE_PERIOD = 30  # seconds in which the previous version may still answer
 CPU_TARGET = 60  # per cent
 
 
@@ -113,7 +113,7 @@ class Web(pulumi.ComponentResource):
                 log_group=task.log_group,
                 stream_prefix=STREAM_PREFIX,
                 timeout=settings.rollout_timeout,
-                tolerance=TOLERANCE,
+                tolerance=GRACE_PERIOD,
                 pause=5,
                 secrets=[environment.secret[name] for name in sorted(environment.secret)],
             ),

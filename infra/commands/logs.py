@@ -8,7 +8,7 @@ import click
 
 from infra.commands import stack
 from infra.secret_forms import secret_values
-from infra.steps import PassedOn
+from infra.steps import RedactedOutput
 
 
 @click.command
@@ -26,7 +26,7 @@ def command(name: str) -> None:
     found = stack.engine().containers.list(all=True, filters={**stack.filters(name), "name": f"^/{web}$"})
     if not found:
         sys.exit(f"There is no container {web}. Fix: {stack.make('local', name)}")
-    output = PassedOn(secret_values(stack.environment(found[0])), keep=1)
+    output = RedactedOutput(secret_values(stack.environment(found[0])), keep=1)
     follow = ["docker", "logs", "--follow", "--tail", "200", web]
     try:
         with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0) as docker:

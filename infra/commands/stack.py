@@ -13,8 +13,9 @@ from click.shell_completion import CompletionItem
 from docker.errors import DockerException
 
 from infra import endpoint
+from infra.checkout import ROOT
 from infra.endpoint import EndpointError
-from infra.local.labels import PROJECT, ROOT, STACK, STATE, state
+from infra.local.labels import PROJECT, STACK, STATE, state
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

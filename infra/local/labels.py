@@ -3,12 +3,12 @@
 import hashlib
 import os
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
 from infra import stand_in
+from infra.checkout import ROOT
 
 if TYPE_CHECKING:  # commands that look for labels start faster without Pulumi
     from pulumi_docker import ContainerLabelArgsDict
@@ -20,8 +20,6 @@ STACK = "django-stack.stack"
 STATE = "django-stack.state"
 RUN = "django-stack.release-run"
 STAND_IN = stand_in.LABEL
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def state() -> str:

@@ -132,15 +132,15 @@ def ask(engine: docker.DockerClient, image: Image, labels: Mapping[str, str]) ->
     try:
         container.start()
         container.wait(timeout=SECONDS)
-        said = bytes(container.logs()).decode(errors="replace").strip()
+        output = bytes(container.logs()).decode(errors="replace").strip()
     finally:
         container.remove(v=True, force=True)
-    return (*understood(said.splitlines()), said)
+    return (*understood(output.splitlines()), output)
 
 
-def understood(said: Iterable[str]) -> tuple[int | None, bool]:
+def understood(output: Iterable[str]) -> tuple[int | None, bool]:
     """The major version, and whether the loader is musl's, from the output of ASK (`postgres (PostgreSQL) 17.6 …`)."""
-    lines = list(said)
+    lines = list(output)
     versions = [match[1] for line in lines if (match := re.match(r"postgres \([^)]*\) (\d+)", line))]
     return (int(versions[0]) if versions else None), "musl" in lines
 
@@ -157,8 +157,8 @@ def get_image(engine: docker.DockerClient, *names: str) -> Image | None:
 
 def _major(environment: list[str] | None) -> int | None:
     """The value of PG_MAJOR in the environment of an image or of a container."""
-    said = _variables(environment).get("PG_MAJOR", "")
-    return int(said) if re.fullmatch(r"\d{1,3}", said) else None
+    major = _variables(environment).get("PG_MAJOR", "")
+    return int(major) if re.fullmatch(r"\d{1,3}", major) else None
 
 
 def _variables(environment: list[str] | None) -> dict[str, str]:

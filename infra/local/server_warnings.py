@@ -39,10 +39,10 @@ async def say(container: str, version: int, user: str, database: str) -> list[st
             return ask(endpoint.client().containers.get(container), version, user, database)
         return []
 
-    said = await asyncio.to_thread(found)
-    for warning in said:
+    found_warnings = await asyncio.to_thread(found)
+    for warning in found_warnings:
         pulumi.log.warn(warning)
-    return said
+    return found_warnings
 
 
 def ask(container: Container, version: int, user: str, database: str) -> list[str]:
@@ -58,15 +58,15 @@ def ask(container: Container, version: int, user: str, database: str) -> list[st
 
 def warnings(container: str, user: str, database: str, known: dict[str, Any]) -> list[str]:
     """The warnings that follow from the server's answer."""
-    said = []
+    found_warnings = []
     encoding, collation = known["encoding"], known["collation"]
     if encoding != "UTF8" or re.sub(r"[^a-z0-9]", "", collation.lower()) != "enusutf8":
-        said.append(
+        found_warnings.append(
             f"The database's encoding is {encoding} and its collation {collation}; a managed PostgreSQL has UTF8 and "
             "en_US.UTF-8, and sorts differently. docs/data.md says how to move the data to a volume of another image."
         )
     if "musl" in known["server"]:
-        said.append(
+        found_warnings.append(
             "The database sorts text by musl, and a managed PostgreSQL by glibc. docs/data.md says how to move the "
             "data to a volume of another image."
         )
@@ -75,10 +75,10 @@ def warnings(container: str, user: str, database: str, known: dict[str, Any]) ->
         refresh = " ".join(
             f"-c 'ALTER DATABASE {each} REFRESH COLLATION VERSION'" for each in (database, "postgres", "template1")
         )
-        said.append(
+        found_warnings.append(
             f"The indexes in the database's volume were built with version {made} of the C library's collations, and "
             f"the image has {now}: they may miss rows until they are rebuilt. "
             f"Fix: docker exec {container} reindexdb -U {user} --all && "
             f"docker exec {container} psql -U {user} {refresh} {database}"
         )
-    return said
+    return found_warnings

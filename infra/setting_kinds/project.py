@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from infra import dsn, fixes
-from infra.fixes import ROOT
+from infra.checkout import ROOT
 from infra.setting_kinds.base import Setting
 from infra.settings_reader import ASKS_FOR_VALUE, Reader
 

@@ -151,10 +151,10 @@ CATCH_ALL = (
 
 @pytest.mark.report("joining bug 1")
 @pytest.mark.parametrize(
-    ("urls", "said"), [(CATCH_ALL, "200 OK: Our shop"), ("", "404 Not Found")], ids=["catch-all", "plain"]
+    ("urls", "answer"), [(CATCH_ALL, "200 OK: Our shop"), ("", "404 Not Found")], ids=["catch-all", "plain"]
 )
 def test_without_the_two_lines_it_is_not_ready_and_the_update_says_so_at_once(
-    foreign: Stack, site: Path, urls: str, said: str
+    foreign: Stack, site: Path, urls: str, answer: str
 ) -> None:
     settings = site / "mysite" / "settings.py"
     with changed(settings, END, "ALLOWED_HOSTS = ['*']\nSTATIC_ROOT = '/tmp/static'\n"), ExitStack() as end:
@@ -165,7 +165,7 @@ def test_without_the_two_lines_it_is_not_ready_and_the_update_says_so_at_once(
         end.enter_context(foreign.configured(web_command=gunicorn, release_commands=[]))
         failed = foreign.up(check=False)
     assert failed.returncode != 0
-    assert f"/healthz/ready answers {said}" in failed.stdout
+    assert f"/healthz/ready answers {answer}" in failed.stdout
     assert "the project's settings don't apply it. Fix: put the two lines" in failed.stdout
     assert "is not ready after" not in failed.stdout
     assert foreign.container("web").status == "running"
@@ -173,7 +173,7 @@ def test_without_the_two_lines_it_is_not_ready_and_the_update_says_so_at_once(
 
 @pytest.mark.report("joining bug 2")
 @pytest.mark.parametrize(
-    ("addition", "said"),
+    ("addition", "answer"),
     [
         ("ALLOWED_HOSTS = ['www.example.com']", "400 Bad Request"),
         ("MIDDLEWARE = [*MIDDLEWARE, 'mysite.settings.broken']\ndef broken(g):\n    return lambda r: 1 / 0\n", "500"),
@@ -181,7 +181,7 @@ def test_without_the_two_lines_it_is_not_ready_and_the_update_says_so_at_once(
     ids=["a host that isn't allowed", "a page that breaks"],
 )
 def test_a_home_page_that_fails_fails_the_update_and_the_container_stays_and_says_why(
-    foreign: Stack, site: Path, addition: str, said: str
+    foreign: Stack, site: Path, addition: str, answer: str
 ) -> None:
     before = foreign.container("web").id
     with changed(site / "mysite" / "settings.py", END, f"{END}\n{addition}"):
@@ -189,9 +189,9 @@ def test_a_home_page_that_fails_fails_the_update_and_the_container_stays_and_say
             failed = foreign.up(check=False)
             assert failed.returncode != 0
             assert "The web container runs, but the home page http://localhost:" in failed.stdout
-            assert f"/ answers {said}" in failed.stdout
+            assert f"/ answers {answer}" in failed.stdout
             assert "Its last lines:" in failed.stdout
-        if said == "500":
+        if answer == "500":
             assert "ZeroDivisionError" in failed.stdout
         web = foreign.container("web")
         assert (web.id != before, web.status) == (True, "running")

@@ -66,8 +66,8 @@ def test_repair_removes_what_the_state_does_not_know_and_brings_back_an_image_th
     elsewhere = labels | {"django-stack.state": "another"}
     stranger = releasing.engine.containers.create(any_image, name=f"{releasing.prefix}-stranger", labels=elsewhere)
 
-    said = releasing.make_target("repair", check=False).stdout
-    assert f"removing the container {releasing.prefix}-orphan" in said
+    output = releasing.make_target("repair", check=False).stdout
+    assert f"removing the container {releasing.prefix}-orphan" in output
     stranger.reload()  # raises when it's gone: a stack of the same name whose state is elsewhere isn't ours
     stranger.remove()
     releasing.make_target("repair")

@@ -33,8 +33,8 @@ def test_make_logs_follows_the_web_and_shows_no_secret(serving: Stack) -> None:
     code = "import os; open('/proc/1/fd/1', 'w').write(f'begin {os.environb[b\"SECRET_KEY\"].hex()} end\\n')"
     with serving.running("make", "logs", f"STACK={serving.name}") as running:
         wait_until(lambda: "Listening at" in running.output, "the log so far")
-        said = serving.container("web").exec_run(["python", "-c", code])
-        assert said.exit_code == 0, said.output
+        done = serving.container("web").exec_run(["python", "-c", code])
+        assert done.exit_code == 0, done.output
         wait_until(lambda: "begin [secret] end" in running.output, "a new line")
         os.killpg(running.process.pid, signal.SIGINT)  # Ctrl-C
         assert running.wait() != 0
@@ -50,15 +50,15 @@ def test_make_alone_lists_its_targets(serving: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "message"),
     [
         ("logs", "There is no container django-stack-nowhere-web. Fix: make local STACK=nowhere"),
         ("manage", "The container django-stack-nowhere-web is not running. Fix: make local STACK=nowhere"),
         ("repair", "The state of the stack nowhere can't be read. `pulumi stack ls` lists the stacks"),
     ],
 )
-def test_a_target_says_when_the_stack_is_not_there(serving: Stack, target: str, said: str) -> None:
+def test_a_target_says_when_the_stack_is_not_there(serving: Stack, target: str, message: str) -> None:
     done = serving.run("make", target, "STACK=nowhere", "ARGS=check", check=False)
     assert done.returncode != 0
-    assert said in done.stdout
+    assert message in done.stdout
     assert "Traceback" not in done.stdout

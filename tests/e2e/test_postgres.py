@@ -119,7 +119,7 @@ def test_what_fits_passes_and_leaves_nothing(engine: docker.DockerClient, server
 
 @pytest.mark.report("postgis/docker-postgis#362")
 @pytest.mark.parametrize(
-    ("image", "version", "said"),
+    ("image", "version", "text"),
     [
         (POSTGRES_18, 17, "which has PostgreSQL 18, and postgres-version is 17. Fix: pulumi config set -s local "
          "postgres-version 18\n"),
@@ -129,10 +129,10 @@ def test_what_fits_passes_and_leaves_nothing(engine: docker.DockerClient, server
         (S3, 17, "which has no program postgres."),
     ],
 )  # fmt: skip
-def test_an_image_of_something_else_is_refused(check: Check, image: str, version: int, said: str) -> None:
+def test_an_image_of_something_else_is_refused(check: Check, image: str, version: int, text: str) -> None:
     done = check(image, version)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"postgres-image is {image}, {said}")
+    assert done.stderr.startswith(f"postgres-image is {image}, {text}")
     assert "Traceback" not in done.stderr
 
 
@@ -178,17 +178,17 @@ def test_a_server_that_is_not_what_was_said_keeps_its_password(server: Server) -
 def test_other_collations_than_those_of_the_indexes_are_said_with_a_fix_that_works(server: Server) -> None:
     assert server.warnings() == []
     server.psql("update pg_database set datcollversion = '2.36' where datname <> 'template0'")
-    (said,) = server.warnings()
-    assert "built with version 2.36 of the C library's collations" in said
-    subprocess.run(said.partition("Fix: ")[2], shell=True, check=True, capture_output=True)
+    (text,) = server.warnings()
+    assert "built with version 2.36 of the C library's collations" in text
+    subprocess.run(text.partition("Fix: ")[2], shell=True, check=True, capture_output=True)
     assert server.warnings() == []
     server.psql("create database made_from_template1")
 
 
 def test_an_encoding_that_a_managed_postgresql_does_not_have_is_said(server: Server) -> None:
     server.psql("create database plain template template0 encoding 'SQL_ASCII' locale 'C'")
-    (said,) = server.warnings("plain")
-    assert "The database's encoding is SQL_ASCII and its collation C;" in said
+    (text,) = server.warnings("plain")
+    assert "The database's encoding is SQL_ASCII and its collation C;" in text
 
 
 @pytest.fixture(scope="module")

@@ -121,8 +121,8 @@ def test_capitals_in_the_names_of_project_and_stack_are_refused_and_the_commands
         return done.stdout
 
     run("pulumi", "stack", "init", name, "--no-select")
-    said = run("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "-s", name, check=False)
-    errors = re.findall(r"^ +- (the \w+'s name is \S.*)$", said, re.MULTILINE)
+    output = run("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "-s", name, check=False)
+    errors = re.findall(r"^ +- (the \w+'s name is \S.*)$", output, re.MULTILINE)
     assert len(errors) == 2
     for error in errors:
         run("bash", "-c", error.partition(". Fix: ")[2])

@@ -146,8 +146,8 @@ def test_the_stand_in_leaves_alone_what_it_did_not_make(place: Place) -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_of_a_cluster_that_was_never_finished_it_is_said_that_nothing_was_stored(place: Place, step: str) -> None:
     place.begin(step)
-    said = place.next_step()
-    assert f"Fix: docker rm --force {place.name} && docker volume rm {place.name}, then pulumi up --refresh" in said
+    output = place.next_step()
+    assert f"Fix: docker rm --force {place.name} && docker volume rm {place.name}, then pulumi up --refresh" in output
 
 
 def test_of_a_first_boot_that_still_goes_on_nothing_is_said(place: Place) -> None:

@@ -113,8 +113,8 @@ def test_a_stack_lives_on_the_engine_of_the_docker_context_in_use(
     apart: Stack, context: str, own: OwnEngine, victim: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DOCKER_HOST")
-    said = apart.up().stdout
-    assert f"The Docker engine is the one at {own.host} (the docker context {context}" in said
+    output = apart.up().stdout
+    assert f"The Docker engine is the one at {own.host} (the docker context {context}" in output
     apart.wait_until_ready()
     assert set(apart.ids()) == {f"{apart.prefix}-{part}" for part in ("database", "media", "web")}
     at_home = victim.engine.containers.list(all=True, filters={"label": f"django-stack.stack={apart.name}"})

@@ -108,8 +108,8 @@ def test_killed_while_it_wrote_down_its_state_repair_makes_it_readable(victim: S
     refused = victim.up(check=False)
     assert refused.returncode != 0
     assert CUT in refused.stdout
-    said = local(victim)
-    assert "After a killed pulumi: make repair" in said, said
+    output = local(victim)
+    assert "After a killed pulumi: make repair" in output, output
     victim.make_target("repair")
     assert victim.ids() == before
     is_whole(victim)

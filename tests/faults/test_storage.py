@@ -94,12 +94,12 @@ def test_a_clock_that_is_a_day_off_refuses_uploads_and_loses_nothing(victim: Sta
                 with pytest.raises(AssertionError, match="Back in a moment"):
                     Visitor(victim).upload("While the clock was wrong")
                 assert rows(victim) == before
-                said = victim.container("web").logs().decode()
+                output = victim.container("web").logs().decode()
                 # Give or take the second between the two clocks' readings.
                 how = r"(1 day, 0:00:0\d ahead of|1 day, 0:00:0\d behind|23:59:5\d behind)"
                 assert (
-                    found := re.search(rf"This machine's clock is {how} S3's: .* Set this machine's clock", said)
-                ), said
+                    found := re.search(rf"This machine's clock is {how} S3's: .* Set this machine's clock", output)
+                ), output
                 assert ("ahead" in found[1]) is (off == DAY)
     finally:
         library.unlink()

@@ -63,9 +63,9 @@ def test_what_infra_read_shows_no_secret_when_printed(text: str) -> None:
 def test_an_understood_address_is_a_bucket_and_a_server_and_nothing_is_left_over(address: tuple[str, str]) -> None:
     host, path = address
     text = f"s3://KEY:{SECRET}@{host}{path}?region_name=eu-west-1"
-    said = refusal(lambda: storage_dsn.parse(text), MalformedError)
-    assert not shows_secret(said)
-    if said:
+    message = refusal(lambda: storage_dsn.parse(text), MalformedError)
+    assert not shows_secret(message)
+    if message:
         return
     location = storage_dsn.parse(text)
     assert isinstance(location, storage_dsn.S3)

@@ -101,9 +101,9 @@ def dependency_layer(image: Any) -> str:
 
 def test_the_size_is_the_one_that_the_docs_say(engine: docker.DockerClient, image: str) -> None:
     """What is added to the base image, in MB."""
-    said = re.search(r"adds about (\d+) MB to its base", (ROOT / "docs" / "bring-your-own.md").read_text())
-    assert said
+    stated = re.search(r"adds about (\d+) MB to its base", (ROOT / "docs" / "bring-your-own.md").read_text())
+    assert stated
     layers = engine.images.get(image).history()
     own = layers[: next(n for n, layer in enumerate(layers) if "ENV PATH=/opt/venv" in layer["CreatedBy"])]
     added = sum(layer["Size"] for layer in own) / 1e6
-    assert added == pytest.approx(int(said[1]), rel=0.1)
+    assert added == pytest.approx(int(stated[1]), rel=0.1)

@@ -252,10 +252,11 @@ def test_what_cannot_be_read_is_one_line_with_the_path_and_a_fix_that_works(cont
     open_to_nobody(context)
     path.chmod(0)
     try:
-        said = as_nobody(lambda: content_hash(context, {}))
-        assert said.startswith(f"RunError: app-path is {context}, and {name} in it can't be read (Permission denied)")
-        assert "\n" not in said
-        fix = said.partition("leave it out of the image, ")[2].partition(", or make it readable, ")[0]
+        message = as_nobody(lambda: content_hash(context, {}))
+        beginning = f"RunError: app-path is {context}, and {name} in it can't be read (Permission denied)"
+        assert message.startswith(beginning)
+        assert "\n" not in message
+        fix = message.partition("leave it out of the image, ")[2].partition(", or make it readable, ")[0]
         subprocess.run(["sh", "-euc", fix], check=True, cwd="/")
         assert len(as_nobody(lambda: content_hash(context, {}))) == 64
     finally:
@@ -267,8 +268,8 @@ def test_an_app_that_cannot_be_read_at_all_is_one_line(context: Path) -> None:
     open_to_nobody(context)
     context.chmod(0)
     try:
-        said = as_nobody(lambda: content_hash(context, {}))
-        assert said == (
+        message = as_nobody(lambda: content_hash(context, {}))
+        assert message == (
             f"RunError: app-path is {context}, which can't be read (Permission denied), nothing was changed. "
             f"Fix: chmod u+rX {context}"
         )

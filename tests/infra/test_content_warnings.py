@@ -52,11 +52,11 @@ def test_what_has_no_business_in_an_image_is_named_with_a_command_that_leaves_it
 def test_the_program_warns_of_it(
     program: Callable[..., object], context: Path, monkeypatch: pytest.MonkeyPatch, platform: str
 ) -> None:
-    said: list[str] = []
-    monkeypatch.setattr("pulumi.log.warn", said.append)
+    logged: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", logged.append)
     (context / ".git").mkdir()
     program({"app-path": str(context)}, platform=platform)
-    (warning,) = said
+    (warning,) = logged
     assert warning.endswith(f"Leave it out: printf '%s\\n' .git >> {context}/.dockerignore")
 
 
@@ -95,9 +95,9 @@ def test_a_socket_is_named_with_a_command_that_leaves_it_out(context: Path) -> N
     (context / "run").mkdir()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(context / "run" / "gunicorn.ctl"))
-    (said,) = warnings(context, read_content(context, {}))
-    assert said.startswith(f"run/gunicorn.ctl of {context} is a socket")
-    subprocess.run(["sh", "-c", said.partition("Leave it out: ")[2]], check=True, timeout=10)
+    (message,) = warnings(context, read_content(context, {}))
+    assert message.startswith(f"run/gunicorn.ctl of {context} is a socket")
+    subprocess.run(["sh", "-c", message.partition("Leave it out: ")[2]], check=True, timeout=10)
     assert warnings(context, read_content(context, {})) == []
 
 

@@ -48,7 +48,7 @@ def test_divios_documented_forms_are_taken(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("https://KEY:TOPSECRET@example.com/", "not s3://"),
         ("s3://KEY:TOPSECRET@/", "no bucket"),
@@ -58,8 +58,8 @@ def test_divios_documented_forms_are_taken(text: str) -> None:
         ("s3://KEY:TOP/SECRET@[bucket/", "percent-encoded"),
     ],
 )
-def test_a_wrong_storage_dsn_is_refused_without_being_shown(text: str, said: str) -> None:
-    with pytest.raises(DSNError, match=said) as refused:
+def test_a_wrong_storage_dsn_is_refused_without_being_shown(text: str, message: str) -> None:
+    with pytest.raises(DSNError, match=message) as refused:
         check_storage_dsn(text)
     assert "TOPSECRET" not in str(refused.value)
 
@@ -71,9 +71,9 @@ def test_what_the_app_understands_is_taken(dsn: str) -> None:
 
 
 @pytest.mark.report("filestash#841")
-@pytest.mark.parametrize(("dsn", "said"), [*REFUSED, *NOBODYS])
-def test_what_the_app_refuses_is_refused_before_anything_is_made(dsn: str, said: str) -> None:
-    with pytest.raises(DSNError, match=re.escape(said)) as refused:
+@pytest.mark.parametrize(("dsn", "message"), [*REFUSED, *NOBODYS])
+def test_what_the_app_refuses_is_refused_before_anything_is_made(dsn: str, message: str) -> None:
+    with pytest.raises(DSNError, match=re.escape(message)) as refused:
         check_storage_dsn("s3://KEY:TOPSECRET@" + dsn)
     assert "TOPSECRET" not in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -95,7 +95,7 @@ def test_the_grammar_is_copied_with_all_that_it_imports() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("mysql://u:TOPSECRET@host/db", "not postgres://"),
         ("postgres://u:TOPSECRET@/db", "no host"),
@@ -104,8 +104,8 @@ def test_the_grammar_is_copied_with_all_that_it_imports() -> None:
         ("postgres://u:TOPSECRET@host:abc/db", "port"),
     ],
 )
-def test_a_wrong_database_url_is_refused_without_being_shown(text: str, said: str) -> None:
-    with pytest.raises(DSNError, match=said) as refused:
+def test_a_wrong_database_url_is_refused_without_being_shown(text: str, message: str) -> None:
+    with pytest.raises(DSNError, match=message) as refused:
         DatabaseURL.parse(text)
     assert "TOPSECRET" not in str(refused.value)
 

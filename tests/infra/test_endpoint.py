@@ -184,8 +184,8 @@ def test_the_shells_commands_leave_nothing_of_another_engine(home: Path) -> None
     make_context(home / ".docker", "far", Host="unix:///a b/far.sock")
     environ = {"PATH": os.environ["PATH"], "DOCKER_CONTEXT": "far", "DOCKER_TLS_VERIFY": "1"}
     shell = f'{find(home).shell}; echo "$DOCKER_HOST ${{DOCKER_CONTEXT-unset}} ${{DOCKER_TLS_VERIFY-unset}}"'
-    said = subprocess.run(["sh", "-euc", shell], check=True, env=environ, capture_output=True, text=True)
-    assert said.stdout == "unix:///a b/far.sock unset unset\n"
+    done = subprocess.run(["sh", "-euc", shell], check=True, env=environ, capture_output=True, text=True)
+    assert done.stdout == "unix:///a b/far.sock unset unset\n"
 
 
 def test_pulumis_own_plugin_finds_docker_host_and_the_sockets_that_it_knows(home: Path, listen: Any) -> None:

@@ -190,12 +190,12 @@ def test_numbers_in_env_as_one_json_text_become_text_and_the_rest_stays(project:
 def test_a_secret_in_env_makes_only_itself_secret(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.write("env:\n    PLAIN: x\n    MY_TOKEN: y\n    ON: true")
     project.run("pulumi", "config", "set", "-s", "dev", "--secret", "--path", "env.OTHER", "hidden")
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    logged: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", logged.append)
     settings = project.load()
     assert settings.env == {"PLAIN": "x", "MY_TOKEN": "y", "ON": "true", "OTHER": "hidden"}
     assert settings.secret_env == {"OTHER"}
-    (warning,) = said
+    (warning,) = logged
     assert warning.startswith("env.MY_TOKEN looks like a secret, and is in plain text")
 
 
@@ -213,10 +213,10 @@ def test_secrets_in_plain_text_are_one_warning_whose_command_encrypts_them(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.write("env:\n    API_TOKEN: abc$d\n    MAIL_PASSWORD: x y\n    EMPTY_SECRET: ''\n    NAME: plain")
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    logged: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", logged.append)
     project.load()
-    (warning,) = said
+    (warning,) = logged
     assert warning.startswith("env.API_TOKEN, env.MAIL_PASSWORD look like secrets, and are in plain text")
     project.run("bash", "-c", warning.partition(" Encrypt: ")[2])
     assert project.load().env == {"API_TOKEN": "abc$d", "MAIL_PASSWORD": "x y", "EMPTY_SECRET": "", "NAME": "plain"}

@@ -50,8 +50,8 @@ def test_grpc_which_reads_lower_case_alone_and_no_star_asks_directly(given: dict
         "os._exit(0)"
     )
     environ = {"PATH": os.environ["PATH"], "http_proxy": "http://127.0.0.1:9", **given}
-    said = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=False)
-    assert said.stdout == "ready\n", said.stderr
+    done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=False)
+    assert done.stdout == "ready\n", done.stderr
 
 
 def test_every_program_of_infra_asks_this_machine_directly() -> None:
@@ -63,5 +63,5 @@ def test_every_program_of_infra_asks_this_machine_directly() -> None:
         " b.get_environ_proxies(url), b.get_environ_proxies('http://example.com/')['http'])"
     )
     environ = {"PATH": os.environ["PATH"], "http_proxy": PROXY}
-    said = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == f"True {{}} {{}} {PROXY}"
+    done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"True {{}} {{}} {PROXY}"

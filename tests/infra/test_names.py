@@ -107,7 +107,7 @@ def test_names_that_are_too_long_together_use_all_the_room_there_is(
 
 
 @pytest.mark.parametrize(
-    ("project", "said"),
+    ("project", "message"),
     [
         ("internal", "not internal- at the beginning of internal-cloud, which AWS refuses for a load balancer"),
         ("sg", "not sg- at the beginning of sg-cloud, which AWS refuses for a security group"),
@@ -115,9 +115,9 @@ def test_names_that_are_too_long_together_use_all_the_room_there_is(
         ("amzn-s3-demo", "not amzn-s3-demo- at the beginning of amzn-s3-demo-cloud, which AWS refuses for a bucket"),
     ],
 )
-def test_a_beginning_that_aws_keeps_for_itself_is_told_with_what_it_is_kept_for(project: str, said: str) -> None:
+def test_a_beginning_that_aws_keeps_for_itself_is_told_with_what_it_is_kept_for(project: str, message: str) -> None:
     (error,) = CloudNames(project, "cloud").errors()
-    assert f"allowed: {said}. Fix: " in error
+    assert f"allowed: {message}. Fix: " in error
 
 
 def test_the_limits_hold_for_every_name_of_the_longest_stack(program: Program) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.plain import plain
-from infra.steps import PassedOn, quoted
+from infra.steps import RedactedOutput, quoted
 
 
 @pytest.mark.report("joining bug 8")
@@ -29,7 +29,7 @@ def test_the_last_lines_in_an_error_are_plain() -> None:
 
 @pytest.mark.report("joining bug 8")
 def test_colours_hide_no_secret_and_are_not_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    output = PassedOn(["TOPSECRET"], keep=5)
+    output = RedactedOutput(["TOPSECRET"], keep=5)
     output.feed("key \x1b[31mTOP\x1b[0mSECRET\n")
     output.close()
     assert capsys.readouterr().out == "key [secret]\n"

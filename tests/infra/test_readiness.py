@@ -16,7 +16,7 @@ from infra import readiness
 from infra.local.steps import rollout
 from infra.local.steps.containers import unanswered
 from infra.local.web import _alive
-from infra.readiness import READY, Answer, Patience, ReadinessError, Verdict, ask, judge_home, judge_readiness
+from infra.readiness import READY, Answer, GracePeriod, ReadinessError, Verdict, ask, judge_home, judge_readiness
 from tests.http_server import Reply, Request, serving
 
 OURS = '{"status": "ok", "database": "ok", "migrations": "applied"}'
@@ -130,7 +130,7 @@ def test_these_are_home_pages(status: int) -> None:
 
 @pytest.mark.report("joining bug 2")
 @pytest.mark.parametrize(
-    ("answer", "said", "fix"),
+    ("answer", "message", "fix"),
     [
         (
             Answer(400, "text/html", "<h1>Bad Request (400)</h1>"),
@@ -153,17 +153,17 @@ def test_these_are_home_pages(status: int) -> None:
         ),
     ],
 )
-def test_these_are_no_home_pages_and_the_first_words_say_why(answer: Answer, said: str, fix: str) -> None:
+def test_these_are_no_home_pages_and_the_first_words_say_why(answer: Answer, message: str, fix: str) -> None:
     verdict = judge_home(answer, "http://site.localhost:8000/")
     assert verdict.final
-    assert said in verdict.missing
+    assert message in verdict.missing
     assert fix in verdict.fix
     assert "\n" not in verdict.missing
 
 
 @pytest.mark.report("joining bug 8")
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (Answer(500, "text/plain", "\x1b[31mboom\x1b[0m\x07"), "answers 500 Internal Server Error: boom"),
         (Answer(500, "text/html", "<h1>\x1b[1mboom\x1b[0m</h1>"), "answers 500 Internal Server Error: boom"),
@@ -172,31 +172,31 @@ def test_these_are_no_home_pages_and_the_first_words_say_why(answer: Answer, sai
     ],
     ids=["colours", "colours in a page", "another protocol", "encrypted"],
 )
-def test_an_answer_is_shown_as_plain_text_in_one_line(answer: Answer, said: str) -> None:
+def test_an_answer_is_shown_as_plain_text_in_one_line(answer: Answer, message: str) -> None:
     url = "http://localhost:8000"
-    assert judge_home(answer, f"{url}/").missing == f"the home page {url}/ {said}"
-    assert judge_readiness(answer, f"{url}{READY}").missing.startswith(f"{url}{READY} {said}")
+    assert judge_home(answer, f"{url}/").missing == f"the home page {url}/ {message}"
+    assert judge_readiness(answer, f"{url}{READY}").missing.startswith(f"{url}{READY} {message}")
 
 
-def test_patience_ends_when_nothing_but_final_answers_came(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_grace_period_ends_when_nothing_but_final_answers_came(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(readiness.time, "monotonic", lambda: now)
     final, passing = Verdict("it is a 404", "do it", final=True), Verdict("it is a 503")
-    patience = Patience(5)
-    assert patience.missing(final, now) == "it is a 404"
+    grace_period = GracePeriod(5)
+    assert grace_period.missing(final, now) == "it is a 404"
     now = 104.0
-    assert patience.missing(passing, now) == "it is a 503"
+    assert grace_period.missing(passing, now) == "it is a 503"
     now = 106.0
-    assert patience.missing(final, now) == "it is a 404", "the clock starts again"
+    assert grace_period.missing(final, now) == "it is a 404", "the clock starts again"
     now = 111.5
     with pytest.raises(ReadinessError, match=r"it is a 404\. Fix: do it, then run `pulumi up`"):
-        patience.missing(final, 111.0)
+        grace_period.missing(final, 111.0)
 
 
 def test_a_slow_answer_counts_from_when_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness.time, "monotonic", lambda: 100.0)
     with pytest.raises(ReadinessError):
-        Patience(5).missing(Verdict("it hangs", "look", final=True), 70.0)
+        GracePeriod(5).missing(Verdict("it hangs", "look", final=True), 70.0)
 
 
 def test_readiness_is_judged_by_the_contracts_own_answer() -> None:

@@ -125,14 +125,14 @@ def load(as_stack: Any, set_config: Any) -> Any:
     return load_
 
 
-@pytest.mark.parametrize(("settings", "secrets", "said"), WRONG, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("settings", "secrets", "parts"), WRONG, ids=lambda value: str(value)[:60])
 def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
-    load: Any, settings: dict[str, Any], secrets: tuple[str, ...], said: list[str]
+    load: Any, settings: dict[str, Any], secrets: tuple[str, ...], parts: list[str]
 ) -> None:
     with pytest.raises(pulumi.RunError) as refused:
         load(settings, secrets)
     message = str(refused.value)
-    for part in said:
+    for part in parts:
         assert part in message
     assert "TOPSECRET" not in message
     assert "Fix: " in message
@@ -159,15 +159,15 @@ ELSEWHERE = [
 ]
 
 
-@pytest.mark.parametrize(("platform", "settings", "said"), ELSEWHERE, ids=str)
+@pytest.mark.parametrize(("platform", "settings", "text"), ELSEWHERE, ids=str)
 def test_a_setting_of_the_other_platform_is_refused(
-    as_stack: Any, set_config: Any, platform: str, settings: dict[str, Any], said: str
+    as_stack: Any, set_config: Any, platform: str, settings: dict[str, Any], text: str
 ) -> None:
     as_stack(platform)
     set_config(settings, platform=platform)
     with pytest.raises(pulumi.RunError, match="one setting can't be used") as refused:
         Settings.load()
-    assert said in str(refused.value)
+    assert text in str(refused.value)
 
 
 @pytest.mark.parametrize(

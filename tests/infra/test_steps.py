@@ -53,16 +53,16 @@ def is_of(value: Any, type_: Any) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({key: value for key, value in ROLLOUT.items() if key != "port"}, "missing fields: port; unknown fields: none"),
         ({**ROLLOUT, "prot": 8000}, "missing fields: none; unknown fields: prot"),
     ],
 )
 def test_a_field_that_is_missing_or_unknown_fails_where_the_component_is_made(
-    values: dict[str, Any], said: str
+    values: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(TypeError, match=said):
+    with pytest.raises(TypeError, match=message):
         step_input(RolloutRequest, **values)
 
 
@@ -124,13 +124,13 @@ def test_no_step_imports_pulumi() -> None:
 STEP = """
 import sys
 from dataclasses import dataclass, field
-from infra.steps import SECRET, PassedOn, StepRequest, quoted, read_request
+from infra.steps import SECRET, RedactedOutput, StepRequest, quoted, read_request
 
 @dataclass(frozen=True, kw_only=True)
 class Request(StepRequest):
     secrets: list[str] = field(repr=False, metadata=SECRET)
 
-output = PassedOn(read_request(Request).secret_values(), 5)
+output = RedactedOutput(read_request(Request).secret_values(), 5)
 output.feed("\\u2713 Gr\\u00f6\\u00dfe, keys1234567890abc\\n".encode())
 sys.exit("failed:" + quoted(output.last_lines()))
 """

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from infra.fixes import ROOT
+from infra.checkout import ROOT
 from infra.setting_kinds import declared
 from infra.settings import PLATFORMS, section_of
 from tools import settings_reference

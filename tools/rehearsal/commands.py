@@ -12,7 +12,8 @@ from typing import Any
 import click
 import yaml
 
-from tools.rehearsal.container import ROOT, RehearsalError, connect, explained
+from infra.checkout import ROOT
+from tools.rehearsal.container import RehearsalError, connect, explained
 from tools.rehearsal.stack import Rehearsal
 
 WEB = "com.amazonaws.ecs.container-name=web"

@@ -19,9 +19,9 @@ from docker.errors import APIError, BuildError, DockerException, ImageNotFound, 
 from docker.types import IPAMConfig, IPAMPool
 
 from infra import endpoint
+from infra.checkout import ROOT
 from infra.endpoint import Endpoint, EndpointError
 
-ROOT = Path(__file__).resolve().parents[2]
 # Where AWS's SDKs ask for a task's credentials, and nowhere else by plain http:
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 TASK_NETWORK = ("169.254.170.0/24", "169.254.170.2")

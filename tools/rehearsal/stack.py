@@ -24,8 +24,9 @@ import docker
 import yaml
 
 from infra import endpoint
+from infra.checkout import ROOT
 from infra.loopback import ask_directly
-from tools.rehearsal.container import ACCOUNT, ROOT, Emulator, Ports, RehearsalError, Report
+from tools.rehearsal.container import ACCOUNT, Emulator, Ports, RehearsalError, Report
 
 NAME = "rehearsal"
 HOST_FOLDER = Path(__file__).with_name("host")

@@ -122,8 +122,8 @@ def download(machine: Machine) -> Path | None:
 def build(machine: Machine) -> Path:
     """Builds the CLI as a Go tool. It must know its own version, which programs may check."""
     program = go.build(machine, TOOL)
-    said = machine.ask([str(program), "version"]).stdout.strip()
-    if said != TOOL.version(machine):
+    version = machine.ask([str(program), "version"]).stdout.strip()
+    if version != TOOL.version(machine):
         program.unlink()
-        raise SetupError(f"the CLI that was built says `{said}`, not {TOOL.version(machine)}")
+        raise SetupError(f"the CLI that was built says `{version}`, not {TOOL.version(machine)}")
     return program

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.requests import ReleaseRequest
 from infra.cloud.steps.logs import Log
-from infra.steps import PassedOn, quoted, read_request
+from infra.steps import RedactedOutput, quoted, read_request
 
 TAIL = 20
 STOPPING = 60.0  # seconds that a task may take to stop
@@ -82,7 +82,7 @@ class ReleaseRun:
         """Runs one command in a task of its own, and prints its output as it comes."""
         task = self.start(command)
         log = Log(self.logs, self.request, task)
-        output = PassedOn(self.request.secrets, TAIL)
+        output = RedactedOutput(self.request.secrets, TAIL)
         while (state := self.look(task))["lastStatus"] != "STOPPED":
             self.pass_on(log, output)
             if time.monotonic() > self.deadline:
@@ -146,7 +146,7 @@ class ReleaseRun:
         """How the stopped task failed; nothing if its command ended with 0."""
         containers = {container["name"]: container for container in task.get("containers", [])}
         main = containers.get(self.request.container, {})
-        code, said = main.get("exitCode"), main.get("reason", "")
+        code, reason = main.get("exitCode"), main.get("reason", "")
         stop, why = task.get("stopCode", ""), task.get("stoppedReason", "")
         if stop in _STOPPED_FROM_OUTSIDE:
             return f"{_STOPPED_FROM_OUTSIDE[stop]} ({why})"
@@ -156,11 +156,11 @@ class ReleaseRun:
                 for name, container in containers.items()
                 if container.get("exitCode")
             ]
-            reasons = list(dict.fromkeys(filter(None, (why, said, *others))))
+            reasons = list(dict.fromkeys(filter(None, (why, reason, *others))))
             why = "; ".join(reasons) or stop
             return f"never started: {why}{_no_room(why)}"
         if code != 0:
-            killed = " (killed: out of memory; set memory higher)" if "OutOfMemory" in f"{said}{why}" else ""
+            killed = " (killed: out of memory; set memory higher)" if "OutOfMemory" in f"{reason}{why}" else ""
             return f"failed with exit status {code}{killed}"
         return ""
 
@@ -182,11 +182,11 @@ class ReleaseRun:
             return False
         return True
 
-    def pass_on(self, log: Log, output: PassedOn) -> None:
+    def pass_on(self, log: Log, output: RedactedOutput) -> None:
         for line in log.read():
             output.feed(f"{line}\n")
 
-    def fail(self, command: str, how: str, output: PassedOn) -> None:
+    def fail(self, command: str, how: str, output: RedactedOutput) -> None:
         raise ReleaseError(f"Release command `{command}` {how}.{quoted(output.last_lines())}")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.requests import RolloutRequest
 from infra.cloud.steps.logs import Log
-from infra.readiness import READY, Patience, ReadinessError, ask, judge_home, judge_readiness
+from infra.readiness import READY, GracePeriod, ReadinessError, ask, judge_home, judge_readiness
 from infra.redaction import redactor
 from infra.steps import quoted, read_request
 
@@ -129,13 +129,13 @@ class Rollout:
     def reasons(self, service: Mapping[str, Any]) -> str:
         """What ECS says about the deployment of the new version, and how its tasks ended."""
         wanted = self.request.task_definition
-        said = [
+        lines = [
             deployment["rolloutStateReason"]
             for deployment in service["deployments"]
             if deployment["taskDefinition"] == wanted and deployment.get("rolloutStateReason")
         ]
-        said += [event["message"] for event in service.get("events", [])[:5]]
-        return "".join(f"\n  ECS: {line}" for line in dict.fromkeys(said)) + "".join(self.stopped_tasks(wanted))
+        lines += [event["message"] for event in service.get("events", [])[:5]]
+        return "".join(f"\n  ECS: {line}" for line in dict.fromkeys(lines)) + "".join(self.stopped_tasks(wanted))
 
     def stopped_tasks(self, definition: str) -> Iterable[str]:
         """A paragraph for each of the last stopped tasks of the definition, the latest first."""
@@ -166,13 +166,13 @@ class Rollout:
         """Sends requests to the site from outside until it is ready and has a home page."""
         domain = self.request.domain
         for path, judge in ((READY, judge_readiness), ("/", judge_home)):
-            patience = Patience(self.request.tolerance)
+            grace_period = GracePeriod(self.request.tolerance)
             until = max(self.deadline, time.monotonic() + min(MIN_READY_SECONDS, self.request.timeout))
             while True:
                 begun = time.monotonic()
                 answer = ask(Connection(domain, self.request.connect_to), path, domain)
                 try:
-                    missing = patience.missing(judge(answer, f"https://{domain}{path}"), begun)
+                    missing = grace_period.missing(judge(answer, f"https://{domain}{path}"), begun)
                 except ReadinessError as error:
                     raise RolloutError(f"The new version runs, but {error}{self.go_back()}") from None
                 if not missing:

@@ -24,12 +24,12 @@ def main() -> None:
     name, wanted, volume = request.name, request.version, request.volume
     image = engine.images.get(request.image)
     try:
-        has, musl, said = postgres.ask(engine, image, request.labels)
+        has, musl, output = postgres.ask(engine, image, request.labels)
     except APIError as error:  # the image has no shell, or none for this processor
-        has, musl, said = None, False, str(error.explanation)
+        has, musl, output = None, False, str(error.explanation)
     rm = f"Fix: pulumi config rm -s {request.stack} postgres-image"
     if has is None:
-        sys.exit(f"postgres-image is {name}, {_no_server(engine, image)}.{quoted(said.splitlines())}\n{rm}")
+        sys.exit(f"postgres-image is {name}, {_no_server(engine, image)}.{quoted(output.splitlines())}\n{rm}")
     data = None
     with suppress(NotFound):  # there is no volume before the stack's first update
         engine.volumes.get(volume)

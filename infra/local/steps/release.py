@@ -26,7 +26,7 @@ from infra import endpoint
 from infra.local.labels import RUN
 from infra.local.requests import ReleaseRequest
 from infra.local.steps.containers import ENGINE_ERRORS, explain
-from infra.steps import PassedOn, quoted, read_request
+from infra.steps import RedactedOutput, quoted, read_request
 
 TAIL = 20
 
@@ -97,7 +97,7 @@ class ReleaseRun:
             container.start()
         except APIError as error:
             raise ReleaseError(f"Release command `{command}` could not be started: {error.explanation}") from None
-        output = PassedOn(self.secrets, TAIL)
+        output = RedactedOutput(self.secrets, TAIL)
         reader = threading.Thread(target=self.pass_on, args=(container, output), daemon=True)
         reader.start()
         while reader.is_alive():
@@ -113,14 +113,14 @@ class ReleaseRun:
             self.fail(command, f"failed with exit status {code}{killed}", output)
         container.remove()
 
-    def pass_on(self, container: Container, output: PassedOn) -> None:
+    def pass_on(self, container: Container, output: RedactedOutput) -> None:
         """Prints the container's output as it comes, secrets redacted."""
         with suppress(*ENGINE_ERRORS):  # if the engine is gone, the next call reports it
             for chunk in container.logs(stream=True, follow=True):
                 output.feed(chunk)
         output.close()
 
-    def fail(self, command: str, how: str, output: PassedOn) -> None:
+    def fail(self, command: str, how: str, output: RedactedOutput) -> None:
         raise ReleaseError(f"Release command `{command}` {how}.{quoted(output.last_lines())}")
 
 

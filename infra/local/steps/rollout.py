@@ -11,10 +11,10 @@ from collections.abc import Callable
 from infra import endpoint
 from infra.local.requests import RolloutRequest
 from infra.local.steps.containers import engine_errors, last_lines, wait
-from infra.readiness import READY, Answer, Patience, ReadinessError, Verdict, ask, judge_home, judge_readiness
+from infra.readiness import READY, Answer, GracePeriod, ReadinessError, Verdict, ask, judge_home, judge_readiness
 from infra.steps import read_request
 
-TOLERANCE = 5.0  # seconds; runserver may just be restarting
+GRACE_PERIOD = 5.0  # seconds; runserver may just be restarting
 PAUSE = 1.0  # seconds
 READY_WITHIN, HOME_WITHIN = 5.0, 30.0  # seconds for one answer
 
@@ -36,7 +36,7 @@ def watch(
 ) -> Callable[[], str]:
     """A function that returns what is missing; nothing when the site answers as it should."""
     host = f"{domain}:{port}"
-    patience = Patience(TOLERANCE)
+    grace_period = GracePeriod(GRACE_PERIOD)
 
     def missing() -> str:
         begun = time.monotonic()
@@ -44,7 +44,7 @@ def watch(
         verdict = judge(answer, f"http://{host}{path}")
         if verdict.final:
             time.sleep(PAUSE)  # each request adds to the log, whose last lines should say why
-        return patience.missing(verdict, begun)
+        return grace_period.missing(verdict, begun)
 
     return missing
 

@@ -203,8 +203,8 @@ def test_runserver_takes_a_form_with_a_length(developing: Site) -> None:
 @pytest.mark.report("gunicorn#2947")
 def test_who_dawdles_between_chunks_is_answered_408(tmp_path: Path) -> None:
     """The view does not see the half that came."""
-    patience = "from django_stack import worker\nworker.PATIENCE = 0.3"
-    with served(tmp_path, "gunicorn", patience) as site:
+    short_timeout = "from django_stack import worker\nworker.IDLE_TIMEOUT = 0.3"
+    with served(tmp_path, "gunicorn", short_timeout) as site:
         assert status(site.raw(head(FORM, CHUNKED) + chunk(b"word=yes"))) == 408
         assert status(site.raw(head(FORM, CHUNKED) + b"8\r\nword")) == 408
 

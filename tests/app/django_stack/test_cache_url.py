@@ -123,8 +123,8 @@ def test_a_socket_is_reached_by_redis_py() -> None:
     found = cache("unix://me:p%2F@/run/redis.sock?db=3")
     pool = RedisCache(found["LOCATION"], {})._cache.get_client().connection_pool
     assert pool.connection_class is UnixDomainSocketConnection
-    said = {name: pool.connection_kwargs[name] for name in ("path", "db", "username", "password")}
-    assert said == {"path": "/run/redis.sock", "db": 3, "username": "me", "password": "p/"}
+    kwargs = {name: pool.connection_kwargs[name] for name in ("path", "db", "username", "password")}
+    assert kwargs == {"path": "/run/redis.sock", "db": 3, "username": "me", "password": "p/"}
 
 
 @pytest.mark.usefixtures("everything_installed")
@@ -178,8 +178,8 @@ REFUSED_CACHES = [
 ]
 
 
-@pytest.mark.parametrize(("url", "said"), REFUSED_CACHES)
-def test_what_has_no_meaning_is_refused_with_the_right_form(url: str, said: str) -> None:
-    with pytest.raises(MalformedError, match=re.escape(said)) as caught:
+@pytest.mark.parametrize(("url", "message"), REFUSED_CACHES)
+def test_what_has_no_meaning_is_refused_with_the_right_form(url: str, message: str) -> None:
+    with pytest.raises(MalformedError, match=re.escape(message)) as caught:
         cache(url)
     assert "hun" not in everything_said(caught.value)

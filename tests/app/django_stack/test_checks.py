@@ -37,13 +37,13 @@ def checked(folder: Path, after: str, *arguments: str, before: str = "") -> tupl
 
 @pytest.mark.report("joining bug 2")
 def test_what_was_overwritten_is_named_with_what_to_do_and_without_secrets(tmp_path: Path) -> None:
-    found, said = checked(tmp_path, OWN)
+    found, text = checked(tmp_path, OWN)
     assert found == ALL
-    assert "ALLOWED_HOSTS was set after apply(globals()): it lacks 'localhost', '127.0.0.1'." in said
-    assert "DATABASES was set after apply(globals()): another PASSWORD than the stack's." in said
-    assert "SESSION_COOKIE_SECURE was set after apply(globals()): it is True; the stack's is False." in said
-    assert "end that file, after everything else, with `from django_stack.settings import apply`" in said
-    assert SECRET not in said
+    assert "ALLOWED_HOSTS was set after apply(globals()): it lacks 'localhost', '127.0.0.1'." in text
+    assert "DATABASES was set after apply(globals()): another PASSWORD than the stack's." in text
+    assert "SESSION_COOKIE_SECURE was set after apply(globals()): it is True; the stack's is False." in text
+    assert "end that file, after everything else, with `from django_stack.settings import apply`" in text
+    assert SECRET not in text
 
 
 @pytest.mark.report("joining bug 2")
@@ -158,8 +158,8 @@ def test_a_build_has_nothing_to_warn_of(tmp_path: Path) -> None:
 
 def test_to_apply_twice_is_fine(tmp_path: Path) -> None:
     """In base.py and again at the end of production.py: the last one counts, also over what stands between them."""
-    found, said = checked(tmp_path, OWN + "\napply(globals())\n")
-    assert found == set(), said
+    found, text = checked(tmp_path, OWN + "\napply(globals())\n")
+    assert found == set(), text
 
 
 def test_a_package_whose_settings_were_never_applied_is_an_error(tmp_path: Path) -> None:

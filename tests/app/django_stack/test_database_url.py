@@ -52,9 +52,9 @@ def test_every_scheme_of_a_database_means_the_same(scheme: str) -> None:
     tail = ":///folder/db.sqlite3" if scheme in WITHOUT_A_HOST else "://me:hun%2Fter2@host:5433/name"
     config = database(scheme + tail)
     with warnings.catch_warnings(action="ignore"):
-        said = what_libraries_say(scheme)
+        readings = what_libraries_say(scheme)
     place = {name: str(config[name]) for name in PLACE}
-    assert place in [{name: str(value) for name, value in each.items()} for each in said]
+    assert place in [{name: str(value) for name, value in each.items()} for each in readings]
 
 
 @pytest.mark.parametrize("scheme", sorted({*dj_database_url.ENGINE_SCHEMES, *Env.DB_SCHEMES}))
@@ -232,9 +232,9 @@ REFUSED_DATABASES = [
 ]
 
 
-@pytest.mark.parametrize(("url", "said"), REFUSED_DATABASES)
-def test_what_has_no_meaning_is_refused_with_the_right_form(url: str, said: str) -> None:
-    with pytest.raises(MalformedError, match=re.escape(said)) as caught:
+@pytest.mark.parametrize(("url", "message"), REFUSED_DATABASES)
+def test_what_has_no_meaning_is_refused_with_the_right_form(url: str, message: str) -> None:
+    with pytest.raises(MalformedError, match=re.escape(message)) as caught:
         database(url)
     assert "hun" not in everything_said(caught.value)
 

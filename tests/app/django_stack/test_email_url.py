@@ -65,8 +65,8 @@ def test_mail_that_is_not_sent(scheme: str, backend: str) -> None:
 def test_a_mail_urls_other_arguments_become_settings() -> None:
     url = "submission://host?timeout=7&_server_email=root@x.org&_default_from_email=Shop%20<me@x.org>"
     found = settings_of({"EMAIL_URL": url})
-    said = {name: found[name] for name in ("EMAIL_TIMEOUT", "SERVER_EMAIL", "DEFAULT_FROM_EMAIL")}
-    assert said == {"EMAIL_TIMEOUT": 7, "SERVER_EMAIL": "root@x.org", "DEFAULT_FROM_EMAIL": "Shop <me@x.org>"}
+    settings = {name: found[name] for name in ("EMAIL_TIMEOUT", "SERVER_EMAIL", "DEFAULT_FROM_EMAIL")}
+    assert settings == {"EMAIL_TIMEOUT": 7, "SERVER_EMAIL": "root@x.org", "DEFAULT_FROM_EMAIL": "Shop <me@x.org>"}
     found = settings_of({"EMAIL_URL": url, "DEFAULT_FROM_EMAIL": "me@other.org"})
     assert found["DEFAULT_FROM_EMAIL"] == "me@other.org", "the variable of that name wins"
 
@@ -90,8 +90,8 @@ REFUSED_MAIL = [
 ]
 
 
-@pytest.mark.parametrize(("url", "said"), REFUSED_MAIL)
-def test_what_has_no_meaning_is_refused_with_the_right_form(url: str, said: str) -> None:
-    with pytest.raises(MalformedError, match=re.escape(said)) as caught:
+@pytest.mark.parametrize(("url", "message"), REFUSED_MAIL)
+def test_what_has_no_meaning_is_refused_with_the_right_form(url: str, message: str) -> None:
+    with pytest.raises(MalformedError, match=re.escape(message)) as caught:
         email(url)
     assert "hun" not in everything_said(caught.value)

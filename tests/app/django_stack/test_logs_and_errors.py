@@ -105,8 +105,8 @@ def test_a_wrong_host_is_a_remark_and_no_error(client: Client, capsys: pytest.Ca
     with configured(debug=False):
         assert client.get("/", HTTP_HOST="wrong.example.com").status_code == 400
         captured = capsys.readouterr()
-    said = [json.loads(line) for line in captured.out.splitlines()]
-    (line,) = [line for line in said if line["logger"] == "django.security.DisallowedHost"]
+    lines = [json.loads(line) for line in captured.out.splitlines()]
+    (line,) = [line for line in lines if line["logger"] == "django.security.DisallowedHost"]
     assert (line["level"], "traceback" in line, captured.err) == ("WARNING", False, "")
 
 

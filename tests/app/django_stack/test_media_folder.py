@@ -42,7 +42,7 @@ def get(site: Site, path: str, method: str = "GET", **headers: str) -> tuple[int
 
 @pytest.mark.report("whitenoise#82")
 @pytest.mark.parametrize(
-    ("asked", "part", "said"),
+    ("asked", "part", "content_range"),
     [
         ("bytes=0-0", CONTENT[:1], "bytes 0-0/1024"),
         ("bytes=0-1", CONTENT[:2], "bytes 0-1/1024"),  # Safari's first question
@@ -54,9 +54,9 @@ def get(site: Site, path: str, method: str = "GET", **headers: str) -> tuple[int
         ("bytes=0-", CONTENT, "bytes 0-1023/1024"),
     ],
 )
-def test_a_part_of_a_file_can_be_asked_for(site: Site, asked: str, part: bytes, said: str) -> None:
+def test_a_part_of_a_file_can_be_asked_for(site: Site, asked: str, part: bytes, content_range: str) -> None:
     status, headers, body = get(site, "a.bin", Range=asked)
-    assert (status, body, headers["Content-Range"]) == (206, part, said)
+    assert (status, body, headers["Content-Range"]) == (206, part, content_range)
     assert headers["Content-Length"] == str(len(part))
     assert headers["Accept-Ranges"] == "bytes"
     assert "Content-Encoding" not in headers

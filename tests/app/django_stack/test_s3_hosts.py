@@ -49,9 +49,9 @@ def test_files_are_addressed_in_the_providers_way(dsn: str, address: str) -> Non
 
 
 @pytest.mark.report("filestash#841")
-@pytest.mark.parametrize(("dsn", "said"), REFUSED)
-def test_a_host_that_is_something_else_is_refused_with_the_right_form(dsn: str, said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)) as caught:
+@pytest.mark.parametrize(("dsn", "message"), REFUSED)
+def test_a_host_that_is_something_else_is_refused_with_the_right_form(dsn: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
         parse(LOGIN + dsn)
     assert "hun" not in str(caught.value)
 

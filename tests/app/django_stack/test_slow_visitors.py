@@ -1,7 +1,7 @@
 """Visitors who are slow to send, to read, to leave: they hold nobody up, and in the end they are let go.
 
 Over real sockets, with the real configuration of gunicorn: one process, four threads. Who must not be held up is asked
-for with the real patience, 20 s, so that nothing depends on how quick this machine is; who must be let go, with a
+for with the real time-out, 20 s, so that nothing depends on how quick this machine is; who must be let go, with a
 fraction of a second.
 """
 
@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from django_stack.worker import SMALL, arrived
+from django_stack.worker import COLLECTED_BODY, arrived
 
 from tests.app.programs import APP
 
@@ -29,7 +29,7 @@ from django_stack import worker
 from django_stack.gunicorn_config import *
 from gunicorn.workers import gthread
 
-worker.LINGER, worker.SLOWEST = 0.2, 100_000
+worker.LINGER, worker.MIN_BYTES_PER_SECOND = 0.2, 100_000
 gthread.STOP_KEEPALIVE_LINGER = 0.2
 preload_app = False
 sendfile = False
@@ -37,8 +37,8 @@ sendfile = False
 
 def application(environ, start_response):
     path, body = environ["PATH_INFO"], environ["wsgi.input"]
-    if path.startswith("/patience/"):
-        worker.PATIENCE = float(path.split("/")[2])
+    if path.startswith("/idle-timeout/"):
+        worker.IDLE_TIMEOUT = float(path.split("/")[2])
     if path == "/held":
         Path("held").touch()
         while not Path("go").exists():
@@ -132,11 +132,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def impatient(server: Server) -> Iterator[Server]:
-    """With a patience of 0.2 s."""
-    server.get("/patience/0.2")
+def server_with_short_timeout(server: Server) -> Iterator[Server]:
+    """With a time-out of 0.2 s."""
+    server.get("/idle-timeout/0.2")
     yield server
-    server.get("/patience/20")
+    server.get("/idle-timeout/20")
 
 
 def read_until(connection: socket.socket, end: bytes) -> bytes:
@@ -177,9 +177,9 @@ def test_many_who_send_a_little_and_dawdle_hold_nobody_up(server: Server) -> Non
             server.get()
 
 
-def test_those_who_send_a_little_and_dawdle_are_let_go(impatient: Server) -> None:
+def test_those_who_send_a_little_and_dawdle_are_let_go(server_with_short_timeout: Server) -> None:
     with ExitStack() as stack:
-        slow = [(stack.enter_context(impatient.connect()), *kind) for kind in SLOW.values()]
+        slow = [(stack.enter_context(server_with_short_timeout.connect()), *kind) for kind in SLOW.values()]
         for connection, sent, _ in slow:
             connection.sendall(sent)
         for connection, _, end in slow:
@@ -199,9 +199,9 @@ def test_uploads_that_wait_for_a_thread_are_answered_in_turn(server: Server) -> 
             read_until(connection, b"\r\n100000")
 
 
-def test_those_who_drip_byte_by_byte_are_let_go_as_well(impatient: Server) -> None:
+def test_those_who_drip_byte_by_byte_are_let_go_as_well(server_with_short_timeout: Server) -> None:
     """Each byte starts the time-out of a read again; the bytes a second count."""
-    with impatient.connect() as in_the_head, impatient.connect() as in_the_body:
+    with server_with_short_timeout.connect() as in_the_head, server_with_short_timeout.connect() as in_the_body:
         dripping = {in_the_head, in_the_body}
         in_the_head.sendall(b"GET / HTTP/1.1\r\nX: ")
         in_the_body.sendall(POST % 10_000_000)
@@ -216,10 +216,10 @@ def test_those_who_drip_byte_by_byte_are_let_go_as_well(impatient: Server) -> No
                     dripping.remove(connection)
 
 
-def test_an_upload_over_a_slow_line_passes_as_long_as_it_moves(impatient: Server) -> None:
-    """It takes longer than the patience for a pause, but no pause does; and it is not slower than the slowest line."""
-    impatient.get("/patience/0.5")
-    with impatient.connect() as connection:
+def test_an_upload_over_a_slow_line_passes_as_long_as_it_moves(server_with_short_timeout: Server) -> None:
+    """It takes longer than the time-out for a pause, but no pause does; and it is not slower than the slowest line."""
+    server_with_short_timeout.get("/idle-timeout/0.5")
+    with server_with_short_timeout.connect() as connection:
         connection.sendall(POST % 200_000)
         for _ in range(10):
             connection.sendall(b"x" * 20_000)
@@ -227,14 +227,14 @@ def test_an_upload_over_a_slow_line_passes_as_long_as_it_moves(impatient: Server
         read_until(connection, b"\r\n200000")
 
 
-def test_who_does_not_take_the_answer_is_let_go(impatient: Server) -> None:
+def test_who_does_not_take_the_answer_is_let_go(server_with_short_timeout: Server) -> None:
     with ExitStack() as stack:
         for _ in range(8):
-            connection = stack.enter_context(impatient.connect())
+            connection = stack.enter_context(server_with_short_timeout.connect())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.sendall(GET.replace(b"/ ", b"/large ", 1))
         time.sleep(0.1)
-        impatient.get()  # after two rounds of four
+        server_with_short_timeout.get()  # after two rounds of four
 
 
 def test_who_does_not_leave_holds_nobody_up(server: Server) -> None:
@@ -264,8 +264,8 @@ def test_requests_that_come_in_pieces_or_several_at_once_are_answered(server: Se
         assert b"\r\n3HTTP/1.1" in answers
 
 
-def test_a_body_that_nobody_reads_ends_the_connection_with_the_answer_read(impatient: Server) -> None:
-    with impatient.connect() as connection:
+def test_a_body_that_nobody_reads_ends_the_connection_with_the_answer_read(server_with_short_timeout: Server) -> None:
+    with server_with_short_timeout.connect() as connection:
         connection.sendall(POST.replace(b"/ ", b"/unread ", 1) % 10_000_000 + b"x" * 500_000)
         assert read_all(connection).endswith(b"unread")
 
@@ -339,12 +339,12 @@ def test_connections_that_wait_at_the_door_at_sigterm_are_let_in(tmp_path: Path)
         (b"POST / HTTP/1.1\r\ncontent-LENGTH:3\r\n\r\nab", ""),
         (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "whole"),
         (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET", "whole"),
-        (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (SMALL + 1), "large"),
+        (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (COLLECTED_BODY + 1), "large"),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "large"),
         (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", "large"),
         (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "whole"),
         (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", "whole"),
-        (b"x" * (SMALL + 1), "large"),
+        (b"x" * (COLLECTED_BODY + 1), "large"),
     ],
 )
 def test_what_is_gathered_and_what_is_a_threads_business(data: bytes, state: str) -> None:

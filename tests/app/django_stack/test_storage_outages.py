@@ -83,8 +83,8 @@ def test_a_refusal_for_a_wrong_clock_says_so_in_one_line(off: dict[str, float], 
 @pytest.mark.parametrize("date", [14.0, -14.9, None, "", "yesterday"], ids=str)
 def test_any_other_refusal_stays_what_it_was(date: float | str | None) -> None:
     """A clock that is off by less, or an answer without a date."""
-    said = clock(minutes=date) if isinstance(date, float) else date
-    headers = {} if said is None else {"date": said}
+    date_header = clock(minutes=date) if isinstance(date, float) else date
+    headers = {} if date_header is None else {"date": date_header}
     error = refused(**headers)
     assert str(error) == "An error occurred (403) when calling the HeadObject operation: Forbidden"
     assert not errors.is_outage(error)
@@ -141,8 +141,12 @@ def test_a_mistake_of_ours_is_no_outage(error: Exception) -> None:
     assert not errors.is_outage(error)
 
 
-def test_a_task_role_that_is_not_to_be_had_is_an_outage_when_saving_and_when_reading() -> None:
+def test_a_task_role_that_is_not_to_be_had_is_an_outage_when_saving_and_when_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """ECS hands the credentials over http, inside the task; here nobody listens there."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):  # moto, imported by other tests, sets them
+        monkeypatch.delenv(name, raising=False)
     storage = S3Media(parse("s3://b-1.s3.eu-central-1.amazonaws.com/"))
     environ = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/", "AWS_EC2_METADATA_DISABLED": "true"}
     for use in (lambda: storage.save("a.png", ContentFile(b"x")), lambda: storage.url("a.png")):

@@ -105,12 +105,12 @@ def test_a_file_that_may_be_overwritten_is(monkeypatch: pytest.MonkeyPatch) -> N
     """The header by which the server refuses to overwrite is left out."""
     from django_stack.storages import creating
 
-    said: list[bool] = []
-    monkeypatch.setattr(S3Media, "_save", lambda _, name, __: said.append(creating.get()) or name)
+    values: list[bool] = []
+    monkeypatch.setattr(S3Media, "_save", lambda _, name, __: values.append(creating.get()) or name)
     assert S3Media(file_overwrite=True).save("a.png", ContentFile(b"x")) == "a.png"
     monkeypatch.setattr(S3Media, "exists", lambda *_: False)
     S3Media().save("a.png", ContentFile(b"x"))
-    assert said == [False, True]
+    assert values == [False, True]
 
 
 def test_without_a_domain_addresses_are_signed_again(handed: Callable[..., None]) -> None:

@@ -95,7 +95,7 @@ def test_all_malformed_values_are_listed_at_once() -> None:
 
 @pytest.mark.report("tabbycat#1841")
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "problem"),
     [
         ('"postgres://u:hunter2@h/d"', 'is in quotes ("), which are not part of the value: remove them.'),
         ("'redis://:hunter2@h'", "is in quotes ('), which are not part of the value: remove them."),
@@ -107,10 +107,10 @@ def test_all_malformed_values_are_listed_at_once() -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["DATABASE_URL", "CACHE_URL", "EMAIL_URL", "DEFAULT_STORAGE_DSN"])
-def test_what_is_around_a_value_is_named(name: str, value: str, said: str) -> None:
+def test_what_is_around_a_value_is_named(name: str, value: str, problem: str) -> None:
     with pytest.raises(InvalidEnvironmentError) as caught:
         read({name: value.format(name=name)})
-    assert caught.value.problems == [f"{name} {said.format(name=name)}"]
+    assert caught.value.problems == [f"{name} {problem.format(name=name)}"]
 
 
 LOOSE = [
@@ -133,14 +133,14 @@ LOOSE = [
 )
 def test_no_error_has_another_one_behind_it_that_repeats_the_secret(parse: Callable[[str], Any]) -> None:
     """A library's ValueError does, and would stay in `__context__` behind `from None`, for error reporters to see."""
-    said = []
+    texts = []
     for scheme, text in product(["s3", "file", "postgres", "redis", "smtp+tls", "https", "hunter2"], LOOSE):
         try:
             parse(text.format(scheme))
         except MalformedError as error:
-            said.append(everything_said(error))
-    assert said
-    assert not [line for line in said if "hun" in line]
+            texts.append(everything_said(error))
+    assert texts
+    assert not [line for line in texts if "hun" in line]
 
 
 def test_an_error_that_nobody_thought_of_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

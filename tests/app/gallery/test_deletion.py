@@ -106,8 +106,8 @@ def test_a_bulk_deletion_waits_once_for_a_storage_that_is_down_and_names_every_f
         patch.setattr("gallery.signals.outage", Outage())
         assert delete_all(admin_client).status_code == 302
     assert (Picture.objects.count(), len(stored()), len(tries)) == (0, 3, 1)
-    said = "".join(record.getMessage() for record in caplog.records if record.name == "gallery.signals")
-    assert all(name in said for name in stored())
+    log = "".join(record.getMessage() for record in caplog.records if record.name == "gallery.signals")
+    assert all(name in log for name in stored())
 
 
 def send_three(client: Client) -> None:

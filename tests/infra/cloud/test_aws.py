@@ -10,7 +10,7 @@ from infra.cloud.aws import AWSError, client, explain_errors
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [
         (
             "AccessDenied",
@@ -25,11 +25,11 @@ from infra.cloud.aws import AWSError, client, explain_errors
         ("InvalidParameter", "AWS refuses RunTask (InvalidParameter): no."),
     ],
 )
-def test_an_error_of_a_call_says_which_call_and_what_to_do(code: str, said: str) -> None:
+def test_an_error_of_a_call_says_which_call_and_what_to_do(code: str, message: str) -> None:
     answer: Any = {"Error": {"Code": code, "Message": "no."}}
     with pytest.raises(AWSError) as refused, explain_errors():
         raise ClientError(answer, "RunTask")
-    assert str(refused.value).startswith(said)
+    assert str(refused.value).startswith(message)
 
 
 def test_an_answer_without_words_is_still_an_error() -> None:

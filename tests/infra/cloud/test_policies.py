@@ -34,11 +34,11 @@ def broken(run: Run, name: str, edit: Edit) -> Run:
     return replace(run, resources=others if edit is gone else others | {name: changed})
 
 
-@pytest.mark.parametrize("change", BREAKS, ids=lambda change: f"{change.name}-{change.said}")
+@pytest.mark.parametrize("change", BREAKS, ids=lambda change: f"{change.name}-{change.message}")
 def test_a_change_that_breaks_a_rule_is_met_with_its_reason(program: Any, change: Break) -> None:
     run = broken(run_variant(program, change.variant), change.name, change.edit)
     sentences = [sentence for rule in RULES for sentence in rule(run)]
-    assert any(change.said in sentence for sentence in sentences), sentences
+    assert any(change.message in sentence for sentence in sentences), sentences
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

@@ -194,7 +194,7 @@ def test_a_network_that_exists_keeps_its_addresses(
 
 
 @pytest.mark.parametrize(
-    ("runs", "wanted", "upgrade", "said"),
+    ("runs", "wanted", "upgrade", "text"),
     [
         (
             "16.4",
@@ -208,15 +208,15 @@ def test_a_network_that_exists_keeps_its_addresses(
     ],
 )
 def test_the_database_is_upgraded_when_that_is_asked_for_and_never_the_other_way(
-    machine: Any, as_stack: Any, set_config: Any, runs: str, wanted: int, upgrade: bool, said: str
+    machine: Any, as_stack: Any, set_config: Any, runs: str, wanted: int, upgrade: bool, text: str
 ) -> None:
     as_stack("cloud")
     set_config({"postgres-version": wanted, "database-upgrade": upgrade}, platform="cloud")
     machine.aws.on("DescribeDBInstances", {"DBInstances": [{"EngineVersion": runs}]})
     settings = Settings.load()
-    if said:
+    if text:
         message = refusal(settings)
-        assert f"postgres-version is {wanted}, and {said}" in message
+        assert f"postgres-version is {wanted}, and {text}" in message
         assert f"postgres-version {runs[:2]}" in message
     else:
         module.preflight(settings)

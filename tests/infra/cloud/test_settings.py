@@ -10,9 +10,9 @@ import jmespath
 import pulumi
 import pytest
 
+from infra.checkout import ROOT
 from infra.cloud.certificates import certificates
 from infra.cloud.settings import DATABASE_CLASSES, FARGATE_SIZES, THREADS
-from infra.fixes import ROOT
 from infra.settings import Settings
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
@@ -91,16 +91,16 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "said"), WRONG, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("settings", "parts"), WRONG, ids=lambda value: str(value)[:60])
 def test_a_wrong_setting_is_refused_with_key_value_allowed_and_fix(
-    as_stack: Any, set_config: Any, settings: dict[str, Any], said: list[str]
+    as_stack: Any, set_config: Any, settings: dict[str, Any], parts: list[str]
 ) -> None:
     as_stack("cloud")
     set_config(settings, platform="cloud")
     with pytest.raises(pulumi.RunError) as refused:
         Settings.load()
     message = str(refused.value)
-    for part in said:
+    for part in parts:
         assert part in message
     assert "Fix: " in message
     assert "nothing was changed" in message

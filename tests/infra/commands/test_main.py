@@ -63,7 +63,7 @@ def test_the_help_imports_no_command_nor_what_it_needs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (
             ["mange"],
@@ -74,10 +74,10 @@ def test_the_help_imports_no_command_nor_what_it_needs() -> None:
         (["logs", "-s"], "Option '-s' requires an argument. (django-stack --help)\n"),
     ],
 )
-def test_a_line_that_cannot_be_understood_gets_one_line_and_status_2(arguments: list[str], said: str) -> None:
+def test_a_line_that_cannot_be_understood_gets_one_line_and_status_2(arguments: list[str], message: str) -> None:
     done = django_stack(*arguments)
     assert done.returncode == 2
-    assert done.stderr.startswith(said)
+    assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
 
 

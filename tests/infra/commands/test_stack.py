@@ -83,9 +83,9 @@ def test_manage_refuses_to_write_source_that_is_not_mounted(web: Web) -> None:
 
 
 def test_ready_says_where_the_site_is_and_how_to_go_on_with_this_stack(web: Web) -> None:
-    said = web.run("ready", "-s", "pr-12").stdout
-    assert "The site is up: http://pr-12.localhost:" in said
-    assert "make manage STACK=pr-12 ARGS=createsuperuser" in said
+    output = web.run("ready", "-s", "pr-12").stdout
+    assert "The site is up: http://pr-12.localhost:" in output
+    assert "make manage STACK=pr-12 ARGS=createsuperuser" in output
 
 
 def test_logs_redact_secrets_and_end_quietly_with_control_c(web: Web) -> None:

@@ -39,13 +39,13 @@ IMAGE = "pulumi config rm -s local postgres-image"
 def test_the_fix_never_leads_away_from_the_data(
     wanted: int, image: int | None, data: int | None, fix: str | None
 ) -> None:
-    said = misfit("local", "me/postgis:1", wanted, image, data, "volume")
-    assert said.partition("Fix: ")[2] == (fix or "")
-    assert (f"data of PostgreSQL {data}" in said) is bool(fix and data)
+    message = misfit("local", "me/postgis:1", wanted, image, data, "volume")
+    assert message.partition("Fix: ")[2] == (fix or "")
+    assert (f"data of PostgreSQL {data}" in message) is bool(fix and data)
 
 
 @pytest.mark.parametrize(
-    ("said", "is_understood"),
+    ("lines", "is_understood"),
     [
         (["postgres (PostgreSQL) 17.6 (Debian 17.6-1.pgdg13+1)"], (17, False)),
         (["postgres (PostgreSQL) 18beta1"], (18, False)),
@@ -55,8 +55,8 @@ def test_the_fix_never_leads_away_from_the_data(
         ([], (None, False)),
     ],
 )
-def test_what_a_server_says_of_itself(said: list[str], is_understood: tuple[int | None, bool]) -> None:
-    assert understood(said) == is_understood
+def test_what_a_server_says_of_itself(lines: list[str], is_understood: tuple[int | None, bool]) -> None:
+    assert understood(lines) == is_understood
 
 
 def test_each_version_since_18_has_a_folder_of_its_own() -> None:
@@ -78,22 +78,22 @@ def test_postgresql_14_knows_no_collations_of_databases() -> None:
 
 def test_data_that_are_sorted_by_musl_are_told_of() -> None:
     alpine = "PostgreSQL 17.6 on x86_64-pc-linux-musl, compiled by gcc (Alpine 14.2.0) 14.2.0, 64-bit"
-    (said,) = warnings("database", "app", "app", GLIBC | {"server": alpine})
-    assert "The database sorts text by musl" in said
+    (message,) = warnings("database", "app", "app", GLIBC | {"server": alpine})
+    assert "The database sorts text by musl" in message
 
 
 @pytest.mark.parametrize("differs", [{"collation": "C.UTF-8"}, {"collation": "de_DE.utf8"}, {"encoding": "SQL_ASCII"}])
 def test_what_a_managed_postgresql_does_not_have_is_told_of(differs: dict[str, str]) -> None:
-    (said,) = warnings("database", "app", "app", GLIBC | differs)
-    assert next(iter(differs.values())) in said
+    (message,) = warnings("database", "app", "app", GLIBC | differs)
+    assert next(iter(differs.values())) in message
     assert warnings("database", "app", "app", GLIBC | {"collation": "en_US.UTF-8"}) == []
 
 
 def test_an_image_with_another_c_library_is_told_of_with_its_fix() -> None:
     known = GLIBC | {"made": "2.36", "now": "2.41"}
-    (said,) = warnings("app-database", "me", "app", known)
-    assert "with version 2.36 of the C library's collations, and the image has 2.41" in said
-    assert said.endswith(
+    (message,) = warnings("app-database", "me", "app", known)
+    assert "with version 2.36 of the C library's collations, and the image has 2.41" in message
+    assert message.endswith(
         "Fix: docker exec app-database reindexdb -U me --all && docker exec app-database psql -U me "
         "-c 'ALTER DATABASE app REFRESH COLLATION VERSION' -c 'ALTER DATABASE postgres REFRESH COLLATION VERSION' "
         "-c 'ALTER DATABASE template1 REFRESH COLLATION VERSION' app"
@@ -119,12 +119,12 @@ def test_the_server_is_asked_what_its_version_knows(version: int, asks_for_versi
 
 
 def test_warnings_reach_the_update_and_a_server_that_is_gone_causes_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
+    logged: list[str] = []
     server = Container(program=lambda command, environment: (0, json.dumps(GLIBC | {"encoding": "LATIN1"}).encode()))
-    monkeypatch.setattr(server_warnings.pulumi.log, "warn", said.append)
+    monkeypatch.setattr(server_warnings.pulumi.log, "warn", logged.append)
     monkeypatch.setattr(endpoint, "client", lambda: Engine(server))
-    assert asyncio.run(server_warnings.say("one-id", 17, "app", "app")) == said
-    assert "encoding is LATIN1" in said[0]
+    assert asyncio.run(server_warnings.say("one-id", 17, "app", "app")) == logged
+    assert "encoding is LATIN1" in logged[0]
 
     def gone() -> Engine:
         raise DockerException("gone")

@@ -116,39 +116,39 @@ def test_a_port_of_another_stacks_container_is_named_with_that_container(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     other = container("django-stack-pr-12-web", settings.web_port, **{PROJECT: "django-stack", STACK: "pr-12"})
-    said = refusal(monkeypatch, Engine([other]), settings)
-    assert f"web-port is {settings.web_port}, and the container django-stack-pr-12-web holds that port" in said
-    assert f"pulumi config set -s local web-port {settings.web_port + 1}" in said
+    message = refusal(monkeypatch, Engine([other]), settings)
+    assert f"web-port is {settings.web_port}, and the container django-stack-pr-12-web holds that port" in message
+    assert f"pulumi config set -s local web-port {settings.web_port + 1}" in message
 
 
 def test_a_port_of_another_program_is_named(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", settings.database_port))
         listener.listen()
-        said = refusal(monkeypatch, Engine(), settings)
-    assert f"database-port is {settings.database_port}, and another program on this machine holds that port" in said
+        message = refusal(monkeypatch, Engine(), settings)
+    assert f"database-port is {settings.database_port}, and another program on this machine holds that port" in message
 
 
 def test_an_image_that_can_not_be_had_is_named_with_its_key_and_reason(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    said = refusal(monkeypatch, Engine(images={"python:3.13-slim-trixie", "versity/versitygw:v1.8.0"}), settings)
-    assert "postgres-image is postgres:17-trixie" in said
-    assert "no such host" in said
-    assert "make setup" in said
+    message = refusal(monkeypatch, Engine(images={"python:3.13-slim-trixie", "versity/versitygw:v1.8.0"}), settings)
+    assert "postgres-image is postgres:17-trixie" in message
+    assert "no such host" in message
+    assert "make setup" in message
 
 
 @pytest.mark.report("postgis/docker-postgis#362")
 def test_an_image_of_another_postgres_is_refused_before_anything_is_made(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    said = refusal(monkeypatch, Engine(postgres=("PATH=/bin", "PG_MAJOR=16")), settings)
-    assert "postgres-image is postgres:17-trixie, which has PostgreSQL 16, and postgres-version is 17. Fix: " in said
+    message = refusal(monkeypatch, Engine(postgres=("PATH=/bin", "PG_MAJOR=16")), settings)
+    assert "postgres-image is postgres:17-trixie, which has PostgreSQL 16, and postgres-version is 17. Fix: " in message
 
 
 def test_an_image_that_keeps_its_data_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    said = refusal(monkeypatch, Engine(postgres=("PG_MAJOR=17", "PGDATA=/home/postgres/pgdata/data")), settings)
-    assert "would be lost with its container: PGDATA is /home/postgres/pgdata/data" in said
+    message = refusal(monkeypatch, Engine(postgres=("PG_MAJOR=17", "PGDATA=/home/postgres/pgdata/data")), settings)
+    assert "would be lost with its container: PGDATA is /home/postgres/pgdata/data" in message
     inside = Engine(postgres=("PGDATA=/var/lib/postgresql/data/pgdata",))
     monkeypatch.setattr(module.docker, "from_env", lambda **_: inside)
     module.preflight(settings)
@@ -157,9 +157,9 @@ def test_an_image_that_keeps_its_data_elsewhere_is_refused(monkeypatch: pytest.M
 def test_data_of_another_postgres_is_not_touched(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """With an image at hand the data themselves are asked: tests/e2e/test_postgres.py."""
     old = {"django-stack-local-database": {"django-stack.postgres-version": "16"}}
-    said = refusal(monkeypatch, Engine(images=set(), volumes=old), settings)
-    assert "holds data of PostgreSQL 16" in said
-    assert "pulumi config set -s local postgres-version 16" in said
+    message = refusal(monkeypatch, Engine(images=set(), volumes=old), settings)
+    assert "holds data of PostgreSQL 16" in message
+    assert "pulumi config set -s local postgres-version 16" in message
 
 
 def test_an_engine_that_does_not_answer_is_one_error(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
@@ -177,8 +177,8 @@ def test_an_engine_that_does_not_answer_is_one_error(monkeypatch: pytest.MonkeyP
 
 def test_all_obstacles_are_listed_together(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     other = container("somebody-else", settings.web_port)
-    said = refusal(monkeypatch, Engine([other], images=set()), settings)
-    assert said.count("Fix:") == 4
+    message = refusal(monkeypatch, Engine([other], images=set()), settings)
+    assert message.count("Fix:") == 4
 
 
 def test_a_stack_of_the_same_name_whose_state_is_elsewhere_is_left_alone(
@@ -187,10 +187,10 @@ def test_a_stack_of_the_same_name_whose_state_is_elsewhere_is_left_alone(
     theirs = container(
         "django-stack-local-web", settings.web_port, **{PROJECT: "django-stack", STACK: "local", STATE: "another"}
     )
-    said = refusal(monkeypatch, Engine([theirs]), settings)
-    assert "the container django-stack-local-web belongs to a stack of the same name whose state is elsewhere" in said
-    assert "pulumi stack init NAME --copy-config-from local" in said
-    assert said.count("Fix:") == 1
+    message = refusal(monkeypatch, Engine([theirs]), settings)
+    assert "django-stack-local-web belongs to a stack of the same name whose state is elsewhere" in message
+    assert "pulumi stack init NAME --copy-config-from local" in message
+    assert message.count("Fix:") == 1
 
 
 @pytest.mark.parametrize(("checkout", "warns"), [("this", False), ("another", True)])
@@ -207,11 +207,11 @@ def test_a_stack_that_runs_another_checkouts_source_is_said_to_move(
     settings = Settings.load()
     source = str(settings.app_path) if checkout == "this" else "/another/app"
     ours = container("django-stack-local-web", 1, source, **{PROJECT: "django-stack", STACK: "local", STATE: state()})
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    logged: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", logged.append)
     monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine([ours]))
     module.preflight(settings)
-    assert bool([line for line in said if "runs the source in /another/app" in line]) is warns
+    assert bool([line for line in logged if "runs the source in /another/app" in line]) is warns
 
 
 # The project `django-stack` with the stack `local`, and `django` with `stack-local`, have the same names on an engine.
@@ -223,9 +223,9 @@ NAMESAKES = {PROJECT: "django", STACK: "stack-local"}
 @pytest.mark.parametrize("part", ["database", "media", "media-files"])
 def test_the_volume_of_a_namesake_is_not_taken(part: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     volume = f"django-stack-local-{part}"
-    said = refusal(monkeypatch, Engine(volumes={volume: NAMESAKES}), settings)
-    assert re.search(f"{volume} already belongs to the stack stack-local of .* django,", said)
-    assert "Fix: pulumi stack rename -s local local-2" in said
+    message = refusal(monkeypatch, Engine(volumes={volume: NAMESAKES}), settings)
+    assert re.search(f"{volume} already belongs to the stack stack-local of .* django,", message)
+    assert "Fix: pulumi stack rename -s local local-2" in message
 
 
 @pytest.mark.report("kubefirst#771")

@@ -64,9 +64,9 @@ def test_a_stack_without_an_s3_server_needs_neither_its_port_nor_its_image(
     monkeypatch.setattr(module.docker, "from_env", lambda **_: engine)
     module.preflight(settings)
     other = load()
-    said = refusal(monkeypatch, Engine([container("somebodys", other.media_port)], images=images), other)
-    assert f"media-port is {other.media_port}" in said
-    assert "s3-image is versity/versitygw" in said
+    message = refusal(monkeypatch, Engine([container("somebodys", other.media_port)], images=images), other)
+    assert f"media-port is {other.media_port}" in message
+    assert "s3-image is versity/versitygw" in message
 
 
 def test_the_port_that_is_proposed_is_no_others(monkeypatch: pytest.MonkeyPatch, load: Any) -> None:
@@ -74,8 +74,8 @@ def test_the_port_that_is_proposed_is_no_others(monkeypatch: pytest.MonkeyPatch,
     settings = load(web_port=18500, database_port=18501)
     there = [container("one", 18500), container("two", 18502)]
     monkeypatch.setattr(module, "_is_free", lambda port: port != 18503)
-    said = refusal(monkeypatch, Engine(there), settings)
-    assert "Fix: pulumi config set -s local web-port 18504" in said
+    message = refusal(monkeypatch, Engine(there), settings)
+    assert "Fix: pulumi config set -s local web-port 18504" in message
 
 
 @pytest.mark.parametrize(("number", "free"), [(errno.EADDRINUSE, False), (errno.EACCES, True)])
@@ -120,8 +120,8 @@ def test_the_same_folder_is_recognised_behind_docker_desktops_prefix(
         container("django-stack-local-web", 1, source.format(own=settings.app_path), **ours),
         container("somebodys-web", 2, "/another/app"),
     ]
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    logged: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", logged.append)
     monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine(running))
     module.preflight(settings)
-    assert ["runs the source in /another/app" in line for line in said if "source in" in line] == [True] * warns
+    assert ["runs the source in /another/app" in line for line in logged if "source in" in line] == [True] * warns

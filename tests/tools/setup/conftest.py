@@ -28,7 +28,7 @@ class FakeMachine(Machine):
         self.effects: dict[str, Callable[[Sequence[str]], None]] = {}
         self.files: dict[str, bytes] = {}
         self.did: list[str] = []
-        self.said: list[str] = []
+        self.printed: list[str] = []
         for file in ("tools/pulumi/go.mod", "tools/versitygw/go.mod", "requirements/infra.txt", "pyproject.toml"):
             (self.root / file).parent.mkdir(parents=True, exist_ok=True)
             (self.root / file).write_bytes((ROOT / file).read_bytes())
@@ -38,7 +38,7 @@ class FakeMachine(Machine):
         return self.programs.get(program)
 
     def say(self, text: str) -> None:
-        self.said.append(text)
+        self.printed.append(text)
 
     def ask(
         self, command: Sequence[str], *, environ: Mapping[str, str] | None = None, seconds: float = 60
@@ -73,7 +73,7 @@ class FakeMachine(Machine):
         target.write_bytes(self.files[url])
 
     def everything_said(self) -> str:
-        return "\n".join(self.said)
+        return "\n".join(self.printed)
 
     @staticmethod
     def _match(table: Mapping[str, T], command: Sequence[str]) -> T | None:

@@ -40,7 +40,7 @@ def test_a_running_engine_is_used(machine: FakeMachine) -> None:
     machine.programs["docker"] = "/usr/bin/docker"
     machine.answers[VERSION] = (0, "28.1.0\n", "")
     engine.ensure(machine)
-    assert machine.said == ["Docker 28.1.0 is running"]
+    assert machine.printed == ["Docker 28.1.0 is running"]
     assert machine.did == []
 
 
@@ -52,7 +52,7 @@ def test_root_on_debian_gets_one(debian: FakeMachine) -> None:
     assert start == "dockerd"
     assert "no Docker engine here" in debian.everything_said()
     assert "INSTALL_DOCKER=0" in debian.everything_said()
-    assert debian.said[-1] == "Docker 20.10.24 is running"
+    assert debian.printed[-1] == "Docker 20.10.24 is running"
 
 
 def test_the_command_line_client_is_installed_where_it_is_a_package_of_its_own(debian: FakeMachine) -> None:
@@ -167,8 +167,8 @@ def test_the_engine_of_a_docker_context_is_used_said_and_handed_to_every_later_s
     debian.programs["docker"] = "/usr/bin/docker"
     debian.answers[VERSION] = (0, "28.1.0\n", "")
     engine.ensure(debian)
-    [said] = debian.said
-    assert said.startswith(f"Docker 28.1.0 is running at unix://{tmp_path}/far.sock (the docker context far")
+    [printed] = debian.printed
+    assert printed.startswith(f"Docker 28.1.0 is running at unix://{tmp_path}/far.sock (the docker context far")
     assert debian.environ["DOCKER_HOST"] == f"unix://{tmp_path}/far.sock"
 
 

@@ -96,7 +96,7 @@ def test_where_no_registry_is_reached_stand_ins_are_built_on_one_base(debian: Fa
     assert [match[1] for match in built if match] == list(images.IMAGES)
     labelled = [re.search(rf"--label {images.LABEL}=(\S+)", command) for command in commands(debian, "docker build")]
     assert [match[1] for match in labelled if match] == list(images.IMAGES)
-    assert f"it cannot be pulled: {NO_SUCH_HOST[0]}" in debian.said
+    assert f"it cannot be pulled: {NO_SUCH_HOST[0]}" in debian.printed
 
 
 def test_a_registry_that_was_silent_once_is_not_waited_for_again(debian: FakeMachine) -> None:

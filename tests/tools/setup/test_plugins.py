@@ -45,7 +45,7 @@ def test_on_a_closed_network_stand_ins_are_installed_once(machine: FakeMachine) 
     assert "--require-hashes" in done[2]
     plugins.ensure(machine)
     assert machine.did == done, "neither installed nor probed again"
-    assert "stand-ins from tools/plugins" in machine.said[-1]
+    assert "stand-ins from tools/plugins" in machine.printed[-1]
 
 
 def test_a_stand_in_for_the_aws_provider_is_where_a_rehearsal_alone_finds_it(machine: FakeMachine) -> None:
@@ -60,7 +60,7 @@ def test_a_stand_in_for_the_aws_provider_is_where_a_rehearsal_alone_finds_it(mac
     provider(machine, "aws", "7.51.1")
     plugins.ensure_aws(machine)
     assert not program.is_symlink()
-    assert machine.said[-1] == "the official aws provider is there"
+    assert machine.printed[-1] == "the official aws provider is there"
 
 
 def test_changed_code_is_installed_anew(machine: FakeMachine) -> None:
@@ -88,7 +88,7 @@ def test_the_vendors_providers_are_fetched_where_its_site_answers(machine: FakeM
     assert [command for command in machine.did if "plugin install" in command] == [
         f"pulumi plugin install resource {name} v{version}" for name, version in plugins.wanted(machine).items()
     ]
-    assert machine.said[-1] == "the official ones are there"
+    assert machine.printed[-1] == "the official ones are there"
 
 
 def test_a_provider_that_cannot_be_fetched_gets_its_stand_in(machine: FakeMachine) -> None:
@@ -97,7 +97,7 @@ def test_a_provider_that_cannot_be_fetched_gets_its_stand_in(machine: FakeMachin
     machine.programs["pulumi-language-python"] = "/opt/pulumi/pulumi-language-python"
     plugins.ensure(machine)
     assert linked(machine) == ["pulumi-resource-docker"]
-    assert "it can't be downloaded: error: 403 HTTP error fetching plugin" in machine.said
+    assert "it can't be downloaded: error: 403 HTTP error fetching plugin" in machine.printed
 
 
 def test_official_ones_that_come_later_take_over(machine: FakeMachine) -> None:

@@ -51,7 +51,7 @@ def test_one_on_path_that_is_new_enough_is_used_and_not_shadowed(machine: FakeMa
     pulumi_cli.ensure(machine)
     assert not (machine.venv / "bin/pulumi").exists()
     assert machine.did == []
-    assert machine.said == ["v3.238.0 (/usr/local/bin/pulumi) is used"]
+    assert machine.printed == ["v3.238.0 (/usr/local/bin/pulumi) is used"]
 
 
 def test_one_that_is_too_old_is_left_alone_and_said(machine: FakeMachine) -> None:
@@ -59,7 +59,7 @@ def test_one_that_is_too_old_is_left_alone_and_said(machine: FakeMachine) -> Non
     machine.answers["/usr/local/bin/pulumi version"] = (0, "v3.99.0\n", "")
     can_build(machine)
     pulumi_cli.ensure(machine)
-    assert machine.said[0] == "/usr/local/bin/pulumi is v3.99.0; 3.238.0 or newer is needed, so it is not used"
+    assert machine.printed[0] == "/usr/local/bin/pulumi is v3.99.0; 3.238.0 or newer is needed, so it is not used"
     assert (machine.venv / "bin/pulumi").exists()
 
 
@@ -72,7 +72,7 @@ def test_the_vendors_archive_is_verified_and_keeps_its_language_host_beside_it(m
     link = machine.venv / "bin/pulumi"
     assert link.is_symlink()
     assert (link.resolve().parent / "pulumi-language-python").exists()
-    assert "the official one" in machine.said[-1]
+    assert "the official one" in machine.printed[-1]
     assert [path.name for path in machine.cache.iterdir()] == [f"pulumi-{VERSION}"]
 
 
@@ -92,7 +92,7 @@ def test_where_the_site_is_not_reached_it_is_built_once(machine: FakeMachine) ->
     assert machine.did[0] == f"fetch {SUMS}"
     assert [command[:8] for command in machine.did[1:]] == ["go build"]
     assert f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={VERSION}" in machine.did[1]
-    assert "its site can't be reached (Name or service not known)" in machine.said
+    assert "its site can't be reached (Name or service not known)" in machine.printed
     kept = machine.cache / f"bin/pulumi-{VERSION}"
     assert (machine.venv / "bin/pulumi").samefile(kept)
     assert not (machine.venv / "bin/pulumi").is_symlink()

@@ -25,7 +25,7 @@ def test_an_existing_one_is_left_as_it_is(machine: FakeMachine, name: str) -> No
     machine.answers[LIST] = (0, f'[{{"name": "{name}"}}]', "")
     stack.ensure(machine)
     assert machine.did == []
-    assert machine.said == ["local exists"]
+    assert machine.printed == ["local exists"]
 
 
 def test_a_backend_that_cannot_be_asked_is_named(machine: FakeMachine) -> None:

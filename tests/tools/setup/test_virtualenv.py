@@ -44,7 +44,7 @@ def test_what_is_locked_is_installed_once_with_hashes(machine: FakeMachine) -> N
         f"{pip} --require-hashes -r requirements/infra.txt",
         f"{pip} --no-deps --no-build-isolation --editable .",
     ]
-    assert machine.said[-1] == ".venv has requirements/infra.txt"
+    assert machine.printed[-1] == ".venv has requirements/infra.txt"
 
 
 def test_going_to_and_fro_between_local_and_test_installs_nothing(machine: FakeMachine) -> None:

@@ -59,8 +59,8 @@ def test_the_engine_is_the_one_of_the_docker_context_in_use(
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     plugin = start_plugin("docker")
-    said = error_text(lambda: plugin.stub.Configure(provider_pb2.ConfigureRequest()))
-    assert f"the Docker engine does not answer at unix://{tmp_path}/far.sock" in said
+    message = error_text(lambda: plugin.stub.Configure(provider_pb2.ConfigureRequest()))
+    assert f"the Docker engine does not answer at unix://{tmp_path}/far.sock" in message
     (tmp_path / "config.json").write_text(json.dumps({"currentContext": "gone"}))
-    said = error_text(lambda: plugin.stub.Configure(provider_pb2.ConfigureRequest()))
-    assert "There is no docker context gone" in said
+    message = error_text(lambda: plugin.stub.Configure(provider_pb2.ConfigureRequest()))
+    assert "There is no docker context gone" in message

@@ -58,8 +58,8 @@ def test_a_network_that_somebody_elses_container_uses_is_not_waited_for(
     network_id, state = plugin.create(NETWORK, inputs)
     docker_engine.containers.run(BASE_IMAGE, ["sleep", "60"], name=f"{unique}-other", network=unique, detach=True)
     started = time.monotonic()
-    said = error_text(lambda: plugin.delete(NETWORK, network_id, state))
-    assert f"unable to remove network {unique}: still used by {unique}-other" in said
+    message = error_text(lambda: plugin.delete(NETWORK, network_id, state))
+    assert f"unable to remove network {unique}: still used by {unique}-other" in message
     assert time.monotonic() - started < 15
 
 

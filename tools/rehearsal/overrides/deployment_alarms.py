@@ -95,7 +95,7 @@ def _complete(cluster: str, key: str, expected_deployment_id: str | None = None)
 
 def _bake(service: Mapping[str, Any]) -> float:
     """Seconds; AWS doesn't say how it reckons, only that it goes by the alarms."""
-    needed = [alarm["Period"] * (alarm["EvaluationPeriods"] + 1) for alarm in _alarms(service)]
+    needed = [alarm["Period"] * (alarm["EvaluationPeriods"] + 2) for alarm in _alarms(service)]
     return max(needed, default=0) / FASTER
 
 

@@ -30,7 +30,7 @@ class Break:
 
     name: str
     edit: Edit
-    said: str
+    message: str
     variant: str = "shipped"
 
 

@@ -197,7 +197,7 @@ DEBUG_PAGE = """<!DOCTYPE html><html><head><title>OperationalError
 
 @pytest.mark.report("joining bug 1")
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "words"),
     [
         ((404, HTML, DJANGO_404), "404 Not Found: Not Found"),
         ((200, HTML, CATCH_ALL), "200 OK: Our shop"),
@@ -209,7 +209,7 @@ DEBUG_PAGE = """<!DOCTYPE html><html><head><title>OperationalError
     ],
 )
 def test_an_answer_that_is_not_the_contracts_is_no_readiness_and_is_not_waited_for(
-    ecs: FakeAWS, run: Run, site: Site, answer: tuple[int, str, str], said: str
+    ecs: FakeAWS, run: Run, site: Site, answer: tuple[int, str, str], words: str
 ) -> None:
     ecs.on("DescribeServices", STEADY)
     site.answers["/healthz/ready"] = [answer]
@@ -217,7 +217,7 @@ def test_an_answer_that_is_not_the_contracts_is_no_readiness_and_is_not_waited_f
     code, _, error = rollout(run, site, timeout=60)
     assert code == 1
     assert time.monotonic() - begin < 10
-    assert f"The new version runs, but https://localhost/healthz/ready answers {said}" in error
+    assert f"The new version runs, but https://localhost/healthz/ready answers {words}" in error
     assert "the project's settings don't apply it. Fix: " in error
     assert "docs/bring-your-own.md, step 2" in error
 
@@ -235,7 +235,7 @@ def test_what_the_version_before_still_answers_is_tolerated(ecs: FakeAWS, run: R
 
 @pytest.mark.report("joining bug 2")
 @pytest.mark.parametrize(
-    ("status", "page", "said", "fix"),
+    ("status", "page", "words", "fix"),
     [
         (400, "<title>Bad Request (400)</title>", "400 Bad Request: Bad Request (400)", "from ALLOWED_HOSTS"),
         (
@@ -248,14 +248,14 @@ def test_what_the_version_before_still_answers_is_tolerated(ecs: FakeAWS, run: R
     ],
 )
 def test_a_home_page_that_fails_fails_the_update(
-    ecs: FakeAWS, start: Start, site: Site, status: int, page: str, said: str, fix: str
+    ecs: FakeAWS, start: Start, site: Site, status: int, page: str, words: str, fix: str
 ) -> None:
     ecs.on("DescribeServices", STEADY)
     site.answers["/"] = [(status, HTML, page)]
     process = start("infra.cloud.steps.rollout", asked(site), {"SSL_CERT_FILE": str(site.certificate)})
     _, error = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert error.startswith(f"The new version runs, but the home page https://localhost/ answers {said}. Fix: ")
+    assert error.startswith(f"The new version runs, but the home page https://localhost/ answers {words}. Fix: ")
     assert fix in error
     assert error.count("\n") == 1
 

@@ -140,8 +140,8 @@ def test_the_ends_of_the_last_two_tasks_are_shown_with_the_end_of_their_logs(
 def test_the_last_five_events_of_ecs_are_told_once_each(ecs: SimpleNamespace) -> None:
     ecs.list_tasks = lambda **_: {"taskArns": []}
     events = tuple(f"event {number}" for number in range(7))
-    (said,) = service(deployment(NEW, rolloutStateReason="event 1"), events=events)["services"]
-    lines = a_rollout().reasons(said).strip().splitlines()
+    (output,) = service(deployment(NEW, rolloutStateReason="event 1"), events=events)["services"]
+    lines = a_rollout().reasons(output).strip().splitlines()
     assert [line.strip() for line in lines] == [f"ECS: event {number}" for number in (1, 0, 2, 3, 4)]
 
 

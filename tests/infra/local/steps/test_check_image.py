@@ -26,8 +26,8 @@ RM = "Fix: pulumi config rm -s local postgres-image"
 class Volume(Container):
     """A container that says of which version its image is, and below which the volume's data are of another."""
 
-    def __init__(self, *said: str, data: str = "", refuses: bool = False) -> None:
-        super().__init__("look", said)
+    def __init__(self, *output: str, data: str = "", refuses: bool = False) -> None:
+        super().__init__("look", output)
         self.data, self.refuses = data, refuses
 
     def start(self) -> None:
@@ -73,7 +73,7 @@ def test_before_the_first_update_there_is_no_volume_to_look_into(run: Run) -> No
 
 
 @pytest.mark.parametrize(
-    ("look", "more", "said"),
+    ("look", "more", "message"),
     [
         (Volume("postgres (PostgreSQL) 16.4"), {}, "which has PostgreSQL 16, and postgres-version is 17"),
         (Volume("postgres (PostgreSQL) 17.6", data="16"), {}, "the volume app-database holds data of PostgreSQL 16"),
@@ -84,10 +84,10 @@ def test_before_the_first_update_there_is_no_volume_to_look_into(run: Run) -> No
         (Volume(refuses=True), {"architecture": ""}, 'has no program postgres. Its last lines:\n  | exec: "sh"'),
     ],
 )  # fmt: skip
-def test_what_does_not_match_is_told_with_a_fix(run: Run, look: Volume, more: dict[str, Any], said: str) -> None:
+def test_what_does_not_match_is_told_with_a_fix(run: Run, look: Volume, more: dict[str, Any], message: str) -> None:
     status, _, error = run("check_image", ASKED, engine(look, **more))
     assert status == 1
-    assert said in error
+    assert message in error
     assert "me/postgis:1" in error or "app-database" in error
     assert "Fix: " in error
 

@@ -52,8 +52,8 @@ def test_a_container_that_keeps_restarting_is_not_waited_for(clock: list[float],
 def test_the_last_twenty_lines_are_quoted_without_our_own_requests() -> None:
     ours = 'GET /healthz/ready HTTP/1.1" 503'
     lines = [f"line {number}" for number in range(30)]
-    said = step.last_lines(Container(lines=(*lines, *[ours] * 30)), [])
-    assert [line.strip(" |") for line in said.splitlines()[1:]] == lines[10:]
+    output = step.last_lines(Container(lines=(*lines, *[ours] * 30)), [])
+    assert [line.strip(" |") for line in output.splitlines()[1:]] == lines[10:]
     assert ours in step.last_lines(Container(lines=(ours,)), []), "rather these than nothing"
 
 
@@ -65,7 +65,7 @@ def test_a_secret_that_is_cut_by_the_first_line_is_redacted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (APIError("409", explanation="port is taken"), "The Docker engine refused: port is taken."),
         (APIError("500", explanation=""), "no longer answers"),
@@ -73,8 +73,8 @@ def test_a_secret_that_is_cut_by_the_first_line_is_redacted() -> None:
         (ConnectionResetError(), "no longer answers"),
     ],
 )
-def test_an_engine_that_refuses_or_is_gone_ends_the_step_with_one_line(error: Exception, said: str) -> None:
-    with pytest.raises(SystemExit, match=said), step.engine_errors():
+def test_an_engine_that_refuses_or_is_gone_ends_the_step_with_one_line(error: Exception, message: str) -> None:
+    with pytest.raises(SystemExit, match=message), step.engine_errors():
         raise error
 
 

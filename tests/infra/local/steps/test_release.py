@@ -151,20 +151,20 @@ def test_an_engine_that_goes_away_is_told_as_that(run: Run, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("found", "serving"),
     [
         ([], "There is no web version yet, so nothing serves. "),
         (["exited"], "The web container app-web is exited, so nothing serves. "),
         (["running"], "The web version that was running keeps serving. "),
     ],
 )
-def test_what_serves_is_looked_up(monkeypatch: pytest.MonkeyPatch, found: list[str], said: str) -> None:
+def test_what_serves_is_looked_up(monkeypatch: pytest.MonkeyPatch, found: list[str], serving: str) -> None:
     engine = Engine(*[Container("app-web") for _ in found])
     for container, status in zip(engine.there, found, strict=True):
         container.status = status
     monkeypatch.setattr(endpoint, "client", lambda: engine)
     request = SimpleNamespace(web="app-web")
-    assert step.what_serves(request) == said
+    assert step.what_serves(request) == serving
     assert engine.asked[0]["all"] is True, "a stopped one is there, too"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.local.steps import rollout as step
-from infra.local.steps.rollout import PAUSE, TOLERANCE
+from infra.local.steps.rollout import GRACE_PERIOD, PAUSE
 from tests.http_server import Reply, serving
 from tests.infra.cloud.site import JSON, READY, UNREADY
 from tests.infra.local.steps.conftest import Run
@@ -16,7 +16,7 @@ from tests.infra.local.steps.engine import Container, Engine
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step, "PAUSE", 0.01)
-    monkeypatch.setattr(step, "TOLERANCE", 0.05)
+    monkeypatch.setattr(step, "GRACE_PERIOD", 0.05)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
 
@@ -88,5 +88,5 @@ def test_an_unready_answer_has_five_seconds_and_a_page_that_renders_slowly_half_
 
 def test_a_restart_of_runserver_is_tolerated() -> None:
     """It reloads within a second or two after a file was saved."""
-    assert TOLERANCE == 5
+    assert GRACE_PERIOD == 5
     assert PAUSE == 1, "each request adds a line to the log that is quoted"

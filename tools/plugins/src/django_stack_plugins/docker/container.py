@@ -224,10 +224,10 @@ class Container(DockerResource):
                     f"see `docker logs {name}`"
                 )
             if time.monotonic() > deadline:
-                said = " ".join(health["Log"][-1]["Output"].split())[-200:] if health.get("Log") else ""
+                output = " ".join(health["Log"][-1]["Output"].split())[-200:] if health.get("Log") else ""
                 raise PluginError(
                     f"container {name} failed to be in healthy state within {inputs['waitTimeout']} s "
-                    f"({health['Status']}{'; its check says: ' + said if said else ''}): see `docker logs {name}`"
+                    f"({health['Status']}{'; its check says: ' + output if output else ''}): see `docker logs {name}`"
                 )
             operation.sleep(0.25)
 
