@@ -6,12 +6,12 @@ import pulumi_docker as docker
 import pulumi_random as random
 
 from infra.dsn import DatabaseURL
-from infra.local import server_warnings
+from infra.local import image_check, server_warnings
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
-from infra.local.labels import data_label_args, label_args, labels
+from infra.local.labels import data_label_args, label_args
 from infra.local.postgres import folders
-from infra.local.requests import CheckImageRequest, SetPasswordRequest
+from infra.local.requests import SetPasswordRequest
 from infra.steps import step_command, step_input
 
 USER = NAME = "app"
@@ -40,20 +40,8 @@ class Database(pulumi.ComponentResource):
         )
         volume_name = f"{settings.prefix}-database"
         # Two settings state the version, and the volume may hold data of a third one. Checked before anything is made.
-        image_fits = command.local.Command(
-            f"{name}-image-fits",
-            create=step_command("infra.local.steps.check_image"),
-            add_previous_output_in_env=False,
-            stdin=step_input(
-                CheckImageRequest,
-                stack=settings.stack,
-                image=image.image_id,
-                name=settings.postgres_image,
-                version=settings.postgres_version,
-                volume=volume_name,
-                labels=labels(settings),
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
+        image_id: pulumi.Output[str] = image.image_id.apply(
+            lambda pulled: image_check.fitting(pulled, settings, volume_name)
         )
         volume = docker.Volume(
             f"{name}-data",
@@ -63,7 +51,7 @@ class Database(pulumi.ComponentResource):
                 parent=self,
                 retain_on_delete=settings.keep_data,
                 ignore_changes=["labels"],  # a changed label would replace the volume; the data have the version
-                depends_on=[image_fits],
+                depends_on=image_id.apply(lambda _: [image]),
             ),
         )
         mount, data = folders(settings.postgres_version)
@@ -72,7 +60,7 @@ class Database(pulumi.ComponentResource):
         container = docker.Container(
             name,
             name=f"{settings.prefix}-database",
-            image=image.image_id,
+            image=image_id,
             envs=[
                 *envs,
                 f"POSTGRES_DB={NAME}",
@@ -94,7 +82,7 @@ class Database(pulumi.ComponentResource):
             },
             restart="unless-stopped",
             destroy_grace_seconds=30,
-            opts=container_options(self, depends_on=[image_fits]),
+            opts=container_options(self),
         )
         # This wait is shorter than one for the health check. A volume that was kept still has the password of its first
         # boot; the server's local socket trusts us to set the new one.

@@ -164,7 +164,7 @@ def _data(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
     data = _data_version(engine, settings, volume)
     wanted = settings.postgres_version
     wrong = postgres.misfit(settings.stack, settings.postgres_image, wanted, has, data, volume)
-    if not wrong and image and has:  # the step check_image asks an image that doesn't declare its version
+    if not wrong and image and has:  # image_check asks one that doesn't declare its version
         wrong = postgres.elsewhere(image, settings.postgres_image, wanted)
     return [wrong] if wrong else []
 

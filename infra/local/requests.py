@@ -6,22 +6,6 @@ from infra.steps import SECRET, StepRequest
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckImageRequest(StepRequest):
-    """`image` is the id of the image `name` (the setting postgres-image), `version` the setting postgres-version.
-
-    `volume` is the name of the volume of the data, which may not exist yet; `labels` are for the container that reads
-    it.
-    """
-
-    stack: str
-    image: str
-    name: str
-    version: int
-    volume: str
-    labels: dict[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class SetPasswordRequest(StepRequest):
     """`container` is the server's id. User, database and password consist of letters and digits.
 

@@ -190,12 +190,14 @@ def run_program(
     stack: str = "",
     platform: str = "local",
     preview: bool = False,
+    misfit: str = "",
 ) -> Run:
-    """Runs infra/__main__.py on a fresh loop with settings over a platform's own."""
+    """Runs infra/__main__.py on a fresh loop with settings over a platform's own; `misfit` is postgres-image's."""
     module = import_module(f"infra.{platform}.platform")
     without_preflight = replace(module.PLATFORM, preflight=lambda settings: None)  # asks around; tested by itself
     patch.setattr(module, "PLATFORM", without_preflight)
-    patch.setattr("infra.local.source.working_folder", lambda image_id: "/app")  # asks the Docker engine
+    patch.setattr("infra.local.source.working_folder", lambda image_id: "/app")  # asks the Docker engine, as the next
+    patch.setattr("infra.local.image_check.misfit", lambda engine, image_id, settings, volume: misfit)
     # Where in the program a resource was made is not asked for here, and takes a quarter of the time to find out.
     patch.setattr("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace)
     result = Run()

@@ -71,7 +71,7 @@ def test_the_apps_folder_is_found_from_the_programs_folder(setting: str | Path, 
 
 
 def test_a_step_starts_in_the_programs_folder_with_the_programs_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    shell = ["/bin/sh", "-c", step_command("infra.local.steps.check_image")]
+    shell = ["/bin/sh", "-c", step_command("infra.local.steps.set_password")]
     done = subprocess.run(shell, cwd=ROOT / "infra", input="{}", check=False, capture_output=True, text=True)
     assert "missing fields" in done.stderr
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)

@@ -27,7 +27,7 @@ def request_of(module: str) -> type[StepRequest]:
 
 
 @pytest.mark.parametrize(
-    ("platform", "settings", "count"), [("local", {}, 5), ("local", {"media": "filesystem"}, 5), ("cloud", {}, 3)]
+    ("platform", "settings", "count"), [("local", {}, 4), ("local", {"media": "filesystem"}, 4), ("cloud", {}, 3)]
 )
 def test_every_step_can_read_what_its_component_asks(
     program: Any, platform: str, settings: dict[str, Any], count: int

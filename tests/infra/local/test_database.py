@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pulumi
 import pytest
+from pulumi.runtime.mocks import MockMonitor
+
+from tests.infra.conftest import run_program
 
 
 @pytest.mark.parametrize("version", [14, 17])
@@ -27,8 +31,24 @@ def test_since_postgresql_18_the_volume_holds_a_folder_of_the_version(program: A
     assert run["database-image"].inputs["name"] == "postgres:18-trixie"
 
 
-def test_the_image_is_compared_with_the_settings_before_volume_and_container_are_made(program: Any) -> None:
-    run = program()
-    compared = next(urn for urn in run["database-data"].request.dependencies if urn.endswith("::database-image-fits"))
-    assert compared in run["database"].request.dependencies
-    assert list(run["database-data"].request.ignoreChanges) == ["labels"]
+def test_an_image_that_does_not_fit_has_changed_neither_volume_nor_container(
+    pulumi_loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: set[str] = set()
+    register = MockMonitor.RegisterResource
+
+    def note(self: Any, request: Any) -> Any:
+        if request.custom:
+            made.add(request.name)
+        return register(self, request)
+
+    monkeypatch.setattr(MockMonitor, "RegisterResource", note)
+    pulumi_loop.set_exception_handler(lambda *_: None)  # about futures of failed resources, which nobody awaits
+    with pytest.raises(pulumi.RunError, match=r"^postgres-image is another\. Fix: "):
+        run_program(pulumi_loop, monkeypatch, misfit="postgres-image is another. Fix: take that one")
+    assert "database-image" in made
+    assert not {"database-data", "database", "database-takes-password", "release", "web"} & made
+
+
+def test_a_changed_label_of_the_volume_replaces_no_data(program: Any) -> None:
+    assert list(program()["database-data"].request.ignoreChanges) == ["labels"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from docker.errors import NotFound
+from docker.errors import ImageNotFound, NotFound
 
 Program = Callable[[list[str], dict[str, str]], tuple[int, bytes]]
 
@@ -82,7 +82,7 @@ class Engine:
         self.next = Container("release")
         self._images, self._volumes = images or {}, volumes
         self.containers = SimpleNamespace(get=self._get, list=self._list, create=self._create, run=self._run)
-        self.images = SimpleNamespace(get=lambda name: self._images[name])
+        self.images = SimpleNamespace(get=self._image)
         self.volumes = SimpleNamespace(get=self._volume)
 
     def version(self) -> dict[str, str]:
@@ -103,6 +103,11 @@ class Engine:
     def _run(self, image: str, command: list[str], **options: Any) -> bytes:
         self.ran.append({"image": image, "command": command, **options})
         return self.printed
+
+    def _image(self, name: str) -> Any:
+        if name not in self._images:
+            raise ImageNotFound(name)
+        return self._images[name]
 
     def _volume(self, name: str) -> SimpleNamespace:
         if name not in self._volumes:
