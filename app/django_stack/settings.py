@@ -138,8 +138,8 @@ def uploads(project: Mapping[str, Any]) -> dict[str, Any]:
 
 def middleware(environment: Environment, existing: Iterable[str]) -> list[str]:
     """The project's middleware and this package's: health first (a load balancer probes by IP address, over plain
-    http), WhiteNoise, MissingStatic and DebugMedia directly after SecurityMiddleware (no other middleware may compress a
-    part of a file), the guard last, because Django creates the last one first."""
+    http), WhiteNoise, MissingStatic and DebugMedia directly after SecurityMiddleware (no other middleware may compress
+    a part of a file), the guard last, because Django creates the last one first."""
     inner = [name for name in existing if name not in {*BEFORE, WHITENOISE, MISSING, MEDIA, GUARD}]
     media = [MEDIA] if isinstance(environment.storage, storage_dsn.Files) else []
     behind = inner.index(SECURITY) + 1 if SECURITY in inner else 0

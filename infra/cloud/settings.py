@@ -52,6 +52,11 @@ ZONES = "abcdefgh"
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
+# Where CloudFront takes certificates and web ACLs from, wherever the stack is:
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
+# https://docs.aws.amazon.com/waf/latest/developerguide/how-aws-waf-works-resources.html
+GLOBAL_REGION = "us-east-1"
+
 # The settings in Pulumi's aws namespace that our own steps use, too.
 _AWS_KEYS = {"aws:region", "aws:profile"}
 
@@ -74,13 +79,13 @@ def _find_zone(reader: Reader) -> str:
 
 
 def _find_certificate(reader: Reader) -> str:
-    """The command that sets the domain's certificate in the stack's region; nothing without a domain."""
+    """The command that sets the domain's certificate; nothing without a domain."""
     domain = reader.raw_value("domain")
     if not _DOMAIN.fullmatch(domain):
         return ""
     query = f"CertificateSummaryList[?DomainName=='{domain}'].CertificateArn | [0]"
-    region = shlex.quote(reader.raw_value("aws:region"))
-    return _look_up(reader, "certificate", f"acm list-certificates --region {region}", query, "$FOUND")
+    call = f"acm list-certificates --region {GLOBAL_REGION}"
+    return _look_up(reader, "certificate", call, query, "$FOUND")
 
 
 def _look_up(reader: Reader, key: str, call: str, query: str, value: str) -> str:
@@ -163,7 +168,19 @@ class CloudSettings(Settings):
             _find_certificate,
         ),
         "",
-        "ARN of an existing ACM certificate for the domain and its aliases, if DNS is elsewhere.",
+        f"ARN of an existing ACM certificate in {GLOBAL_REGION} for the domain, its aliases and its redirects, if "
+        "DNS is elsewhere.",
+    )
+    waf: bool = setting(
+        Boolean(),
+        False,
+        "Whether a web application firewall (AWS WAF) is in front of the site: AWS's managed rules, and a limit of "
+        "requests for each address; about 9 dollars a month.",
+    )
+    waf_rate_limit: int = setting(
+        Integer(10, 100_000_000, "requests"),
+        2000,
+        "Requests that one address may send in five minutes before the firewall answers 403.",
     )
     database_class: str = setting(
         Choice(*DATABASE_CLASSES, kind=f"a size of the classes {_CLASSES}"),
@@ -303,10 +320,10 @@ class CloudSettings(Settings):
         for key in ("hosted-zone", "certificate", "domain-aliases", "domain-redirects"):
             if reader.raw_value(key) and not domain:
                 reader.note_wrong(key, "only together with domain")
-        if self.certificate and self.certificate.split(":")[3] != self.region:
+        if self.certificate and self.certificate.split(":")[3] != GLOBAL_REGION:
             reader.note_wrong(
                 "certificate",
-                f"a certificate in {self.region}, where the load balancer is",
+                f"a certificate in {GLOBAL_REGION}, the only region that CloudFront takes one from",
                 command=_find_certificate(reader),
             )
 

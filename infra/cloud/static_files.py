@@ -90,7 +90,9 @@ class StaticFiles(pulumi.ComponentResource):
             "s3://", bucket.bucket, ".s3.", settings.region, ".amazonaws.com/", PREFIX
         )
         # Known only when the role has its rights.
-        self.publisher_arn: pulumi.Output[str] = pulumi.Output.all(role.arn, rights.id).apply(lambda known: str(known[0]))
+        self.publisher_arn: pulumi.Output[str] = pulumi.Output.all(role.arn, rights.id).apply(
+            lambda known: str(known[0])
+        )
         self.register_outputs({"dsn": self.dsn})
 
     def admit(self, distribution: pulumi.Output[str]) -> None:

@@ -3,8 +3,9 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra.cloud.address import CACHING_OPTIMIZED, Address
+from infra.cloud.address import Address
 from infra.cloud.context import CloudContext
+from infra.cloud.distribution import CACHING_OPTIMIZED
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.dsn import S3DSN

@@ -25,12 +25,15 @@ OTHER: dict[str, Any] = {
     "postgres-version": 16,
     "tasks-max": 3,
     "tasks-min": 2,
+    "waf": True,
+    "waf-rate-limit": 500,
 }
 # The settings that make other resources, each for itself.
 VARIANTS: dict[str, dict[str, Any]] = {
     "shipped": {},
     "own domain": {"domain": "www.example.com", "hosted-zone": ZONE, "domain-aliases": "example.com"},
     "public media": {"media-access": "public"},
+    "firewall": {"waf": True},
     "execute-command": {"execute-command": True},
     "own workers": {"env": {"WEB_CONCURRENCY": "1"}},
 }

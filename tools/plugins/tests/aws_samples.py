@@ -57,6 +57,36 @@ def cors(origin: str) -> dict[str, Any]:
     }
 
 
+def measured(name: str) -> dict[str, Any]:
+    return {"metricName": name, "cloudwatchMetricsEnabled": True, "sampledRequestsEnabled": True}
+
+
+def limit(requests: int) -> dict[str, Any]:
+    rate = {"limit": requests, "aggregateKeyType": "IP", "evaluationWindowSec": 300}
+    return {
+        "name": "rate-limit",
+        "priority": 0,
+        "action": {"block": {}},
+        "statement": {"rateBasedStatement": rate},
+        "visibilityConfig": measured("rate-limit"),
+    }
+
+
+MANAGED = {
+    "name": "common",
+    "priority": 1,
+    "overrideAction": {"none": {}},
+    "statement": {
+        "managedRuleGroupStatement": {
+            "vendorName": "AWS",
+            "name": "AWSManagedRulesCommonRuleSet",
+            "ruleActionOverrides": [{"name": "SizeRestrictions_BODY", "actionToUse": {"count": {}}}],
+        }
+    },
+    "visibilityConfig": measured("common"),
+}
+
+
 def _subnets(account: Any) -> list[str]:
     second = {**SAMPLES["Subnet"](account), "cidrBlock": "10.0.16.0/20", "availabilityZone": "eu-central-1b"}
     if "second" not in account.others:
@@ -70,7 +100,7 @@ def _rule(account: Any) -> Properties:
         "ipProtocol": "tcp",
         "fromPort": 80,
         "toPort": 81,
-        "cidrIpv4": "0.0.0.0/0",
+        "referencedSecurityGroupId": account.sample("SecurityGroup").id,
         "tags": TAGS,
     }
 
@@ -267,7 +297,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
     "LoadBalancer": lambda account: {
         "name": "app",
         "loadBalancerType": "application",
-        "internal": False,
+        "internal": True,
         "securityGroups": [account.sample("SecurityGroup").id],
         "subnets": _subnets(account),
         "dropInvalidHeaderFields": True,
@@ -293,11 +323,15 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         ],
         "tags": TAGS,
     },
-    "ListenerRule": lambda account: {
-        "listenerArn": account.sample("Listener").id,
-        "priority": 1,
-        "conditions": [{"httpHeader": {"httpHeaderName": "X-Origin-Key", "values": ["hidden"]}}],
-        "actions": [{"type": "forward", "targetGroupArn": account.sample("TargetGroup").id}],
+    "VpcOrigin": lambda account: {
+        "vpcOriginEndpointConfig": {
+            "name": "app-0a1b",
+            "arn": account.sample("LoadBalancer").id,
+            "httpPort": 80,
+            "httpsPort": 443,
+            "originProtocolPolicy": "http-only",
+            "originSslProtocols": {"items": ["TLSv1.2"], "quantity": 1},
+        },
         "tags": TAGS,
     },
     "Distribution": lambda _: {
@@ -325,6 +359,15 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "orderedCacheBehaviors": [{**BEHAVIOR, "pathPattern": "/static/*", "allowedMethods": ["GET", "HEAD"]}],
         "restrictions": {"geoRestriction": {"restrictionType": "none"}},
         "viewerCertificate": {"cloudfrontDefaultCertificate": True},
+        "tags": TAGS,
+    },
+    "WebAcl": lambda _: {
+        "name": "app",
+        "region": "us-east-1",
+        "scope": "CLOUDFRONT",
+        "defaultAction": {"allow": {}},
+        "rules": [limit(2000), MANAGED],
+        "visibilityConfig": measured("app"),
         "tags": TAGS,
     },
     "OriginAccessControl": lambda _: {
@@ -366,12 +409,14 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
     "BucketPolicy": _of_bucket(policy=policy({**READS, "Principal": "*"})),
     "Certificate": lambda _: {
         "domainName": "www.example.com",
+        "region": "us-east-1",
         "subjectAlternativeNames": ["example.com"],
         "validationMethod": "DNS",
         "tags": TAGS,
     },
     "CertificateValidation": lambda account: {
         "certificateArn": account.sample("Certificate").id,
+        "region": "us-east-1",
         "validationRecordFqdns": ["_proof.www.example.com"],
     },
     "Record": lambda account: {

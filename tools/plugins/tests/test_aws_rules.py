@@ -16,8 +16,8 @@ REPLACED_BY = {
     "BucketPolicy": "bucket",
     "Bucket": "bucketPrefix",
     "Budget": "name notifications",
-    "Certificate": "domainName subjectAlternativeNames validationMethod",
-    "CertificateValidation": "certificateArn validationRecordFqdns",
+    "Certificate": "domainName region subjectAlternativeNames validationMethod",
+    "CertificateValidation": "certificateArn region validationRecordFqdns",
     "Cluster": "name",
     "Cors": "bucket",
     "Dashboard": "dashboardName",
@@ -32,7 +32,6 @@ REPLACED_BY = {
     "Lifecycle": "bucket",
     "LifecyclePolicy": "repository",
     "Listener": "loadBalancerArn",
-    "ListenerRule": "listenerArn",
     "LoadBalancer": "internal loadBalancerType name",
     "LogGroup": "name",
     "MetricAlarm": "name",
@@ -67,6 +66,8 @@ REPLACED_BY = {
     "Versioning": "bucket",
     "Vpc": "cidrBlock",
     "VpcEndpoint": "serviceName vpcEndpointType vpcId",
+    "VpcOrigin": "",
+    "WebAcl": "name region scope",
 }
 
 
@@ -197,6 +198,16 @@ def test_two_definitions_of_one_family_are_told_apart(account: Account) -> None:
     first.delete()
     assert first.read() is None
     assert second.changes() == []
+
+
+def test_a_resource_may_be_in_another_region_than_the_provider(account: Account) -> None:
+    certificate = account.sample("Certificate")
+    assert ":acm:us-east-1:" in certificate.state["arn"]
+    assert certificate.changes() == []
+    assert account.ask("acm", "ListCertificates")["CertificateSummaryList"] == []
+    certificate.update(tags={"Name": "other"})
+    certificate.delete()
+    assert certificate.read() is None
 
 
 # Waits

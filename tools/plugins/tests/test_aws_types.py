@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from aws_account import KINDS, Account
-from aws_samples import BEHAVIOR, SAMPLES, SENDS, TAGS, TRUST, expiry, policy
+from aws_samples import BEHAVIOR, MANAGED, SAMPLES, SENDS, TAGS, TRUST, expiry, limit, policy
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
-UNKNOWN_TO_MOTO = {"Budget", "ResponseHeadersPolicy", "Target"}
+UNKNOWN_TO_MOTO = {"Budget", "ResponseHeadersPolicy", "Target", "VpcOrigin"}
 TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
@@ -90,13 +90,14 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
             ]
         },
     ),
-    ("ListenerRule", lambda _: {"priority": 2}),
-    ("ListenerRule", lambda _: {"conditions": [{"httpHeader": {"httpHeaderName": "X-Other", "values": ["1"]}}]}),
+    ("Distribution", lambda _: {"aliases": ["www.example.com", "example.com"]}),
     ("Distribution", lambda _: {"comment": "other", "priceClass": "PriceClass_All"}),
     (
         "Distribution",
         lambda _: {"defaultCacheBehavior": {**BEHAVIOR, "allowedMethods": ["GET", "HEAD"], "compress": False}},
     ),
+    ("WebAcl", lambda _: {"rules": [MANAGED, limit(100)]}),
+    ("WebAcl", lambda _: {"rules": [limit(2000)], "defaultAction": {"block": {}}}),
     ("OriginAccessControl", lambda _: {"signingBehavior": "never"}),
     ("OwnershipControls", lambda _: {"rule": {"objectOwnership": "BucketOwnerPreferred"}}),
     ("PublicAccessBlock", lambda _: {"blockPublicAcls": False}),

@@ -19,6 +19,7 @@ OVERRIDES = (
     "task_credentials",
     "database",
     "cloudfront",
+    "vpc_origins",
     "target_health",
     "deployments",
     "metrics",

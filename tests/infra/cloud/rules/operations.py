@@ -161,8 +161,8 @@ OF_PARTS_THAT_ARE_THERE: list[Rule] = [everything_says_whose_it_is]
 BREAKS = [
     Break("database", gone, "There is no Instance"),
     Break("task-secret", gone, "There is no Secret"),
-    Break("address-tasks", change(healthCheck={"path": "/healthz/ready", "matcher": "200"}), "if tasks are alive"),
-    Break("address-tasks", change(healthCheck={"path": "/healthz/live", "matcher": "200-499"}), "if tasks are alive"),
+    Break("address-targets", change(healthCheck={"path": "/healthz/ready", "matcher": "200"}), "if tasks are alive"),
+    Break("address-targets", change(healthCheck={"path": "/healthz/live", "matcher": "200-499"}), "if tasks are alive"),
     Break("web-rollout", gone, "would look like a success"),
     Break("web-scaling", gone, "Nothing starts more tasks"),
     Break("web-scaling-by-cpu", gone, "Nothing starts more tasks"),

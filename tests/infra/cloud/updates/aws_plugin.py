@@ -15,7 +15,7 @@ import grpc
 from django_stack_plugins.resource import Operation, Resource, Stop, without_notes
 from django_stack_plugins.server import Configuration, Engine, Provider, serve
 from django_stack_plugins.stubs import provider_pb2, provider_pb2_grpc
-from django_stack_plugins.values import UNKNOWN, Change, Properties, decode_properties, encode_properties
+from django_stack_plugins.values import UNKNOWN, Change, Properties, encode_properties
 
 from tests.infra.cloud import made_up
 
@@ -95,7 +95,7 @@ class AWS(Provider):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802  # the protocol's name
-        answer = made_up.answer(request.tok, decode_properties(request.args))
+        answer = made_up.answer(request.tok)
         return provider_pb2.InvokeResponse(**{"return": encode_properties(answer)})
 
 

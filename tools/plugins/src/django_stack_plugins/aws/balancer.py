@@ -177,14 +177,13 @@ class Listener(AWSResource):
     docs, token, service = "lb_listener", "aws:lb/listener:Listener", "elbv2"
     required = words("defaultActions loadBalancerArn")
     replacing = words("loadBalancerArn")
-    in_place = words("certificateArn defaultActions port protocol sslPolicy")
+    in_place = words("defaultActions port protocol")
     names: ClassVar[Mapping[str, str]] = {f"defaultActions.{key}": name for key, name in _ACTIONS.items()}
     creating, identity = Call("CreateListener"), "Listeners[0].ListenerArn"
     updating: ClassVar[Mapping[str, Call]] = {
         " ".join(sorted(in_place)): Call("ModifyListener", {"ListenerArn": "id"}, rest="all")
     }
     reading = Call("DescribeListeners", {"ListenerArns": "id"}, gives="Listeners[0]")
-    reads: ClassVar[Mapping[str, str]] = {"certificateArn": "Certificates[0].CertificateArn"}
     outputs: ClassVar[Mapping[str, str]] = {"arn": "ListenerArn"}
     missing = words("ListenerNotFound ListenerNotFoundException")
     deleting = Call("DeleteListener", {"ListenerArn": "id"})
@@ -193,44 +192,3 @@ class Listener(AWSResource):
     def complete(self, inputs: Properties) -> Properties:
         result = super().complete(inputs)
         return {**result, "defaultActions": _complete_actions(result.get("defaultActions"))}
-
-    def call(self, operation: Operation, call: Call, scope: Properties, rest: Properties) -> Any:
-        certificate = rest.get("certificateArn")
-        if certificate:
-            rest = {**rest, "certificates": [{"CertificateArn": certificate}]}
-        return super().call(operation, call, scope, rest)
-
-
-class ListenerRule(AWSResource):
-    docs, token, service = "lb_listener_rule", "aws:lb/listenerRule:ListenerRule", "elbv2"
-    required = words("actions conditions listenerArn")
-    replacing = words("listenerArn")
-    in_place = words("actions conditions priority")
-    names: ClassVar[Mapping[str, str]] = {
-        **{f"actions.{key}": name for key, name in _ACTIONS.items()},
-        "conditions.httpHeader": "HttpHeaderConfig",
-    }
-    creating, identity = Call("CreateRule"), "Rules[0].RuleArn"
-    updating: ClassVar[Mapping[str, Call]] = {
-        "actions conditions": Call("ModifyRule", {"RuleArn": "id"}, rest="changed"),
-        "priority": Call("SetRulePriorities", {"RulePriorities": "[{RuleArn: id, Priority: priority}]"}),
-    }
-    reading = Call("DescribeRules", {"RuleArns": "id"}, gives="Rules[0]")
-    outputs: ClassVar[Mapping[str, str]] = {"arn": "RuleArn"}
-    unread = words("listenerArn")
-    missing = words("RuleNotFound RuleNotFoundException ListenerNotFound")
-    deleting = Call("DeleteRule", {"RuleArn": "id"})
-    tagging = tags.LOAD_BALANCING
-
-    def complete(self, inputs: Properties) -> Properties:
-        result = super().complete(inputs)
-        return {**result, "actions": _complete_actions(result.get("actions"))}
-
-    def call(self, operation: Operation, call: Call, scope: Properties, rest: Properties) -> Any:
-        if rest.get("conditions"):
-            conditions = [
-                {"field": "http-header", **condition} if "httpHeader" in condition else condition
-                for condition in rest["conditions"]
-            ]
-            rest = {**rest, "conditions": conditions}
-        return super().call(operation, call, scope, rest)

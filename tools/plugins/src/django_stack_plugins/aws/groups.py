@@ -43,7 +43,7 @@ class _Rule(EC2Resource):
     kind = "security-group-rule"
     required = words("securityGroupId ipProtocol")
     replacing = words("securityGroupId")
-    in_place = words("ipProtocol fromPort toPort cidrIpv4 referencedSecurityGroupId")
+    in_place = words("ipProtocol fromPort toPort referencedSecurityGroupId")
     names: ClassVar[Mapping[str, str]] = {"securityGroupId": "GroupId"}
     identity = "SecurityGroupRules[0].SecurityGroupRuleId"
     reading = Call("DescribeSecurityGroupRules", {"SecurityGroupRuleIds": "id"}, gives="SecurityGroupRules[0]")
@@ -99,5 +99,6 @@ class IngressRule(_Rule):
 class EgressRule(_Rule):
     docs = "vpc_security_group_egress_rule"
     token = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+    in_place = _Rule.in_place | words("cidrIpv4")
     creating = Call("AuthorizeSecurityGroupEgress")
     deleting = Call("RevokeSecurityGroupEgress", {"GroupId": "securityGroupId", "SecurityGroupRuleIds": "id"})
