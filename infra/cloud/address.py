@@ -9,6 +9,7 @@ from infra.cloud.firewall import make_firewall
 from infra.cloud.load_balancer import make_load_balancer
 from infra.cloud.settings import CloudSettings
 from infra.cloud.site_certificate import issued_certificate
+from infra.cloud.static_files import StaticFiles
 from infra.origins import origin
 
 
@@ -16,7 +17,8 @@ class Address(pulumi.ComponentResource):
     """One way in, always https: a CloudFront distribution, which reaches the internal load balancer by a VPC origin.
 
     Exposes, besides what every platform's address does, `target_group_arn` (where tasks register), `connect_to` (the
-    host that answers for `domain` even without DNS), and `load_balancer` and `target_group` by their CloudWatch names.
+    host that answers for `domain` even without DNS), `load_balancer` and `target_group` by their CloudWatch names, and
+    `static_files`, the bucket that CloudFront asks first for them.
     """
 
     https = True
@@ -35,7 +37,12 @@ class Address(pulumi.ComponentResource):
         if hosts:
             certificate = settings.certificate or issued_certificate(name, settings, hosts, self)
         firewall = make_firewall(name, settings, self) if settings.waf else None
-        distribution = make_distribution(name, settings, balancer, hosts, certificate, firewall, self)
+        own = pulumi.ResourceOptions(parent=self)
+        self.static_files = StaticFiles("static-files", settings, context.network, own)
+        distribution = make_distribution(
+            name, settings, balancer, self.static_files, hosts, certificate, firewall, self
+        )
+        self.static_files.admit(distribution.arn)
         if settings.hosted_zone:
             self._records(name, settings, hosts, distribution)
         self.connect_to: pulumi.Output[str] = distribution.domain_name

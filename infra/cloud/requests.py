@@ -30,7 +30,8 @@ class PushImageRequest(CloudRequest):
 @dataclass(frozen=True, kw_only=True)
 class ReleaseRequest(CloudRequest):
     """The tasks of a release: `cluster` and `container` are names, `task_definition` is an ARN, `commands` are command
-    lines; `service` is the name of the web's service.
+    lines; `service` is the name of the web's service. `static_files` is where the image's static files go, in the form
+    of DEFAULT_STORAGE_DSN (nothing to publish none), and `publisher` the ARN of the role that may write there.
 
     `subnets` and `security_groups` are ids, `platform_version` is Fargate's, `log_group` is a name. `timeout` for all
     commands together and `pause` between two checks of a task are in seconds. `secrets` are values that the log may
@@ -42,6 +43,8 @@ class ReleaseRequest(CloudRequest):
     task_definition: str
     container: str
     commands: list[str]
+    static_files: str
+    publisher: str
     subnets: list[str]
     security_groups: list[str]
     platform_version: str

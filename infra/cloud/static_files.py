@@ -21,8 +21,9 @@ KEPT_DAYS = 365
 class StaticFiles(pulumi.ComponentResource):
     """A private bucket, which a task of the release may write with a role of its own, and nobody else.
 
-    Nothing in it is worth protection: the images have it all. Exposes `bucket_domain` (where CloudFront reads), `dsn`
-    (what `publish_static` takes) and `publisher_arn` (the role), and lets a distribution read with `admit`.
+    Nothing in it is worth protection: the images have it all. Exposes `bucket_domain` and `access_control_id`
+    (where and how CloudFront reads), `dsn` (what `publish_static` takes) and `publisher_arn` (the role); `admit` lets a
+    distribution read.
     """
 
     def __init__(
@@ -70,9 +71,17 @@ class StaticFiles(pulumi.ComponentResource):
             ],
             opts=own,
         )
+        control = aws.cloudfront.OriginAccessControl(
+            f"{name}-access",
+            name=f"{settings.prefix}-{PREFIX}",
+            origin_access_control_origin_type="s3",
+            signing_behavior="always",
+            signing_protocol="sigv4",
+            opts=own,
+        )
         role = aws.iam.Role(
             f"{name}-publisher",
-            name=f"{settings.prefix}-publisher",
+            name=f"{settings.prefix}-publisher-app",  # as the deployer's policy has the roles of tasks
             assume_role_policy=pulumi.Output.json_dumps(_trust(network.account), sort_keys=True),
             permissions_boundary=settings.permissions_boundary or None,
             tags=tags(settings),
@@ -86,6 +95,7 @@ class StaticFiles(pulumi.ComponentResource):
             opts=own,
         )
         self.bucket_domain: pulumi.Output[str] = bucket.bucket_regional_domain_name
+        self.access_control_id: pulumi.Output[str] = control.id
         self.dsn: pulumi.Output[str] = pulumi.Output.concat(
             "s3://", bucket.bucket, ".s3.", settings.region, ".amazonaws.com/", PREFIX
         )

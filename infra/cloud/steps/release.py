@@ -20,6 +20,7 @@ from infra.steps import RedactedOutput, quoted, read_request
 
 TAIL = 20
 STOPPING = 60.0  # seconds that a task may take to stop
+PUBLISH = "python manage.py publish_static {}"
 PROPAGATION = 60.0  # seconds until all of ECS knows a new task
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -60,15 +61,20 @@ class ReleaseRun:
         self.deadline = time.monotonic() + request.timeout
         self.ecs = client("ecs", request)
         self.logs = client("logs", request)
-        self.running = ""
+        self.running: set[str] = set()
         self.seen: dict[str, float] = {}
 
     def run(self) -> None:
-        """Runs all commands in order; raises ReleaseError at the first that fails."""
+        """Runs all commands in order, and publishes the static files meanwhile; raises ReleaseError at the first that
+        fails."""
         self.stop_all("A new release begins")  # left by a run that was killed
+        publish = PUBLISH.format(self.request.static_files)
         try:
+            publication = self.start(publish, self.request.publisher) if self.request.static_files else ""
             for command in self.request.commands:
-                self.run_command(command)
+                self.follow(command, self.start(command))
+            if publication:
+                self.follow(publish, publication)
         except BaseException:
             for ending in _ENDINGS:
                 signal.signal(ending, signal.SIG_IGN)
@@ -78,9 +84,8 @@ class ReleaseRun:
                 print(f"A task of the release may still be running: {error}", file=sys.stderr)
             raise
 
-    def run_command(self, command: str) -> None:
-        """Runs one command in a task of its own, and prints its output as it comes."""
-        task = self.start(command)
+    def follow(self, command: str, task: str) -> None:
+        """Waits until the task of a command has ended, and prints its output as it comes."""
         log = Log(self.logs, self.request, task)
         output = RedactedOutput(self.request.secrets, TAIL)
         while (state := self.look(task))["lastStatus"] != "STOPPED":
@@ -88,7 +93,7 @@ class ReleaseRun:
             if time.monotonic() > self.deadline:
                 self.fail(command, f"was ended: release-timeout is {self.request.timeout} seconds", output)
             time.sleep(self.request.pause)
-        self.running = ""
+        self.running.discard(task)
         time.sleep(self.request.pause)  # the last lines arrive a moment after the end
         self.pass_on(log, output)
         output.close()
@@ -96,8 +101,8 @@ class ReleaseRun:
         if how:
             self.fail(command, how, output)
 
-    def start(self, command: str) -> str:
-        """Starts the task and returns its ARN."""
+    def start(self, command: str, role: str = "") -> str:
+        """Starts a task for a command, with another role than the app's if one is given, and returns its ARN."""
         request = self.request
         try:
             answer = self.ecs.run_task(
@@ -115,7 +120,10 @@ class ReleaseRun:
                 },
                 startedBy=request.started_by,
                 propagateTags="TASK_DEFINITION",
-                overrides={"containerOverrides": [{"name": request.container, "command": shlex.split(command)}]},
+                overrides={
+                    "containerOverrides": [{"name": request.container, "command": shlex.split(command)}],
+                    **({"taskRoleArn": role} if role else {}),
+                },
             )
         except ClientError as error:
             why = error.response["Error"].get("Message", "")
@@ -126,7 +134,7 @@ class ReleaseRun:
             why = "; ".join(failure.get("reason", "") for failure in answer["failures"]) or "ECS gives no reason"
             raise ReleaseError(f"Release command `{command}` could not be started: {why}{_no_room(why)}")
         arn: str = answer["tasks"][0]["taskArn"]
-        self.running = arn
+        self.running.add(arn)
         print(f"Task {arn.rpartition('/')[2]} for `{command}` starts; on Fargate that takes a minute.", flush=True)
         return arn
 
@@ -168,7 +176,7 @@ class ReleaseRun:
         """Stops the stack's release tasks, also one whose start was never confirmed, and waits until they stopped."""
         tasks = self.ecs.list_tasks(cluster=self.request.cluster, startedBy=self.request.started_by)["taskArns"]
         until = time.monotonic() + STOPPING
-        for task in {*tasks, *filter(None, [self.running])}:
+        for task in {*tasks, *self.running}:
             while not self.stop(task, reason) and time.monotonic() < until:
                 time.sleep(self.request.pause)
             while time.monotonic() < until and self.look(task)["lastStatus"] != "STOPPED":

@@ -117,8 +117,8 @@ def test_the_dashboard_has_ten_lines_each_of_this_stack(cloud: Any) -> None:
         assert widget["properties"]["region"] == "us-east-1"
         assert widget["x"] in {0, 12}
     assert len({(widget["x"], widget["y"]) for widget in widgets}) == 10
-    balancer = {"LoadBalancer": "app/django-stack-cloud/50dc6c495c0c9188"}
-    tasks = {**balancer, "TargetGroup": "targetgroup/django-stack-cloud/73e2d6bc24d8a067"}
+    balancer = {"LoadBalancer": "app/django-stack-cloud-i/50dc6c495c0c9188"}
+    tasks = {**balancer, "TargetGroup": "targetgroup/django-stack-cloud-i/73e2d6bc24d8a067"}
     service = {"ClusterName": "django-stack-cloud", "ServiceName": "django-stack-cloud-web"}
     database = {"DBInstanceIdentifier": "django-stack-cloud"}
     assert lines == {

@@ -267,7 +267,8 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         ("elasticloadbalancing", "loadbalancer/app/"): [f"{front}:loadbalancer/app/{balancer}/0a"],
         ("elasticloadbalancing", "targetgroup"): [f"{front}:targetgroup/{run['address-targets'].inputs['name']}/0a"],
         ("iam", "role"): [
-            f"arn:aws:iam::123456789012:role/{run[f'task-{part}-role'].inputs['name']}" for part in ("app", "execution")
+            f"arn:aws:iam::123456789012:role/{run[role].inputs['name']}"
+            for role in ("task-app-role", "task-execution-role", "static-files-publisher")
         ],
         ("logs", "log-group"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:*"],
         ("logs", "log-stream"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:log-stream:app/web/0a1b"],

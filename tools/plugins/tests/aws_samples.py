@@ -45,6 +45,11 @@ def expiry(count: int) -> str:
     return json.dumps({"rules": [rule]}, sort_keys=True)
 
 
+def group(*statuses: int) -> dict[str, Any]:
+    members = [{"originId": "bucket"}, {"originId": "site"}]
+    return {"originId": "both", "failoverCriteria": {"statusCodes": [*statuses]}, "members": members}
+
+
 def cors(origin: str) -> dict[str, Any]:
     return {
         "accessControlAllowCredentials": False,
@@ -353,8 +358,10 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
                     "originKeepaliveTimeout": 55,
                 },
                 "customHeaders": [{"name": "X-Origin-Key", "value": "hidden"}],
-            }
+            },
+            {"originId": "bucket", "domainName": "app.s3.amazonaws.com"},
         ],
+        "originGroups": [group(404)],
         "defaultCacheBehavior": BEHAVIOR,
         "orderedCacheBehaviors": [{**BEHAVIOR, "pathPattern": "/static/*", "allowedMethods": ["GET", "HEAD"]}],
         "restrictions": {"geoRestriction": {"restrictionType": "none"}},

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from aws_account import KINDS, Account
-from aws_samples import BEHAVIOR, MANAGED, SAMPLES, SENDS, TAGS, TRUST, expiry, limit, policy
+from aws_samples import BEHAVIOR, MANAGED, SAMPLES, SENDS, TAGS, TRUST, expiry, group, limit, policy
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
 UNKNOWN_TO_MOTO = {"Budget", "ResponseHeadersPolicy", "Target", "VpcOrigin"}
@@ -91,6 +91,7 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
         },
     ),
     ("Distribution", lambda _: {"aliases": ["www.example.com", "example.com"]}),
+    ("Distribution", lambda _: {"originGroups": [group(403, 404)]}),
     ("Distribution", lambda _: {"comment": "other", "priceClass": "PriceClass_All"}),
     (
         "Distribution",

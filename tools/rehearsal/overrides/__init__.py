@@ -20,6 +20,7 @@ OVERRIDES = (
     "database",
     "cloudfront",
     "vpc_origins",
+    "origin_groups",
     "target_health",
     "deployments",
     "metrics",

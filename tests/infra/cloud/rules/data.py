@@ -56,7 +56,7 @@ def stored_data_is_encrypted(run: Run) -> Iterator[str]:
         for encryption in run.of_type(token)
         for rule in encryption.inputs["rules"]
     ]
-    if not rules or not set(rules) <= {"AES256", "aws:kms", "aws:kms:dsse"}:
+    if len(rules) != len(run.of_type(BUCKET)) or not rules or not set(rules) <= {"AES256", "aws:kms", "aws:kms:dsse"}:
         yield "The bucket's encryption is left to AWS's default, which an account can change."
     for repository in run.of_type(REPOSITORY):
         if not repository.inputs.get("encryptionConfigurations"):
@@ -74,11 +74,11 @@ def the_bucket_is_private(run: Run) -> Iterator[str]:
         ownership.inputs["rule"]["objectOwnership"]
         for ownership in run.of_type("aws:s3/bucketOwnershipControls:BucketOwnershipControls")
     ]
-    if owners != ["BucketOwnerEnforced"]:
-        yield "The bucket takes ACLs, with which single files can be made public unnoticed."
+    if owners != ["BucketOwnerEnforced"] * len(blocks) or not owners:
+        yield "A bucket takes ACLs, with which single files can be made public unnoticed."
     policies = run.of_type("aws:s3/bucketPolicy:BucketPolicy")
-    if not policies:
-        yield "The bucket has no policy, so it takes requests in clear."
+    if len(policies) != len(run.of_type(BUCKET)) or not policies:
+        yield "A bucket has no policy, so it takes requests in clear."
     for policy in policies:
         statements = json.loads(policy.inputs["policy"])["Statement"]
         for statement in statements:
@@ -93,13 +93,14 @@ def overwritten_files_are_kept_a_while(run: Run) -> Iterator[str]:
         versioning.inputs["versioningConfiguration"]["status"]
         for versioning in run.of_type("aws:s3/bucketVersioning:BucketVersioning")
     ]
+    kept = {versioning.inputs["bucket"] for versioning in run.of_type("aws:s3/bucketVersioning:BucketVersioning")}
     if states != ["Enabled"]:
         yield "The bucket keeps no versions: an overwritten or deleted upload is gone."
     rules = [
         rule
         for lifecycle in run.of_type("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
         for rule in lifecycle.inputs["rules"]
-        if rule["status"] == "Enabled"
+        if rule["status"] == "Enabled" and lifecycle.inputs["bucket"] in kept
     ]
     if not any(rule.get("noncurrentVersionExpiration", {}).get("noncurrentDays", 0) >= 30 for rule in rules):
         yield "Old versions of uploads are kept for ever, and billed, or go before anybody misses them."
@@ -107,8 +108,30 @@ def overwritten_files_are_kept_a_while(run: Run) -> Iterator[str]:
         yield "Uploads that are in use come to an end by themselves."
 
 
+def static_files_stay_when_a_version_is_replaced(run: Run) -> Iterator[str]:
+    days = [
+        rule["expiration"]["days"]
+        for lifecycle in run.of_type("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
+        for rule in lifecycle.inputs["rules"]
+        if lifecycle.name.startswith("static-files") and "expiration" in rule
+    ]
+    if not days or min(days) < 90:
+        yield "Static files of a version that still runs are gone when the next one is rolled out, or none ever go."
+    for distribution in run.of_type("aws:cloudfront/distribution:Distribution"):
+        groups = {group["originId"]: group for group in distribution.inputs.get("originGroups") or []}
+        for behavior in distribution.inputs.get("orderedCacheBehaviors") or []:
+            group = groups.get(behavior["targetOriginId"], {"members": []})
+            if behavior["pathPattern"] == "/static/*" and [one["originId"] for one in group["members"]] != [
+                "static-files",
+                "load-balancer",
+            ]:
+                yield "In a roll-out, pages of one version ask tasks of the other for static files."
+
+
 def data_survives_a_slip_of_the_hand(run: Run) -> Iterator[str]:
     for data in (*run.of_type(INSTANCE), *run.of_type(BUCKET)):
+        if data.name == "static-files":  # the images have them all
+            continue
         if not data.request.protect:
             yield f"{data.name} isn't protected: `pulumi destroy`, or a change that replaces it, takes the data away."
         if data.inputs.get("forceDestroy"):
@@ -128,6 +151,7 @@ RULES: list[Rule] = [
     stored_data_is_encrypted,
     the_bucket_is_private,
     overwritten_files_are_kept_a_while,
+    static_files_stay_when_a_version_is_replaced,
     data_survives_a_slip_of_the_hand,
 ]
 OF_PARTS_THAT_ARE_THERE: list[Rule] = [the_database_takes_tls_only, data_survives_a_slip_of_the_hand]
@@ -144,6 +168,13 @@ BREAKS = [
     Break("media-private", gone, "doesn't block public access"),
     Break("media-ownership", gone, "takes ACLs"),
     Break("media-policy", gone, "no policy"),
+    Break("static-files-lifecycle", gone, "or none ever go"),
+    Break("static-files-lifecycle", change(rules=[{"status": "Enabled", "expiration": {"days": 30}}]), "still runs"),
+    Break("static-files-policy", gone, "no policy"),
+    Break("static-files-encryption", gone, "left to AWS's default"),
+    Break("static-files-ownership", gone, "takes ACLs"),
+    Break("static-files-private", gone, "doesn't block public access"),
+    Break("address-cloudfront", change(originGroups=[]), "ask tasks of the other"),
     Break("media-versions", gone, "keeps no versions"),
     Break("media-lifecycle", gone, "kept for ever"),
     Break("media-lifecycle", change(rules=[{"status": "Enabled", "expiration": {"days": 90}}]), "come to an end"),
