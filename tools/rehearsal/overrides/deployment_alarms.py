@@ -40,7 +40,8 @@ def _watch(config: EmulatorConfig) -> None:
 
 def _look(key: str, service: Data, primary: Data) -> None:
     on = [alarm for alarm in _alarms(service) if alarm["StateValue"] == "ALARM"]
-    primary.setdefault("_watched", not on)
+    # There's nothing to go back to from the last good version.
+    primary.setdefault("_watched", not on and primary["taskDefinition"] != service.get("_last_good"))
     if primary["rolloutState"] == "IN_PROGRESS" and primary["_watched"] and on:
         primary["rolloutState"] = "FAILED"
         primary["rolloutStateReason"] = f"ECS deployment failed: alarm detected: {on[0]['AlarmName']}."
