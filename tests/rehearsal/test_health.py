@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import ROOT
+from infra.checkout import ROOT
 from tests.rehearsal.stacks import Stack, polling
 from tests.waiting import wait_until
 

@@ -95,13 +95,13 @@ def test_a_changed_vpc_origin_is_replaced_while_the_site_answers(
     path = f"{tmp_path}{os.pathsep}{stack.environment['PYTHONPATH']}"
     with monkeypatch.context() as patch:
         patch.setattr(Stack, "environment", {**stack.environment, "PYTHONPATH": path})
-        with polling(stack) as answers:
+        with polling(stack) as statuses:
             status, output = stack.update()
     assert status == 0, output
     (after,) = cloudfront.list_vpc_origins()["VpcOriginList"]["Items"]
     assert before["Id"] != after["Id"]
     assert cloudfront.get_vpc_origin(Id=after["Id"])["VpcOrigin"]["VpcOriginEndpointConfig"]["HTTPSPort"] == 8443
-    assert set(answers) == {200}
+    assert set(statuses) == {200}
     status, output = stack.update()
     assert status == 0, output
 

@@ -62,8 +62,6 @@ class Anything(Resource):
         outputs = made_up.computed(self.token, operation.name, inputs, end)
         if "repositoryUrl" in outputs:
             outputs["repositoryUrl"] = f"{os.environ['MADE_UP_REGISTRY']}/{inputs['name']}"
-        if "dnsName" in outputs:
-            outputs["dnsName"] = os.environ["MADE_UP_SITE"]
         self._runs(inputs)
         return made_up.identity(self.token, operation.name, inputs, end), {**inputs, **outputs}
 
