@@ -58,7 +58,7 @@ test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine (half 
 		--ignore=tests/e2e --ignore=tests/faults --ignore=tests/image
 
 test-faults: test-setup ## Runs the tests that break things on purpose, also the slow ones (ten minutes)
-	@$(IN_VENV) pytest tests/faults
+	@$(IN_VENV) pytest --numprocesses 2 --dist worksteal tests/faults
 
 test-rehearsal: test-setup ## Runs the tests of the cloud stack against an emulator of AWS, also the slow ones (ten minutes)
 	@$(IN_VENV) pytest tests/rehearsal

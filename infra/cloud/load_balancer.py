@@ -42,6 +42,8 @@ def make_load_balancer(name: str, context: CloudContext, parent: pulumi.Resource
         security_groups=[network.load_balancer_group],
         subnets=network.internal,
         drop_invalid_header_fields=True,
+        enable_deletion_protection=settings.keep_data,
+        access_logs=network.log_bucket.of("load-balancer") if network.log_bucket and settings.access_logs else None,
         idle_timeout=60,
         tags=tags(settings),
         opts=own,

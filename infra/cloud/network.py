@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 import pulumi
 import pulumi_aws as aws
 
+from infra.cloud.logs import LogBucket
 from infra.cloud.settings import ZONES, CloudSettings
 from infra.cloud.tags import tags
 from infra.cloud.zones import usable
@@ -21,9 +22,9 @@ class Network(pulumi.ComponentResource):
     removed if the database isn't in them (preflight), and the subnets of the other zones stay the same.
     Tasks have public addresses to reach AWS's services without a NAT gateway, but admit only the load balancer. Neither
     is in a zone that CloudFront or Fargate lacks; the database may be.
-    Exposes `id`, `account`, subnet ids (`public` for the tasks, `internal` for the load balancer, `private` for the
-    database), `load_balancer_group`, `app_group`, `database_group` (security group ids), `cluster` (name) and
-    `cluster_arn`.
+    Exposes `id`, `account`, `log_bucket` (if a setting asks for such logs), subnet ids (`public` for the tasks,
+    `internal` for the load balancer, `private` for the database), `load_balancer_group`, `app_group`, `database_group`
+    (security group ids), `cluster` (name) and `cluster_arn`.
     """
 
     def __init__(self, name: str, settings: CloudSettings, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -40,6 +41,21 @@ class Network(pulumi.ComponentResource):
         )
         self.id: pulumi.Output[str] = vpc.id
         self.account: pulumi.Output[str] = vpc.owner_id
+        # AWS makes this group with each network, puts into it whatever names no group, and lets its members reach each
+        # other. Here it has no rules. It has no tags, since whoever deploys may set them only on what is being made.
+        aws.ec2.DefaultSecurityGroup(f"{name}-default", vpc_id=vpc.id, ingress=[], egress=[], opts=own)
+        self.log_bucket = LogBucket("logs", settings, vpc.owner_id, opts=own) if settings.logs_to_bucket else None
+        if self.log_bucket and settings.flow_logs:
+            aws.ec2.FlowLog(
+                f"{name}-flow-log",
+                vpc_id=vpc.id,
+                traffic_type="ALL",
+                log_destination_type="s3",
+                log_destination=pulumi.Output.concat(self.log_bucket.arn, "/network"),
+                max_aggregation_interval=600,  # seconds; every minute would be several times as many lines
+                tags=tags(settings),
+                opts=own,
+            )
         gateway = aws.ec2.InternetGateway(f"{name}-gateway", vpc_id=vpc.id, tags=tags(settings), opts=own)
         routes = aws.ec2.RouteTable(f"{name}-public", vpc_id=vpc.id, tags=tags(settings, "public"), opts=own)
         to_world = aws.ec2.Route(
@@ -84,7 +100,7 @@ class Network(pulumi.ComponentResource):
         cluster = aws.ecs.Cluster(
             f"{name}-cluster",
             name=settings.prefix,
-            settings=[{"name": "containerInsights", "value": "disabled"}],  # billed by the metric
+            settings=[{"name": "containerInsights", "value": settings.container_insights}],  # billed by the metric
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[to_world]),
         )

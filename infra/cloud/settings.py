@@ -143,7 +143,7 @@ class CloudSettings(Settings):
     execute_command: bool = setting(
         Boolean(),
         False,
-        "Whether `aws ecs execute-command` can open a shell in a task; makes two folders of the task writable.",
+        "Whether `aws ecs execute-command` can open a shell in a task; makes three folders of the task writable.",
     )
     zones: tuple[str, ...] = setting(
         Words("names of zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]"),
@@ -205,6 +205,26 @@ class CloudSettings(Settings):
     database_backup_days: int = setting(
         Integer(1, 35, "days"), 7, "Days that automatic backups of the database are kept."
     )
+    database_insights: str = setting(
+        Choice("off", "standard", "advanced"),
+        "off",
+        "What RDS shows of the database's load: off; standard, of the last 7 days; advanced, of 15 months, billed by "
+        "the vCPU.",
+    )
+    container_insights: str = setting(
+        Choice("disabled", "enabled", "enhanced"),
+        "disabled",
+        "CloudWatch's Container Insights, metrics of tasks and containers: disabled, enabled, or enhanced; billed by "
+        "the metric.",
+    )
+    flow_logs: bool = setting(
+        Boolean(), False, "Whether the connections in the stack's network are logged, into a bucket of the stack."
+    )
+    access_logs: bool = setting(
+        Boolean(),
+        False,
+        "Whether requests to the load balancer and to the uploads' bucket are logged, into a bucket of the stack.",
+    )
     log_days: int = setting(NumberOf(LOG_DAYS, "days that CloudWatch can keep logs"), 30, "Days that logs are kept.")
     permissions_boundary: str = setting(
         Text("the ARN of an IAM policy", r"arn:aws[a-z-]*:iam::\d{12}:policy/[\w+=,.@/-]{1,512}"),
@@ -226,6 +246,11 @@ class CloudSettings(Settings):
     def image_platform(self) -> str:
         """Docker's name for what the tasks run on."""
         return f"linux/{self.architecture}"
+
+    @property
+    def logs_to_bucket(self) -> bool:
+        """Whether anything is logged that goes to a bucket and not to CloudWatch."""
+        return self.flow_logs or self.access_logs
 
     @property
     def workers(self) -> int:

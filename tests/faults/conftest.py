@@ -13,7 +13,9 @@ from tests.waiting import wait_until
 
 __all__ = ["engine", "make_stack", "stacks"]
 
-SEED = int(os.environ.get("FAULTS_SEED") or secrets.randbelow(10**6))
+# The processes among which pytest divides the tests get the same one.
+os.environ["FAULTS_SEED"] = os.environ.get("FAULTS_SEED") or str(secrets.randbelow(10**6))
+SEED = int(os.environ["FAULTS_SEED"])
 
 # What a user sees when the stack's lock is left over from a pulumi that was killed.
 LOCKED = "the stack is currently locked by 1 lock(s)"

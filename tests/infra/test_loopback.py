@@ -44,7 +44,7 @@ def test_the_loopback_is_excepted_when_there_is_a_proxy(given: dict[str, str], n
 def test_grpc_which_reads_lower_case_alone_and_no_star_asks_directly(given: dict[str, str]) -> None:
     """By gRPC itself, over a proxy at which nobody listens."""
     script = (
-        "import infra, grpc, os; from concurrent.futures import ThreadPoolExecutor as Pool;"
+        "import grpc, os; from concurrent.futures import ThreadPoolExecutor as Pool;"
         "server = grpc.server(Pool(1)); port = server.add_insecure_port('127.0.0.1:0'); server.start();"
         "grpc.channel_ready_future(grpc.insecure_channel(f'127.0.0.1:{port}')).result(10); print('ready', flush=True);"
         "os._exit(0)"

@@ -53,7 +53,7 @@ def _change(text: str) -> tuple[str, Any]:
 
 @command.command()
 @click.option("-c", "--config", "changes", multiple=True, metavar="KEY=VALUE", help="A setting, until `down`.")
-@click.option("--refresh", is_flag=True, help="Ask the emulator first what there is, as pulumi up --refresh.")
+@click.option("--refresh", is_flag=True, help="Compare the state with the emulator first.")
 @_explained
 def up(changes: tuple[str, ...], refresh: bool) -> None:
     """Brings the rehearsal up, or what has changed since, and says where the site is.
@@ -129,7 +129,7 @@ def manage(arguments: tuple[str, ...]) -> None:
 
 
 @command.command()
-@click.option("--lines", default=100, show_default=True)
+@click.option("--lines", default=100, show_default=True, help="How many of its last lines.")
 @_explained
 def log(lines: int) -> None:
     """Shows what the emulator printed last.

@@ -8,7 +8,6 @@ import json
 import os
 import sys
 
-from infra.loopback import HOSTS
 from tools.setup import apt
 from tools.setup import pip as own_pip
 from tools.setup.machine import PASSPHRASE, CommandError, Machine, SetupError
@@ -17,31 +16,24 @@ STAMP = ".setup.json"
 # Each includes those before it.
 PURPOSES = ("infra", "cloud", "dev")
 MARK = "# django-stack: the local stack's public passphrase"
-# Sets the passphrase unless one is set, and keeps requests to this machine away from proxies (infra/loopback.py), which
-# the official language host needs, since it connects before the program starts.
+# Sets the passphrase unless one is set.
 ACTIVATE = {
     "activate": (
         '[ -n "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]'
-        f" || export PULUMI_CONFIG_PASSPHRASE={PASSPHRASE}\n"
-        '[ -z "${http_proxy-}${https_proxy-}${all_proxy-}${HTTP_PROXY-}${HTTPS_PROXY-}${ALL_PROXY-}" ]'
-        """ || case "${no_proxy:=${NO_PROXY-}}" in"""
-        f""" '*') export no_grpc_proxy="{",".join(HOSTS)}" ;; *127.0.0.1*) ;;"""
-        f' *) no_proxy="{",".join(HOSTS)}${{no_proxy:+,$no_proxy}}" ;; esac\n'
-        '[ -z "${no_proxy-}" ] || export no_proxy NO_PROXY="$no_proxy"'
+        f" || export PULUMI_CONFIG_PASSPHRASE={PASSPHRASE}"
     ),
     "activate.fish": (
         "set -q PULUMI_CONFIG_PASSPHRASE; or set -q PULUMI_CONFIG_PASSPHRASE_FILE;"
-        f" or set -gx PULUMI_CONFIG_PASSPHRASE {PASSPHRASE}\n"
-        'test -z "$http_proxy$https_proxy$all_proxy$HTTP_PROXY$HTTPS_PROXY$ALL_PROXY";'
-        f' or set -gx no_proxy "{",".join(HOSTS)},$no_proxy"'
+        f" or set -gx PULUMI_CONFIG_PASSPHRASE {PASSPHRASE}"
     ),
     "activate.csh": (
         "if (! $?PULUMI_CONFIG_PASSPHRASE && ! $?PULUMI_CONFIG_PASSPHRASE_FILE)"
-        f" setenv PULUMI_CONFIG_PASSPHRASE {PASSPHRASE}\n"
-        'if (! $?no_proxy) setenv no_proxy ""\n'
-        f'if ($?http_proxy || $?https_proxy || $?all_proxy) setenv no_proxy "{",".join(HOSTS)},$no_proxy"'
+        f" setenv PULUMI_CONFIG_PASSPHRASE {PASSPHRASE}"
     ),
 }
+# Each Python of .venv runs these lines when it starts. `infra` keeps requests to this machine away from proxies
+# (infra/loopback.py), and Pulumi's official language host connects to the engine before the program imports it.
+PTH = ("django-stack.pth", "import infra\n")
 
 
 def ensure_infra(machine: Machine) -> None:
@@ -86,6 +78,8 @@ def install(machine: Machine, purpose: str) -> None:
         raise SetupError(str(error), "Check that the package index can be reached, then try again.") from error
     for script, line in ACTIVATE.items():
         mark_activate(machine, script, line)
+    for folder in machine.venv.glob("lib/python3*/site-packages"):
+        (folder / PTH[0]).write_text(PTH[1])
     # Larger ones include the smaller, so that switching between `make local` and `make test` installs nothing.
     held = PURPOSES[: PURPOSES.index(purpose) + 1]
     stamp = {**read_stamp(machine), "place": str(machine.venv), **{name: digest(machine, name) for name in held}}
@@ -135,7 +129,7 @@ def digest(machine: Machine, purpose: str) -> str:
     """The hash of everything that an installation depends on."""
     files = (machine.root / "requirements" / f"{purpose}.txt", machine.root / "pyproject.toml")
     return hashlib.sha256(
-        b"\0".join([*(file.read_bytes() for file in files), *map(str.encode, ACTIVATE.values())])
+        b"\0".join([*(file.read_bytes() for file in files), *map(str.encode, (*ACTIVATE.values(), *PTH))])
     ).hexdigest()
 
 

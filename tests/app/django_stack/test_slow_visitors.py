@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import pytest
 from django_stack.worker import COLLECTED_BODY, arrived
 
 from tests.app.programs import APP
+from tests.waiting import wait_until
 
 SITE = """
 import time
@@ -81,7 +82,7 @@ class Server:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        wait_until(self.serves)
+        wait_until(self.serves, "the server")
 
     def serves(self) -> bool:
         """False while it starts."""
@@ -105,13 +106,6 @@ class Server:
     def output(self) -> str:
         """All that was printed, once it has ended."""
         return self.process.communicate(timeout=20)[0]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -274,7 +268,7 @@ def test_a_process_whose_threads_are_all_busy_says_that_it_is_alive(server: Serv
     with ExitStack() as stack:
         for _ in range(8):
             stack.enter_context(server.connect()).sendall(GET.replace(b"/ ", b"/held ", 1))
-        wait_until((server.folder / "held").exists)
+        wait_until((server.folder / "held").exists, "a request that is held")
         server.get("/healthz/live")
         with server.connect() as other:
             other.sendall(GET)
@@ -290,10 +284,10 @@ def test_sigterm_answers_who_is_in_and_refuses_who_comes(tmp_path: Path) -> None
     with serving(tmp_path) as server, server.connect() as working, server.connect() as late, server.connect() as idle:
         late.sendall(GET[:10])
         working.sendall(GET.replace(b"/ ", b"/held ", 1))
-        wait_until((tmp_path / "held").exists)
+        wait_until((tmp_path / "held").exists, "a request that is held")
         time.sleep(0.1)
         server.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: refuses(server))
+        wait_until(lambda: refuses(server), "a closed listener")
         late.sendall(GET[10:])
         assert read_all(late).startswith(b"HTTP/1.1 200 OK")
         (tmp_path / "go").touch()

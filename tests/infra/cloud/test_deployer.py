@@ -61,6 +61,10 @@ CALLS = {
     "cloudwatch/metricAlarm:MetricAlarm": """
         cloudwatch:PutMetricAlarm cloudwatch:DescribeAlarms cloudwatch:DeleteAlarms
         cloudwatch:TagResource cloudwatch:UntagResource cloudwatch:ListTagsForResource""",
+    "ec2/defaultSecurityGroup:DefaultSecurityGroup": """
+        ec2:DescribeSecurityGroups ec2:RevokeSecurityGroupEgress ec2:RevokeSecurityGroupIngress""",
+    "ec2/flowLog:FlowLog": """
+        ec2:CreateFlowLogs ec2:DescribeFlowLogs ec2:DeleteFlowLogs ec2:CreateTags ec2:DeleteTags""",
     "ec2/internetGateway:InternetGateway": """
         ec2:CreateInternetGateway ec2:AttachInternetGateway ec2:DescribeInternetGateways ec2:DetachInternetGateway
         ec2:DeleteInternetGateway ec2:CreateTags ec2:DeleteTags""",
@@ -139,6 +143,7 @@ CALLS = {
     "s3/bucketCorsConfiguration:BucketCorsConfiguration": "s3:GetBucketCORS s3:PutBucketCORS",
     "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": """
         s3:GetLifecycleConfiguration s3:PutLifecycleConfiguration""",
+    "s3/bucketLogging:BucketLogging": "s3:GetBucketLogging s3:PutBucketLogging",
     "s3/bucketOwnershipControls:BucketOwnershipControls": """
         s3:GetBucketOwnershipControls s3:PutBucketOwnershipControls""",
     "s3/bucketPolicy:BucketPolicy": "s3:GetBucketPolicy s3:PutBucketPolicy s3:DeleteBucketPolicy",
@@ -172,6 +177,7 @@ CALLS = {
 }
 # What one service of AWS asks of the caller for another, by the action that makes it ask, and where that is said.
 ELB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
+FLOW_LOGS = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html"
 RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html"
 ECS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
 # The handlers' permissions in CloudFormation's schema of AWS::CloudFront::VpcOrigin, and the role, which has a
@@ -199,6 +205,8 @@ DEPENDENT = {
     },
     "elasticloadbalancing:CreateTargetGroup": {"ec2:DescribeInternetGateways ec2:DescribeVpcs": ELB},
     "elasticloadbalancing:SetSubnets": {"ec2:DescribeSubnets": ELB},
+    "ec2:CreateFlowLogs": {"logs:CreateLogDelivery": FLOW_LOGS},
+    "ec2:DeleteFlowLogs": {"logs:DeleteLogDelivery": FLOW_LOGS},
     "rds:CreateDBInstance": {"iam:CreateServiceLinkedRole": RDS},
     "ecs:RegisterTaskDefinition": {"iam:PassRole": ECS},
     "ecs:RunTask": {"iam:PassRole": ECS},
@@ -216,7 +224,16 @@ LISTS = {"cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"
 
 
 # The types of EC2 that the program makes; all of them carry the tags of the stack.
-EC2 = ("internet-gateway", "route-table", "security-group", "security-group-rule", "subnet", "vpc", "vpc-endpoint")
+EC2 = (
+    "internet-gateway",
+    "route-table",
+    "security-group",
+    "security-group-rule",
+    "subnet",
+    "vpc",
+    "vpc-endpoint",
+    "vpc-flow-log",
+)
 
 
 def policy() -> dict[str, Any]:
@@ -270,7 +287,10 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
             f"arn:aws:iam::123456789012:role/{run[role].inputs['name']}"
             for role in ("task-app-role", "task-execution-role", "static-files-publisher")
         ],
-        ("logs", "log-group"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:*"],
+        ("logs", "log-group"): [
+            f"arn:aws:logs:{WHERE}:log-group:{group.inputs['name']}:*"
+            for group in run.of_type("aws:cloudwatch/logGroup:LogGroup")
+        ],
         ("logs", "log-stream"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:log-stream:app/web/0a1b"],
         ("rds", "db"): [f"{rds}:db:{database['identifier']}"],
         ("rds", "og"): [f"{rds}:og:default:postgres-17"],
@@ -315,11 +335,15 @@ def _listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-@pytest.fixture
-def needed() -> set[str]:
+def all_needed() -> set[str]:
     """All actions that anything of the cloud platform needs."""
     dependent = [action for actions in DEPENDENT.values() for action in actions]
     return set(" ".join([*CALLS.values(), FUNCTIONS, PROGRAMS, *dependent]).split())
+
+
+@pytest.fixture
+def needed() -> set[str]:
+    return all_needed()
 
 
 @pytest.fixture
@@ -382,7 +406,7 @@ def test_whole_services_are_allowed_on_the_stacks_own_names_only() -> None:
         ("acm:RemoveTagsFromCertificate", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
         ("arn:aws:cloudwatch:*:*:alarm:TargetTracking-service/django-stack-*", "alarm:TargetTracking-service/"),
         ("arn:aws:rds:*:*:og:default*", "rds:CreateDBInstance on arn:aws:rds:us-east-1:123456789012:og:default"),
-        ("ec2:ReplaceRoute", "ec2:ReplaceRoute on arn:aws:ec2:us-east-1:123456789012:route-table/"),
+        ("ec2:Replace*", "ec2:ReplaceRoute on arn:aws:ec2:us-east-1:123456789012:route-table/"),
         ("wafv2:*", "wafv2:CreateWebACL on arn:aws:wafv2:us-east-1:123456789012:global/webacl/django-stack-cloud/"),
         ("arn:aws:wafv2:us-east-1:*:global/managedruleset/*", "wafv2:CreateWebACL on arn:aws:wafv2:us-east-1:"),
         ("ec2:GetSecurityGroupsForVpc", "ec2:GetSecurityGroupsForVpc on arn:aws:ec2:us-east-1:123456789012:vpc/"),

@@ -92,6 +92,10 @@ def test_a_size_that_nobody_names_is_the_smallest_that_runs_the_site() -> None:
         "database-multi-az": False,
         "database-upgrade": False,
         "database-backup-days": 7,
+        "database-insights": "off",
+        "container-insights": "disabled",
+        "flow-logs": False,
+        "access-logs": False,
         "log-days": 30,
         "alarm-email": "",
     }

@@ -15,10 +15,14 @@ OWN_DOMAIN = {
 # As much as possible that isn't as shipped, in one run for all tests of a single setting.
 OTHER: dict[str, Any] = {
     **OWN_DOMAIN,
+    "access-logs": True,
     "alarm-email": "ops@example.com",
     "architecture": "arm64",
     "aws:region": "eu-west-1",
+    "container-insights": "enhanced",
+    "database-insights": "advanced",
     "execute-command": True,
+    "flow-logs": True,
     "keep-data": False,
     "media-access": "public",
     "monthly-budget": 60,
@@ -35,6 +39,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "public media": {"media-access": "public"},
     "firewall": {"waf": True},
     "execute-command": {"execute-command": True},
+    "logs": {"access-logs": True, "flow-logs": True},
     "own workers": {"env": {"WEB_CONCURRENCY": "1"}},
 }
 

@@ -10,10 +10,11 @@ import pytest
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from infra.local import preflight as module
-from infra.local import reach
 from infra.local.labels import PROJECT, STACK, STATE, state
 from infra.settings import Settings
 from tests.ports import free_ports
+
+pytestmark = pytest.mark.usefixtures("on_the_engines_machine")
 
 PORTS = ("web-port", "database-port", "media-port")
 
@@ -66,12 +67,6 @@ def settings(as_stack: Any, set_config: Any) -> Settings:
     as_stack()
     set_config(dict(zip(PORTS, free_ports(3), strict=True)))
     return Settings.load()
-
-
-@pytest.fixture(autouse=True)
-def on_the_engines_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests may run in a container themselves; tests/infra/local/test_reach.py is about that."""
-    monkeypatch.setattr(reach, "MARKS", ())
 
 
 def container(name: str, port: int, source: str = "", **labels: str) -> dict[str, Any]:

@@ -9,18 +9,14 @@ import pulumi
 import pytest
 
 from infra.local import preflight as module
-from infra.local import reach
 from infra.local.labels import PROJECT, STACK, STATE, state
 from infra.settings import Settings
 from tests.infra.local.test_preflight import PORTS, Engine, container, refusal
 from tests.ports import free_ports
 
+pytestmark = pytest.mark.usefixtures("on_the_engines_machine")
+
 S3 = "s3://KEY:SECRET@uploads.s3.eu-west-1.amazonaws.com/"
-
-
-@pytest.fixture(autouse=True)
-def on_the_engines_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "MARKS", ())
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """What the local stack relies on in its three images; it holds for the official ones and for the stand-ins alike."""
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
+from tests.waiting import wait_until
 from tools.setup.images import POSTGRES, PYTHON, S3
 
 pytestmark = pytest.mark.docker
@@ -30,14 +30,6 @@ def place() -> Iterator[str]:
     yield name
     for kind in (["rm", "--force", "--volumes"], ["volume", "rm", "--force"], ["network", "rm"]):
         subprocess.run(["docker", *kind, name], capture_output=True, check=False)
-
-
-def until(succeeds: Callable[[], bool], what: str) -> None:
-    """Waits for something, at most half a minute."""
-    deadline = time.monotonic() + 30
-    while not succeeds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
 
 
 def in_container(name: str, *command: str) -> bool:
@@ -85,7 +77,7 @@ def start(name: str, password: str = PASSWORD) -> None:
     environment = [word for setting in settings for word in ("--env", setting)]
     reach = ["--network", name, "--network-alias", "database", "--volume", f"{name}:/var/lib/postgresql/data"]
     docker("run", "--detach", "--name", name, *environment, *reach, POSTGRES)
-    until(lambda: in_container(name, "pg_isready", "-h", "127.0.0.1", "-U", "app"), docker("logs", name))
+    wait_until(lambda: in_container(name, "pg_isready", "-h", "127.0.0.1", "-U", "app"), f"the container {name}", 30)
 
 
 def from_elsewhere(name: str, password: str, *, fails: bool = False) -> str:
@@ -141,7 +133,7 @@ def test_without_a_password_the_first_start_is_refused() -> None:
 
 def test_options_go_to_the_server_and_other_commands_run_as_they_are(place: str) -> None:
     docker("run", "--detach", "--name", place, "--env", "POSTGRES_PASSWORD=x", POSTGRES, "-c", "work_mem=8MB")
-    until(lambda: in_container(place, "pg_isready", "-h", "127.0.0.1"), docker("logs", place))
+    wait_until(lambda: in_container(place, "pg_isready", "-h", "127.0.0.1"), f"the container {place}", 30)
     assert docker("exec", place, *QUERY, "--username", "postgres", "--command", "show work_mem") == "8MB"
     assert docker("run", "--rm", POSTGRES, "pg_isready", "--version").startswith("pg_isready (PostgreSQL) 17.")
 
@@ -154,7 +146,7 @@ def test_the_s3_server_answers_its_health_check_from_inside(place: str) -> None:
     command = ["--port", ":9000", "--health", "/health", "posix", "/data"]
     docker("run", "--detach", "--name", place, "--volume", f"{place}:/data", *keys, S3, *command)
     health = "wget --quiet --output-document - http://127.0.0.1:9000/health"
-    until(lambda: in_container(place, "sh", "-c", health), docker("logs", place))
+    wait_until(lambda: in_container(place, "sh", "-c", health), f"the container {place}", 30)
     assert docker("exec", place, "sh", "-c", health) == "OK"
     assert "403" in docker("exec", place, "wget", "-S", "-O", "-", "http://127.0.0.1:9000/", fails=True)
 

@@ -116,30 +116,13 @@ def test_activate_scripts_are_marked_once(machine: FakeMachine) -> None:
         assert Path(machine.venv / "bin" / name).read_text().count(virtualenv.MARK) == 1
 
 
-PROXY = "http://proxy.example.com:3128"
-
-
 @pytest.mark.report("pulumi#2651")
-@pytest.mark.parametrize(
-    ("set_before", "seen"),
-    [
-        ({}, "unset unset unset"),
-        ({"no_proxy": "example.org"}, "example.org example.org unset"),
-        ({"http_proxy": PROXY}, "localhost,127.0.0.1,::1 localhost,127.0.0.1,::1 unset"),
-        (
-            {"HTTPS_PROXY": PROXY, "NO_PROXY": "example.org"},
-            "localhost,127.0.0.1,::1,example.org localhost,127.0.0.1,::1,example.org unset",
-        ),
-        ({"http_proxy": PROXY, "no_proxy": "127.0.0.1"}, "127.0.0.1 127.0.0.1 unset"),
-        ({"http_proxy": PROXY, "NO_PROXY": "*"}, "* * localhost,127.0.0.1,::1"),
-    ],
-)
-def test_activation_excepts_this_machine_from_a_proxy(
-    machine: FakeMachine, set_before: dict[str, str], seen: str
-) -> None:
+def test_every_python_of_the_venv_asks_this_machine_directly_before_it_runs_a_program(machine: FakeMachine) -> None:
+    """The official language host connects to the engine before the program starts, in an activated shell or not."""
+    folder = machine.venv / "lib/python3.11/site-packages"
+    folder.mkdir(parents=True)
+    (folder / "infra.py").write_text("import os; os.environ['no_proxy'] = 'set'")
     virtualenv.ensure_infra(machine)
-    show = 'echo "${no_proxy-unset} ${NO_PROXY-unset} ${no_grpc_proxy-unset}"'
-    script = f'set -eu; . "{machine.venv}/bin/activate"; . "{machine.venv}/bin/activate"; {show}'
-    environ = {"PATH": os.environ["PATH"], **set_before}
-    reply = subprocess.run(["bash", "-c", script], env=environ, capture_output=True, text=True, check=True)
-    assert reply.stdout == f"{seen}\n"
+    program = f"import site; site.addsitedir({str(folder)!r}); import os; print(os.environ['no_proxy'])"
+    reply = subprocess.run([sys.executable, "-IS", "-c", program], capture_output=True, text=True, check=True)
+    assert reply.stdout == "set\n"

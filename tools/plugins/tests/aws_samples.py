@@ -114,6 +114,17 @@ def _of_bucket(**inputs: Any) -> Callable[[Any], Properties]:
     return lambda account: {"bucket": account.sample("Bucket").id, **inputs}
 
 
+def _logs(account: Any) -> str:
+    """A bucket that S3 may write logs to."""
+    if "logs" not in account.others:
+        bucket = account.other("Bucket").id
+        service = {"Service": "logging.s3.amazonaws.com"}
+        write = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+        account.make("BucketPolicy", {"bucket": bucket, "policy": policy({**write, "Principal": service})})
+        account.others["logs"] = bucket
+    return str(account.others["logs"])
+
+
 SAMPLES: dict[str, Callable[[Any], Properties]] = {
     "Vpc": lambda _: {"cidrBlock": "10.0.0.0/16", "enableDnsSupport": True, "enableDnsHostnames": True, "tags": TAGS},
     "Subnet": lambda account: {
@@ -141,12 +152,21 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "routeTableIds": [account.sample("RouteTable").id],
         "tags": TAGS,
     },
+    "FlowLog": lambda account: {
+        "vpcId": account.sample("Vpc").id,
+        "trafficType": "ALL",
+        "logDestinationType": "s3",
+        "logDestination": f"arn:aws:s3:::{account.sample('Bucket').id}",
+        "maxAggregationInterval": 600,
+        "tags": TAGS,
+    },
     "SecurityGroup": lambda account: {
         "name": "app-web",
         "description": "The tasks",
         "vpcId": account.sample("Vpc").id,
         "tags": TAGS,
     },
+    "DefaultSecurityGroup": lambda account: {"vpcId": account.sample("Vpc").id, "ingress": [], "egress": []},
     "IngressRule": _rule,
     "EgressRule": lambda account: {
         "securityGroupId": account.sample("SecurityGroup").id,
@@ -295,6 +315,10 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "backupRetentionPeriod": 7,
         "copyTagsToSnapshot": True,
         "deletionProtection": False,
+        "enabledCloudwatchLogsExports": ["postgresql", "upgrade"],
+        "databaseInsightsMode": "standard",
+        "performanceInsightsEnabled": True,
+        "performanceInsightsRetentionPeriod": 7,
         "finalSnapshotIdentifier": "app-last",
         "applyImmediately": True,
         "tags": TAGS,
@@ -402,6 +426,11 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         ]
     ),
     "Versioning": _of_bucket(versioningConfiguration={"status": "Enabled"}),
+    "Logging": lambda account: {
+        "bucket": account.sample("Bucket").id,
+        "targetBucket": _logs(account),
+        "targetPrefix": "logs/",
+    },
     "Lifecycle": _of_bucket(
         rules=[
             {

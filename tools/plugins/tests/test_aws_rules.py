@@ -21,11 +21,13 @@ REPLACED_BY = {
     "Cluster": "name",
     "Cors": "bucket",
     "Dashboard": "dashboardName",
+    "DefaultSecurityGroup": "vpcId",
     "Distribution": "",
     "EgressRule": "securityGroupId",
     "Encryption": "bucket",
     "EventRule": "name",
     "EventTarget": "rule targetId",
+    "FlowLog": "logDestination logDestinationType maxAggregationInterval trafficType vpcId",
     "IngressRule": "securityGroupId",
     "Instance": "dbName engine storageEncrypted username",
     "InternetGateway": "",
@@ -34,6 +36,7 @@ REPLACED_BY = {
     "Listener": "loadBalancerArn",
     "LoadBalancer": "internal loadBalancerType name",
     "LogGroup": "name",
+    "Logging": "bucket",
     "MetricAlarm": "name",
     "OriginAccessControl": "name",
     "OwnershipControls": "bucket",
@@ -87,6 +90,25 @@ def test_a_security_group_has_no_rule_that_nobody_asked_for(account: Account) ->
     group = account.sample("SecurityGroup")
     (found,) = account.ask("ec2", "DescribeSecurityGroups", GroupIds=[group.id])["SecurityGroups"]
     assert found["IpPermissionsEgress"] == []
+
+
+def test_the_group_that_a_network_has_by_itself_is_emptied_again_and_stays(account: Account) -> None:
+    group = account.sample("DefaultSecurityGroup")
+    everybody = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    account.ask("ec2", "AuthorizeSecurityGroupIngress", GroupId=group.id, IpPermissions=everybody)
+    assert [change.path for change in group.changes()] == ["ingress[0]"]
+    group.state = group.read() or {}
+    group.update()
+    assert group.changes() == []
+    group.delete()
+    (found,) = account.ask("ec2", "DescribeSecurityGroups", GroupIds=[group.id])["SecurityGroups"]
+    assert (found["GroupName"], found["IpPermissions"], found["IpPermissionsEgress"]) == ("default", [], [])
+
+
+def test_a_default_group_with_rules_is_refused(account: Account) -> None:
+    network = account.sample("Vpc").id
+    with pytest.raises(PluginError, match="without rules only"):
+        account.make("DefaultSecurityGroup", {"vpcId": network, "ingress": [{"protocol": "-1"}], "egress": []})
 
 
 def test_a_health_check_has_the_provider_s_defaults_not_aws_s(account: Account) -> None:

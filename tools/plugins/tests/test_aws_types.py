@@ -12,9 +12,12 @@ UNKNOWN_TO_MOTO = {"Budget", "ResponseHeadersPolicy", "Target", "VpcOrigin"}
 TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
-FORGOTTEN = {"Service": {"alarms", "deploymentMaximumPercent", "deploymentMinimumHealthyPercent"}}
+FORGOTTEN = {
+    "Instance": {"databaseInsightsMode", "performanceInsightsEnabled", "performanceInsightsRetentionPeriod"},
+    "Service": {"alarms", "deploymentMaximumPercent", "deploymentMinimumHealthyPercent"},
+}
 # What stays when its resource is deleted: AWS has no deletion of them, or the sample says so.
-STAYS = {"CertificateValidation", "SecretVersion", "TopicPolicy", "Versioning"}
+STAYS = {"CertificateValidation", "DefaultSecurityGroup", "SecretVersion", "TopicPolicy", "Versioning"}
 
 
 def test_there_is_a_sample_of_each_type() -> None:
@@ -71,9 +74,14 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("Service", lambda _: {"desiredCount": 2}),
     ("ParameterGroup", lambda _: {"parameters": [{"name": "rds.force_ssl", "value": "0", "applyMethod": "immediate"}]}),
     ("Instance", lambda _: {"allocatedStorage": 30, "multiAz": True}),
+    ("Instance", lambda _: {"enabledCloudwatchLogsExports": ["upgrade"]}),
     ("Instance", lambda _: {"identifier": "renamed"}),
     ("Instance", lambda _: {"backupRetentionPeriod": 8, "copyTagsToSnapshot": False}),
     ("LoadBalancer", lambda _: {"idleTimeout": 61, "dropInvalidHeaderFields": False}),
+    (
+        "LoadBalancer",
+        lambda account: {"accessLogs": {"bucket": account.sample("Bucket").id, "prefix": "lb", "enabled": True}},
+    ),
     (
         "LoadBalancer",
         lambda account: {
@@ -103,6 +111,7 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("OwnershipControls", lambda _: {"rule": {"objectOwnership": "BucketOwnerPreferred"}}),
     ("PublicAccessBlock", lambda _: {"blockPublicAcls": False}),
     ("Cors", lambda _: {"corsRules": [{"allowedMethods": ["GET"], "allowedOrigins": ["https://other.example.com"]}]}),
+    ("Logging", lambda _: {"targetPrefix": "other/"}),
     ("Versioning", lambda _: {"versioningConfiguration": {"status": "Suspended"}}),
     (
         "Lifecycle",

@@ -18,6 +18,8 @@ OVERRIDES = (
     "task_environment",
     "task_credentials",
     "database",
+    "database_logs",
+    "deletion_protection",
     "cloudfront",
     "vpc_origins",
     "origin_groups",

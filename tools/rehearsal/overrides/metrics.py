@@ -3,8 +3,8 @@ all that has a metric's name, whatever the dimensions, and take no account of pe
 
 Metrics: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
 Alarms: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
-Periods are a twentieth of those that an alarm has, so that nobody waits for nothing, and sums count twenty times, since so
-much less happens in them.
+Periods are a twentieth of those that an alarm has, so that nobody waits for nothing, and sums count twenty times, since
+so much less happens in them.
 """
 
 import threading

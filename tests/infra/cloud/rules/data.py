@@ -3,7 +3,18 @@
 import json
 from collections.abc import Iterator
 
-from tests.infra.cloud.rules.base import BUCKET, INSTANCE, REPOSITORY, Break, Rule, change, change_json, gone, unprotect
+from tests.infra.cloud.rules.base import (
+    BALANCER,
+    BUCKET,
+    INSTANCE,
+    REPOSITORY,
+    Break,
+    Rule,
+    change,
+    change_json,
+    gone,
+    unprotect,
+)
 from tests.infra.conftest import Run
 
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration"
@@ -128,11 +139,25 @@ def static_files_stay_when_a_version_is_replaced(run: Run) -> Iterator[str]:
                 yield "In a roll-out, pages of one version ask tasks of the other for static files."
 
 
+def logs_in_a_bucket_end_some_day(run: Run) -> Iterator[str]:
+    for bucket in run.of_type(BUCKET):
+        if "-logs-" not in bucket.inputs["bucketPrefix"]:
+            continue
+        ends = [
+            rule.get("expiration", {}).get("days")
+            for lifecycle in run.of_type("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
+            for rule in lifecycle.inputs["rules"]
+            if lifecycle.inputs["bucket"].startswith(bucket.inputs["bucketPrefix"])
+        ]
+        if not ends or not all(ends):
+            yield "The bucket keeps logs for ever: visitors' addresses too, and it's billed."
+
+
 def data_survives_a_slip_of_the_hand(run: Run) -> Iterator[str]:
     for data in (*run.of_type(INSTANCE), *run.of_type(BUCKET)):
         if data.name == "static-files":  # the images have them all
             continue
-        if not data.request.protect:
+        if not data.request.protect and not data.request.retainOnDelete:
             yield f"{data.name} isn't protected: `pulumi destroy`, or a change that replaces it, takes the data away."
         if data.inputs.get("forceDestroy"):
             yield f"{data.name} is emptied when it's deleted."
@@ -143,6 +168,9 @@ def data_survives_a_slip_of_the_hand(run: Run) -> Iterator[str]:
             yield "A deleted database leaves no last snapshot."
         if database.inputs.get("backupRetentionPeriod", 0) < 1:
             yield "The database has no backups."
+    for balancer in run.of_type(BALANCER):
+        if balancer.inputs.get("enableDeletionProtection") is not True:
+            yield "The load balancer can be deleted by one click in AWS's console, and the site with it."
 
 
 RULES: list[Rule] = [
@@ -152,9 +180,14 @@ RULES: list[Rule] = [
     the_bucket_is_private,
     overwritten_files_are_kept_a_while,
     static_files_stay_when_a_version_is_replaced,
+    logs_in_a_bucket_end_some_day,
     data_survives_a_slip_of_the_hand,
 ]
-OF_PARTS_THAT_ARE_THERE: list[Rule] = [the_database_takes_tls_only, data_survives_a_slip_of_the_hand]
+OF_PARTS_THAT_ARE_THERE: list[Rule] = [
+    logs_in_a_bucket_end_some_day,
+    the_database_takes_tls_only,
+    data_survives_a_slip_of_the_hand,
+]
 BREAKS = [
     Break("database-subnets", gone, "a network that isn't this stack's"),
     Break("network-private-a-routes", gone, "no route table of their own"),
@@ -175,6 +208,12 @@ BREAKS = [
     Break("static-files-ownership", gone, "takes ACLs"),
     Break("static-files-private", gone, "doesn't block public access"),
     Break("address-cloudfront", change(originGroups=[]), "ask tasks of the other"),
+    Break("logs-private", gone, "doesn't block public access", "logs"),
+    Break("logs-ownership", gone, "takes ACLs", "logs"),
+    Break("logs-policy", gone, "has no policy", "logs"),
+    Break("logs-lifecycle", gone, "keeps logs for ever", "logs"),
+    Break("logs-lifecycle", change(rules=[{"status": "Enabled"}]), "keeps logs for ever", "logs"),
+    Break("logs", lambda bucket: setattr(bucket.request, "retainOnDelete", False), "logs isn't protected", "logs"),
     Break("media-versions", gone, "keeps no versions"),
     Break("media-lifecycle", gone, "kept for ever"),
     Break("media-lifecycle", change(rules=[{"status": "Enabled", "expiration": {"days": 90}}]), "come to an end"),
@@ -195,6 +234,7 @@ BREAKS = [
     Break("database", unprotect, "isn't protected"),
     Break("media", unprotect, "isn't protected"),
     Break("database", change(deletionProtection=False), "deleted by one click"),
+    Break("address-load-balancer", change(enableDeletionProtection=False), "and the site with it"),
     Break("database", change(skipFinalSnapshot=True), "no last snapshot"),
     Break("database", change(backupRetentionPeriod=0), "no backups"),
 ]

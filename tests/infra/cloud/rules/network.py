@@ -7,6 +7,7 @@ from typing import Any
 from tests.infra.cloud.rules.base import BALANCER, DEFINITION, INSTANCE, SERVICE, Break, Edit, Rule, change, gone
 from tests.infra.conftest import Registered, Run
 
+DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
 CLOUDFRONT_LIST = "pl-3b927c52"
@@ -22,9 +23,20 @@ def nothing_is_open_to_the_world(run: Run) -> Iterator[str]:
     for group in run.of_type("aws:ec2/securityGroup:SecurityGroup"):
         if group.inputs.get("ingress") or group.inputs.get("egress"):
             yield f"{group.name} has rules of its own, which take back those that stand beside it at each other update."
-    for token in ("aws:ec2/securityGroupRule:SecurityGroupRule", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"):
-        for rule in run.of_type(token):
-            yield f"{rule.name} is of a kind that these tests don't look at; use aws.vpc.SecurityGroupIngressRule."
+    for rule in run.of_type("aws:ec2/securityGroupRule:SecurityGroupRule"):
+        yield f"{rule.name} is of a kind that these tests don't look at; use aws.vpc.SecurityGroupIngressRule."
+
+
+def the_networks_own_group_has_no_rules(run: Run) -> Iterator[str]:
+    """AWS gives one to each network, whose members reach each other and the world."""
+    emptied = {
+        group.inputs["vpcId"]
+        for group in run.of_type(DEFAULT_GROUP)
+        if group.inputs.get("ingress") == group.inputs.get("egress") == []
+    }
+    networks = {f"{network.name}-id" for network in run.of_type("aws:ec2/vpc:Vpc")}
+    if not networks or networks - emptied:
+        yield "What is started in the network without a security group of its own gets AWS's default one, with rules."
 
 
 def cloudfront_is_the_only_way_in(run: Run) -> Iterator[str]:
@@ -163,6 +175,7 @@ def _to_the_open_internet(resource: Registered) -> None:
 RULES: list[Rule] = [
     nothing_is_open_to_the_world,
     cloudfront_is_the_only_way_in,
+    the_networks_own_group_has_no_rules,
     each_part_admits_the_one_before_it_only,
     files_go_to_the_bucket_inside_awss_network,
     visitors_come_by_https,
@@ -170,6 +183,10 @@ RULES: list[Rule] = [
 ]
 OF_PARTS_THAT_ARE_THERE: list[Rule] = [nothing_is_open_to_the_world]
 BREAKS = [
+    Break("network-default", gone, "AWS's default one, with rules"),
+    Break("network-default", change(ingress=[{"self": True}]), "AWS's default one, with rules"),
+    Break("network-default", lambda group: group.inputs.pop("egress"), "AWS's default one, with rules"),
+    Break("network-default", change(vpcId="another"), "AWS's default one, with rules"),
     Break("network-app-to-database-in", gone, "network-database-id admits []"),
     Break("network-load-balancer-to-app-out", gone, "The load balancer reaches something else"),
     Break("network-app-to-database-in", change(referencedSecurityGroupId="network-load-balancer-id"), "a way round"),

@@ -25,7 +25,7 @@ class AWSResource(Resource):
     replacing: inputs whose change makes a new resource; in_place: those that don't.
     names: the API's names of inputs, by the inputs' paths, where they differ by more than case and plural.
     prefixed: the input that begins a made-up name, and the property that the name becomes.
-    creating: makes it; `identity` is where in its answer the id stands.
+    creating: makes it; `identity` is where in its answer the id stands, `id_input` the input that is the id instead.
     after: properties whose calls in `updating` follow at once, since `creating` doesn't take them.
     updating: the call for changes of these properties (several in one text).
     puts: `creating` changes it, too, by putting the whole.
@@ -46,6 +46,7 @@ class AWSResource(Resource):
     prefixed: ClassVar[tuple[str, str] | None] = None
     creating: ClassVar[Call]
     identity: ClassVar[str] = ""
+    id_input: ClassVar[str] = ""
     after: ClassVar[frozenset[str]] = frozenset()
     updating: ClassVar[Mapping[str, Call]] = {}
     puts: ClassVar[bool] = False
@@ -161,8 +162,7 @@ class AWSResource(Resource):
 
     def resource_id(self, answer: Any, inputs: Properties) -> str:
         """The id of what was made."""
-        del inputs
-        return str(lookup(self.identity, answer))
+        return str(inputs[self.id_input] if self.id_input else lookup(self.identity, answer))
 
     def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
         """Make the calls that these changes of inputs need; `scope` has the old state, too, as `before`."""

@@ -146,6 +146,7 @@ class CertificateValidation(AWSResource):
     replacing = words("certificateArn region validationRecordFqdns")
     unordered = words("validationRecordFqdns")
     unread = words("region validationRecordFqdns")
+    id_input = "certificateArn"
     reading = Call("DescribeCertificate", {"CertificateArn": "certificateArn"}, gives="Certificate")
     gone = "Status!='ISSUED' && Status!='PENDING_VALIDATION' && Status!='FAILED'"
     missing = words("ResourceNotFoundException")
@@ -153,6 +154,3 @@ class CertificateValidation(AWSResource):
 
     def make(self, operation: Operation, inputs: Properties) -> Any:
         return inputs
-
-    def resource_id(self, answer: Any, inputs: Properties) -> str:
-        return str(inputs["certificateArn"])

@@ -17,6 +17,7 @@ class LogGroup(AWSResource):
     in_place = words("retentionInDays")
     auto_named = True
     names: ClassVar[Mapping[str, str]] = {"name": "logGroupName"}
+    id_input = "name"
     creating = Call("CreateLogGroup")
     after = words("retentionInDays")
     updating: ClassVar[Mapping[str, Call]] = {
@@ -27,9 +28,6 @@ class LogGroup(AWSResource):
     missing = words("ResourceNotFoundException")
     deleting = Call("DeleteLogGroup", {"logGroupName": "id"})
     tagging = tags.LOGS
-
-    def resource_id(self, answer: Any, inputs: Properties) -> str:
-        return str(inputs["name"])
 
     def find(self, operation: Operation, resource_id: str, scope: Properties) -> Any:
         groups = super().find(operation, resource_id, scope) or []
@@ -56,15 +54,13 @@ class MetricAlarm(AWSResource):
     auto_named = True
     defaults: ClassVar[Mapping[str, Any]] = {"treatMissingData": "missing"}
     names: ClassVar[Mapping[str, str]] = {"name": "AlarmName", "okActions": "OKActions"}
+    id_input = "name"
     creating, puts = Call("PutMetricAlarm"), True
     reading = Call("DescribeAlarms", {"AlarmNames": "id"}, gives="MetricAlarms[0]")
     outputs: ClassVar[Mapping[str, str]] = {"arn": "AlarmArn"}
     deleting = Call("DeleteAlarms", {"AlarmNames": "id"})
     missing = words("ResourceNotFound")
     tagging = tags.CLOUDWATCH
-
-    def resource_id(self, answer: Any, inputs: Properties) -> str:
-        return str(inputs["name"])
 
 
 class Dashboard(AWSResource):

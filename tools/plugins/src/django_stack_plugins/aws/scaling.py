@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from django_stack_plugins.aws import tags
 from django_stack_plugins.aws.base import AWSResource
 from django_stack_plugins.aws.calls import Call, words
-from django_stack_plugins.values import Properties
 
 _TARGET = {
     "ServiceNamespace": "serviceNamespace",
@@ -20,6 +19,7 @@ class Target(AWSResource):
     required = words("serviceNamespace scalableDimension resourceId minCapacity maxCapacity")
     replacing = words("serviceNamespace scalableDimension resourceId")
     in_place = words("minCapacity maxCapacity")
+    id_input = "resourceId"
     creating, puts = Call("RegisterScalableTarget"), True
     reading = Call(
         "DescribeScalableTargets",
@@ -31,9 +31,6 @@ class Target(AWSResource):
     deleting = Call("DeregisterScalableTarget", _TARGET)
     tagging = tags.SCALING
 
-    def resource_id(self, answer: Any, inputs: Properties) -> str:
-        return str(inputs["resourceId"])
-
 
 class Policy(AWSResource):
     docs, token, service = "appautoscaling_policy", "aws:appautoscaling/policy:Policy", "application-autoscaling"
@@ -43,6 +40,7 @@ class Policy(AWSResource):
     auto_named = True
     defaults: ClassVar[Mapping[str, Any]] = {"policyType": "StepScaling"}
     names: ClassVar[Mapping[str, str]] = {"name": "PolicyName"}
+    id_input = "name"
     creating, puts = Call("PutScalingPolicy"), True
     reading = Call(
         "DescribeScalingPolicies",
@@ -57,6 +55,3 @@ class Policy(AWSResource):
     outputs: ClassVar[Mapping[str, str]] = {"arn": "PolicyARN", "alarmArns": "Alarms[].AlarmARN"}
     missing = words("ObjectNotFoundException")
     deleting = Call("DeleteScalingPolicy", {**_TARGET, "PolicyName": "name"})
-
-    def resource_id(self, answer: Any, inputs: Properties) -> str:
-        return str(inputs["name"])

@@ -17,6 +17,7 @@ class Bucket(AWSResource):
     in_place = words("forceDestroy")
     prefixed = ("bucketPrefix", "bucket")
     defaults: ClassVar[Mapping[str, Any]] = {"forceDestroy": False}
+    id_input = "bucket"
     creating = Call("CreateBucket", {"CreateBucketConfiguration.LocationConstraint": "location"})
     reading = Call("HeadBucket", {"Bucket": "id"})
     outputs: ClassVar[Mapping[str, str]] = {
@@ -34,9 +35,6 @@ class Bucket(AWSResource):
         # The one region that must not be named.
         location = None if self.session.region == "us-east-1" else self.session.region
         return super().make(operation, {**inputs, "location": location})
-
-    def resource_id(self, answer: Any, inputs: Properties) -> str:
-        return str(inputs["bucket"])
 
     def find(self, operation: Operation, resource_id: str, scope: Properties) -> Any:
         if super().find(operation, resource_id, scope) is None:
@@ -74,10 +72,8 @@ class _OfBucket(AWSResource):
     required = words("bucket")
     replacing = words("bucket")
     unread = words("bucket")
+    id_input = "bucket"
     puts = True
-
-    def resource_id(self, answer: Any, inputs: Properties) -> str:
-        return str(inputs["bucket"])
 
 
 class PublicAccessBlock(_OfBucket):
@@ -138,6 +134,22 @@ class Versioning(_OfBucket):
     deleting = Call(
         "PutBucketVersioning", {"Bucket": "id"}, constants={"VersioningConfiguration": {"Status": "Suspended"}}
     )
+
+
+class Logging(_OfBucket):
+    docs, token = "s3_bucket_logging", "aws:s3/bucketLogging:BucketLogging"
+    required = words("bucket targetBucket targetPrefix")
+    in_place = words("targetBucket targetPrefix")
+    creating = Call(
+        "PutBucketLogging",
+        {
+            "BucketLoggingStatus.LoggingEnabled.TargetBucket": "targetBucket",
+            "BucketLoggingStatus.LoggingEnabled.TargetPrefix": "targetPrefix",
+        },
+    )
+    reading = Call("GetBucketLogging", {"Bucket": "id"}, gives="LoggingEnabled")
+    missing = words("NoSuchBucket")
+    deleting = Call("PutBucketLogging", {"Bucket": "id"}, constants={"BucketLoggingStatus": {}})
 
 
 class Lifecycle(_OfBucket):
