@@ -1,4 +1,4 @@
-"""What ECS says by itself when something failed, told to the topic of the alarms, also when nobody watches `pulumi up`.
+"""What AWS says by itself when something failed, told to the topic of the alarms, also when nobody watches `pulumi up`.
 
 Events: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_cwe_events.html
 Patterns: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
@@ -21,7 +21,10 @@ RELEASE = "release"  # `startedBy` of a release's tasks
 def tell_of_failures(
     settings: CloudSettings, network: Network, topic: pulumi.Input[str], opts: pulumi.ResourceOptions
 ) -> None:
-    """Rules for a failed roll-out, a failed release, and a task of a service that ended by itself."""
+    """Rules for a failed roll-out, a failed release, a task of a service that ended by itself, and what a scan found.
+
+    Of scans: https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
+    """
     stopped = {"clusterArn": [network.cluster_arn], "lastStatus": ["STOPPED"]}
     tell(
         "failed-rollout",
@@ -75,6 +78,33 @@ def tell_of_failures(
         "a task of <group> ended by itself, and ECS starts another: <task>, <why> What to do: look for the end in the "
         "task's log; exit status 137 is a lack of memory. If it happens again and again, go back to the version "
         "before.",
+        opts,
+    )
+    tell(
+        "image-findings",
+        "The scan of an image found something",
+        settings,
+        topic,
+        {
+            "source": ["aws.ecr"],
+            "detail-type": ["ECR Image Scan"],
+            "detail": {
+                "repository-name": [f"{settings.project}/{settings.stack}"],
+                "scan-status": ["COMPLETE"],
+                "$or": [
+                    {"finding-severity-counts": {severity: [{"numeric": [">", 0]}]}}
+                    for severity in ("CRITICAL", "HIGH")
+                ],
+            },
+        },
+        {
+            "critical": "$.detail.finding-severity-counts.CRITICAL",
+            "high": "$.detail.finding-severity-counts.HIGH",
+            "tag": "$.detail.image-tags[0]",
+        },
+        "the scan of image <tag> found problems of its packages, critical: <critical>, high: <high>. What to do: "
+        "django-stack base-image and pulumi up, then renew the app's locked dependencies; "
+        "aws ecr describe-image-scan-findings lists them.",
         opts,
     )
 

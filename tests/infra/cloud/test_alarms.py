@@ -85,6 +85,7 @@ def test_the_topic_takes_messages_of_the_own_account_alone(cloud: Any) -> None:
         ("event-failed-rollout", {"service", "why"}),
         ("event-failed-release", {"task", "why"}),
         ("event-ended-tasks", {"task", "group", "why"}),
+        ("event-image-findings", {"critical", "high", "tag"}),
     ],
 )
 def test_a_message_says_what_happened_where_and_what_to_do(cloud: Any, rule: str, paths: set[str]) -> None:
@@ -101,6 +102,7 @@ def test_a_stack_hears_of_its_own_services_and_tasks_alone(cloud: Any) -> None:
         for rule in cloud().of_type("aws:cloudwatch/eventRule:EventRule")
     }
     assert patterns["event-failed-rollout"]["resources"] == [{"wildcard": "*:service/django-stack-cloud/*"}]
+    assert patterns["event-image-findings"]["detail"]["repository-name"] == ["django-stack/cloud"]
     for name in ("event-failed-release", "event-ended-tasks"):
         (cluster,) = patterns[name]["detail"]["clusterArn"]
         assert cluster.endswith("django-stack-cloud")

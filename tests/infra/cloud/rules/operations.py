@@ -41,6 +41,7 @@ EVENTS = {
     "SERVICE_DEPLOYMENT_FAILED": "a roll-out failed",
     '"startedBy": ["release"]': "a release failed",
     '"stopCode": ["EssentialContainerExited"]': "tasks end again and again",
+    '"ECR Image Scan"': "the scan of an image finds something",
 }
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
@@ -179,6 +180,7 @@ BREAKS = [
     Break("event-failed-rollout", gone, "Nobody is told when a roll-out failed"),
     Break("event-failed-release-topic", gone, "Nobody is told when a release failed"),
     Break("event-ended-tasks", gone, "Nobody is told when tasks end"),
+    Break("event-image-findings", gone, "Nobody is told when the scan"),
     Break("alarms-policy", change(policy="{}"), "refused by the topic"),
     Break("web", change(alarms=None), "A version that breaks after it was ready stays"),
     Break("alarm-rollback", change(period=300), "A version that breaks after it was ready stays"),
