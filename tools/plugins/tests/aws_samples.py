@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from aws_monitoring_samples import MONITORING, TAGS, policy
+
 from django_stack_plugins.values import Properties
 
-TAGS = {"Name": "app", "stack": "test"}
 TRUST = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
 READS = {"Sid": "A", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::x/*"}
-SENDS = {"Sid": "A", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
 BEHAVIOR = {
     "targetOriginId": "site",
     "viewerProtocolPolicy": "redirect-to-https",
@@ -33,10 +33,6 @@ SCALED = {
     "scalableDimension": "ecs:service:DesiredCount",
     "resourceId": "service/app/app-web",
 }
-
-
-def policy(*statements: Any) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, sort_keys=True)
 
 
 def expiry(count: int) -> str:
@@ -126,6 +122,7 @@ def _logs(account: Any) -> str:
 
 
 SAMPLES: dict[str, Callable[[Any], Properties]] = {
+    **MONITORING,
     "Vpc": lambda _: {"cidrBlock": "10.0.0.0/16", "enableDnsSupport": True, "enableDnsHostnames": True, "tags": TAGS},
     "Subnet": lambda account: {
         "vpcId": account.sample("Vpc").id,
@@ -185,63 +182,6 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
     "LifecyclePolicy": lambda account: {"repository": account.sample("Repository").id, "policy": expiry(30)},
     "Role": lambda _: {"name": "app-execution", "assumeRolePolicy": policy(TRUST), "tags": TAGS},
     "RolePolicy": lambda account: {"name": "rights", "role": account.sample("Role").id, "policy": policy(READS)},
-    "LogGroup": lambda _: {"name": "/app/test", "retentionInDays": 30, "tags": TAGS},
-    "Topic": lambda _: {"name": "app-alarms", "tags": TAGS},
-    "TopicPolicy": lambda account: {
-        "arn": account.sample("Topic").id,
-        "policy": policy({**SENDS, "Resource": account.sample("Topic").id}),
-    },
-    "Dashboard": lambda _: {"dashboardName": "app", "dashboardBody": json.dumps({"widgets": []})},
-    "EventRule": lambda _: {
-        "name": "app-ended-tasks",
-        "description": "app: a task ended",
-        "eventPattern": json.dumps({"detail-type": ["ECS Task State Change"], "source": ["aws.ecs"]}),
-        "tags": TAGS,
-    },
-    "EventTarget": lambda account: {
-        "rule": account.sample("EventRule").id,
-        "targetId": "topic",
-        "arn": account.sample("Topic").id,
-        "inputTransformer": {"inputPaths": {"why": "$.detail.stoppedReason"}, "inputTemplate": '"it ended: <why>"'},
-    },
-    "Budget": lambda account: {
-        "name": "app-monthly",
-        "budgetType": "COST",
-        "limitAmount": "60",
-        "limitUnit": "USD",
-        "timeUnit": "MONTHLY",
-        "notifications": [
-            {
-                "comparisonOperator": "GREATER_THAN",
-                "notificationType": "ACTUAL",
-                "threshold": 100,
-                "thresholdType": "PERCENTAGE",
-                "subscriberSnsTopicArns": [account.sample("Topic").id],
-            }
-        ],
-        "tags": TAGS,
-    },
-    "TopicSubscription": lambda account: {
-        "topic": account.sample("Topic").id,
-        "protocol": "email",
-        "endpoint": "ops@example.com",
-    },
-    "MetricAlarm": lambda account: {
-        "name": "app-errors",
-        "alarmDescription": "app: errors",
-        "namespace": "AWS/RDS",
-        "metricName": "CPUUtilization",
-        "dimensions": {"DBInstanceIdentifier": "app", "Other": "x"},
-        "statistic": "Average",
-        "comparisonOperator": "GreaterThanThreshold",
-        "threshold": 80,
-        "period": 300,
-        "evaluationPeriods": 3,
-        "treatMissingData": "notBreaching",
-        "alarmActions": [account.sample("Topic").id],
-        "okActions": [account.sample("Topic").id],
-        "tags": TAGS,
-    },
     "Secret": lambda _: {
         "namePrefix": "app-environment-",
         "description": "Variables",

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from aws_account import KINDS, Account
-from aws_samples import BEHAVIOR, MANAGED, SAMPLES, SENDS, TAGS, TRUST, expiry, group, limit, policy
+from aws_monitoring_samples import SENDS
+from aws_samples import BEHAVIOR, MANAGED, SAMPLES, TAGS, TRUST, expiry, group, limit, policy
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
 UNKNOWN_TO_MOTO = {"Budget", "ResponseHeadersPolicy", "Target", "VpcOrigin"}
