@@ -33,7 +33,7 @@ class Fault:
 
 @pytest.fixture(autouse=True)
 def first_version(stack: Stack) -> Iterator[None]:
-    """Each test leaves the settings and the app of the first version, which still serves: ECS goes back to it each time.
+    """Each test leaves settings and app of the first version, which still serves: ECS goes back to it each time.
 
     Pulumi's state has the version that was taken back, so every update begins with a refresh.
     """
