@@ -41,7 +41,7 @@ manage: ## Runs a management command in the web container: make manage ARGS=crea
 	@$(IN_VENV) django-stack manage --stack "$(STACK)" -- $(ARGS)
 
 logs: ## Shows and follows the web container's output, until Ctrl-C
-	@$(IN_VENV) django-stack logs --stack "$(STACK)"
+	@$(IN_VENV) django-stack logs --follow --stack "$(STACK)"
 
 ##@ Tests
 

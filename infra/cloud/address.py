@@ -7,6 +7,7 @@ from infra.cloud.context import CloudContext
 from infra.cloud.distribution import make_distribution
 from infra.cloud.firewall import make_firewall
 from infra.cloud.load_balancer import make_load_balancer
+from infra.cloud.logs import deliver_requests
 from infra.cloud.settings import CloudSettings
 from infra.cloud.site_certificate import issued_certificate
 from infra.cloud.static_files import StaticFiles
@@ -43,6 +44,8 @@ class Address(pulumi.ComponentResource):
             name, settings, balancer, self.static_files, hosts, certificate, firewall, self
         )
         self.static_files.admit(distribution.arn)
+        if settings.access_logs and context.network.log_bucket:
+            deliver_requests(name, settings, distribution.arn, context.network.log_bucket, self)
         if settings.hosted_zone:
             self._records(name, settings, hosts, distribution)
         self.connect_to: pulumi.Output[str] = distribution.domain_name

@@ -45,7 +45,7 @@ _RESERVED = {
 # to a prefix), and the limit of the whole name.
 _ENDS = {
     "a load balancer": ("-i", 32),
-    "a database": ("", 63),
+    "a database": ("-0a1b2c3d", 63),  # one that is made from a backup
     "a bucket": (f"-media-{'0' * 26}", 63),
     "a role": ("-publisher-app", 64),
     "an origin access control": ("-static", 64),

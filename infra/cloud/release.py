@@ -62,6 +62,7 @@ class Release(pulumi.ComponentResource):
                 publisher=address.static_files.publisher_arn,
                 subnets=network.public,
                 security_groups=[network.app_group],
+                public_address=not settings.nat_gateway,
                 platform_version=FARGATE,
                 started_by=RELEASE,
                 log_group=self.task.log_group,

@@ -49,7 +49,7 @@ class Web(pulumi.ComponentResource):
         network_configuration: ServiceNetworkConfigurationArgsDict = {
             "subnets": network.public,
             "security_groups": [network.app_group],
-            "assign_public_ip": True,  # to reach AWS's services without a NAT gateway
+            "assign_public_ip": not settings.nat_gateway,  # the way to AWS's services
         }
         alarms = Alarms("alarms", settings, network, address, environment.database, opts=own)
         load_balancers: list[ServiceLoadBalancerArgsDict] = [

@@ -277,6 +277,30 @@ def test_a_rule_for_a_prefix_list_is_described_with_it(aws: AWS) -> None:
     assert rule["PrefixListId"] == cloudfront["PrefixListId"]
 
 
+def test_a_networks_flow_log_is_described_with_its_interval_and_tags(aws: AWS) -> None:
+    ec2 = aws.client("ec2")
+    tags = [{"Key": "Name", "Value": "tests"}]
+    made = ec2.create_flow_logs(
+        ResourceIds=[ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]],
+        ResourceType="VPC",
+        TrafficType="ALL",
+        LogDestinationType="s3",
+        LogDestination="arn:aws:s3:::logs/network",
+        MaxAggregationInterval=60,
+        TagSpecifications=[{"ResourceType": "vpc-flow-log", "Tags": tags}],
+    )["FlowLogIds"]
+    (log,) = ec2.describe_flow_logs(FlowLogIds=made)["FlowLogs"]
+    assert (log["MaxAggregationInterval"], log["Tags"]) == (60, tags)
+
+
+def test_a_regional_nat_gateway_needs_no_subnet_and_says_that_it_is_one(aws: AWS) -> None:
+    ec2 = aws.client("ec2")
+    network = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    gateway = ec2.create_nat_gateway(VpcId=network, AvailabilityMode="regional")["NatGateway"]["NatGatewayId"]
+    (found,) = ec2.describe_nat_gateways(NatGatewayIds=[gateway])["NatGateways"]
+    assert (found["VpcId"], found["AvailabilityMode"], found["State"]) == (network, "regional", "available")
+
+
 def test_a_second_rehearsal_on_an_engine_says_whose_the_first_one_is(aws: AWS) -> None:
     second = Emulator(aws.engine, aws.emulator.name, owner="/somewhere/else", network=None)
     with pytest.raises(RehearsalError, match=f"A rehearsal of {aws.emulator.owner} is on this Docker engine already"):

@@ -36,7 +36,7 @@ def test_what_only_the_real_account_has_is_left_out_and_named(rehearsal: Rehears
     reported: list[str] = []
     rehearsal.configure({}, reported.append)
     kept = {key: CLOUD[key] for key in ("aws:region", "django-stack:platform", "django-stack:tasks-min")}
-    assert settings(rehearsal) == {"config": kept}
+    assert settings(rehearsal) == {"config": kept | {"django-stack:mail": "none"}}
     assert all(key in reported[0] for key in CLOUD.keys() - kept.keys())
 
 
@@ -52,7 +52,20 @@ def test_changes_stay_and_are_taken_away(rehearsal: Rehearsal) -> None:
 def test_a_project_without_a_cloud_stack_is_rehearsed_in_some_region(rehearsal: Rehearsal) -> None:
     (rehearsal.folder / "Pulumi.cloud.yaml").unlink()
     rehearsal.configure({}, print)
-    assert settings(rehearsal)["config"] == {"aws:region": "us-east-1", "django-stack:platform": "cloud"}
+    assert settings(rehearsal)["config"] == {
+        "aws:region": "us-east-1",
+        "django-stack:mail": "none",
+        "django-stack:platform": "cloud",
+    }
+
+
+def test_a_rehearsal_sends_no_mail(rehearsal: Rehearsal) -> None:
+    env = {"EMAIL_URL": "smtp://mail.example.com", "GREETING": "hello"}
+    own = {"config": CLOUD | {"django-stack:env": env, "django-stack:mail": "url"}}
+    (rehearsal.folder / "Pulumi.cloud.yaml").write_text(yaml.safe_dump(own))
+    rehearsal.configure({}, print)
+    found = settings(rehearsal)["config"]
+    assert (found["django-stack:mail"], found["django-stack:env"]) == ("none", {"GREETING": "hello"})
 
 
 def test_a_stack_of_that_name_that_is_no_rehearsal_is_not_overwritten(rehearsal: Rehearsal) -> None:

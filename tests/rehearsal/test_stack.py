@@ -120,6 +120,8 @@ def test_an_own_domain_is_added_and_answers_before_anybodys_dns_does_and_goes_ag
     assert (moved.status, moved.headers["Location"]) == (301, "https://www.example.com/upload/?a=1")
     plain = stack.get("/", tls=False)
     assert (plain.status, plain.headers["Location"]) == (301, "https://www.example.com/")
+    moved = stack.get("/", f"example.com.localhost:{stack.ports.api}", tls=False)
+    assert (moved.status, moved.headers["Location"]) == (301, stack.browser_url("www.example.com"))
     assert stack.get("/", before).status == 400, "CloudFront's own name is none of the site's any more"
     records = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     led = {

@@ -129,6 +129,27 @@ def test_an_own_domain_and_back(stack: Stack) -> None:
     assert stack.get("/").status == 200
 
 
+def test_what_an_auditor_asks_for_is_turned_on_changes_nothing_else_and_goes_again(stack: Stack) -> None:
+    turned = ("access_logs", "container_insights", "database_insights", "flow_logs", "nat_gateway")
+    stack.change(**dict(zip(turned, (True, "enhanced", "standard", True, True), strict=True)))
+    status, output = stack.update()
+    assert status == 0, output
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
+    (log,) = stack.client("ec2").describe_flow_logs()["FlowLogs"]
+    assert {"Key": "django-stack.project", "Value": "django-stack"} in log["Tags"]
+    bucket = log["LogDestination"].removeprefix("arn:aws:s3:::").removesuffix("/network")
+    stack.change(**dict.fromkeys(turned))
+    status, output = stack.update()
+    assert status == 0, output
+    assert not stack.client("ec2").describe_flow_logs()["FlowLogs"]
+    assert stack.get("/").status == 200
+    kept = stack.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert kept[0]["Expiration"] == {"Days": 30}  # it stays, since keep-data is true, and so does the end of its logs
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
+
+
 def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: Stack) -> None:
     status, output = stack.run_pulumi("destroy", "--yes", "--skip-preview")
     assert status != 0, output
@@ -143,5 +164,6 @@ def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: S
     assert status == 0, output
     assert not stack.client("rds").describe_db_instances()["DBInstances"]
     assert not stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
-    assert not stack.client("s3").list_buckets()["Buckets"]
+    kept = [bucket["Name"] for bucket in stack.client("s3").list_buckets()["Buckets"]]
+    assert all(name.startswith("django-stack-rehearsal-logs-") for name in kept)
     assert not stack.client("ecs").list_services(cluster="django-stack-rehearsal").get("serviceArns")

@@ -80,6 +80,7 @@ class Rehearsal:
                 report(f"left out of Pulumi.cloud.yaml's settings, for the real account alone: {', '.join(dropped)}")
             settings = {key: value for key, value in settings.items() if key not in dropped}
             settings.setdefault("aws:region", DEFAULT_REGION)
+            settings |= _without_mail(settings)
         settings |= changes
         content["config"] = {key: value for key, value in settings.items() if value is not None}
         note = "# Made from Pulumi.cloud.yaml by `make rehearse`; gone with `make rehearse-down`.\n"
@@ -231,6 +232,13 @@ class Rehearsal:
 
 def _command(arguments: tuple[str, ...]) -> list[str]:
     return ["pulumi", *arguments, "--stack", NAME, "--non-interactive"]
+
+
+def _without_mail(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What keeps a rehearsal from sending mail to real people."""
+    env = dict(settings.get("django-stack:env") or {})
+    env.pop("EMAIL_URL", None)
+    return {"django-stack:mail": "none", **({"django-stack:env": env} if "django-stack:env" in settings else {})}
 
 
 def _is_secret(value: Any) -> bool:

@@ -58,6 +58,15 @@ CALLS = {
     "cloudwatch/logGroup:LogGroup": """
         logs:CreateLogGroup logs:DescribeLogGroups logs:PutRetentionPolicy logs:DeleteRetentionPolicy
         logs:DeleteLogGroup logs:TagResource logs:UntagResource logs:ListTagsForResource""",
+    "cloudwatch/logDelivery:LogDelivery": """
+        logs:CreateDelivery logs:GetDelivery logs:DeleteDelivery
+        logs:TagResource logs:UntagResource logs:ListTagsForResource""",
+    "cloudwatch/logDeliveryDestination:LogDeliveryDestination": """
+        logs:PutDeliveryDestination logs:GetDeliveryDestination logs:DeleteDeliveryDestination
+        logs:TagResource logs:UntagResource logs:ListTagsForResource""",
+    "cloudwatch/logDeliverySource:LogDeliverySource": """
+        logs:PutDeliverySource logs:GetDeliverySource logs:DeleteDeliverySource
+        logs:TagResource logs:UntagResource logs:ListTagsForResource""",
     "cloudwatch/metricAlarm:MetricAlarm": """
         cloudwatch:PutMetricAlarm cloudwatch:DescribeAlarms cloudwatch:DeleteAlarms
         cloudwatch:TagResource cloudwatch:UntagResource cloudwatch:ListTagsForResource""",
@@ -68,6 +77,8 @@ CALLS = {
     "ec2/internetGateway:InternetGateway": """
         ec2:CreateInternetGateway ec2:AttachInternetGateway ec2:DescribeInternetGateways ec2:DetachInternetGateway
         ec2:DeleteInternetGateway ec2:CreateTags ec2:DeleteTags""",
+    "ec2/natGateway:NatGateway": """
+        ec2:CreateNatGateway ec2:DescribeNatGateways ec2:DeleteNatGateway ec2:CreateTags ec2:DeleteTags""",
     "ec2/route:Route": "ec2:CreateRoute ec2:DescribeRouteTables ec2:ReplaceRoute ec2:DeleteRoute",
     "ec2/routeTable:RouteTable": """
         ec2:CreateRouteTable ec2:DescribeRouteTables ec2:DisassociateRouteTable ec2:DeleteRouteTable
@@ -122,6 +133,7 @@ CALLS = {
         elasticloadbalancing:AddTags elasticloadbalancing:RemoveTags""",
     "rds/instance:Instance": """
         rds:CreateDBInstance rds:DescribeDBInstances rds:ModifyDBInstance rds:RebootDBInstance rds:DeleteDBInstance
+        rds:RestoreDBInstanceFromDBSnapshot rds:RestoreDBInstanceToPointInTime
         rds:CreateDBSnapshot rds:AddTagsToResource rds:RemoveTagsFromResource rds:ListTagsForResource
         iam:CreateServiceLinkedRole""",
     "rds/parameterGroup:ParameterGroup": """
@@ -187,10 +199,12 @@ VPC_ORIGINS = (
 )
 VPC_ROLE = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-service-linked-roles.html"
 CLOUDFRONT = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html"
+VENDED = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-service-specific.html"
 WAF = "https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_id-based-policy-examples.html"
 DEPENDENT = {
     "cloudfront:CreateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
     "cloudfront:UpdateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
+    "logs:PutDeliverySource": {"cloudfront:AllowVendedLogDeliveryForResource": VENDED},
     "cloudfront:CreateVpcOrigin": {
         "ec2:DescribeInstances ec2:DescribeInternetGateways elasticloadbalancing:DescribeLoadBalancers": VPC_ORIGINS,
         "iam:CreateServiceLinkedRole": VPC_ROLE,
@@ -215,10 +229,12 @@ DEPENDENT = {
 FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:GetManagedPrefixListEntries"
 PROGRAMS = """
     ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices ecs:UpdateService
-    logs:GetLogEvents iam:PassRole rds:DescribeDBInstances
+    logs:GetLogEvents iam:PassRole rds:DescribeDBInstances rds:DescribeDBSnapshots
+    rds:DescribeDBInstanceAutomatedBackups freetier:GetAccountPlanState servicequotas:GetServiceQuota
     ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
-    ecr:PutImage"""
+    ecr:PutImage logs:FilterLogEvents secretsmanager:GetSecretValue cloudwatch:DescribeAlarms
+    elasticloadbalancing:DescribeTargetHealth"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.
 LISTS = {"cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"}
 
@@ -226,6 +242,7 @@ LISTS = {"cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"
 # The types of EC2 that the program makes; all of them carry the tags of the stack.
 EC2 = (
     "internet-gateway",
+    "natgateway",
     "route-table",
     "security-group",
     "security-group-rule",
@@ -291,6 +308,11 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
             f"arn:aws:logs:{WHERE}:log-group:{group.inputs['name']}:*"
             for group in run.of_type("aws:cloudwatch/logGroup:LogGroup")
         ],
+        ("logs", "delivery"): ["arn:aws:logs:us-east-1:123456789012:delivery:0A1b"],
+        **{
+            ("logs", f"delivery-{end}"): [f"arn:aws:logs:us-east-1:123456789012:delivery-{end}:{prefix}"]
+            for end in ("destination", "source")
+        },
         ("logs", "log-stream"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:log-stream:app/web/0a1b"],
         ("rds", "db"): [f"{rds}:db:{database['identifier']}"],
         ("rds", "og"): [f"{rds}:og:default:postgres-17"],
@@ -403,7 +425,7 @@ def test_whole_services_are_allowed_on_the_stacks_own_names_only() -> None:
     ("take_away", "lacks"),
     [
         ("cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarms on *"),
-        ("acm:RemoveTagsFromCertificate", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
+        ("acm:*Tags*", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
         ("arn:aws:cloudwatch:*:*:alarm:TargetTracking-service/django-stack-*", "alarm:TargetTracking-service/"),
         ("arn:aws:rds:*:*:og:default*", "rds:CreateDBInstance on arn:aws:rds:us-east-1:123456789012:og:default"),
         ("ec2:Replace*", "ec2:ReplaceRoute on arn:aws:ec2:us-east-1:123456789012:route-table/"),

@@ -132,6 +132,12 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "tags": TAGS,
     },
     "InternetGateway": lambda account: {"vpcId": account.sample("Vpc").id, "tags": TAGS},
+    "NatGateway": lambda account: {
+        "vpcId": account.sample("Vpc").id,
+        "availabilityMode": "regional",
+        "connectivityType": "public",
+        "tags": TAGS,
+    },
     "RouteTable": lambda account: {"vpcId": account.sample("Vpc").id, "tags": TAGS},
     "Route": lambda account: {
         "routeTableId": account.sample("RouteTable").id,
@@ -256,9 +262,6 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "copyTagsToSnapshot": True,
         "deletionProtection": False,
         "enabledCloudwatchLogsExports": ["postgresql", "upgrade"],
-        "databaseInsightsMode": "standard",
-        "performanceInsightsEnabled": True,
-        "performanceInsightsRetentionPeriod": 7,
         "finalSnapshotIdentifier": "app-last",
         "applyImmediately": True,
         "tags": TAGS,
@@ -339,6 +342,28 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "defaultAction": {"allow": {}},
         "rules": [limit(2000), MANAGED],
         "visibilityConfig": measured("app"),
+        "tags": TAGS,
+    },
+    "LogDeliverySource": lambda account: {
+        "name": "app",
+        "region": "us-east-1",
+        "logType": "ACCESS_LOGS",
+        "resourceArn": account.sample("Distribution").state["arn"],
+        "tags": TAGS,
+    },
+    "LogDeliveryDestination": lambda account: {
+        "name": "app",
+        "region": "us-east-1",
+        "outputFormat": "json",
+        "deliveryDestinationConfiguration": {
+            "destinationResourceArn": f"arn:aws:s3:::{account.sample('Bucket').id}/cloudfront"
+        },
+        "tags": TAGS,
+    },
+    "LogDelivery": lambda account: {
+        "region": "us-east-1",
+        "deliverySourceName": account.sample("LogDeliverySource").id,
+        "deliveryDestinationArn": account.sample("LogDeliveryDestination").state["arn"],
         "tags": TAGS,
     },
     "OriginAccessControl": lambda _: {

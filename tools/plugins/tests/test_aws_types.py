@@ -9,12 +9,11 @@ from aws_monitoring_samples import SENDS
 from aws_samples import BEHAVIOR, MANAGED, SAMPLES, TAGS, TRUST, expiry, group, limit, policy
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
-UNKNOWN_TO_MOTO = {"Budget", "ResponseHeadersPolicy", "Target", "VpcOrigin"}
+UNKNOWN_TO_MOTO = {"Budget", "NatGateway", "ResponseHeadersPolicy", "Target", "VpcOrigin"}
 TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
 FORGOTTEN = {
-    "Instance": {"databaseInsightsMode", "performanceInsightsEnabled", "performanceInsightsRetentionPeriod"},
     "Service": {"alarms", "deploymentMaximumPercent", "deploymentMinimumHealthyPercent"},
 }
 # What stays when its resource is deleted: AWS has no deletion of them, or the sample says so.
@@ -108,6 +107,14 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ),
     ("WebAcl", lambda _: {"rules": [MANAGED, limit(100)]}),
     ("WebAcl", lambda _: {"rules": [limit(2000)], "defaultAction": {"block": {}}}),
+    (
+        "LogDeliveryDestination",
+        lambda account: {
+            "deliveryDestinationConfiguration": {
+                "destinationResourceArn": f"arn:aws:s3:::{account.sample('Bucket').id}/b"
+            }
+        },
+    ),
     ("OriginAccessControl", lambda _: {"signingBehavior": "never"}),
     ("OwnershipControls", lambda _: {"rule": {"objectOwnership": "BucketOwnerPreferred"}}),
     ("PublicAccessBlock", lambda _: {"blockPublicAcls": False}),

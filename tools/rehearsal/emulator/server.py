@@ -13,6 +13,7 @@ from ministack.app import app as ministack
 from tools.rehearsal.emulator import dns
 from tools.rehearsal.emulator.browser import BrowserGateway
 from tools.rehearsal.emulator.config import API_PORT, EmulatorConfig
+from tools.rehearsal.overrides.domains import aliases
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 Answer = tuple[int, dict[str, str], bytes]
@@ -45,7 +46,7 @@ async def serve(config: EmulatorConfig) -> None:
     end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
-    application = BrowserGateway(_with_services(ministack, config))
+    application = BrowserGateway(_with_services(ministack, config), aliases)
     await hypercorn_serve(application, _HypercornConfig(config), shutdown_trigger=end.wait)
 
 

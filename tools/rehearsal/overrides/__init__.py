@@ -20,6 +20,7 @@ OVERRIDES = (
     "database",
     "database_logs",
     "deletion_protection",
+    "backups",
     "cloudfront",
     "vpc_origins",
     "origin_groups",
@@ -32,6 +33,8 @@ OVERRIDES = (
     "domains",
     "scheduler",
     "security_groups",
+    "flow_logs",
+    "nat_gateways",
 )
 
 

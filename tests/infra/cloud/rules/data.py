@@ -12,6 +12,7 @@ from tests.infra.cloud.rules.base import (
     Rule,
     change,
     change_json,
+    delete_when_replaced,
     gone,
     unprotect,
 )
@@ -157,7 +158,10 @@ def data_survives_a_slip_of_the_hand(run: Run) -> Iterator[str]:
     for data in (*run.of_type(INSTANCE), *run.of_type(BUCKET)):
         if data.name == "static-files":  # the images have them all
             continue
-        if not data.request.protect and not data.request.retainOnDelete:
+        # While a database is made from a backup, only AWS protects it: Pulumi must replace it, and forgets the old. A
+        # bucket of logs is protected by nobody, and not deleted.
+        restored = data.inputs.get("snapshotIdentifier") or data.inputs.get("restoreToPointInTime")
+        if not data.request.protect and not (data.request.retainOnDelete and (restored or data.type == BUCKET)):
             yield f"{data.name} isn't protected: `pulumi destroy`, or a change that replaces it, takes the data away."
         if data.inputs.get("forceDestroy"):
             yield f"{data.name} is emptied when it's deleted."
@@ -236,5 +240,6 @@ BREAKS = [
     Break("database", change(deletionProtection=False), "deleted by one click"),
     Break("address-load-balancer", change(enableDeletionProtection=False), "and the site with it"),
     Break("database", change(skipFinalSnapshot=True), "no last snapshot"),
+    Break("database", delete_when_replaced, "isn't protected", variant="from a snapshot"),
     Break("database", change(backupRetentionPeriod=0), "no backups"),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.cloud.steps import release as step
+from infra.cloud import one_off_tasks
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
 from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, Run, Start
 
@@ -23,6 +23,7 @@ ASKED: dict[str, Any] = {
     "static_files": "",
     "publisher": "",
     "subnets": ["subnet-1", "subnet-2"],
+    "public_address": True,
     "security_groups": ["sg-1"],
     "platform_version": "1.4.0",
     "started_by": "app-release",
@@ -88,6 +89,12 @@ def ecs(aws: FakeAWS) -> FakeAWS:
 
 def release(run: Run, **changes: Any) -> tuple[int, str, str]:
     return run("infra.cloud.steps.release", ASKED | changes)
+
+
+def test_a_task_in_a_network_with_a_nat_gateway_has_no_public_address(ecs: FakeAWS, run: Run) -> None:
+    assert release(run, public_address=False)[0] == 0
+    (task,) = ecs.asked("RunTask")
+    assert task["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "DISABLED"
 
 
 def failed(run: Run, serves: str = SERVES, **changes: Any) -> str:
@@ -312,8 +319,8 @@ def test_a_task_that_ecs_does_not_know_yet_everywhere_is_waited_for(
 
 
 def test_a_task_that_ecs_forgets_is_no_success(ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert step.PROPAGATION == 60.0
-    monkeypatch.setattr(step, "PROPAGATION", 0.1)
+    assert one_off_tasks.PROPAGATION == 60.0
+    monkeypatch.setattr(one_off_tasks, "PROPAGATION", 0.1)
     ecs.on("DescribeTasks", running(), MISSING)
     assert "ECS no longer knows the task" in failed(run)
 

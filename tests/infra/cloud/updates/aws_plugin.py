@@ -26,7 +26,7 @@ REPLACED = {
     TASK_DEFINITION: None,
     "aws:secretsmanager/secretVersion:SecretVersion": None,
     "aws:s3/bucket:Bucket": {"bucketPrefix"},
-    "aws:rds/instance:Instance": {"identifier", "engine", "username", "dbName"},
+    "aws:rds/instance:Instance": {"engine", "username", "dbName", "snapshotIdentifier", "restoreToPointInTime"},
 }
 
 

@@ -30,7 +30,7 @@ class Cloud:
         self.exit_code = 0
         self.rolls_back_to = ""
         fake.on("GetCallerIdentity", {})
-        fake.on("DescribeDBInstances", {"DBInstances": [{"AvailabilityZone": "us-east-1b", "EngineVersion": "17.6"}]})
+        fake.on("DescribeDBInstances", self._databases)
         fake.on("GetAuthorizationToken", self._login)
         fake.on("DescribeImages", self._image)
         fake.on("ListTasks", {"taskArns": []})
@@ -45,6 +45,11 @@ class Cloud:
         return str(json.loads(self.services.read_text()).get(self.name, ""))
 
     name = ""
+
+    def _databases(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = self.name.removesuffix("-web")
+        runs = {"DBInstanceIdentifier": name, "AvailabilityZone": "us-east-1b", "EngineVersion": "17.6"}
+        return {"DBInstances": [runs]}
 
     def _login(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:password").decode()}]}
@@ -104,6 +109,7 @@ class Stack:
         self.config: dict[str, Any] = {
             "aws:region": "us-east-1",
             "django-stack:platform": "cloud",
+            "django-stack:mail": "none",
             "django-stack:app-path": str(self.app),
             "django-stack:python-image": BASE,
             "django-stack:rollout-timeout": 60,
