@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from aws_account import KINDS, Account
-from aws_monitoring_samples import SENDS
-from aws_samples import BEHAVIOR, MANAGED, SAMPLES, TAGS, TRUST, expiry, group, limit, policy
+from aws_monitoring_samples import SENDS, TAGS, policy
+from aws_samples import BEHAVIOR, MANAGED, SAMPLES, TRUST, expiry, group, limit
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
 UNKNOWN_TO_MOTO = {"Budget", "NatGateway", "ResponseHeadersPolicy", "Target", "VpcOrigin"}
