@@ -1,5 +1,6 @@
 """The settings of a rehearsal are those of Pulumi.cloud.yaml, without what only the real account has."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import ROOT
 from tools.rehearsal.container import RehearsalError
 from tools.rehearsal.stack import Rehearsal
 
@@ -76,3 +78,13 @@ def test_a_stack_of_that_name_that_is_no_rehearsal_is_not_overwritten(rehearsal:
     rehearsal.emulator = SimpleNamespace(ports=None, remove=lambda: None)  # type: ignore[assignment]
     rehearsal.down()
     assert rehearsal.config.read_text() == "config: {}\n"
+
+
+def test_each_override_is_in_the_docs_and_each_of_the_docs_is_there() -> None:
+    page = (ROOT / "docs" / "rehearsal.md").read_text().partition("## What the overrides change")[2]
+    named = re.findall(r"^\| `(\w+)` \|", page.partition("\n## ")[0], re.MULTILINE)
+    files = {file.stem for file in (ROOT / "tools/rehearsal/overrides").glob("[a-z]*.py")}
+    text = (ROOT / "tools/rehearsal/overrides/__init__.py").read_text()
+    applied = re.findall(r'^    "(\w+)",$', text, re.MULTILINE)
+    assert named == applied
+    assert files == set(applied)

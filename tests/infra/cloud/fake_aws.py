@@ -1,5 +1,7 @@
 """A server that answers ECS, EC2, ECR, RDS and others as a test scripts it, and keeps what it was asked.
 
+It remains beside the rehearsal for answers that the emulator can't be brought to give: a throttled or refused call, a
+task that ECS loses, no capacity, a log that is late, an event that AWS words in its own way, a subnet of another stack.
 moto doesn't do here: its tasks always end with exit code 0, and it knows neither stopCode nor circuit breaker.
 """
 

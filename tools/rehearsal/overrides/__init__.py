@@ -23,14 +23,19 @@ OVERRIDES = (
     "backups",
     "cloudfront",
     "vpc_origins",
+    "origin_groups",
     "target_health",
     "deployments",
+    "metrics",
+    "deployment_alarms",
+    "events",
     "autoscaling",
     "domains",
     "scheduler",
     "security_groups",
     "flow_logs",
     "nat_gateways",
+    "permissions",
 )
 
 
