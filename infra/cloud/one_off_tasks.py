@@ -26,16 +26,20 @@ class TaskError(Exception):
 
 
 class OneOffTasks:
-    """The one-off tasks of a request. `running` is the ARN of the last one that was started, until it is emptied."""
+    """The one-off tasks of a request. `running` has the ARNs of those that were started; whoever sees the end of one
+    takes it out."""
 
     def __init__(self, request: OneOffTaskRequest) -> None:
         self.request = request
-        self.running = ""
+        self.running: set[str] = set()
         self._ecs = client("ecs", request)
         self._seen: dict[str, float] = {}
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
-        """Starts a task with the words of a command, and more variables; its ARN. Raises TaskError."""
+    def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None, role: str = "") -> str:
+        """Starts a task with the words of a command, more variables, and another role than the app's (an ARN); its ARN.
+
+        Raises TaskError.
+        """
         request = self.request
         container: dict[str, Any] = {"name": request.container, "command": list(command)}
         if environment:
@@ -56,7 +60,7 @@ class OneOffTasks:
                 },
                 startedBy=request.started_by,
                 propagateTags="TASK_DEFINITION",
-                overrides={"containerOverrides": [container]},
+                overrides={"containerOverrides": [container], **({"taskRoleArn": role} if role else {})},
             )
         except ClientError as error:
             why = error.response["Error"].get("Message", "")
@@ -66,8 +70,9 @@ class OneOffTasks:
         if not answer["tasks"]:
             why = "; ".join(failure.get("reason", "") for failure in answer["failures"]) or "ECS gives no reason"
             raise TaskError(f"{why}{_no_room(why)}")
-        self.running = str(answer["tasks"][0]["taskArn"])
-        return self.running
+        arn = str(answer["tasks"][0]["taskArn"])
+        self.running.add(arn)
+        return arn
 
     def look(self, task: str) -> dict[str, Any]:
         """The task as ECS describes it; a new task that not all of ECS knows yet has an empty status."""
@@ -85,7 +90,7 @@ class OneOffTasks:
         """Stops the tasks of this name, also one whose start was never confirmed, and waits until they stopped."""
         tasks = self._ecs.list_tasks(cluster=self.request.cluster, startedBy=self.request.started_by)["taskArns"]
         until = time.monotonic() + STOPPING
-        for task in {*tasks, *filter(None, [self.running])}:
+        for task in {*tasks, *self.running}:
             while not self.stop(task, reason) and time.monotonic() < until:
                 time.sleep(self.request.pause)
             while time.monotonic() < until and self.look(task)["lastStatus"] != "STOPPED":

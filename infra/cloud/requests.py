@@ -52,11 +52,16 @@ class OneOffTaskRequest(CloudRequest):
 class ReleaseRequest(OneOffTaskRequest):
     """The tasks of a release: `commands` are command lines, `service` is the name of the web's service.
 
+    `static_files` is where the image's static files go, in the form of DEFAULT_STORAGE_DSN (nothing to publish none),
+    and `publisher` the ARN of the role that may write there.
+
     `timeout` for all commands together is in seconds. `secrets` are values that the log may contain.
     """
 
     service: str
     commands: list[str]
+    static_files: str
+    publisher: str
     timeout: float
     secrets: list[str] = field(repr=False, metadata=SECRET)
 

@@ -250,6 +250,11 @@ class CloudSettings(Settings):
         "",
         "E-mail address that receives alarms once it is confirmed; empty for none.",
     )
+    monthly_budget: int = setting(
+        Integer(1, 1000000, "US dollars", zero="for none"),
+        0,
+        "US dollars that the account may cost in a month before alarm-email is told; 0 for no budget.",
+    )
 
     @property
     def image_platform(self) -> str:
@@ -290,6 +295,8 @@ class CloudSettings(Settings):
         self._check_sizes(reader)
         check_origin(self.origin, self.region, reader)
         self._check_address(reader)
+        if self.monthly_budget and not self.alarm_email:
+            reader.note_wrong("monthly-budget", "only together with alarm-email, since somebody has to be told", "0")
 
     def _check_account(self, reader: Reader) -> None:
         regions = sorted(certificates())

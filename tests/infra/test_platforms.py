@@ -188,12 +188,18 @@ def test_both_platforms_build_the_same_image_from_the_very_same_context(program:
     assert cloud["imageName"] == f"django-stack/cloud:{content_hash(context, args, 'linux/amd64')[:12]}"
 
 
-@PLATFORMS
-def test_no_release_commands_means_no_release(program: Any, platform: str) -> None:
-    run = run_on(program, platform, {"release-commands": []})
+def test_no_release_commands_means_no_release(program: Any) -> None:
+    run = run_on(program, "local", {"release-commands": []})
     assert "release" not in run.resources
     assert run.outputs["release_log"] == ""
     assert "web" in run.resources
+
+
+def test_without_release_commands_the_clouds_release_publishes_static_files_alone(program: Any) -> None:
+    run = run_on(program, "cloud", {"release-commands": []})
+    asked = json.loads(run["release"].inputs["stdin"])
+    assert asked["commands"] == []
+    assert asked["static_files"].startswith("s3://")
 
 
 @PLATFORMS

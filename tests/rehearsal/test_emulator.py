@@ -189,6 +189,36 @@ def test_a_vpc_origin_leads_to_an_internal_load_balancer_which_nobody_else_reach
         )
 
 
+def test_the_second_origin_of_a_group_is_asked_for_what_the_first_lacks(aws: AWS, distribution: str) -> None:
+    """`distribution` is there for its bucket, which admits another distribution's origin access control, too."""
+    balancers, cloudfront, s3 = aws.client("elbv2"), aws.client("cloudfront"), aws.client("s3")
+    balancer = balancers.create_load_balancer(Name="tests-second", Subnets=["subnet-1"])["LoadBalancers"][0]
+    balancers.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"], Port=80, Protocol="HTTP", DefaultActions=[fixed("the second")]
+    )
+    ports = {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}
+    second = {"Id": "tasks", "DomainName": balancer["DNSName"], "CustomOriginConfig": ports}
+    members = {"Quantity": 2, "Items": [{"OriginId": "media"}, {"OriginId": "tasks"}]}
+    statuses = {"StatusCodes": {"Quantity": 2, "Items": [403, 404]}}
+    group = {"Id": "both", "FailoverCriteria": statuses, "Members": members}
+    created = cloudfront.create_distribution(
+        DistributionConfig={
+            **DISTRIBUTION,
+            "CallerReference": "group",
+            "Aliases": {"Quantity": 0},
+            "Origins": {"Quantity": 2, "Items": [*DISTRIBUTION["Origins"]["Items"], second]},
+            "OriginGroups": {"Quantity": 1, "Items": [group]},
+            "DefaultCacheBehavior": {**DISTRIBUTION["DefaultCacheBehavior"], "TargetOriginId": "both"},
+        }
+    )["Distribution"]
+    policy = json.loads(s3.get_bucket_policy(Bucket="tests-media")["Policy"])
+    policy["Statement"][1]["Condition"]["StringEquals"]["AWS:SourceArn"] = created["ARN"]
+    s3.put_bucket_policy(Bucket="tests-media", Policy=json.dumps(policy))
+    host = f"{created['DomainName']}.localhost:{aws.ports.api}"
+    assert get(aws, host, "/page.html")[2].startswith("see http")
+    assert get(aws, host, "/another.html")[2] == "the second"
+
+
 def test_python_programs_on_this_machine_find_awss_names_at_the_emulator_by_tls(aws: AWS) -> None:
     program = (
         "import ssl, urllib.request as u; trust = u.urlopen(f'http://127.0.0.1:{api}/_rehearsal/certificate.pem').read();"

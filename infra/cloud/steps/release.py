@@ -18,6 +18,7 @@ from infra.cloud.steps.logs import Log
 from infra.steps import RedactedOutput, quoted, read_request
 
 TAIL = 20
+PUBLISH = "python manage.py publish_static {}"
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -52,11 +53,16 @@ class ReleaseRun:
         self.logs = client("logs", request)
 
     def run(self) -> None:
-        """Runs all commands in order; raises ReleaseError at the first that fails."""
+        """Runs all commands in order, and publishes the static files meanwhile; raises ReleaseError at the first that
+        fails."""
         self.tasks.stop_all("A new release begins")  # left by a run that was killed
+        publish = PUBLISH.format(self.request.static_files)
         try:
+            publication = self.start(publish, self.request.publisher) if self.request.static_files else ""
             for command in self.request.commands:
-                self.run_command(command)
+                self.follow(command, self.start(command))
+            if publication:
+                self.follow(publish, publication)
         except BaseException:
             for ending in _ENDINGS:
                 signal.signal(ending, signal.SIG_IGN)
@@ -66,9 +72,8 @@ class ReleaseRun:
                 print(f"A task of the release may still be running: {error}", file=sys.stderr)
             raise
 
-    def run_command(self, command: str) -> None:
-        """Runs one command in a task of its own, and prints its output as it comes."""
-        task = self.start(command)
+    def follow(self, command: str, task: str) -> None:
+        """Waits until the task of a command has ended, and prints its output as it comes."""
         log = Log(self.logs, self.request, task)
         output = RedactedOutput(self.request.secrets, TAIL)
         while (state := self.tasks.look(task))["lastStatus"] != "STOPPED":
@@ -76,7 +81,7 @@ class ReleaseRun:
             if time.monotonic() > self.deadline:
                 self.fail(command, f"was ended: release-timeout is {self.request.timeout} seconds", output)
             time.sleep(self.request.pause)
-        self.tasks.running = ""
+        self.tasks.running.discard(task)
         time.sleep(self.request.pause)  # the last lines arrive a moment after the end
         self.pass_on(log, output)
         output.close()
@@ -84,10 +89,10 @@ class ReleaseRun:
         if how:
             self.fail(command, how, output)
 
-    def start(self, command: str) -> str:
-        """Starts the task and returns its ARN."""
+    def start(self, command: str, role: str = "") -> str:
+        """Starts a task for a command, with another role than the app's if one is given, and returns its ARN."""
         try:
-            arn = self.tasks.start(shlex.split(command))
+            arn = self.tasks.start(shlex.split(command), role=role)
         except TaskError as error:
             raise ReleaseError(f"Release command `{command}` could not be started: {error}") from None
         print(f"Task {arn.rpartition('/')[2]} for `{command}` starts; on Fargate that takes a minute.", flush=True)

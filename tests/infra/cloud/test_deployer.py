@@ -35,6 +35,9 @@ CALLS = {
         application-autoscaling:DeregisterScalableTarget application-autoscaling:TagResource
         application-autoscaling:UntagResource application-autoscaling:ListTagsForResource
         iam:CreateServiceLinkedRole""",
+    "budgets/budget:Budget": """
+        budgets:ModifyBudget budgets:ViewBudget
+        budgets:TagResource budgets:UntagResource budgets:ListTagsForResource""",
     "cloudfront/distribution:Distribution": """
         cloudfront:CreateDistribution cloudfront:GetDistribution
         cloudfront:UpdateDistribution cloudfront:DeleteDistribution
@@ -48,6 +51,11 @@ CALLS = {
     "cloudfront/vpcOrigin:VpcOrigin": """
         cloudfront:CreateVpcOrigin cloudfront:GetVpcOrigin cloudfront:UpdateVpcOrigin cloudfront:DeleteVpcOrigin
         cloudfront:TagResource cloudfront:UntagResource cloudfront:ListTagsForResource iam:CreateServiceLinkedRole""",
+    "cloudwatch/dashboard:Dashboard": "cloudwatch:PutDashboard cloudwatch:GetDashboard cloudwatch:DeleteDashboards",
+    "cloudwatch/eventRule:EventRule": """
+        events:PutRule events:DescribeRule events:DeleteRule
+        events:TagResource events:UntagResource events:ListTagsForResource""",
+    "cloudwatch/eventTarget:EventTarget": "events:PutTargets events:ListTargetsByRule events:RemoveTargets",
     "cloudwatch/logGroup:LogGroup": """
         logs:CreateLogGroup logs:DescribeLogGroups logs:PutRetentionPolicy logs:DeleteRetentionPolicy
         logs:DeleteLogGroup logs:TagResource logs:UntagResource logs:ListTagsForResource""",
@@ -167,6 +175,7 @@ CALLS = {
     "sns/topic:Topic": """
         sns:CreateTopic sns:GetTopicAttributes sns:SetTopicAttributes sns:DeleteTopic
         sns:TagResource sns:UntagResource sns:ListTagsForResource""",
+    "sns/topicPolicy:TopicPolicy": "sns:SetTopicAttributes sns:GetTopicAttributes",
     "sns/topicSubscription:TopicSubscription": """
         sns:Subscribe sns:GetSubscriptionAttributes sns:SetSubscriptionAttributes sns:Unsubscribe""",
     "vpc/securityGroupEgressRule:SecurityGroupEgressRule": """
@@ -182,9 +191,9 @@ CALLS = {
 # What the program asks AWS through the provider, and what our own programs call.
 FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:GetManagedPrefixListEntries"
 PROGRAMS = """
-    ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices logs:GetLogEvents iam:PassRole
-    rds:DescribeDBInstances rds:DescribeDBSnapshots rds:DescribeDBInstanceAutomatedBackups
-    freetier:GetAccountPlanState servicequotas:GetServiceQuota
+    ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices ecs:UpdateService
+    logs:GetLogEvents iam:PassRole rds:DescribeDBInstances rds:DescribeDBSnapshots
+    rds:DescribeDBInstanceAutomatedBackups freetier:GetAccountPlanState servicequotas:GetServiceQuota
     ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
     ecr:PutImage logs:FilterLogEvents secretsmanager:GetSecretValue cloudwatch:DescribeAlarms
@@ -230,6 +239,13 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
     bucket = f"arn:aws:s3:::{run['media'].inputs['bucketPrefix']}20260101"
     front, ecs, rds = f"arn:aws:elasticloadbalancing:{WHERE}", f"arn:aws:ecs:{WHERE}", f"arn:aws:rds:{WHERE}"
     return {
+        ("budgets", "budget"): [f"arn:aws:budgets::123456789012:budget/{cluster}-monthly"],
+        ("cloudwatch", "dashboard"): [
+            f"arn:aws:cloudwatch::123456789012:dashboard/{run['dashboard'].inputs['dashboardName']}"
+        ],
+        ("events", "rule-on-default-event-bus"): [
+            f"arn:aws:events:{WHERE}:rule/{run['event-failed-release'].inputs['name']}"
+        ],
         ("cloudwatch", "alarm"): [
             f"arn:aws:cloudwatch:{WHERE}:alarm:{run['alarm-no-task'].inputs['name']}",
             # The ones that autoscaling makes in the caller's name.
@@ -248,7 +264,8 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         ("elasticloadbalancing", "loadbalancer/app/"): [f"{front}:loadbalancer/app/{balancer}/0a"],
         ("elasticloadbalancing", "targetgroup"): [f"{front}:targetgroup/{run['address-targets'].inputs['name']}/0a"],
         ("iam", "role"): [
-            f"arn:aws:iam::123456789012:role/{run[f'task-{part}-role'].inputs['name']}" for part in ("app", "execution")
+            f"arn:aws:iam::123456789012:role/{run[role].inputs['name']}"
+            for role in ("task-app-role", "task-execution-role", "static-files-publisher")
         ],
         ("logs", "log-group"): [
             f"arn:aws:logs:{WHERE}:log-group:{group.inputs['name']}:*"

@@ -80,6 +80,7 @@ def test_a_size_that_nobody_names_is_the_smallest_that_runs_the_site() -> None:
         "tasks-max": 4,
         "rollout-timeout": 1200,
         "execute-command": False,
+        "monthly-budget": 0,
         "waf": False,
         "waf-rate-limit": 2000,
         "zones": "",

@@ -38,6 +38,8 @@ WRONG = [
     ({"tasks-min": 3, "tasks-max": 2}, ['tasks-max is "2"', "tasks-min, 3, or more", "tasks-max 3"]),
     ({"tasks-max": 20}, ['tasks-max is "20"', "2 workers x 4 threads", "is 321, and it has 71", "tasks-max 4"]),
     ({"env": {"WEB_CONCURRENCY": "8"}}, ["8 workers x 4 threads", "tasks-max 1"]),
+    ({"monthly-budget": "60 USD"}, ['monthly-budget is "60 USD"', "US dollars, 1 to 1000000", "monthly-budget 0"]),
+    ({"monthly-budget": 60}, ["only together with alarm-email", "set -s cloud monthly-budget 0"]),
     ({"rollout-timeout": 5}, ['rollout-timeout is "5"', "seconds, 60 to 7200"]),
     ({"execute-command": "yes"}, ['execute-command is "yes"', "true or false"]),
     ({"zones": "us-east-1a"}, ['zones is "us-east-1a"', "at least two zones of us-east-1", "set -s cloud zones ''"]),

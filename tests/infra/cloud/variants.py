@@ -25,6 +25,7 @@ OTHER: dict[str, Any] = {
     "flow-logs": True,
     "keep-data": False,
     "media-access": "public",
+    "monthly-budget": 60,
     "nat-gateway": True,
     "postgres-version": 16,
     "tasks-max": 3,
