@@ -12,6 +12,8 @@ from infra.dsn import DatabaseURL
 
 ENGINE = "postgres"
 USER = NAME = "app"
+INSIGHTS_DAYS = {"standard": 7, "advanced": 465}  # the first is free of charge, the second the least for `advanced`
+LOGS = ("postgresql", "upgrade")  # what PostgreSQL says, and what a major upgrade of it says
 
 
 class Database(pulumi.ComponentResource):
@@ -50,6 +52,17 @@ class Database(pulumi.ComponentResource):
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
+        # RDS would make these groups itself, and CloudWatch would keep them for ever.
+        logs = [
+            aws.cloudwatch.LogGroup(
+                f"{name}-log-{log}",
+                name=f"/aws/rds/instance/{settings.prefix}/{log}",
+                retention_in_days=settings.log_days,
+                tags=tags(settings),
+                opts=own,
+            )
+            for log in LOGS
+        ]
         instance = aws.rds.Instance(
             name,
             identifier=settings.prefix,
@@ -75,12 +88,16 @@ class Database(pulumi.ComponentResource):
             ca_cert_identifier="rds-ca-rsa2048-g1",
             backup_retention_period=settings.database_backup_days,
             copy_tags_to_snapshot=True,
+            enabled_cloudwatch_logs_exports=list(LOGS),
+            performance_insights_enabled=settings.database_insights != "off",
+            performance_insights_retention_period=INSIGHTS_DAYS.get(settings.database_insights),
+            database_insights_mode="advanced" if settings.database_insights == "advanced" else "standard",
             deletion_protection=settings.keep_data,
             skip_final_snapshot=False,
             final_snapshot_identifier=pulumi.Output.concat(settings.prefix, "-last-", snapshot.hex),
             apply_immediately=True,  # the app gets a new password now, so the database must
             tags=tags(settings),
-            opts=pulumi.ResourceOptions(parent=self, protect=settings.keep_data),
+            opts=pulumi.ResourceOptions(parent=self, protect=settings.keep_data, depends_on=logs),
         )
         self.url: pulumi.Output[str] = pulumi.Output.secret(
             pulumi.Output.all(password.result, instance.address).apply(

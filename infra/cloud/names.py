@@ -44,7 +44,7 @@ _RESERVED = {
 # The longest names that are made of `project-stack`: what is appended to it (Pulumi's aws plugin appends 26 characters
 # to a prefix), and the limit of the whole name.
 _ENDS = {
-    "a load balancer": ("", 32),
+    "a load balancer": ("-i", 32),
     "a database": ("", 63),
     "a bucket": (f"-media-{'0' * 26}", 63),
     "a role": ("-execution", 64),

@@ -6,23 +6,24 @@ from ipaddress import IPv4Network
 import pulumi
 import pulumi_aws as aws
 
+from infra.cloud.logs import LogBucket
 from infra.cloud.settings import ZONES, CloudSettings
 from infra.cloud.tags import tags
+from infra.cloud.zones import usable
 from infra.reserved import PORT
 
 DATABASE_PORT = 5432
-# The ids of zones without Fargate, which some accounts have:
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
-WITHOUT_FARGATE = ["apne1-az3", "usw1-az2"]
 
 
 class Network(pulumi.ComponentResource):
-    """A VPC: public subnets for the load balancer and the tasks, private ones for the database; and the ECS cluster.
+    """A VPC: public subnets for the tasks, private ones for the load balancer and the database; and the ECS cluster.
 
     A subnet's name and addresses follow from the letter of its zone. So zones can be added while the stack runs, or
     removed if the database isn't in them (preflight), and the subnets of the other zones stay the same.
-    Tasks have public addresses to reach AWS's services without a NAT gateway, but admit only the load balancer.
-    Exposes `id`, `account`, `public` and `private` (subnet ids), `load_balancer_group`, `app_group`, `database_group`
+    Tasks have public addresses to reach AWS's services without a NAT gateway, but admit only the load balancer. Neither
+    is in a zone that CloudFront or Fargate lacks; the database may be.
+    Exposes `id`, `account`, `log_bucket` (if a setting asks for such logs), subnet ids (`public` for the tasks,
+    `internal` for the load balancer, `private` for the database), `load_balancer_group`, `app_group`, `database_group`
     (security group ids), `cluster` (name) and `cluster_arn`.
     """
 
@@ -40,6 +41,21 @@ class Network(pulumi.ComponentResource):
         )
         self.id: pulumi.Output[str] = vpc.id
         self.account: pulumi.Output[str] = vpc.owner_id
+        # AWS makes this group with each network, puts into it whatever names no group, and lets its members reach each
+        # other. Here it has no rules. It has no tags, since whoever deploys may set them only on what is being made.
+        aws.ec2.DefaultSecurityGroup(f"{name}-default", vpc_id=vpc.id, ingress=[], egress=[], opts=own)
+        self.log_bucket = LogBucket("logs", settings, vpc.owner_id, opts=own) if settings.logs_to_bucket else None
+        if self.log_bucket and settings.flow_logs:
+            aws.ec2.FlowLog(
+                f"{name}-flow-log",
+                vpc_id=vpc.id,
+                traffic_type="ALL",
+                log_destination_type="s3",
+                log_destination=pulumi.Output.concat(self.log_bucket.arn, "/network"),
+                max_aggregation_interval=600,  # seconds; every minute would be several times as many lines
+                tags=tags(settings),
+                opts=own,
+            )
         gateway = aws.ec2.InternetGateway(f"{name}-gateway", vpc_id=vpc.id, tags=tags(settings), opts=own)
         routes = aws.ec2.RouteTable(f"{name}-public", vpc_id=vpc.id, tags=tags(settings, "public"), opts=own)
         to_world = aws.ec2.Route(
@@ -49,7 +65,7 @@ class Network(pulumi.ComponentResource):
             gateway_id=gateway.id,
             opts=own,
         )
-        # The database's subnets have a table of their own, with no route out of the network.
+        # The private subnets have a table of their own, with no route out of the network.
         private_routes = aws.ec2.RouteTable(f"{name}-private", vpc_id=vpc.id, tags=tags(settings, "private"), opts=own)
         aws.ec2.VpcEndpoint(
             f"{name}-s3",  # a gateway endpoint is free, and keeps traffic to the bucket in AWS's network
@@ -60,11 +76,13 @@ class Network(pulumi.ComponentResource):
             tags=tags(settings, "s3"),
             opts=own,
         )
-        zones = _zones(settings, self)
+        zones, for_the_site = _zones(settings, self)
         blocks = [str(block) for block in IPv4Network(settings.address_block).subnets(prefixlen_diff=4)]
         public, private = (dict(zip(ZONES, half, strict=True)) for half in (blocks[:8], blocks[8:]))
-        self.public = [self._subnet(f"{name}-public", zone, public, routes) for zone in zones]
-        self.private = [self._subnet(f"{name}-private", zone, private, private_routes) for zone in zones]
+        self.public = [self._subnet(f"{name}-public", zone, public, routes) for zone in for_the_site]
+        by_zone = {zone: self._subnet(f"{name}-private", zone, private, private_routes) for zone in zones}
+        self.private = list(by_zone.values())
+        self.internal = [by_zone[zone] for zone in for_the_site]
         self.load_balancer_group = self._group(name, "load-balancer", "What may reach the load balancer")
         self.app_group = self._group(name, "app", "The tasks: only the load balancer may reach them")
         self.database_group = self._group(name, "database", "The database: only the tasks may reach it")
@@ -82,7 +100,7 @@ class Network(pulumi.ComponentResource):
         cluster = aws.ecs.Cluster(
             f"{name}-cluster",
             name=settings.prefix,
-            settings=[{"name": "containerInsights", "value": "disabled"}],  # billed by the metric
+            settings=[{"name": "containerInsights", "value": settings.container_insights}],  # billed by the metric
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[to_world]),
         )
@@ -142,14 +160,16 @@ class Network(pulumi.ComponentResource):
         )
 
 
-def _zones(settings: CloudSettings, parent: pulumi.Resource) -> list[str]:
-    """The sorted zones of the settings, or else the region's first two with Fargate; known already in a preview."""
-    if settings.zones:
-        return sorted(set(settings.zones))
+def _zones(settings: CloudSettings, parent: pulumi.Resource) -> tuple[list[str], list[str]]:
+    """The sorted zones of the settings, or else the region's first two usable ones; and those of them that are usable.
+
+    Both are known already in a preview.
+    """
     region = aws.get_availability_zones(
         # In any state: nothing may move because its zone is impaired for an hour.
         filters=[{"name": "zone-type", "values": ["availability-zone"]}],
-        exclude_zone_ids=WITHOUT_FARGATE,
         opts=pulumi.InvokeOptions(parent=parent),
     )
-    return sorted(region.names)[:2]
+    ids = dict(zip(region.names, region.zone_ids, strict=True))
+    zones = sorted(set(settings.zones)) or usable(ids.items())[:2]
+    return zones, usable((zone, ids.get(zone, "")) for zone in zones)

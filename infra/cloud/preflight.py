@@ -19,6 +19,7 @@ from infra.checkout import ROOT
 from infra.cloud.aws import client
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
+from infra.cloud.zones import UNUSABLE, usable
 from infra.engine import connect, image_errors
 from infra.loopback import HOSTS
 
@@ -30,7 +31,7 @@ def preflight(settings: CloudSettings) -> None:
     errors = [
         *_passphrase(settings),
         *_plugin(),
-        *(_credentials(settings) or [*_network(settings), *_database(settings)]),
+        *(_credentials(settings) or [*_network(settings), *_zones(settings), *_database(settings)]),
     ]
     try:
         errors += _base_image(connect(), settings)
@@ -126,6 +127,34 @@ def _network(settings: CloudSettings) -> list[str]:
     ]
 
 
+def _zones(settings: CloudSettings) -> list[str]:
+    """An error if fewer than two of the chosen zones can have a load balancer behind CloudFront, and tasks."""
+    region = _region(settings)
+    good = [zone for zone in settings.zones if region.get(zone) not in UNUSABLE]
+    if not settings.zones or len(set(good)) > 1:
+        return []
+    bad = " and ".join(f"{zone} ({region[zone]})" for zone in sorted({*settings.zones} - {*good}))
+    others = [zone for zone in usable(region.items()) if zone not in settings.zones][: 2 - len(good)]
+    return [
+        f"zones is {','.join(settings.zones)}; in {bad} CloudFront reaches no load balancer, or Fargate runs no tasks, "
+        "and two others must be there. The database may stay. "
+        f"Fix: pulumi config set -s {settings.stack} zones {','.join(sorted({*settings.zones, *others}))}"
+    ]
+
+
+def _region(settings: CloudSettings) -> dict[str, str]:
+    """The ids of the region's zones by their names; nothing if AWS doesn't say."""
+    try:
+        return {
+            zone["ZoneName"]: zone["ZoneId"]
+            for zone in client("ec2", settings).describe_availability_zones(
+                Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}]
+            )["AvailabilityZones"]
+        }
+    except (BotoCoreError, ClientError):
+        return {}
+
+
 def _database(settings: CloudSettings) -> list[str]:
     """Errors about changes that the running database can't make: to other zones, or to another major version.
 
@@ -139,11 +168,13 @@ def _database(settings: CloudSettings) -> list[str]:
     fix = f"Fix: pulumi config set -s {settings.stack}"
     errors = []
     stands = {database.get("AvailabilityZone"), database.get("SecondaryAvailabilityZone")} - {None}
-    missing = sorted(stands - set(settings.zones)) if settings.zones else []
+    zones = settings.zones or usable(_region(settings).items())[:2]
+    missing = sorted(stands - set(zones)) if zones else []
     if missing:
+        what = ",".join(zones) if settings.zones else f"empty, which means {','.join(zones)}"
         errors.append(
-            f"zones is {','.join(settings.zones)}, without {' and '.join(missing)}, where the database is. It "
-            f"can't move. {fix} zones {','.join(sorted({*settings.zones, *missing}))}"
+            f"zones is {what}, without {' and '.join(missing)}, where the database is. It can't move. "
+            f"{fix} zones {','.join(sorted({*zones, *missing}))}"
         )
     version, wanted = int(database.get("EngineVersion", "0").partition(".")[0]), settings.postgres_version
     what = f"postgres-version is {wanted}, and the database runs PostgreSQL {version}"

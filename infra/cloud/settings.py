@@ -52,6 +52,11 @@ ZONES = "abcdefgh"
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
+# Where CloudFront takes certificates and web ACLs from, wherever the stack is:
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
+# https://docs.aws.amazon.com/waf/latest/developerguide/how-aws-waf-works-resources.html
+GLOBAL_REGION = "us-east-1"
+
 # The settings in Pulumi's aws namespace that our own steps use, too.
 _AWS_KEYS = {"aws:region", "aws:profile"}
 
@@ -74,13 +79,13 @@ def _find_zone(reader: Reader) -> str:
 
 
 def _find_certificate(reader: Reader) -> str:
-    """The command that sets the domain's certificate in the stack's region; nothing without a domain."""
+    """The command that sets the domain's certificate; nothing without a domain."""
     domain = reader.raw_value("domain")
     if not _DOMAIN.fullmatch(domain):
         return ""
     query = f"CertificateSummaryList[?DomainName=='{domain}'].CertificateArn | [0]"
-    region = shlex.quote(reader.raw_value("aws:region"))
-    return _look_up(reader, "certificate", f"acm list-certificates --region {region}", query, "$FOUND")
+    call = f"acm list-certificates --region {GLOBAL_REGION}"
+    return _look_up(reader, "certificate", call, query, "$FOUND")
 
 
 def _look_up(reader: Reader, key: str, call: str, query: str, value: str) -> str:
@@ -138,7 +143,7 @@ class CloudSettings(Settings):
     execute_command: bool = setting(
         Boolean(),
         False,
-        "Whether `aws ecs execute-command` can open a shell in a task; makes two folders of the task writable.",
+        "Whether `aws ecs execute-command` can open a shell in a task; makes three folders of the task writable.",
     )
     zones: tuple[str, ...] = setting(
         Words("names of zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]"),
@@ -163,7 +168,19 @@ class CloudSettings(Settings):
             _find_certificate,
         ),
         "",
-        "ARN of an existing ACM certificate for the domain and its aliases, if DNS is elsewhere.",
+        f"ARN of an existing ACM certificate in {GLOBAL_REGION} for the domain, its aliases and its redirects, if "
+        "DNS is elsewhere.",
+    )
+    waf: bool = setting(
+        Boolean(),
+        False,
+        "Whether a web application firewall (AWS WAF) is in front of the site: AWS's managed rules, and a limit of "
+        "requests for each address; about 9 dollars a month.",
+    )
+    waf_rate_limit: int = setting(
+        Integer(10, 100_000_000, "requests"),
+        2000,
+        "Requests that one address may send in five minutes before the firewall answers 403.",
     )
     database_class: str = setting(
         Choice(*DATABASE_CLASSES, kind=f"a size of the classes {_CLASSES}"),
@@ -188,6 +205,26 @@ class CloudSettings(Settings):
     database_backup_days: int = setting(
         Integer(1, 35, "days"), 7, "Days that automatic backups of the database are kept."
     )
+    database_insights: str = setting(
+        Choice("off", "standard", "advanced"),
+        "off",
+        "What RDS shows of the database's load: off; standard, of the last 7 days; advanced, of 15 months, billed by "
+        "the vCPU.",
+    )
+    container_insights: str = setting(
+        Choice("disabled", "enabled", "enhanced"),
+        "disabled",
+        "CloudWatch's Container Insights, metrics of tasks and containers: disabled, enabled, or enhanced; billed by "
+        "the metric.",
+    )
+    flow_logs: bool = setting(
+        Boolean(), False, "Whether the connections in the stack's network are logged, into a bucket of the stack."
+    )
+    access_logs: bool = setting(
+        Boolean(),
+        False,
+        "Whether requests to the load balancer and to the uploads' bucket are logged, into a bucket of the stack.",
+    )
     log_days: int = setting(NumberOf(LOG_DAYS, "days that CloudWatch can keep logs"), 30, "Days that logs are kept.")
     permissions_boundary: str = setting(
         Text("the ARN of an IAM policy", r"arn:aws[a-z-]*:iam::\d{12}:policy/[\w+=,.@/-]{1,512}"),
@@ -204,6 +241,11 @@ class CloudSettings(Settings):
     def image_platform(self) -> str:
         """Docker's name for what the tasks run on."""
         return f"linux/{self.architecture}"
+
+    @property
+    def logs_to_bucket(self) -> bool:
+        """Whether anything is logged that goes to a bucket and not to CloudWatch."""
+        return self.flow_logs or self.access_logs
 
     @property
     def workers(self) -> int:
@@ -296,10 +338,10 @@ class CloudSettings(Settings):
         for key in ("hosted-zone", "certificate", "domain-aliases", "domain-redirects"):
             if reader.raw_value(key) and not domain:
                 reader.note_wrong(key, "only together with domain")
-        if self.certificate and self.certificate.split(":")[3] != self.region:
+        if self.certificate and self.certificate.split(":")[3] != GLOBAL_REGION:
             reader.note_wrong(
                 "certificate",
-                f"a certificate in {self.region}, where the load balancer is",
+                f"a certificate in {GLOBAL_REGION}, the only region that CloudFront takes one from",
                 command=_find_certificate(reader),
             )
 

@@ -3,8 +3,9 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra.cloud.address import CACHING_OPTIMIZED, Address
+from infra.cloud.address import Address
 from infra.cloud.context import CloudContext
+from infra.cloud.distribution import CACHING_OPTIMIZED
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.dsn import S3DSN
@@ -36,11 +37,12 @@ class MediaStorage(pulumi.ComponentResource):
         if settings.storage_dsn:
             self.dsn = pulumi.Output.secret(settings.storage_dsn)
         else:
-            self._make_bucket(name, settings, address)
+            self._make_bucket(name, context, address)
         self.host_dsn = self.dsn
         self.register_outputs({"dsn": self.dsn, "host_dsn": self.host_dsn})
 
-    def _make_bucket(self, name: str, settings: CloudSettings, address: Address) -> None:
+    def _make_bucket(self, name: str, context: CloudContext, address: Address) -> None:
+        settings, logs = context.settings, context.network.log_bucket
         own = pulumi.ResourceOptions(parent=self)
         bucket = aws.s3.Bucket(
             name,
@@ -82,6 +84,10 @@ class MediaStorage(pulumi.ComponentResource):
             ],
             opts=own,
         )
+        if logs and settings.access_logs:
+            aws.s3.BucketLogging(
+                f"{name}-access-log", bucket=bucket.bucket, target_bucket=logs.name, target_prefix="media/", opts=own
+            )
         versioning = aws.s3.BucketVersioning(
             f"{name}-versions", bucket=bucket.bucket, versioning_configuration={"status": "Enabled"}, opts=own
         )

@@ -25,8 +25,14 @@ PREPARE = (
     "import os, pathlib; os.chmod('/tmp', 0o1777); "
     f"pathlib.Path('{certificates.FILE}').write_text(os.environ['CERTIFICATES'])"
 )
-# The agent of `aws ecs execute-command` writes here; no other folders are writable.
-EXECUTE_COMMAND_FOLDERS = {"ssm-lib": "/var/lib/amazon", "ssm-log": "/var/log/amazon"}
+# The agent of `aws ecs execute-command` needs these three folders; no others are writable. AWS calls a read-only root
+# unsupported for it, and says nothing of folders; these are the ones with which users report that it works:
+# https://github.com/aws/containers-roadmap/issues/1359, https://github.com/aws-containers/amazon-ecs-exec-checker/issues/71
+EXECUTE_COMMAND_FOLDERS = {
+    "managed-agents": "/managed-agents",
+    "ssm-lib": "/var/lib/amazon",
+    "ssm-log": "/var/log/amazon",
+}
 RECOVERY_DAYS = 7
 
 

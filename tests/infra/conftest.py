@@ -90,7 +90,7 @@ class _Mocks(Mocks):
         return f"{args.name}-id", args.inputs | computed.get(args.typ, {})
 
     def call(self, args: Any) -> dict[str, Any]:
-        return answer(args.token, args.args)
+        return answer(args.token)
 
 
 class _Monitor(MockMonitor):

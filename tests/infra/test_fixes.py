@@ -50,7 +50,7 @@ FOUND = {
     "hosted-zone": ("hosted-zone", "Z0123456789ABC"),
     "certificate": (
         "certificate",
-        "arn:aws:acm:eu-central-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
+        "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
     ),
 }
 LOCAL = "platform: local"

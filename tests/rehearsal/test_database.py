@@ -22,6 +22,7 @@ def address(aws: AWS) -> str:
         MasterUserPassword="a-password",
         DBName="app",
         AllocatedStorage=20,
+        EnableCloudwatchLogsExports=["postgresql", "upgrade"],
     )
     rds.get_waiter("db_instance_available").wait(
         DBInstanceIdentifier="tests", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
@@ -52,6 +53,39 @@ def test_a_task_verifies_the_databases_certificate_by_what_it_was_given_for_awss
     task = ecs.run_task(aws, ecs.define(aws, [web]))
     assert ecs.wait_until_stopped(aws, task)["containers"][0]["exitCode"] == 0, ecs.log_lines(aws, task, "web")
     assert ecs.log_lines(aws, task, "web") == ["17 en_US.utf8"]  # a glibc image's collation, as RDS has it
+
+
+def test_the_logs_that_go_to_cloudwatch_are_known_and_changed(aws: AWS, address: str) -> None:
+    rds = aws.client("rds")
+
+    def exported() -> list[str]:
+        (database,) = rds.describe_db_instances(DBInstanceIdentifier="tests")["DBInstances"]
+        found: list[str] = database["EnabledCloudwatchLogsExports"]
+        return found
+
+    assert exported() == ["postgresql", "upgrade"]
+    change = {"DisableLogTypes": ["postgresql"], "EnableLogTypes": ["upgrade"]}
+    rds.modify_db_instance(DBInstanceIdentifier="tests", CloudwatchLogsExportConfiguration=change)
+    assert exported() == ["upgrade"]
+
+
+def test_what_rds_shows_of_the_load_is_known_and_changed(aws: AWS, address: str) -> None:
+    rds = aws.client("rds")
+
+    def shown() -> tuple[str, bool, int]:
+        (database,) = rds.describe_db_instances(DBInstanceIdentifier="tests")["DBInstances"]
+        keys = ("DatabaseInsightsMode", "PerformanceInsightsEnabled", "PerformanceInsightsRetentionPeriod")
+        mode, enabled, days = (database[key] for key in keys)
+        return mode, enabled, days
+
+    assert shown() == ("standard", False, 7)
+    rds.modify_db_instance(
+        DBInstanceIdentifier="tests",
+        DatabaseInsightsMode="advanced",
+        EnablePerformanceInsights=True,
+        PerformanceInsightsRetentionPeriod=465,
+    )
+    assert shown() == ("advanced", True, 465)
 
 
 def test_no_port_of_the_machine_leads_to_it(aws: AWS, address: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from docker.errors import NotFound
 
-from infra.cloud.address import ALL_VIEWER_AND_CLOUDFRONT_HEADERS
+from infra.cloud.distribution import ALL_VIEWER_AND_CLOUDFRONT_HEADERS
 from tests.rehearsal import ecs
 from tests.rehearsal.conftest import ACCOUNT, AWS, REGION, remove_leftovers_of_killed_tests
 from tests.rehearsal.ecs import python
@@ -142,24 +142,43 @@ def test_a_distribution_tells_its_origin_by_which_protocol_the_visitor_came(aws:
     assert get(aws, f"{name}.localhost:{aws.ports.api}")[2] == "https"
 
 
-def test_an_alias_record_leads_to_its_load_balancer_by_tls_to_its_listener_on_443(aws: AWS) -> None:
-    balancers, dns = aws.client("elbv2"), aws.client("route53")
-    balancer = balancers.create_load_balancer(Name="tests-own", Subnets=["subnet-1"])["LoadBalancers"][0]
-    for port, protocol in ((80, "HTTP"), (443, "HTTPS")):
-        balancers.create_listener(
-            LoadBalancerArn=balancer["LoadBalancerArn"],
-            Port=port,
-            Protocol=protocol,
-            Certificates=[{"CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1"}] if port == 443 else [],
-            DefaultActions=[fixed(protocol)],
+def test_a_vpc_origin_leads_to_an_internal_load_balancer_which_nobody_else_reaches(aws: AWS) -> None:
+    balancers, cloudfront = aws.client("elbv2"), aws.client("cloudfront")
+    balancer = balancers.create_load_balancer(Name="tests-internal", Scheme="internal", Subnets=["subnet-1"])
+    (within,) = balancer["LoadBalancers"]
+    balancers.create_listener(
+        LoadBalancerArn=within["LoadBalancerArn"], Port=8080, Protocol="HTTP", DefaultActions=[fixed("inside")]
+    )
+    config = {
+        "Name": "tests",
+        "Arn": within["LoadBalancerArn"],
+        "HTTPPort": 8080,
+        "HTTPSPort": 443,
+        "OriginProtocolPolicy": "http-only",
+    }
+    made = cloudfront.create_vpc_origin(VpcOriginEndpointConfig=config)
+    origin = {
+        "Id": "media",
+        "DomainName": within["DNSName"],
+        "VpcOriginConfig": {"VpcOriginId": made["VpcOrigin"]["Id"]},
+    }
+    name = cloudfront.create_distribution(
+        DistributionConfig={
+            **DISTRIBUTION,
+            "CallerReference": "vpc origin",
+            "Aliases": {"Quantity": 0},
+            "Origins": {"Quantity": 1, "Items": [origin]},
+        }
+    )["Distribution"]["DomainName"]
+    assert get(aws, f"{name}.localhost:{aws.ports.api}")[2] == "inside", "by http, though the visitor came by https"
+    assert "inside" not in get(aws, within["DNSName"])[2]
+    assert "inside" not in get(aws, f"{within['DNSName']}:8080")[2]
+    with pytest.raises(cloudfront.exceptions.ClientError, match="CannotUpdateEntityWhileInUse"):
+        cloudfront.update_vpc_origin(
+            Id=made["VpcOrigin"]["Id"],
+            IfMatch=cloudfront.get_vpc_origin(Id=made["VpcOrigin"]["Id"])["ETag"],
+            VpcOriginEndpointConfig={**config, "HTTPPort": 80},
         )
-    zone = dns.create_hosted_zone(Name="example.org", CallerReference="tests")["HostedZone"]["Id"]
-    target = {"HostedZoneId": "Z1", "DNSName": balancer["DNSName"], "EvaluateTargetHealth": False}
-    record = {"Name": "www.example.org", "Type": "A", "AliasTarget": target}
-    change = {"Action": "UPSERT", "ResourceRecordSet": record}
-    dns.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
-    assert get(aws, "www.example.org")[2] == "HTTP"
-    assert get(aws, f"www.example.org.localhost:{aws.ports.api}")[2] == "HTTPS"
 
 
 def test_python_programs_on_this_machine_find_awss_names_at_the_emulator_by_tls(aws: AWS) -> None:

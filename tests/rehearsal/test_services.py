@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.rehearsal import ecs
 from tests.rehearsal.conftest import AWS
@@ -122,6 +123,23 @@ class Service:
 def service(aws: AWS) -> Service:
     """A service whose first version is healthy after some seconds."""
     return Service(aws, "1", 3)
+
+
+def test_a_load_balancer_that_is_protected_is_not_deleted(aws: AWS) -> None:
+    balancers = aws.client("elbv2")
+    arn = balancers.create_load_balancer(Name="protected", Subnets=["subnet-1"])["LoadBalancers"][0]["LoadBalancerArn"]
+
+    def protect(value: str) -> None:
+        attributes = [{"Key": "deletion_protection.enabled", "Value": value}]
+        balancers.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=attributes)
+
+    protect("true")
+    with pytest.raises(ClientError, match="OperationNotPermitted"):
+        balancers.delete_load_balancer(LoadBalancerArn=arn)
+    protect("false")
+    balancers.delete_load_balancer(LoadBalancerArn=arn)
+    with pytest.raises(ClientError, match="LoadBalancerNotFound"):
+        balancers.describe_load_balancers(LoadBalancerArns=[arn])
 
 
 def test_a_task_that_was_never_healthy_gets_no_requests_and_completes_no_deployment(service: Service) -> None:

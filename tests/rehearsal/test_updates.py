@@ -135,11 +135,13 @@ def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: S
     assert "protect" in output, output
     (database,) = stack.client("rds").describe_db_instances()["DBInstances"]
     assert database["DBInstanceStatus"] == "available"
+    assert stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
     stack.change(keep_data=False)
     status, output = stack.update("--refresh")
     assert status == 0, output
     status, output = stack.run_pulumi("destroy", "--yes", "--skip-preview")
     assert status == 0, output
     assert not stack.client("rds").describe_db_instances()["DBInstances"]
+    assert not stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
     assert not stack.client("s3").list_buckets()["Buckets"]
     assert not stack.client("ecs").list_services(cluster="django-stack-rehearsal").get("serviceArns")

@@ -1,6 +1,5 @@
 """What AWS would compute for a resource: ids, ARNs and names, made up. Shared by the mocks and the stand-in plugin."""
 
-from collections.abc import Mapping
 from typing import Any
 
 ACCOUNT = "123456789012"
@@ -68,7 +67,7 @@ def computed(token: str, name: str, inputs: dict[str, Any], end: str = "") -> di
             outputs["certificateArn"] = inputs["certificateArn"]
         case "Distribution":
             outputs["arn"] = f"arn:aws:cloudfront::{ACCOUNT}:distribution/E{name.upper()}"
-            outputs["domainName"] = CLOUDFRONT
+            outputs |= {"domainName": CLOUDFRONT, "hostedZoneId": "Z2FDTNDATAQYW2"}
         case "Bucket":
             bucket = f"{inputs['bucketPrefix']}20260101000000"
             outputs |= {
@@ -84,16 +83,22 @@ def computed(token: str, name: str, inputs: dict[str, Any], end: str = "") -> di
     return outputs
 
 
-# The region's zones by id; the first one by name has no Fargate.
-ZONES = {"use1-az2": f"{REGION}b", "use1-az1": f"{REGION}a", "use1-az4": f"{REGION}c", "apne1-az3": f"{REGION}-old"}
+# The region's zones by id; the first one by name has no Fargate, the fourth is none of CloudFront's.
+ZONES = {
+    "use1-az2": f"{REGION}b",
+    "use1-az1": f"{REGION}a",
+    "use1-az4": f"{REGION}c",
+    "use1-az3": f"{REGION}d",
+    "apne1-az3": f"{REGION}-old",
+}
 
 
-def answer(token: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+def answer(token: str) -> dict[str, Any]:
     """The result of a function that infra/cloud asks AWS."""
-    without = asked.get("excludeZoneIds", [])
     return {
         "aws:index/getAvailabilityZones:getAvailabilityZones": {
-            "names": [name for zone, name in ZONES.items() if zone not in without],
+            "names": list(ZONES.values()),
+            "zoneIds": list(ZONES),
         },
         "aws:ec2/getManagedPrefixList:getManagedPrefixList": {"id": "pl-3b927c52"},
     }[token]
@@ -102,5 +107,5 @@ def answer(token: str, asked: Mapping[str, Any]) -> dict[str, Any]:
 # The names of all outputs besides the inputs, which a first preview doesn't know yet.
 OUTPUTS = (
     "address arn arnSuffix bucket bucketRegionalDomainName certificateArn dnsName domainName domainValidationOptions",
-    "fqdn name ownerId repositoryUrl resourceId versionId zoneId",
+    "fqdn hostedZoneId name ownerId repositoryUrl resourceId versionId zoneId",
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.cloud.test_deployer import EC2, _listed, policy, reference
+from tests.infra.cloud.test_deployer import EC2, _listed, all_needed, policy, reference
 from tests.infra.cloud.variants import VARIANTS, run_variant
 from tests.infra.conftest import ROOT, Run
 
@@ -101,8 +101,22 @@ def test_what_has_no_name_is_changed_and_removed_only_with_the_tag_of_the_projec
             continue
         for action in _listed(statement["Action"]):
             changes = action.startswith("ec2:") and not action.startswith(("ec2:Create", "ec2:Describe", "ec2:Get"))
-            if changes or action in {"acm:DeleteCertificate", "cloudfront:DeleteDistribution", "ec2:CreateRoute"}:
+            if changes or action in {
+                "acm:DeleteCertificate",
+                "cloudfront:Delete*",
+                "cloudfront:Update*",
+                "ec2:CreateRoute",
+            }:
                 assert statement.get("Condition") == {"StringEquals": {TAG: "django-stack"}}, action
+
+
+def test_without_that_tag_only_groups_without_a_name_are_emptied_like_the_one_of_each_network() -> None:
+    """AWS makes that group itself, and lets tags be set only on what is being made."""
+    taken, open_ones = statements("ec2:RevokeSecurityGroupIngress")
+    assert taken["Condition"] == {"StringEquals": {TAG: "django-stack"}}
+    assert open_ones["Condition"] == {"Null": {"aws:ResourceTag/Name": "true"}}
+    assert set(open_ones["Action"]) == {"ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"}
+    assert len(statements("ec2:AuthorizeSecurityGroupIngress")) == 2  # of groups with the tag, and of single rules
 
 
 def test_aws_knows_that_tag_of_everything_that_is_asked_for_it() -> None:
@@ -110,9 +124,10 @@ def test_aws_knows_that_tag_of_everything_that_is_asked_for_it() -> None:
     for statement in policy()["Statement"]:
         if TAG not in statement.get("Condition", {}).get("StringEquals", {}):
             continue
-        for action in _listed(statement["Action"]):
+        allowed = _listed(statement["Action"])
+        for action in (one for one in all_needed() if any(fnmatchcase(one, pattern) for pattern in allowed)):
             service, _, name = action.partition(":")
             assert action in {"ec2:CreateRoute", "ec2:CreateTags"} or not name.startswith("Create")
-            kinds = reference()[service]["Actions"][name.lower()]["Resources"]
-            for kind in set(kinds) & {*EC2, "certificate", "distribution"}:
+            kinds = reference()[service]["Actions"][name.lower()].get("Resources", [])
+            for kind in set(kinds) & {*EC2, "certificate", "distribution", "vpcorigin"}:
                 assert "aws:ResourceTag/${TagKey}" in reference()[service]["Resources"][kind]["ConditionKeys"], action

@@ -10,9 +10,28 @@ from tests.infra.conftest import ROOT
 
 TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 PAGE = (ROOT / "docs" / "costs.md").read_text()
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")]
-PARTS = [row for row in ROWS if len(row) == 3 and re.fullmatch(r"[\d.]+", row[2])]
-STEPS = [row for row in ROWS if len(row) == 2 and " = " in row[1]]
+SITES = ("The smallest stack", "A usual site", "A large site")
+
+
+def rows(text: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")
+    ]
+
+
+def parts(site: str) -> list[list[str]]:
+    """The rows of a site's table that have a price."""
+    section = PAGE.partition(f"\n## {site}\n")[2].partition("\n## ")[0]
+    return [row for row in rows(section) if re.fullmatch(r"[\d.]+", row[2])]
+
+
+def total(site: str) -> float:
+    section = PAGE.partition(f"\n## {site}\n")[2].partition("\n## ")[0]
+    (found,) = [row[2].strip("*") for row in rows(section) if row[0] == "**together**"]
+    return float(found)
+
+
+STEPS = [row for row in rows(PAGE) if len(row) == 2 and " = " in row[1]]
 
 
 def reckoned(text: str) -> float:
@@ -22,7 +41,11 @@ def reckoned(text: str) -> float:
     return float(eval(terms.replace(TIMES, "*").replace(MINUS, "-")))
 
 
-@pytest.mark.parametrize("row", [row for row in PARTS if row[1] != "estimated"], ids=lambda row: row[0])
+@pytest.mark.parametrize(
+    "row",
+    [row for site in SITES for row in parts(site) if row[1] not in {"estimated", "above"}],
+    ids=lambda row: row[0],
+)
 def test_a_part_costs_what_is_reckoned(row: list[str]) -> None:
     assert round(reckoned(row[1]), 2) == float(row[2])
 
@@ -35,18 +58,24 @@ def test_a_change_costs_what_is_reckoned(row: list[str]) -> None:
     assert round(reckoned(calculation), 2) == reckoned(figure[0])
 
 
-def test_the_parts_make_the_sum() -> None:
-    (total,) = [row[2].strip("*") for row in ROWS if row[0] == "**together**"]
-    assert round(sum(float(row[2]) for row in PARTS), 2) == float(total)
+@pytest.mark.parametrize("site", SITES)
+def test_the_parts_make_the_sum(site: str) -> None:
+    assert len(parts(site)) > 5
+    assert round(sum(float(row[2]) for row in parts(site)), 2) == total(site)
+
+
+def test_one_step_from_the_smallest_stack_is_reckoned_from_its_sum() -> None:
+    smallest = total("The smallest stack")
+    assert [float(row[2]) for row in parts("A usual site") if row[1] == "above"] == [smallest]
     (second,) = [row[1] for row in STEPS if row[0].startswith("`tasks-min: 2`")]
     added, together = re.findall(r"= ([\d.]+), together ([\d.]+)", second)[0]
-    assert round(float(total) + float(added), 2) == float(together)
-    assert 45 <= float(total) <= 60
+    assert round(smallest + float(added), 2) == float(together)
+    assert 45 <= smallest <= 60
 
 
 def test_every_alarm_is_reckoned_with_also_those_that_autoscaling_makes(program: Any) -> None:
     run = run_variant(program, "shipped")
     own = len(run.of_type("aws:cloudwatch/metricAlarm:MetricAlarm"))
     tracking = 2 * len(run.of_type("aws:appautoscaling/policy:Policy"))  # one for more tasks, one for fewer
-    (row,) = [row for row in PARTS if "alarms" in row[0]]
+    (row,) = [row for row in parts("The smallest stack") if "alarms" in row[0]]
     assert row[1] == f"{own + tracking} {TIMES} 0.10"

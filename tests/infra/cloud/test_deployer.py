@@ -44,12 +44,19 @@ CALLS = {
     "cloudfront/responseHeadersPolicy:ResponseHeadersPolicy": """
         cloudfront:CreateResponseHeadersPolicy cloudfront:GetResponseHeadersPolicy
         cloudfront:UpdateResponseHeadersPolicy cloudfront:DeleteResponseHeadersPolicy""",
+    "cloudfront/vpcOrigin:VpcOrigin": """
+        cloudfront:CreateVpcOrigin cloudfront:GetVpcOrigin cloudfront:UpdateVpcOrigin cloudfront:DeleteVpcOrigin
+        cloudfront:TagResource cloudfront:UntagResource cloudfront:ListTagsForResource iam:CreateServiceLinkedRole""",
     "cloudwatch/logGroup:LogGroup": """
         logs:CreateLogGroup logs:DescribeLogGroups logs:PutRetentionPolicy logs:DeleteRetentionPolicy
         logs:DeleteLogGroup logs:TagResource logs:UntagResource logs:ListTagsForResource""",
     "cloudwatch/metricAlarm:MetricAlarm": """
         cloudwatch:PutMetricAlarm cloudwatch:DescribeAlarms cloudwatch:DeleteAlarms
         cloudwatch:TagResource cloudwatch:UntagResource cloudwatch:ListTagsForResource""",
+    "ec2/defaultSecurityGroup:DefaultSecurityGroup": """
+        ec2:DescribeSecurityGroups ec2:RevokeSecurityGroupEgress ec2:RevokeSecurityGroupIngress""",
+    "ec2/flowLog:FlowLog": """
+        ec2:CreateFlowLogs ec2:DescribeFlowLogs ec2:DeleteFlowLogs ec2:CreateTags ec2:DeleteTags""",
     "ec2/internetGateway:InternetGateway": """
         ec2:CreateInternetGateway ec2:AttachInternetGateway ec2:DescribeInternetGateways ec2:DetachInternetGateway
         ec2:DeleteInternetGateway ec2:CreateTags ec2:DeleteTags""",
@@ -94,10 +101,6 @@ CALLS = {
         elasticloadbalancing:DescribeListenerAttributes elasticloadbalancing:ModifyListenerAttributes
         elasticloadbalancing:DeleteListener elasticloadbalancing:AddTags elasticloadbalancing:RemoveTags
         elasticloadbalancing:DescribeTags""",
-    "lb/listenerRule:ListenerRule": """
-        elasticloadbalancing:CreateRule elasticloadbalancing:DescribeRules elasticloadbalancing:ModifyRule
-        elasticloadbalancing:SetRulePriorities elasticloadbalancing:DeleteRule
-        elasticloadbalancing:AddTags elasticloadbalancing:RemoveTags""",
     "lb/loadBalancer:LoadBalancer": """
         elasticloadbalancing:CreateLoadBalancer elasticloadbalancing:DescribeLoadBalancers
         elasticloadbalancing:DescribeLoadBalancerAttributes elasticloadbalancing:ModifyLoadBalancerAttributes
@@ -132,6 +135,7 @@ CALLS = {
     "s3/bucketCorsConfiguration:BucketCorsConfiguration": "s3:GetBucketCORS s3:PutBucketCORS",
     "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": """
         s3:GetLifecycleConfiguration s3:PutLifecycleConfiguration""",
+    "s3/bucketLogging:BucketLogging": "s3:GetBucketLogging s3:PutBucketLogging",
     "s3/bucketOwnershipControls:BucketOwnershipControls": """
         s3:GetBucketOwnershipControls s3:PutBucketOwnershipControls""",
     "s3/bucketPolicy:BucketPolicy": "s3:GetBucketPolicy s3:PutBucketPolicy s3:DeleteBucketPolicy",
@@ -158,12 +162,33 @@ CALLS = {
     "vpc/securityGroupIngressRule:SecurityGroupIngressRule": """
         ec2:AuthorizeSecurityGroupIngress ec2:DescribeSecurityGroupRules ec2:ModifySecurityGroupRules
         ec2:RevokeSecurityGroupIngress ec2:CreateTags ec2:DeleteTags""",
+    "wafv2/webAcl:WebAcl": """
+        wafv2:CreateWebACL wafv2:GetWebACL wafv2:UpdateWebACL wafv2:DeleteWebACL
+        wafv2:TagResource wafv2:UntagResource wafv2:ListTagsForResource""",
 }
 # What one service of AWS asks of the caller for another, by the action that makes it ask, and where that is said.
 ELB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
+FLOW_LOGS = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html"
 RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html"
 ECS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
+# The handlers' permissions in CloudFormation's schema of AWS::CloudFront::VpcOrigin, and the role, which has a
+# principal of its own, vpcorigin.cloudfront.amazonaws.com.
+VPC_ORIGINS = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudfront-vpcorigin.html"
+)
+VPC_ROLE = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-service-linked-roles.html"
+CLOUDFRONT = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html"
+WAF = "https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_id-based-policy-examples.html"
 DEPENDENT = {
+    "cloudfront:CreateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
+    "cloudfront:UpdateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
+    "cloudfront:CreateVpcOrigin": {
+        "ec2:DescribeInstances ec2:DescribeInternetGateways elasticloadbalancing:DescribeLoadBalancers": VPC_ORIGINS,
+        "iam:CreateServiceLinkedRole": VPC_ROLE,
+    },
+    "cloudfront:DeleteVpcOrigin": {
+        "ec2:DescribeInstances ec2:DescribeInternetGateways elasticloadbalancing:DescribeLoadBalancers": VPC_ORIGINS,
+    },
     "elasticloadbalancing:CreateLoadBalancer": {
         "ec2:GetSecurityGroupsForVpc": "https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/3917",
         "ec2:DescribeAccountAttributes ec2:DescribeAddresses ec2:DescribeInternetGateways": ELB,
@@ -171,6 +196,8 @@ DEPENDENT = {
     },
     "elasticloadbalancing:CreateTargetGroup": {"ec2:DescribeInternetGateways ec2:DescribeVpcs": ELB},
     "elasticloadbalancing:SetSubnets": {"ec2:DescribeSubnets": ELB},
+    "ec2:CreateFlowLogs": {"logs:CreateLogDelivery": FLOW_LOGS},
+    "ec2:DeleteFlowLogs": {"logs:DeleteLogDelivery": FLOW_LOGS},
     "rds:CreateDBInstance": {"iam:CreateServiceLinkedRole": RDS},
     "ecs:RegisterTaskDefinition": {"iam:PassRole": ECS},
     "ecs:RunTask": {"iam:PassRole": ECS},
@@ -187,7 +214,16 @@ LISTS = {"cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"
 
 
 # The types of EC2 that the program makes; all of them carry the tags of the stack.
-EC2 = ("internet-gateway", "route-table", "security-group", "security-group-rule", "subnet", "vpc", "vpc-endpoint")
+EC2 = (
+    "internet-gateway",
+    "route-table",
+    "security-group",
+    "security-group-rule",
+    "subnet",
+    "vpc",
+    "vpc-endpoint",
+    "vpc-flow-log",
+)
 
 
 def policy() -> dict[str, Any]:
@@ -207,7 +243,8 @@ def reference() -> dict[str, Any]:
 def names(run: Run) -> dict[tuple[str, str], list[str]]:
     """The ARNs of what a run of the program makes, by service and type; a type without a name of its own isn't here."""
     cluster, service = run["network-cluster"].inputs["name"], run["web"].inputs["name"]
-    balancer, database = run["address"].inputs["name"], run["database"].inputs
+    balancer, database = run["address-load-balancer"].inputs["name"], run["database"].inputs
+    prefix = cluster  # what all names of the stack begin with; the firewall is not in every run
     logs, repository = run["task-logs"].inputs["name"], run["image-repository"].inputs["name"]
     bucket = f"arn:aws:s3:::{run['media'].inputs['bucketPrefix']}20260101"
     front, ecs, rds = f"arn:aws:elasticloadbalancing:{WHERE}", f"arn:aws:ecs:{WHERE}", f"arn:aws:rds:{WHERE}"
@@ -220,19 +257,22 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         **{("ec2", kind): [f"arn:aws:ec2:{WHERE}:{kind}/{kind}-0a1b"] for kind in EC2},
         ("acm", "certificate"): [f"arn:aws:acm:{WHERE}:certificate/0a1b"],
         ("cloudfront", "distribution"): ["arn:aws:cloudfront::123456789012:distribution/E1"],
+        ("cloudfront", "vpcorigin"): ["arn:aws:cloudfront::123456789012:vpcorigin/vo_1"],
         ("ecr", "repository"): [f"arn:aws:ecr:{WHERE}:repository/{repository}"],
         ("ecs", "cluster"): [f"{ecs}:cluster/{cluster}"],
         ("ecs", "service"): [f"{ecs}:service/{cluster}/{service}"],
         ("ecs", "task"): [f"{ecs}:task/{cluster}/0123456789abcdef"],
         ("ecs", "task-definition"): [f"{ecs}:task-definition/{run['task'].inputs['family']}:1"],
-        ("elasticloadbalancing", "listener-rule/app"): [f"{front}:listener-rule/app/{balancer}/0a/1b/2c"],
         ("elasticloadbalancing", "listener/app"): [f"{front}:listener/app/{balancer}/0a/1b"],
         ("elasticloadbalancing", "loadbalancer/app/"): [f"{front}:loadbalancer/app/{balancer}/0a"],
-        ("elasticloadbalancing", "targetgroup"): [f"{front}:targetgroup/{run['address-tasks'].inputs['name']}/0a"],
+        ("elasticloadbalancing", "targetgroup"): [f"{front}:targetgroup/{run['address-targets'].inputs['name']}/0a"],
         ("iam", "role"): [
             f"arn:aws:iam::123456789012:role/{run[f'task-{part}-role'].inputs['name']}" for part in ("app", "execution")
         ],
-        ("logs", "log-group"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:*"],
+        ("logs", "log-group"): [
+            f"arn:aws:logs:{WHERE}:log-group:{group.inputs['name']}:*"
+            for group in run.of_type("aws:cloudwatch/logGroup:LogGroup")
+        ],
         ("logs", "log-stream"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:log-stream:app/web/0a1b"],
         ("rds", "db"): [f"{rds}:db:{database['identifier']}"],
         ("rds", "og"): [f"{rds}:og:default:postgres-17"],
@@ -245,6 +285,8 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         ("secretsmanager", "secret"): [
             f"arn:aws:secretsmanager:{WHERE}:secret:{run['task-secret'].inputs['namePrefix']}20260101-AbCdEf"
         ],
+        ("wafv2", "managedruleset"): ["arn:aws:wafv2:us-east-1:123456789012:global/managedruleset/AWS/Common"],
+        ("wafv2", "webacl"): [f"arn:aws:wafv2:us-east-1:123456789012:global/webacl/{prefix}/0a1b"],
         ("sns", "topic"): [f"arn:aws:sns:{WHERE}:{run['alarms'].inputs['name']}"],
     }
 
@@ -275,11 +317,15 @@ def _listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-@pytest.fixture
-def needed() -> set[str]:
+def all_needed() -> set[str]:
     """All actions that anything of the cloud platform needs."""
     dependent = [action for actions in DEPENDENT.values() for action in actions]
     return set(" ".join([*CALLS.values(), FUNCTIONS, PROGRAMS, *dependent]).split())
+
+
+@pytest.fixture
+def needed() -> set[str]:
+    return all_needed()
 
 
 @pytest.fixture
@@ -342,7 +388,9 @@ def test_whole_services_are_allowed_on_the_stacks_own_names_only() -> None:
         ("acm:RemoveTagsFromCertificate", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
         ("arn:aws:cloudwatch:*:*:alarm:TargetTracking-service/django-stack-*", "alarm:TargetTracking-service/"),
         ("arn:aws:rds:*:*:og:default*", "rds:CreateDBInstance on arn:aws:rds:us-east-1:123456789012:og:default"),
-        ("ec2:ReplaceRoute", "ec2:ReplaceRoute on arn:aws:ec2:us-east-1:123456789012:route-table/"),
+        ("ec2:Replace*", "ec2:ReplaceRoute on arn:aws:ec2:us-east-1:123456789012:route-table/"),
+        ("wafv2:*", "wafv2:CreateWebACL on arn:aws:wafv2:us-east-1:123456789012:global/webacl/django-stack-cloud/"),
+        ("arn:aws:wafv2:us-east-1:*:global/managedruleset/*", "wafv2:CreateWebACL on arn:aws:wafv2:us-east-1:"),
         ("ec2:GetSecurityGroupsForVpc", "ec2:GetSecurityGroupsForVpc on arn:aws:ec2:us-east-1:123456789012:vpc/"),
         ("arn:aws:ecs:*:*:task/django-stack-*", "ecs:StopTask on arn:aws:ecs:us-east-1:123456789012:task/"),
     ],

@@ -10,7 +10,15 @@ import pytest
 from tests.infra.cloud.variants import VARIANTS, run_variant
 from tests.infra.conftest import ROOT, Run
 
-LARGE = {"architecture": "arm64", "cpu": 2048, "memory": 8192, "database-class": "db.m7g.large"}
+LARGE = {
+    "architecture": "arm64",
+    "container-insights": "enhanced",
+    "cpu": 2048,
+    "database-class": "db.m7g.large",
+    "database-insights": "advanced",
+    "log-days": 365,
+    "memory": 8192,
+}
 
 
 def template(run: Run) -> dict[str, Any]:
@@ -62,7 +70,23 @@ def template(run: Run) -> dict[str, Any]:
                     StorageType=inputs["storageType"],
                     EngineLifecycleSupport=inputs["engineLifecycleSupport"],
                     BackupRetentionPeriod=int(inputs["backupRetentionPeriod"]),
+                    DatabaseInsightsMode=inputs["databaseInsightsMode"],
+                    EnableCloudwatchLogsExports=inputs["enabledCloudwatchLogsExports"],
+                    EnablePerformanceInsights=inputs["performanceInsightsEnabled"],
+                    **_of(inputs, PerformanceInsightsRetentionPeriod="performanceInsightsRetentionPeriod"),
                 )
+            case "aws:ec2/flowLog:FlowLog":
+                resources[name] = _resource(
+                    "AWS::EC2::FlowLog",
+                    ResourceId=inputs["vpcId"],
+                    ResourceType="VPC",
+                    TrafficType=inputs["trafficType"],
+                    LogDestination=inputs["logDestination"],
+                    LogDestinationType=inputs["logDestinationType"],
+                    MaxAggregationInterval=int(inputs["maxAggregationInterval"]),
+                )
+            case "aws:ecs/cluster:Cluster":
+                resources[name] = _resource("AWS::ECS::Cluster", ClusterSettings=_pascal(inputs["settings"]))
             case "aws:cloudwatch/logGroup:LogGroup":
                 resources[name] = _resource("AWS::Logs::LogGroup", RetentionInDays=int(inputs["retentionInDays"]))
     return resources
@@ -70,6 +94,11 @@ def template(run: Run) -> dict[str, Any]:
 
 def _resource(type_: str, **properties: Any) -> dict[str, Any]:
     return {"Type": type_, "Properties": properties}
+
+
+def _of(inputs: dict[str, Any], **numbers: str) -> dict[str, int]:
+    """The numbers among the inputs that a run gives."""
+    return {name: int(inputs[key]) for name, key in numbers.items() if key in inputs}
 
 
 def _pascal(value: Any, free: bool = False) -> Any:
@@ -116,6 +145,7 @@ def test_cfn_lint_finds_no_error_in_any_document(program: Any, variant: str) -> 
         ("TaskAppRights", "PolicyDocument", lambda policy: policy["Statement"][0].update(Resource="not-an-arn")),
         ("MediaPolicy", "PolicyDocument", lambda policy: policy["Statement"][0].pop("Principal")),
         ("Task", "ContainerDefinitions", lambda containers: containers[1].pop("Image")),
+        ("NetworkCluster", "ClusterSettings", lambda settings: settings[0].update(Worth="enhanced")),
         ("Task", "ContainerDefinitions", lambda containers: containers[1].update(Portmappings=[])),
         ("Task", "ContainerDefinitions", lambda containers: containers[1]["DependsOn"][0].update(Condition="DONE")),
     ],

@@ -1,5 +1,6 @@
 """The zones and subnets of the cloud's network."""
 
+import json
 from ipaddress import ip_network
 from itertools import combinations
 from typing import Any
@@ -39,6 +40,19 @@ def test_naming_the_zones_that_are_in_use_changes_nothing(cloud: Any) -> None:
     assert inputs(cloud({"zones": "us-east-1b, us-east-1a"})) == inputs(cloud())
 
 
+def test_tasks_and_load_balancer_stay_out_of_a_zone_without_vpc_origins_and_the_database_may_stay(cloud: Any) -> None:
+    run = cloud({"zones": "us-east-1a,us-east-1b,us-east-1d"})
+    both = ["network-public-a-id", "network-public-b-id"]
+    assert run["web"].inputs["networkConfiguration"]["subnets"] == both
+    assert json.loads(run["release"].inputs["stdin"])["subnets"] == both
+    assert run["address-load-balancer"].inputs["subnets"] == ["network-private-a-id", "network-private-b-id"]
+    assert "network-private-d-id" in run["database-subnets"].inputs["subnetIds"]
+
+
+def test_the_zones_are_known_in_a_preview(cloud: Any) -> None:
+    assert subnets(cloud(preview=True)).keys() == subnets(cloud()).keys()
+
+
 @pytest.mark.parametrize("block", ["10.0.0.0/16", "172.20.16.0/20", "192.168.4.0/22"])
 def test_no_two_subnets_overlap_with_as_many_zones_as_can_be_named(cloud: Any, block: str) -> None:
     zones = ",".join(f"us-east-1{letter}" for letter in ZONES)
@@ -46,6 +60,6 @@ def test_no_two_subnets_overlap_with_as_many_zones_as_can_be_named(cloud: Any, b
     assert run["network"].inputs["cidrBlock"] == block
     found = subnets(run).values()
     blocks = [ip_network(subnet["cidrBlock"]) for subnet in found]
-    assert len(blocks) == 16
+    assert len(blocks) == 15, "one of the zones is for the database only"
     assert all(block.subnet_of(ip_network(block)) for block in blocks)
     assert not any(one.overlaps(other) for one, other in combinations(blocks, 2))

@@ -175,6 +175,32 @@ def test_zones_can_be_chosen_before_there_is_a_database(machine: Any, as_stack: 
     module.preflight(with_zones(as_stack, set_config, "us-east-1b,us-east-1c"))
 
 
+def region(machine: Any, **ids: str) -> None:
+    """Answers with the region's zones, by their letters."""
+    items = [{"zoneName": f"us-east-1{letter}", "zoneId": zone} for letter, zone in ids.items()]
+    machine.aws.on("DescribeAvailabilityZones", {"availabilityZoneInfo": items})
+
+
+def test_two_zones_must_be_there_that_cloudfront_reaches(machine: Any, as_stack: Any, set_config: Any) -> None:
+    region(machine, a="use1-az3", b="use1-az1", c="use1-az2", d="use1-az4")
+    message = refusal(with_zones(as_stack, set_config, "us-east-1a,us-east-1b"))
+    assert "zones is us-east-1a,us-east-1b; in us-east-1a (use1-az3) CloudFront reaches no load balancer" in message
+    assert "Fix: pulumi config set -s cloud zones us-east-1a,us-east-1b,us-east-1c" in message
+    module.preflight(with_zones(as_stack, set_config, "us-east-1a,us-east-1b,us-east-1c"))
+
+
+def test_without_a_choice_the_database_may_be_in_a_zone_that_is_no_longer_taken(
+    machine: Any, settings: Settings
+) -> None:
+    region(machine, a="use1-az3", b="use1-az1", c="use1-az2")
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [{"AvailabilityZone": "us-east-1a"}]})
+    message = refusal(settings)
+    assert "zones is empty, which means us-east-1b,us-east-1c, without us-east-1a, where the database is" in message
+    assert "Fix: pulumi config set -s cloud zones us-east-1a,us-east-1b,us-east-1c" in message
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [{"AvailabilityZone": "us-east-1c"}]})
+    module.preflight(settings)
+
+
 @pytest.mark.parametrize(("block", "moves"), [("10.1.0.0/16", True), ("10.0.0.0/16", False)])
 def test_a_network_that_exists_keeps_its_addresses(
     machine: Any, as_stack: Any, set_config: Any, block: str, moves: bool

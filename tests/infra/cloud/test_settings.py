@@ -69,8 +69,10 @@ WRONG = [
     ),
     (
         {"certificate": CERTIFICATE.replace("us-east-1", "eu-west-1"), "domain": "www.example.com"},
-        ["certificate is", "a certificate in us-east-1, where the load balancer is"],
+        ["certificate is", "a certificate in us-east-1, the only region that CloudFront takes one from"],
     ),
+    ({"waf": "on"}, ['waf is "on"', "true or false", "waf true"]),
+    ({"waf": True, "waf-rate-limit": 5}, ['waf-rate-limit is "5"', "requests, 10 to 100000000", "waf-rate-limit 2000"]),
     ({"database-class": "db.t4g.nano"}, ['database-class is "db.t4g.nano"', "db.t4g.micro"]),
     ({"database-storage": 10}, ['database-storage is "10"', "GiB, 20 to 65536"]),
     ({"database-storage": 100}, ['database-storage-max is "100"', "a tenth more than database-storage, 100"]),
@@ -187,12 +189,13 @@ def test_the_look_up_of_a_zone_takes_the_nearest_public_one(as_stack: Any, set_c
     assert jmespath.search(query, {"HostedZones": zones}) == "/hostedzone/Z1"
 
 
-def test_the_look_up_of_a_certificate_takes_the_domains_own_in_the_stacks_region(
+def test_the_look_up_of_a_certificate_takes_the_domains_own_in_cloudfronts_region(
     as_stack: Any, set_config: Any
 ) -> None:
     as_stack("pr-12")
     elsewhere = CERTIFICATE.replace("us-east-1", "eu-west-1")
-    set_config({"domain": "www.example.com", "certificate": elsewhere, "aws:profile": "my work"}, platform="cloud")
+    settings = {"domain": "www.example.com", "certificate": elsewhere, "aws:profile": "my work"}
+    set_config({**settings, "aws:region": "eu-west-1"}, platform="cloud")
     with pytest.raises(pulumi.RunError) as refused:
         Settings.load()
     call, fix = re.findall(r'FOUND="\$\((aws .*)\)" && (.*)$', str(refused.value))[0]

@@ -94,7 +94,8 @@ def test_container_definitions_are_canonical(cloud: Any) -> None:
 def test_execute_command_opens_its_folders_and_nothing_else(cloud: Any) -> None:
     run = cloud(OTHER)
     paths = {mount["containerPath"]: mount["readOnly"] for mount in containers(run)["web"]["mountPoints"]}
-    assert paths == {"/certificates": True, "/tmp": False, "/var/lib/amazon": False, "/var/log/amazon": False}
+    folders = ("/managed-agents", "/tmp", "/var/lib/amazon", "/var/log/amazon")
+    assert paths == {"/certificates": True, **dict.fromkeys(folders, False)}
     assert run["web"].inputs["enableExecuteCommand"] is True
     assert cloud()["web"].inputs["enableExecuteCommand"] is False
 

@@ -11,7 +11,7 @@ from tests.infra.cloud.variants import OTHER, OWN_DOMAIN
 def test_the_roll_out_is_checked_where_the_site_answers(cloud: Any) -> None:
     asked = json.loads(cloud(OWN_DOMAIN)["web-rollout"].inputs["stdin"])
     assert asked["domain"] == "www.example.com"
-    assert asked["connect_to"].endswith(".elb.amazonaws.com")
+    assert asked["connect_to"] == "d111111abcdef8.cloudfront.net", "the records may be new, or somebody else's to make"
     run = cloud()
     asked = json.loads(run["web-rollout"].inputs["stdin"])
     assert asked["domain"] == asked["connect_to"] == "d111111abcdef8.cloudfront.net"

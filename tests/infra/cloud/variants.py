@@ -15,22 +15,30 @@ OWN_DOMAIN = {
 # As much as possible that isn't as shipped, in one run for all tests of a single setting.
 OTHER: dict[str, Any] = {
     **OWN_DOMAIN,
+    "access-logs": True,
     "alarm-email": "ops@example.com",
     "architecture": "arm64",
     "aws:region": "eu-west-1",
+    "container-insights": "enhanced",
+    "database-insights": "advanced",
     "execute-command": True,
+    "flow-logs": True,
     "keep-data": False,
     "media-access": "public",
     "postgres-version": 16,
     "tasks-max": 3,
     "tasks-min": 2,
+    "waf": True,
+    "waf-rate-limit": 500,
 }
 # The settings that make other resources, each for itself.
 VARIANTS: dict[str, dict[str, Any]] = {
     "shipped": {},
     "own domain": {"domain": "www.example.com", "hosted-zone": ZONE, "domain-aliases": "example.com"},
     "public media": {"media-access": "public"},
+    "firewall": {"waf": True},
     "execute-command": {"execute-command": True},
+    "logs": {"access-logs": True, "flow-logs": True},
     "own workers": {"env": {"WEB_CONCURRENCY": "1"}},
 }
 

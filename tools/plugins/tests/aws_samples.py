@@ -56,6 +56,36 @@ def cors(origin: str) -> dict[str, Any]:
     }
 
 
+def measured(name: str) -> dict[str, Any]:
+    return {"metricName": name, "cloudwatchMetricsEnabled": True, "sampledRequestsEnabled": True}
+
+
+def limit(requests: int) -> dict[str, Any]:
+    rate = {"limit": requests, "aggregateKeyType": "IP", "evaluationWindowSec": 300}
+    return {
+        "name": "rate-limit",
+        "priority": 0,
+        "action": {"block": {}},
+        "statement": {"rateBasedStatement": rate},
+        "visibilityConfig": measured("rate-limit"),
+    }
+
+
+MANAGED = {
+    "name": "common",
+    "priority": 1,
+    "overrideAction": {"none": {}},
+    "statement": {
+        "managedRuleGroupStatement": {
+            "vendorName": "AWS",
+            "name": "AWSManagedRulesCommonRuleSet",
+            "ruleActionOverrides": [{"name": "SizeRestrictions_BODY", "actionToUse": {"count": {}}}],
+        }
+    },
+    "visibilityConfig": measured("common"),
+}
+
+
 def _subnets(account: Any) -> list[str]:
     second = {**SAMPLES["Subnet"](account), "cidrBlock": "10.0.16.0/20", "availabilityZone": "eu-central-1b"}
     if "second" not in account.others:
@@ -69,13 +99,24 @@ def _rule(account: Any) -> Properties:
         "ipProtocol": "tcp",
         "fromPort": 80,
         "toPort": 81,
-        "cidrIpv4": "0.0.0.0/0",
+        "referencedSecurityGroupId": account.sample("SecurityGroup").id,
         "tags": TAGS,
     }
 
 
 def _of_bucket(**inputs: Any) -> Callable[[Any], Properties]:
     return lambda account: {"bucket": account.sample("Bucket").id, **inputs}
+
+
+def _logs(account: Any) -> str:
+    """A bucket that S3 may write logs to."""
+    if "logs" not in account.others:
+        bucket = account.other("Bucket").id
+        service = {"Service": "logging.s3.amazonaws.com"}
+        write = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+        account.make("BucketPolicy", {"bucket": bucket, "policy": policy({**write, "Principal": service})})
+        account.others["logs"] = bucket
+    return str(account.others["logs"])
 
 
 SAMPLES: dict[str, Callable[[Any], Properties]] = {
@@ -105,12 +146,21 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "routeTableIds": [account.sample("RouteTable").id],
         "tags": TAGS,
     },
+    "FlowLog": lambda account: {
+        "vpcId": account.sample("Vpc").id,
+        "trafficType": "ALL",
+        "logDestinationType": "s3",
+        "logDestination": f"arn:aws:s3:::{account.sample('Bucket').id}",
+        "maxAggregationInterval": 600,
+        "tags": TAGS,
+    },
     "SecurityGroup": lambda account: {
         "name": "app-web",
         "description": "The tasks",
         "vpcId": account.sample("Vpc").id,
         "tags": TAGS,
     },
+    "DefaultSecurityGroup": lambda account: {"vpcId": account.sample("Vpc").id, "ingress": [], "egress": []},
     "IngressRule": _rule,
     "EgressRule": lambda account: {
         "securityGroupId": account.sample("SecurityGroup").id,
@@ -224,6 +274,10 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "backupRetentionPeriod": 7,
         "copyTagsToSnapshot": True,
         "deletionProtection": False,
+        "enabledCloudwatchLogsExports": ["postgresql", "upgrade"],
+        "databaseInsightsMode": "standard",
+        "performanceInsightsEnabled": True,
+        "performanceInsightsRetentionPeriod": 7,
         "finalSnapshotIdentifier": "app-last",
         "applyImmediately": True,
         "tags": TAGS,
@@ -231,7 +285,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
     "LoadBalancer": lambda account: {
         "name": "app",
         "loadBalancerType": "application",
-        "internal": False,
+        "internal": True,
         "securityGroups": [account.sample("SecurityGroup").id],
         "subnets": _subnets(account),
         "dropInvalidHeaderFields": True,
@@ -257,11 +311,15 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         ],
         "tags": TAGS,
     },
-    "ListenerRule": lambda account: {
-        "listenerArn": account.sample("Listener").id,
-        "priority": 1,
-        "conditions": [{"httpHeader": {"httpHeaderName": "X-Origin-Key", "values": ["hidden"]}}],
-        "actions": [{"type": "forward", "targetGroupArn": account.sample("TargetGroup").id}],
+    "VpcOrigin": lambda account: {
+        "vpcOriginEndpointConfig": {
+            "name": "app-0a1b",
+            "arn": account.sample("LoadBalancer").id,
+            "httpPort": 80,
+            "httpsPort": 443,
+            "originProtocolPolicy": "http-only",
+            "originSslProtocols": {"items": ["TLSv1.2"], "quantity": 1},
+        },
         "tags": TAGS,
     },
     "Distribution": lambda _: {
@@ -291,6 +349,15 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "viewerCertificate": {"cloudfrontDefaultCertificate": True},
         "tags": TAGS,
     },
+    "WebAcl": lambda _: {
+        "name": "app",
+        "region": "us-east-1",
+        "scope": "CLOUDFRONT",
+        "defaultAction": {"allow": {}},
+        "rules": [limit(2000), MANAGED],
+        "visibilityConfig": measured("app"),
+        "tags": TAGS,
+    },
     "OriginAccessControl": lambda _: {
         "name": "app-media",
         "originAccessControlOriginType": "s3",
@@ -316,6 +383,11 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         ]
     ),
     "Versioning": _of_bucket(versioningConfiguration={"status": "Enabled"}),
+    "Logging": lambda account: {
+        "bucket": account.sample("Bucket").id,
+        "targetBucket": _logs(account),
+        "targetPrefix": "logs/",
+    },
     "Lifecycle": _of_bucket(
         rules=[
             {
@@ -330,12 +402,14 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
     "BucketPolicy": _of_bucket(policy=policy({**READS, "Principal": "*"})),
     "Certificate": lambda _: {
         "domainName": "www.example.com",
+        "region": "us-east-1",
         "subjectAlternativeNames": ["example.com"],
         "validationMethod": "DNS",
         "tags": TAGS,
     },
     "CertificateValidation": lambda account: {
         "certificateArn": account.sample("Certificate").id,
+        "region": "us-east-1",
         "validationRecordFqdns": ["_proof.www.example.com"],
     },
     "Record": lambda account: {

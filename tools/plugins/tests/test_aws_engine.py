@@ -26,7 +26,7 @@ subnets = [
 gateway = aws.ec2.InternetGateway("gateway", vpc_id=vpc.id, tags=tags)
 group = aws.ec2.SecurityGroup("group", name="app", description="What may reach it", vpc_id=vpc.id, tags=tags)
 aws.vpc.SecurityGroupIngressRule("rule", security_group_id=group.id, ip_protocol="tcp", from_port=80, to_port=80,
-                                 cidr_ipv4="0.0.0.0/0", tags=tags)
+                                 referenced_security_group_id=group.id, tags=tags)
 password = random.RandomPassword("password", length=32, special=False)
 key = random.RandomPassword("key", length=32, special=False)
 secret = aws.secretsmanager.Secret("secret", name_prefix="app-", tags=tags)
@@ -41,9 +41,6 @@ targets = aws.lb.TargetGroup("targets", name="app", vpc_id=vpc.id, port=8000, pr
                              target_type="ip", health_check={{"path": "/live"}}, tags=tags)
 listener = aws.lb.Listener("listener", load_balancer_arn=balancer.arn, port=80, protocol="HTTP", default_actions=[
     {{"type": "fixed-response", "fixed_response": {{"content_type": "text/plain", "status_code": "403"}}}}], tags=tags)
-aws.lb.ListenerRule("from-cloudfront", listener_arn=listener.arn, priority=1, tags=tags,
-                    conditions=[{{"http_header": {{"http_header_name": "X-Key", "values": [key.result]}}}}],
-                    actions=[{{"type": "forward", "target_group_arn": targets.arn}}])
 behavior = {{"target_origin_id": "site", "viewer_protocol_policy": "redirect-to-https",
             "allowed_methods": ["GET", "HEAD"], "cached_methods": ["GET", "HEAD"],
             "cache_policy_id": "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"}}

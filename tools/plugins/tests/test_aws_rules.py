@@ -15,22 +15,24 @@ from django_stack_plugins.resource import InitFailed, PluginError
 REPLACED_BY = {
     "BucketPolicy": "bucket",
     "Bucket": "bucketPrefix",
-    "Certificate": "domainName subjectAlternativeNames validationMethod",
-    "CertificateValidation": "certificateArn validationRecordFqdns",
+    "Certificate": "domainName region subjectAlternativeNames validationMethod",
+    "CertificateValidation": "certificateArn region validationRecordFqdns",
     "Cluster": "name",
     "Cors": "bucket",
+    "DefaultSecurityGroup": "vpcId",
     "Distribution": "",
     "EgressRule": "securityGroupId",
     "Encryption": "bucket",
+    "FlowLog": "logDestination logDestinationType maxAggregationInterval trafficType vpcId",
     "IngressRule": "securityGroupId",
     "Instance": "dbName engine storageEncrypted username",
     "InternetGateway": "",
     "Lifecycle": "bucket",
     "LifecyclePolicy": "repository",
     "Listener": "loadBalancerArn",
-    "ListenerRule": "listenerArn",
     "LoadBalancer": "internal loadBalancerType name",
     "LogGroup": "name",
+    "Logging": "bucket",
     "MetricAlarm": "name",
     "OriginAccessControl": "name",
     "OwnershipControls": "bucket",
@@ -62,6 +64,8 @@ REPLACED_BY = {
     "Versioning": "bucket",
     "Vpc": "cidrBlock",
     "VpcEndpoint": "serviceName vpcEndpointType vpcId",
+    "VpcOrigin": "",
+    "WebAcl": "name region scope",
 }
 
 
@@ -81,6 +85,25 @@ def test_a_security_group_has_no_rule_that_nobody_asked_for(account: Account) ->
     group = account.sample("SecurityGroup")
     (found,) = account.ask("ec2", "DescribeSecurityGroups", GroupIds=[group.id])["SecurityGroups"]
     assert found["IpPermissionsEgress"] == []
+
+
+def test_the_group_that_a_network_has_by_itself_is_emptied_again_and_stays(account: Account) -> None:
+    group = account.sample("DefaultSecurityGroup")
+    everybody = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    account.ask("ec2", "AuthorizeSecurityGroupIngress", GroupId=group.id, IpPermissions=everybody)
+    assert [change.path for change in group.changes()] == ["ingress[0]"]
+    group.state = group.read() or {}
+    group.update()
+    assert group.changes() == []
+    group.delete()
+    (found,) = account.ask("ec2", "DescribeSecurityGroups", GroupIds=[group.id])["SecurityGroups"]
+    assert (found["GroupName"], found["IpPermissions"], found["IpPermissionsEgress"]) == ("default", [], [])
+
+
+def test_a_default_group_with_rules_is_refused(account: Account) -> None:
+    network = account.sample("Vpc").id
+    with pytest.raises(PluginError, match="without rules only"):
+        account.make("DefaultSecurityGroup", {"vpcId": network, "ingress": [{"protocol": "-1"}], "egress": []})
 
 
 def test_a_health_check_has_the_provider_s_defaults_not_aws_s(account: Account) -> None:
@@ -192,6 +215,16 @@ def test_two_definitions_of_one_family_are_told_apart(account: Account) -> None:
     first.delete()
     assert first.read() is None
     assert second.changes() == []
+
+
+def test_a_resource_may_be_in_another_region_than_the_provider(account: Account) -> None:
+    certificate = account.sample("Certificate")
+    assert ":acm:us-east-1:" in certificate.state["arn"]
+    assert certificate.changes() == []
+    assert account.ask("acm", "ListCertificates")["CertificateSummaryList"] == []
+    certificate.update(tags={"Name": "other"})
+    certificate.delete()
+    assert certificate.read() is None
 
 
 # Waits

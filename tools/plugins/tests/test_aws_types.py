@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 from aws_account import KINDS, Account
-from aws_samples import BEHAVIOR, SAMPLES, TAGS, TRUST, expiry, policy
+from aws_samples import BEHAVIOR, MANAGED, SAMPLES, TAGS, TRUST, expiry, limit, policy
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
-UNKNOWN_TO_MOTO = {"ResponseHeadersPolicy", "Target"}
+UNKNOWN_TO_MOTO = {"ResponseHeadersPolicy", "Target", "VpcOrigin"}
 TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
-FORGOTTEN = {"Service": {"deploymentMaximumPercent", "deploymentMinimumHealthyPercent"}}
+FORGOTTEN = {
+    "Instance": {"databaseInsightsMode", "performanceInsightsEnabled", "performanceInsightsRetentionPeriod"},
+    "Service": {"deploymentMaximumPercent", "deploymentMinimumHealthyPercent"},
+}
 # What stays when its resource is deleted: AWS has no deletion of them, or the sample says so.
-STAYS = {"CertificateValidation", "SecretVersion", "Versioning"}
+STAYS = {"CertificateValidation", "DefaultSecurityGroup", "SecretVersion", "Versioning"}
 
 
 def test_there_is_a_sample_of_each_type() -> None:
@@ -62,9 +65,14 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("Service", lambda _: {"desiredCount": 2}),
     ("ParameterGroup", lambda _: {"parameters": [{"name": "rds.force_ssl", "value": "0", "applyMethod": "immediate"}]}),
     ("Instance", lambda _: {"allocatedStorage": 30, "multiAz": True}),
+    ("Instance", lambda _: {"enabledCloudwatchLogsExports": ["upgrade"]}),
     ("Instance", lambda _: {"identifier": "renamed"}),
     ("Instance", lambda _: {"backupRetentionPeriod": 8, "copyTagsToSnapshot": False}),
     ("LoadBalancer", lambda _: {"idleTimeout": 61, "dropInvalidHeaderFields": False}),
+    (
+        "LoadBalancer",
+        lambda account: {"accessLogs": {"bucket": account.sample("Bucket").id, "prefix": "lb", "enabled": True}},
+    ),
     (
         "LoadBalancer",
         lambda account: {
@@ -81,17 +89,19 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
             ]
         },
     ),
-    ("ListenerRule", lambda _: {"priority": 2}),
-    ("ListenerRule", lambda _: {"conditions": [{"httpHeader": {"httpHeaderName": "X-Other", "values": ["1"]}}]}),
+    ("Distribution", lambda _: {"aliases": ["www.example.com", "example.com"]}),
     ("Distribution", lambda _: {"comment": "other", "priceClass": "PriceClass_All"}),
     (
         "Distribution",
         lambda _: {"defaultCacheBehavior": {**BEHAVIOR, "allowedMethods": ["GET", "HEAD"], "compress": False}},
     ),
+    ("WebAcl", lambda _: {"rules": [MANAGED, limit(100)]}),
+    ("WebAcl", lambda _: {"rules": [limit(2000)], "defaultAction": {"block": {}}}),
     ("OriginAccessControl", lambda _: {"signingBehavior": "never"}),
     ("OwnershipControls", lambda _: {"rule": {"objectOwnership": "BucketOwnerPreferred"}}),
     ("PublicAccessBlock", lambda _: {"blockPublicAcls": False}),
     ("Cors", lambda _: {"corsRules": [{"allowedMethods": ["GET"], "allowedOrigins": ["https://other.example.com"]}]}),
+    ("Logging", lambda _: {"targetPrefix": "other/"}),
     ("Versioning", lambda _: {"versioningConfiguration": {"status": "Suspended"}}),
     (
         "Lifecycle",

@@ -3,7 +3,18 @@
 import json
 from collections.abc import Iterator
 
-from tests.infra.cloud.rules.base import BUCKET, INSTANCE, REPOSITORY, Break, Rule, change, change_json, gone, unprotect
+from tests.infra.cloud.rules.base import (
+    BALANCER,
+    BUCKET,
+    INSTANCE,
+    REPOSITORY,
+    Break,
+    Rule,
+    change,
+    change_json,
+    gone,
+    unprotect,
+)
 from tests.infra.conftest import Run
 
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration"
@@ -74,11 +85,11 @@ def the_bucket_is_private(run: Run) -> Iterator[str]:
         ownership.inputs["rule"]["objectOwnership"]
         for ownership in run.of_type("aws:s3/bucketOwnershipControls:BucketOwnershipControls")
     ]
-    if owners != ["BucketOwnerEnforced"]:
-        yield "The bucket takes ACLs, with which single files can be made public unnoticed."
+    if owners != ["BucketOwnerEnforced"] * len(blocks) or not owners:
+        yield "A bucket takes ACLs, with which single files can be made public unnoticed."
     policies = run.of_type("aws:s3/bucketPolicy:BucketPolicy")
-    if not policies:
-        yield "The bucket has no policy, so it takes requests in clear."
+    if len(policies) != len(run.of_type(BUCKET)) or not policies:
+        yield "A bucket has no policy, so it takes requests in clear."
     for policy in policies:
         statements = json.loads(policy.inputs["policy"])["Statement"]
         for statement in statements:
@@ -93,13 +104,14 @@ def overwritten_files_are_kept_a_while(run: Run) -> Iterator[str]:
         versioning.inputs["versioningConfiguration"]["status"]
         for versioning in run.of_type("aws:s3/bucketVersioning:BucketVersioning")
     ]
+    kept = {versioning.inputs["bucket"] for versioning in run.of_type("aws:s3/bucketVersioning:BucketVersioning")}
     if states != ["Enabled"]:
         yield "The bucket keeps no versions: an overwritten or deleted upload is gone."
     rules = [
         rule
         for lifecycle in run.of_type("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
         for rule in lifecycle.inputs["rules"]
-        if rule["status"] == "Enabled"
+        if rule["status"] == "Enabled" and lifecycle.inputs["bucket"] in kept
     ]
     if not any(rule.get("noncurrentVersionExpiration", {}).get("noncurrentDays", 0) >= 30 for rule in rules):
         yield "Old versions of uploads are kept for ever, and billed, or go before anybody misses them."
@@ -107,9 +119,23 @@ def overwritten_files_are_kept_a_while(run: Run) -> Iterator[str]:
         yield "Uploads that are in use come to an end by themselves."
 
 
+def logs_in_a_bucket_end_some_day(run: Run) -> Iterator[str]:
+    for bucket in run.of_type(BUCKET):
+        if "-logs-" not in bucket.inputs["bucketPrefix"]:
+            continue
+        ends = [
+            rule.get("expiration", {}).get("days")
+            for lifecycle in run.of_type("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
+            for rule in lifecycle.inputs["rules"]
+            if lifecycle.inputs["bucket"].startswith(bucket.inputs["bucketPrefix"])
+        ]
+        if not ends or not all(ends):
+            yield "The bucket keeps logs for ever: visitors' addresses too, and it's billed."
+
+
 def data_survives_a_slip_of_the_hand(run: Run) -> Iterator[str]:
     for data in (*run.of_type(INSTANCE), *run.of_type(BUCKET)):
-        if not data.request.protect:
+        if not data.request.protect and not data.request.retainOnDelete:
             yield f"{data.name} isn't protected: `pulumi destroy`, or a change that replaces it, takes the data away."
         if data.inputs.get("forceDestroy"):
             yield f"{data.name} is emptied when it's deleted."
@@ -120,6 +146,9 @@ def data_survives_a_slip_of_the_hand(run: Run) -> Iterator[str]:
             yield "A deleted database leaves no last snapshot."
         if database.inputs.get("backupRetentionPeriod", 0) < 1:
             yield "The database has no backups."
+    for balancer in run.of_type(BALANCER):
+        if balancer.inputs.get("enableDeletionProtection") is not True:
+            yield "The load balancer can be deleted by one click in AWS's console, and the site with it."
 
 
 RULES: list[Rule] = [
@@ -128,9 +157,14 @@ RULES: list[Rule] = [
     stored_data_is_encrypted,
     the_bucket_is_private,
     overwritten_files_are_kept_a_while,
+    logs_in_a_bucket_end_some_day,
     data_survives_a_slip_of_the_hand,
 ]
-OF_PARTS_THAT_ARE_THERE: list[Rule] = [the_database_takes_tls_only, data_survives_a_slip_of_the_hand]
+OF_PARTS_THAT_ARE_THERE: list[Rule] = [
+    logs_in_a_bucket_end_some_day,
+    the_database_takes_tls_only,
+    data_survives_a_slip_of_the_hand,
+]
 BREAKS = [
     Break("database-subnets", gone, "a network that isn't this stack's"),
     Break("network-private-a-routes", gone, "no route table of their own"),
@@ -144,6 +178,12 @@ BREAKS = [
     Break("media-private", gone, "doesn't block public access"),
     Break("media-ownership", gone, "takes ACLs"),
     Break("media-policy", gone, "no policy"),
+    Break("logs-private", gone, "doesn't block public access", "logs"),
+    Break("logs-ownership", gone, "takes ACLs", "logs"),
+    Break("logs-policy", gone, "has no policy", "logs"),
+    Break("logs-lifecycle", gone, "keeps logs for ever", "logs"),
+    Break("logs-lifecycle", change(rules=[{"status": "Enabled"}]), "keeps logs for ever", "logs"),
+    Break("logs", lambda bucket: setattr(bucket.request, "retainOnDelete", False), "logs isn't protected", "logs"),
     Break("media-versions", gone, "keeps no versions"),
     Break("media-lifecycle", gone, "kept for ever"),
     Break("media-lifecycle", change(rules=[{"status": "Enabled", "expiration": {"days": 90}}]), "come to an end"),
@@ -164,6 +204,7 @@ BREAKS = [
     Break("database", unprotect, "isn't protected"),
     Break("media", unprotect, "isn't protected"),
     Break("database", change(deletionProtection=False), "deleted by one click"),
+    Break("address-load-balancer", change(enableDeletionProtection=False), "and the site with it"),
     Break("database", change(skipFinalSnapshot=True), "no last snapshot"),
     Break("database", change(backupRetentionPeriod=0), "no backups"),
 ]

@@ -23,6 +23,8 @@ from tests.infra.cloud.rules.base import (
 )
 from tests.infra.conftest import Run
 
+# Whoever deploys may tag only what is being made, and AWS makes this group itself.
+WITHOUT_TAGS = {"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"}
 ALARMS = {
     "HTTPCode_Target_5XX_Count": "the site answers with errors",
     "HTTPCode_ELB_5XX_Count": "the load balancer answers with errors in the tasks' stead",
@@ -43,7 +45,7 @@ def the_parts_are_there(run: Run) -> Iterator[str]:
 
 def everything_says_whose_it_is(run: Run) -> Iterator[str]:
     for resource in run.resources.values():
-        if resource.type.startswith("aws:") and takes_tags(resource.type):
+        if resource.type not in WITHOUT_TAGS and resource.type.startswith("aws:") and takes_tags(resource.type):
             tags = resource.inputs.get("tags") or {}
             if tags.get("django-stack.project") != "django-stack" or "django-stack.stack" not in tags:
                 yield f"{resource.name} carries no tags of project and stack: nobody knows whose bill it is."
@@ -121,8 +123,8 @@ OF_PARTS_THAT_ARE_THERE: list[Rule] = [everything_says_whose_it_is]
 BREAKS = [
     Break("database", gone, "There is no Instance"),
     Break("task-secret", gone, "There is no Secret"),
-    Break("address-tasks", change(healthCheck={"path": "/healthz/ready", "matcher": "200"}), "if tasks are alive"),
-    Break("address-tasks", change(healthCheck={"path": "/healthz/live", "matcher": "200-499"}), "if tasks are alive"),
+    Break("address-targets", change(healthCheck={"path": "/healthz/ready", "matcher": "200"}), "if tasks are alive"),
+    Break("address-targets", change(healthCheck={"path": "/healthz/live", "matcher": "200-499"}), "if tasks are alive"),
     Break("web-rollout", gone, "would look like a success"),
     Break("web-scaling", gone, "Nothing starts more tasks"),
     Break("web-scaling-by-cpu", gone, "Nothing starts more tasks"),

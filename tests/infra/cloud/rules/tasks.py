@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.infra.cloud.rules.base import (
     DEFINITION,
+    INSTANCE,
     REPOSITORY,
     ROLE,
     SECRET,
@@ -28,7 +29,7 @@ ON_EVERYTHING = {
     "ssmmessages:OpenDataChannel",
 }
 # The folders of the agent behind `execute-command`, and a place for uploads on their way.
-WRITABLE = {"/tmp", "/var/lib/amazon", "/var/log/amazon"}
+WRITABLE = {"/tmp", "/managed-agents", "/var/lib/amazon", "/var/log/amazon"}
 
 
 def secrets_reach_tasks_as_references_only(run: Run) -> Iterator[str]:
@@ -120,7 +121,7 @@ def tasks_can_do_little(run: Run) -> Iterator[str]:
             for container in json.loads(definition.inputs["containerDefinitions"])
             for mount in container["mountPoints"]
         }
-        if service.inputs["enableExecuteCommand"] != ("/var/lib/amazon" in definition_folders):
+        if {service.inputs["enableExecuteCommand"]} != {folder in definition_folders for folder in WRITABLE - {"/tmp"}}:
             yield "A shell into tasks, and the folders that its agent writes to, belong together."
 
 
@@ -144,6 +145,13 @@ def logs_are_kept_and_end_some_day(run: Run) -> Iterator[str]:
         for container in json.loads(definition.inputs["containerDefinitions"]):
             if container.get("logConfiguration", {}).get("options", {}).get("awslogs-group") not in groups:
                 yield f"{container['name']} prints to no log group of this stack: nobody will know why it failed."
+    for database in run.of_type(INSTANCE):
+        exported = set(database.inputs.get("enabledCloudwatchLogsExports", []))
+        if not exported >= {"postgresql", "upgrade"}:
+            yield "What the database says stays on its own disk, where it is gone after three days."
+        made = {f"/aws/rds/instance/{database.inputs['identifier']}/{log}" for log in exported}
+        if made - groups:
+            yield f"RDS makes {sorted(made - groups)} by itself, and CloudWatch keeps them for ever."
     for group in run.of_type("aws:cloudwatch/logGroup:LogGroup"):
         if not group.inputs.get("retentionInDays"):
             yield f"{group.name} keeps logs for ever: visitors' addresses too, and it's billed."
@@ -209,8 +217,17 @@ BREAKS = [
     Break("task", edit_web(readonlyRootFilesystem=False), "change its own file system"),
     Break("task", edit_web(user="0"), "runs as root"),
     Break("web", change(enableExecuteCommand=True), "belong together"),
+    Break(
+        "task",
+        change_json("containerDefinitions", lambda containers: containers[1]["mountPoints"].pop(1)),
+        "belong together",
+        "execute-command",
+    ),
     Break("task", change(volumes=[{"name": "tmp"}]), "mount ['certificates'], which the task doesn't have"),
     Break("task", change(volumes=[]), "which the task doesn't have", "execute-command"),
     Break("task", lambda task: task.inputs["volumes"].append({"name": "ssm-lib"}), "no container mounts: ['ssm-lib']"),
     Break("task-logs", change(retentionInDays=0), "for ever"),
+    Break("database", change(enabledCloudwatchLogsExports=["upgrade"]), "gone after three days"),
+    Break("database-log-upgrade", gone, "upgrade'] by itself"),
+    Break("database-log-postgresql", change(name="/aws/rds/instance/x/postgresql"), "postgresql'] by itself"),
 ]

@@ -15,7 +15,7 @@ import grpc
 from django_stack_plugins.resource import Operation, Resource, Stop, without_notes
 from django_stack_plugins.server import Configuration, Engine, Provider, serve
 from django_stack_plugins.stubs import provider_pb2, provider_pb2_grpc
-from django_stack_plugins.values import UNKNOWN, Change, Properties, decode_properties, encode_properties
+from django_stack_plugins.values import UNKNOWN, Change, Properties, encode_properties
 
 from tests.infra.cloud import made_up
 
@@ -62,8 +62,6 @@ class Anything(Resource):
         outputs = made_up.computed(self.token, operation.name, inputs, end)
         if "repositoryUrl" in outputs:
             outputs["repositoryUrl"] = f"{os.environ['MADE_UP_REGISTRY']}/{inputs['name']}"
-        if "dnsName" in outputs:
-            outputs["dnsName"] = os.environ["MADE_UP_SITE"]
         self._runs(inputs)
         return made_up.identity(self.token, operation.name, inputs, end), {**inputs, **outputs}
 
@@ -95,7 +93,7 @@ class AWS(Provider):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802  # the protocol's name
-        answer = made_up.answer(request.tok, decode_properties(request.args))
+        answer = made_up.answer(request.tok)
         return provider_pb2.InvokeResponse(**{"return": encode_properties(answer)})
 
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django_stack_plugins.aws import tags
 from django_stack_plugins.aws.base import AWSResource
-from django_stack_plugins.aws.calls import Call, Wait, words
+from django_stack_plugins.aws.calls import Call, Wait, lookup, words
 from django_stack_plugins.resource import Operation
 from django_stack_plugins.values import Properties
 
@@ -25,7 +25,8 @@ class _Attributes(AWSResource):
 
 
 def _with_attributes(attributes: Mapping[str, str], scope: Properties) -> Properties:
-    pairs = [{"Key": name, "Value": scope[key]} for key, name in attributes.items() if scope.get(key) is not None]
+    values = {name: lookup(key, scope) for key, name in attributes.items()}
+    pairs = [{"Key": name, "Value": value} for name, value in values.items() if value is not None]
     return {**scope, "attributes": pairs}
 
 
@@ -33,6 +34,11 @@ def _reads(attributes: Mapping[str, str]) -> dict[str, str]:
     return {key: f"Attributes[?Key=='{name}'].Value | [0]" for key, name in attributes.items()}
 
 
+_LOGS = {
+    "accessLogs.bucket": "access_logs.s3.bucket",
+    "accessLogs.enabled": "access_logs.s3.enabled",
+    "accessLogs.prefix": "access_logs.s3.prefix",
+}
 _BALANCER = {
     "dropInvalidHeaderFields": "routing.http.drop_invalid_header_fields.enabled",
     "enableDeletionProtection": "deletion_protection.enabled",
@@ -44,7 +50,7 @@ _BALANCER = {
 class LoadBalancer(_Attributes):
     docs, token = "lb", "aws:lb/loadBalancer:LoadBalancer"
     replacing = words("name internal loadBalancerType")
-    in_place = words("securityGroups subnets") | frozenset(_BALANCER)
+    in_place = words("accessLogs securityGroups subnets") | frozenset(_BALANCER)
     unordered = words("securityGroups subnets")
     auto_named = True
     defaults: ClassVar[Mapping[str, Any]] = {
@@ -54,14 +60,12 @@ class LoadBalancer(_Attributes):
         "idleTimeout": 60,
         "loadBalancerType": "application",
     }
-    attributes = _BALANCER
+    attributes: ClassVar[Mapping[str, str]] = _BALANCER | _LOGS
     names: ClassVar[Mapping[str, str]] = {"loadBalancerType": "Type"}
     creating, identity = Call("CreateLoadBalancer", {"Scheme": "scheme"}), "LoadBalancers[0].LoadBalancerArn"
-    after = frozenset(_BALANCER)
+    after = frozenset(_BALANCER) | {"accessLogs"}
     updating: ClassVar[Mapping[str, Call]] = {
-        " ".join(_BALANCER): Call(
-            "ModifyLoadBalancerAttributes", {"LoadBalancerArn": "id", "Attributes": "attributes"}
-        ),
+        " ".join(after): Call("ModifyLoadBalancerAttributes", {"LoadBalancerArn": "id", "Attributes": "attributes"}),
         "securityGroups": Call("SetSecurityGroups", {"LoadBalancerArn": "id", "SecurityGroups": "securityGroups"}),
         "subnets": Call("SetSubnets", {"LoadBalancerArn": "id", "Subnets": "subnets"}),
     }
@@ -69,6 +73,7 @@ class LoadBalancer(_Attributes):
     more = (Call("DescribeLoadBalancerAttributes", {"LoadBalancerArn": "id"}, gives="{Attributes: Attributes}"),)
     reads: ClassVar[Mapping[str, str]] = {
         **_reads(_BALANCER),
+        "accessLogs": f"{{{', '.join(f'{key[11:]}: {path}' for key, path in _reads(_LOGS).items())}}}",
         "internal": "Scheme == 'internal'",
         "name": "LoadBalancerName",
         "subnets": "AvailabilityZones[].SubnetId",
@@ -88,6 +93,11 @@ class LoadBalancer(_Attributes):
         return super().make(
             operation, {**inputs, "scheme": "internal" if inputs.get("internal") else "internet-facing"}
         )
+
+    def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
+        if "accessLogs" in changed and not inputs.get("accessLogs"):
+            scope = {**scope, "accessLogs": {"enabled": False}}
+        super().change(operation, changed, scope, inputs)
 
     def find(self, operation: Operation, resource_id: str, scope: Properties) -> Any:
         found = super().find(operation, resource_id, scope)
@@ -177,14 +187,13 @@ class Listener(AWSResource):
     docs, token, service = "lb_listener", "aws:lb/listener:Listener", "elbv2"
     required = words("defaultActions loadBalancerArn")
     replacing = words("loadBalancerArn")
-    in_place = words("certificateArn defaultActions port protocol sslPolicy")
+    in_place = words("defaultActions port protocol")
     names: ClassVar[Mapping[str, str]] = {f"defaultActions.{key}": name for key, name in _ACTIONS.items()}
     creating, identity = Call("CreateListener"), "Listeners[0].ListenerArn"
     updating: ClassVar[Mapping[str, Call]] = {
         " ".join(sorted(in_place)): Call("ModifyListener", {"ListenerArn": "id"}, rest="all")
     }
     reading = Call("DescribeListeners", {"ListenerArns": "id"}, gives="Listeners[0]")
-    reads: ClassVar[Mapping[str, str]] = {"certificateArn": "Certificates[0].CertificateArn"}
     outputs: ClassVar[Mapping[str, str]] = {"arn": "ListenerArn"}
     missing = words("ListenerNotFound ListenerNotFoundException")
     deleting = Call("DeleteListener", {"ListenerArn": "id"})
@@ -193,44 +202,3 @@ class Listener(AWSResource):
     def complete(self, inputs: Properties) -> Properties:
         result = super().complete(inputs)
         return {**result, "defaultActions": _complete_actions(result.get("defaultActions"))}
-
-    def call(self, operation: Operation, call: Call, scope: Properties, rest: Properties) -> Any:
-        certificate = rest.get("certificateArn")
-        if certificate:
-            rest = {**rest, "certificates": [{"CertificateArn": certificate}]}
-        return super().call(operation, call, scope, rest)
-
-
-class ListenerRule(AWSResource):
-    docs, token, service = "lb_listener_rule", "aws:lb/listenerRule:ListenerRule", "elbv2"
-    required = words("actions conditions listenerArn")
-    replacing = words("listenerArn")
-    in_place = words("actions conditions priority")
-    names: ClassVar[Mapping[str, str]] = {
-        **{f"actions.{key}": name for key, name in _ACTIONS.items()},
-        "conditions.httpHeader": "HttpHeaderConfig",
-    }
-    creating, identity = Call("CreateRule"), "Rules[0].RuleArn"
-    updating: ClassVar[Mapping[str, Call]] = {
-        "actions conditions": Call("ModifyRule", {"RuleArn": "id"}, rest="changed"),
-        "priority": Call("SetRulePriorities", {"RulePriorities": "[{RuleArn: id, Priority: priority}]"}),
-    }
-    reading = Call("DescribeRules", {"RuleArns": "id"}, gives="Rules[0]")
-    outputs: ClassVar[Mapping[str, str]] = {"arn": "RuleArn"}
-    unread = words("listenerArn")
-    missing = words("RuleNotFound RuleNotFoundException ListenerNotFound")
-    deleting = Call("DeleteRule", {"RuleArn": "id"})
-    tagging = tags.LOAD_BALANCING
-
-    def complete(self, inputs: Properties) -> Properties:
-        result = super().complete(inputs)
-        return {**result, "actions": _complete_actions(result.get("actions"))}
-
-    def call(self, operation: Operation, call: Call, scope: Properties, rest: Properties) -> Any:
-        if rest.get("conditions"):
-            conditions = [
-                {"field": "http-header", **condition} if "httpHeader" in condition else condition
-                for condition in rest["conditions"]
-            ]
-            rest = {**rest, "conditions": conditions}
-        return super().call(operation, call, scope, rest)

@@ -33,7 +33,7 @@ class AWSResource(Resource):
         other inputs by name; `more` are calls that add to the document.
     gone: JMESPath that is true for one that is only remembered.
     missing: AWS's codes for one that isn't there.
-    unread: inputs that AWS doesn't tell.
+    unread: inputs that AWS doesn't tell. One is `region`, for a resource that isn't in the provider's own.
     deleting: deletes it; `busy` are AWS's codes for one that something still uses, for `patience` seconds at most.
     ready: what is waited for after each change; `waits_for_end`: that it's really gone.
     private: outputs that are secrets by nature.
@@ -139,8 +139,9 @@ class AWSResource(Resource):
         """Make a call, and take from its answer what the table says; errors name the resource."""
         shape = self.session.input_shape(self.service, call.operation)
         request = call.request(shape, scope, rest if call.rest != "none" else {}, self.names)
+        region = scope.get("region") or "" if "region" in self.inputs else ""
         try:
-            answer = self.session.call(self.service, call.operation, request)
+            answer = self.session.call(self.service, call.operation, request, region)
         except CallError as error:
             raise CallError(error.code, f"{operation.name}: {error}") from None
         return lookup(call.gives, answer)

@@ -94,11 +94,13 @@ class Instance(AWSResource):
     replacing = words("engine dbName username storageEncrypted")
     in_place = words(
         "allocatedStorage allowMajorVersionUpgrade applyImmediately autoMinorVersionUpgrade backupRetentionPeriod"
-        " caCertIdentifier copyTagsToSnapshot dbSubnetGroupName deletionProtection engineLifecycleSupport engineVersion"
+        " caCertIdentifier copyTagsToSnapshot dbSubnetGroupName databaseInsightsMode deletionProtection"
+        " enabledCloudwatchLogsExports engineLifecycleSupport engineVersion performanceInsightsEnabled"
+        " performanceInsightsRetentionPeriod"
         " finalSnapshotIdentifier identifier instanceClass maxAllocatedStorage multiAz parameterGroupName password port"
         " publiclyAccessible skipFinalSnapshot storageType vpcSecurityGroupIds"
     )
-    unordered = words("vpcSecurityGroupIds")
+    unordered = words("enabledCloudwatchLogsExports vpcSecurityGroupIds")
     defaults: ClassVar[Mapping[str, Any]] = {
         "applyImmediately": False,
         "autoMinorVersionUpgrade": True,
@@ -113,13 +115,16 @@ class Instance(AWSResource):
         "password": "MasterUserPassword",
         "caCertIdentifier": "CACertificateIdentifier",
         "parameterGroupName": "DBParameterGroupName",
+        "performanceInsightsEnabled": "EnablePerformanceInsights",
     }
-    creating, identity = Call("CreateDBInstance"), "DBInstance.DbiResourceId"
+    creating = Call("CreateDBInstance", {"EnableCloudwatchLogsExports": "enabledCloudwatchLogsExports"})
+    identity = "DBInstance.DbiResourceId"
     reading = Call("DescribeDBInstances", {"DBInstanceIdentifier": "identifier"}, gives="DBInstances[0]")
     reads: ClassVar[Mapping[str, str]] = {
         "dbSubnetGroupName": "DBSubnetGroup.DBSubnetGroupName",
         "parameterGroupName": "DBParameterGroups[0].DBParameterGroupName",
         "vpcSecurityGroupIds": "VpcSecurityGroups[].VpcSecurityGroupId",
+        "performanceInsightsEnabled": "PerformanceInsightsEnabled",
         "port": "Endpoint.Port || DbInstancePort",
     }
     outputs: ClassVar[Mapping[str, str]] = {
@@ -160,6 +165,8 @@ class Instance(AWSResource):
                 "DBPortNumber": "newPort",
                 "ApplyImmediately": "applyImmediately",
                 "AllowMajorVersionUpgrade": "allowMajorVersionUpgrade",
+                "CloudwatchLogsExportConfiguration.EnableLogTypes": "newLogs",
+                "CloudwatchLogsExportConfiguration.DisableLogTypes": "oldLogs",
             },
             rest="changed",
         )
@@ -168,6 +175,10 @@ class Instance(AWSResource):
     def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
         # Under other names than when it's made.
         scope = {**scope, "newPort": scope["port"] if "port" in changed else None}
+        exported, wanted = ((p.get("enabledCloudwatchLogsExports") or []) for p in (scope["before"], scope))
+        # A change of the logs that are exported names those that come and those that go.
+        scope["newLogs"] = [log for log in wanted if log not in exported] or None
+        scope["oldLogs"] = [log for log in exported if log not in wanted] or None
         scope["newName"] = scope["identifier"] if "identifier" in changed else None
         super().change(operation, changed, scope, inputs)
 

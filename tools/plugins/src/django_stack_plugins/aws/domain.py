@@ -105,8 +105,9 @@ def _plain(name: str) -> str:
 
 class Certificate(AWSResource):
     docs, token, service = "acm_certificate", "aws:acm/certificate:Certificate", "acm"
-    replacing = words("domainName subjectAlternativeNames validationMethod")
+    replacing = words("domainName region subjectAlternativeNames validationMethod")
     unordered = words("subjectAlternativeNames")
+    unread = words("region")
     creating, identity = Call("RequestCertificate"), "CertificateArn"
     reading = Call("DescribeCertificate", {"CertificateArn": "id"}, gives="Certificate")
     outputs: ClassVar[Mapping[str, str]] = {
@@ -142,9 +143,9 @@ class CertificateValidation(AWSResource):
     docs = "acm_certificate_validation"
     token, service = "aws:acm/certificateValidation:CertificateValidation", "acm"
     required = words("certificateArn")
-    replacing = words("certificateArn validationRecordFqdns")
+    replacing = words("certificateArn region validationRecordFqdns")
     unordered = words("validationRecordFqdns")
-    unread = words("validationRecordFqdns")
+    unread = words("region validationRecordFqdns")
     id_input = "certificateArn"
     reading = Call("DescribeCertificate", {"CertificateArn": "certificateArn"}, gives="Certificate")
     gone = "Status!='ISSUED' && Status!='PENDING_VALIDATION' && Status!='FAILED'"

@@ -7,7 +7,7 @@ from django_stack_plugins.aws import tags
 from django_stack_plugins.aws.calls import Call, words
 from django_stack_plugins.aws.network import EC2Resource
 from django_stack_plugins.aws.session import CallError
-from django_stack_plugins.resource import Operation
+from django_stack_plugins.resource import Operation, PluginError
 from django_stack_plugins.values import Properties
 
 
@@ -37,13 +37,47 @@ class SecurityGroup(EC2Resource):
         return answer
 
 
+class DefaultSecurityGroup(EC2Resource):
+    """The group that AWS makes with each network: found and emptied, and left when a program drops it."""
+
+    docs, token = "default_security_group", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+    replacing = words("vpcId")
+    in_place = words("ingress egress")
+    names: ClassVar[Mapping[str, str]] = {"ingress": "IpPermissions", "egress": "IpPermissionsEgress"}
+    creating = Call(
+        "DescribeSecurityGroups",
+        {"Filters": "[{Name: 'group-name', Values: ['default']}, {Name: 'vpc-id', Values: [vpcId]}]"},
+        gives="SecurityGroups[0]",
+    )
+    identity = "GroupId"
+    reading = Call("DescribeSecurityGroups", {"GroupIds": "id"}, gives="SecurityGroups[0]")
+    outputs: ClassVar[Mapping[str, str]] = {"ownerId": "OwnerId"}
+    missing = words("InvalidGroup.NotFound InvalidGroupId.Malformed")
+
+    def make(self, operation: Operation, inputs: Properties) -> Any:
+        found = self.call(operation, self.creating, inputs, {})
+        self._empty(operation, found, inputs)
+        return found
+
+    def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
+        self._empty(operation, self.find(operation, scope["id"], scope), inputs)
+
+    def _empty(self, operation: Operation, found: Any, inputs: Properties) -> None:
+        if inputs.get("ingress") or inputs.get("egress"):
+            raise PluginError(f"{operation.name}: django-stack's plugin supports a default group without rules only")
+        for direction, rules in (("Ingress", "IpPermissions"), ("Egress", "IpPermissionsEgress")):
+            if found[rules]:
+                takes = {"GroupId": "GroupId", "IpPermissions": rules}
+                self.call(operation, Call(f"RevokeSecurityGroup{direction}", takes), found, {})
+
+
 class _Rule(EC2Resource):
     """One rule of a security group, by the address, the group or the prefix list that it admits."""
 
     kind = "security-group-rule"
     required = words("securityGroupId ipProtocol")
     replacing = words("securityGroupId")
-    in_place = words("ipProtocol fromPort toPort cidrIpv4 referencedSecurityGroupId")
+    in_place = words("ipProtocol fromPort toPort referencedSecurityGroupId")
     names: ClassVar[Mapping[str, str]] = {"securityGroupId": "GroupId"}
     identity = "SecurityGroupRules[0].SecurityGroupRuleId"
     reading = Call("DescribeSecurityGroupRules", {"SecurityGroupRuleIds": "id"}, gives="SecurityGroupRules[0]")
@@ -99,5 +133,6 @@ class IngressRule(_Rule):
 class EgressRule(_Rule):
     docs = "vpc_security_group_egress_rule"
     token = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+    in_place = _Rule.in_place | words("cidrIpv4")
     creating = Call("AuthorizeSecurityGroupEgress")
     deleting = Call("RevokeSecurityGroupEgress", {"GroupId": "securityGroupId", "SecurityGroupRuleIds": "id"})

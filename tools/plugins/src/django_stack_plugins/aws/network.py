@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django_stack_plugins.aws import tags
 from django_stack_plugins.aws.base import AWSResource
 from django_stack_plugins.aws.calls import Call, Wait, words
-from django_stack_plugins.resource import Operation
+from django_stack_plugins.resource import Operation, PluginError
 from django_stack_plugins.values import Properties
 
 
@@ -168,6 +168,26 @@ class RouteTableAssociation(EC2Resource):
             found = self.find(operation, scope["id"], scope) or {}
             scope = {**scope, "associationId": found.get("RouteTableAssociationId", scope["id"])}
         return super().call(operation, call, scope, rest)
+
+
+class FlowLog(EC2Resource):
+    docs, token, kind = "flow_log", "aws:ec2/flowLog:FlowLog", "vpc-flow-log"
+    # Nothing of it can change but its tags.
+    replacing = words("vpcId trafficType logDestinationType logDestination maxAggregationInterval")
+    defaults: ClassVar[Mapping[str, Any]] = {"logDestinationType": "cloud-watch-logs", "maxAggregationInterval": 600}
+    creating = Call("CreateFlowLogs", {"ResourceIds": "[vpcId]"}, constants={"ResourceType": "VPC"})
+    identity = "FlowLogIds[0]"
+    reading = Call("DescribeFlowLogs", {"FlowLogIds": "id"}, gives="FlowLogs[0]")
+    reads: ClassVar[Mapping[str, str]] = {"vpcId": "ResourceId"}
+    missing = words("InvalidFlowLogId.NotFound")
+    deleting = Call("DeleteFlowLogs", {"FlowLogIds": "id"})
+    tagging = tags.EC2
+
+    def resource_id(self, answer: Any, inputs: Properties) -> str:
+        # A flow log that isn't made is no error of the call.
+        if refused := answer.get("Unsuccessful"):
+            raise PluginError(f"CreateFlowLogs: {refused[0]['Error']['Message']}")
+        return super().resource_id(answer, inputs)
 
 
 class VpcEndpoint(EC2Resource):

@@ -41,7 +41,7 @@ class Session(Configuration):
     def __init__(self) -> None:
         self.region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
         self._profile: str | None = None
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
 
     def configure(self, variables: dict[str, str]) -> None:
@@ -58,19 +58,19 @@ class Session(Configuration):
         if not self.region:
             raise PluginError("aws:region is not set. Fix: pulumi config set aws:region us-east-1")
 
-    def client(self, service: str) -> Any:
-        """The client of a service, by boto3's name of it; made once."""
+    def client(self, service: str, region: str = "") -> Any:
+        """The client of a service, by boto3's name of it, in the region or the provider's own; made once."""
+        region = region or _GLOBAL.get(service, self.region)
         with self._lock:  # a session's own making of clients isn't safe among threads
-            if service not in self._clients:
+            if (service, region) not in self._clients:
                 session: Any = boto3.Session(profile_name=self._profile)
-                region = _GLOBAL.get(service, self.region)
-                self._clients[service] = session.client(service, region_name=region, config=_CONFIG)
-            return self._clients[service]
+                self._clients[service, region] = session.client(service, region_name=region, config=_CONFIG)
+            return self._clients[service, region]
 
-    def call(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    def call(self, service: str, operation: str, request: dict[str, Any], region: str = "") -> dict[str, Any]:
         """Make a call, by its name in AWS's documentation (`CreateVpc`). Raises CallError."""
         try:
-            answer: dict[str, Any] = getattr(self.client(service), xform_name(operation))(**request)
+            answer: dict[str, Any] = getattr(self.client(service, region), xform_name(operation))(**request)
         except ClientError as error:
             code, words = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
             raise CallError(code, f"{operation}: {words} ({code})") from None

@@ -136,6 +136,22 @@ class Versioning(_OfBucket):
     )
 
 
+class Logging(_OfBucket):
+    docs, token = "s3_bucket_logging", "aws:s3/bucketLogging:BucketLogging"
+    required = words("bucket targetBucket targetPrefix")
+    in_place = words("targetBucket targetPrefix")
+    creating = Call(
+        "PutBucketLogging",
+        {
+            "BucketLoggingStatus.LoggingEnabled.TargetBucket": "targetBucket",
+            "BucketLoggingStatus.LoggingEnabled.TargetPrefix": "targetPrefix",
+        },
+    )
+    reading = Call("GetBucketLogging", {"Bucket": "id"}, gives="LoggingEnabled")
+    missing = words("NoSuchBucket")
+    deleting = Call("PutBucketLogging", {"Bucket": "id"}, constants={"BucketLoggingStatus": {}})
+
+
 class Lifecycle(_OfBucket):
     docs = "s3_bucket_lifecycle_configuration"
     token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"

@@ -1,6 +1,6 @@
 """How tags are set, taken away and read, for each of AWS's services another way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django_stack_plugins.aws.calls import Call
 
@@ -83,6 +83,12 @@ CLOUDFRONT = Tagging(
     Call("ListTagsForResource", {"Resource": "arn"}, gives="Tags.Items"),
     argument="",
 )
+FIREWALL = Tagging(
+    Call("TagResource", {"ResourceARN": "arn", "Tags": "tags"}),
+    Call("UntagResource", {"ResourceARN": "arn", "TagKeys": "gone"}),
+    Call("ListTagsForResource", {"ResourceARN": "arn"}, gives="TagInfoForResource.TagList"),
+)
+VPC_ORIGINS = replace(CLOUDFRONT, argument="Tags")
 # A bucket's tags are put as a whole.
 BUCKETS = Tagging(
     Call("PutBucketTagging", {"Bucket": "id", "Tagging.TagSet": "tags"}),

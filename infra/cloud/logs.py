@@ -1,0 +1,138 @@
+"""The bucket for logs that AWS's services deliver to S3: of the load balancer, of another bucket, of the network."""
+
+import pulumi
+import pulumi_aws as aws
+from pulumi_aws.lb import LoadBalancerAccessLogsArgsDict
+
+from infra.cloud.settings import CloudSettings
+from infra.cloud.tags import tags
+
+
+class LogBucket(pulumi.ComponentResource):
+    """A private bucket in which logs are kept for `log-days`. Exposes `name`, known once AWS may write, and `arn`.
+
+    With `keep-data`, a stack that logs no more, or is removed, leaves the bucket as it is, and what is in it comes to
+    its end there.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: CloudSettings,
+        account: pulumi.Output[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("django-stack:cloud:LogBucket", name, None, opts)
+        own = pulumi.ResourceOptions(parent=self, retain_on_delete=settings.keep_data)
+        bucket = aws.s3.Bucket(
+            name,
+            bucket_prefix=f"{settings.prefix}-logs-",
+            force_destroy=not settings.keep_data,
+            tags=tags(settings),
+            opts=own,
+        )
+        blocked = aws.s3.BucketPublicAccessBlock(
+            f"{name}-private",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=own,
+        )
+        aws.s3.BucketOwnershipControls(
+            f"{name}-ownership", bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=own
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-encryption",
+            bucket=bucket.bucket,
+            # A load balancer writes to a bucket with no other encryption.
+            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+            opts=own,
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            f"{name}-lifecycle",
+            bucket=bucket.bucket,
+            rules=[
+                {
+                    "id": "old-logs",
+                    "status": "Enabled",
+                    "filter": {"prefix": ""},
+                    "expiration": {"days": settings.log_days},
+                    "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
+                }
+            ],
+            opts=own,
+        )
+        policy = aws.s3.BucketPolicy(
+            f"{name}-policy",
+            bucket=bucket.bucket,
+            policy=pulumi.Output.json_dumps(_policy(bucket.arn, account, settings), sort_keys=True),
+            opts=pulumi.ResourceOptions.merge(own, pulumi.ResourceOptions(depends_on=[blocked])),
+        )
+        self.arn: pulumi.Output[str] = pulumi.Output.all(bucket.arn, policy.id).apply(lambda known: str(known[0]))
+        self.name: pulumi.Output[str] = pulumi.Output.all(bucket.bucket, policy.id).apply(lambda known: str(known[0]))
+        self.register_outputs({"name": self.name})
+
+    def of(self, prefix: str) -> LoadBalancerAccessLogsArgsDict:
+        """The load balancer's setting by which its logs go here, under a prefix."""
+        return {"bucket": self.name, "prefix": prefix, "enabled": True}
+
+
+def _policy(bucket: pulumi.Output[str], account: pulumi.Output[str], settings: CloudSettings) -> dict[str, object]:
+    """TLS only, and AWS's services may write logs of this account.
+
+    Load balancer: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+    Buckets: https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    Network: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html
+    """
+    everything = pulumi.Output.concat(bucket, "/*")
+    ours = {"StringEquals": {"aws:SourceAccount": account}}
+    statements: list[dict[str, object]] = [
+        {
+            "Sid": "OnlyTLS",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [bucket, everything],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]
+    if settings.access_logs:
+        statements += [
+            {
+                "Sid": "LoadBalancer",
+                "Effect": "Allow",
+                "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+                "Action": "s3:PutObject",
+                "Resource": pulumi.Output.concat(bucket, "/load-balancer/AWSLogs/", account, "/*"),
+            },
+            {
+                "Sid": "Buckets",
+                "Effect": "Allow",
+                "Principal": {"Service": "logging.s3.amazonaws.com"},
+                "Action": "s3:PutObject",
+                "Resource": pulumi.Output.concat(bucket, "/media/*"),
+                "Condition": ours,
+            },
+        ]
+    if settings.flow_logs:
+        statements += [
+            {
+                "Sid": "Network",
+                "Effect": "Allow",
+                "Principal": {"Service": "delivery.logs.amazonaws.com"},
+                "Action": "s3:PutObject",
+                "Resource": pulumi.Output.concat(bucket, "/network/AWSLogs/", account, "/*"),
+                "Condition": {"StringEquals": {**ours["StringEquals"], "s3:x-amz-acl": "bucket-owner-full-control"}},
+            },
+            {
+                "Sid": "NetworkAsksWhose",
+                "Effect": "Allow",
+                "Principal": {"Service": "delivery.logs.amazonaws.com"},
+                "Action": ["s3:GetBucketAcl", "s3:ListBucket"],
+                "Resource": bucket,
+                "Condition": ours,
+            },
+        ]
+    return {"Version": "2012-10-17", "Statement": statements}
