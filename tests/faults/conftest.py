@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Generator
 
 import psycopg
 import pytest
@@ -34,8 +35,30 @@ def moments(purpose: str, count: int, seconds: float) -> list[float]:
     return drawn(SEED, purpose, count, seconds)
 
 
+BROKEN = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Notes that a test failed, and may have left the shared stack as it was broken."""
+    report = yield
+    if report.failed:
+        item.session.stash[BROKEN] = True
+    return report
+
+
+@pytest.fixture
+def victim(shared_victim: Stack, request: pytest.FixtureRequest) -> Stack:
+    """The shared stack, mended if a test before this one failed: one failure is to be one failure."""
+    if request.session.stash.get(BROKEN, False):
+        shared_victim.configure()
+        mend(shared_victim)
+        request.session.stash[BROKEN] = False
+    return shared_victim
+
+
 @pytest.fixture(scope="session")
-def victim(make_stack: MakeStack) -> Stack:
+def shared_victim(make_stack: MakeStack) -> Stack:
     """A stack with the defaults, up, with a table and an object in it; its image is its own."""
     stack = make_stack("victim", SERVING)
     (stack.app / "stack.txt").write_text(stack.name)

@@ -97,7 +97,7 @@ def comes_up(container: Container, data: str = DATA) -> None:
     """Starts it; it serves its database to the network."""
     container.start()
     ready = ["pg_isready", "-h", "127.0.0.1", "-U", "app"]
-    wait_until(lambda: container.exec_run(ready).exit_code == 0, "the database", 30)
+    wait_until(lambda: container.exec_run(ready).exit_code == 0, "the database", 90)
     status, rules = container.exec_run(["psql", "-U", "app", "-Atc", "select address from pg_hba_file_rules"])
     assert (status, b"all" in rules.split()) == (0, True), rules
     assert FOLDER not in container.exec_run(["ls", "-A", data]).output.decode()
