@@ -11,7 +11,7 @@ WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 UNIT = not docker and not pulumi and not browser
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local cloud rehearse rehearse-down manage logs repair clean test test-unit test-setup test-faults test-rehearsal fuzz mutants bench check format settings lock
+.PHONY: help setup local cloud rehearse rehearse-down manage logs repair clean test test-unit test-setup test-faults test-rehearsal cloud-acceptance fuzz mutants bench check format settings lock
 
 ##@ Every day
 
@@ -41,7 +41,7 @@ manage: ## Runs a management command in the web container: make manage ARGS=crea
 	@$(IN_VENV) django-stack manage --stack "$(STACK)" -- $(ARGS)
 
 logs: ## Shows and follows the web container's output, until Ctrl-C
-	@$(IN_VENV) django-stack logs --stack "$(STACK)"
+	@$(IN_VENV) django-stack logs --follow --stack "$(STACK)"
 
 ##@ Tests
 
@@ -60,8 +60,12 @@ test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine (half 
 test-faults: test-setup ## Runs the tests that break things on purpose, also the slow ones (ten minutes)
 	@$(IN_VENV) pytest --numprocesses 2 --dist worksteal tests/faults
 
-test-rehearsal: test-setup ## Runs the tests of the cloud stack against an emulator of AWS, also the slow ones (ten minutes)
+test-rehearsal: test-setup ## Runs the tests of the cloud stack against an emulator of AWS, also the slow ones (half an hour)
 	@$(IN_VENV) pytest tests/rehearsal
+
+cloud-acceptance: ## Brings a stack up on AWS, changes, breaks and destroys it, and writes a report (an hour, billed)
+	@python3 tools/setup cloud
+	@$(IN_VENV) $(WITH_ENGINE) python -m tools.acceptance $(ARGS)
 
 fuzz: ## Fuzzes the parsers for longer than the tests do: make fuzz FUZZ_EXAMPLES=20000
 	@python3 tools/setup unit

@@ -29,7 +29,9 @@ class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT,
     Address: Callable[[str, Context[SettingsT, NetworkT]], AddressT]
     Database: Callable[[str, Context[SettingsT, NetworkT]], DatabaseT]
     MediaStorage: Callable[[str, Context[SettingsT, NetworkT], AddressT], MediaT]
-    Release: Callable[[str, Context[SettingsT, NetworkT], ImageT, AppEnvironment[DatabaseT, MediaT]], ReleaseT]
+    Release: Callable[
+        [str, Context[SettingsT, NetworkT], AddressT, ImageT, AppEnvironment[DatabaseT, MediaT]], ReleaseT
+    ]
     Web: Callable[
         [str, Context[SettingsT, NetworkT], AddressT, AppEnvironment[DatabaseT, MediaT], ReleaseT], components.Web
     ]

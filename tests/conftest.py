@@ -9,7 +9,6 @@ from xdist.scheduler import LoadScopeScheduling
 LONGEST_FIRST = [
     "tests/e2e",
     "tests/faults",
-    "tests/infra/cloud/updates",
     "tests/rehearsal",
     "tests/image",
     "tools/plugins/tests",

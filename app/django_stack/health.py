@@ -1,13 +1,14 @@
 """/healthz/live and /healthz/ready, answered before anything else looks at the request.
 
 A load balancer probes by IP address and over plain http, so host validation and the redirect to https must come later.
-`live` depends on nothing, so that a database outage does not get every container restarted. `ready` queries the
-database.
+`ready` queries the database. `live` is like it until the server was ready once, so that a version that never worked
+gets no request. From then on it depends on nothing, so that a database outage does not get every container restarted.
 """
 
 from __future__ import annotations
 
 import logging
+import mmap
 from collections.abc import Callable
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections
@@ -15,6 +16,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 logger = logging.getLogger("django_stack.health")
+
+# Whether this server was ready once: a byte that gunicorn's workers share, since they are forked from the process that
+# loaded this. A worker that starts during an outage is alive then, because the others were.
+was_ready = mmap.mmap(-1, 1)
 
 
 class Health:
@@ -26,10 +31,20 @@ class Health:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info == "/healthz/live":
-            return answer({"status": "ok"}, 200)
+            return self.live()
         if request.path_info == "/healthz/ready":
             return self.ready()
         return self.get_response(request)
+
+    def live(self) -> HttpResponse:
+        """200 if the server was ever ready, else what `ready` answers."""
+        if was_ready[0]:
+            return answer({"status": "ok"}, 200)
+        response = self.ready()
+        connection = connections[DEFAULT_DB_ALIAS]
+        if not connection.in_atomic_block:  # as in tests
+            connection.close()  # the thread of liveness has no connection of its own in the sum that a stack checks
+        return response
 
     def ready(self) -> HttpResponse:
         """200, or 503 with what is missing; never the error's own text, which may contain host names."""
@@ -43,6 +58,7 @@ class Health:
         if unapplied:
             return answer({"status": "unavailable", "database": "ok", "migrations not applied": unapplied}, 503)
         self.migrated = True
+        was_ready[0] = 1
         return answer({"status": "ok", "database": "ok", "migrations": "applied"}, 200)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.exceptions import MiddlewareNotUsed
+from django.core.exceptions import DisallowedHost, MiddlewareNotUsed
 from django.core.handlers.wsgi import LimitedStream
 from django.http import (
     FileResponse,
@@ -87,13 +87,38 @@ class Redirects:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        parts = urlsplit("//" + request.get_host())
+        try:
+            parts = urlsplit("//" + request.get_host())
+        except DisallowedHost:  # a static file may be asked for under a load balancer's name
+            return self.get_response(request)
         if not validate_host(parts.hostname or "", settings.REDIRECTED_HOSTS):
             return self.get_response(request)
         scheme, port = request.scheme, f":{parts.port}" if parts.port else ""
         if settings.SECURE_SSL_REDIRECT:
             scheme, port = "https", ""
         return HttpResponsePermanentRedirect(f"{scheme}://{settings.SITE_DOMAIN}{port}{request.get_full_path()}")
+
+
+class MissingStatic:
+    """Answers 404 for a path below STATIC_URL that WhiteNoise doesn't have, if the host is none of the site's.
+
+    A CDN that reads from a bucket first asks under the load balancer's name for what isn't there. WhiteNoise doesn't
+    look at the host; Django would answer 400, and log an attack.
+    """
+
+    def __init__(self, get_response: View) -> None:
+        self.prefix = urlsplit(settings.STATIC_URL).path
+        if settings.DEBUG or not self.prefix.strip("/"):
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(self.prefix):
+            try:
+                request.get_host()
+            except DisallowedHost:
+                return errors.page(404)
+        return self.get_response(request)
 
 
 class BodyLimit:

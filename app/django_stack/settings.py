@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.management.utils import get_random_secret_key
 
@@ -41,6 +42,7 @@ BEFORE = [
 ]
 SECURITY = "django.middleware.security.SecurityMiddleware"
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
+MISSING = "django_stack.middleware.MissingStatic"
 RUNSERVER = "whitenoise.runserver_nostatic"
 MEDIA = "django_stack.middleware.DebugMedia"
 GUARD = "django_stack.refusal.Guard"
@@ -136,12 +138,12 @@ def uploads(project: Mapping[str, Any]) -> dict[str, Any]:
 
 def middleware(environment: Environment, existing: Iterable[str]) -> list[str]:
     """The project's middleware and this package's: health first (a load balancer probes by IP address, over plain
-    http), WhiteNoise and DebugMedia directly after SecurityMiddleware (no other middleware may compress a part of a
-    file), the guard last, because Django creates the last one first."""
-    inner = [name for name in existing if name not in {*BEFORE, WHITENOISE, MEDIA, GUARD}]
+    http), WhiteNoise, MissingStatic and DebugMedia directly after SecurityMiddleware (no other middleware may compress
+    a part of a file), the guard last, because Django creates the last one first."""
+    inner = [name for name in existing if name not in {*BEFORE, WHITENOISE, MISSING, MEDIA, GUARD}]
     media = [MEDIA] if isinstance(environment.storage, storage_dsn.Files) else []
     behind = inner.index(SECURITY) + 1 if SECURITY in inner else 0
-    inner[behind:behind] = [WHITENOISE, *media]
+    inner[behind:behind] = [WHITENOISE, MISSING, *media]
     return [*BEFORE, *inner, GUARD]
 
 
@@ -228,8 +230,16 @@ def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any
         media |= {"MEDIA_ROOT": location.folder, "MEDIA_URL": location.url}
     else:
         default = {"BACKEND": "django_stack.storages.RefusingStorage"}
+    static_url = project.get("STATIC_URL") or "/static/"
+    path = urlsplit(static_url).path.lstrip("/")
     return {
-        "STATIC_URL": project.get("STATIC_URL") or "/static/",
+        "STATIC_URL": static_url,
+        # A CDN that reads from a bucket first asks for what isn't there by plain http, without the proxy's header; it
+        # has redirected its visitors to https itself.
+        "SECURE_REDIRECT_EXEMPT": [
+            *project.get("SECURE_REDIRECT_EXEMPT", ()),
+            *([f"^{re.escape(path)}"] if path else []),
+        ],
         "STATIC_ROOT": environment.static_root or project.get("STATIC_ROOT") or STATIC_ROOT,
         "STORAGES": {
             **project.get("STORAGES", {}),

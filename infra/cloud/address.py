@@ -7,8 +7,10 @@ from infra.cloud.context import CloudContext
 from infra.cloud.distribution import make_distribution
 from infra.cloud.firewall import make_firewall
 from infra.cloud.load_balancer import make_load_balancer
+from infra.cloud.logs import deliver_requests
 from infra.cloud.settings import CloudSettings
 from infra.cloud.site_certificate import issued_certificate
+from infra.cloud.static_files import StaticFiles
 from infra.origins import origin
 
 
@@ -16,7 +18,8 @@ class Address(pulumi.ComponentResource):
     """One way in, always https: a CloudFront distribution, which reaches the internal load balancer by a VPC origin.
 
     Exposes, besides what every platform's address does, `target_group_arn` (where tasks register), `connect_to` (the
-    host that answers for `domain` even without DNS), and `load_balancer` and `target_group` by their CloudWatch names.
+    host that answers for `domain` even without DNS), `load_balancer` and `target_group` by their CloudWatch names, and
+    `static_files`, the bucket that CloudFront asks first for them.
     """
 
     https = True
@@ -35,7 +38,14 @@ class Address(pulumi.ComponentResource):
         if hosts:
             certificate = settings.certificate or issued_certificate(name, settings, hosts, self)
         firewall = make_firewall(name, settings, self) if settings.waf else None
-        distribution = make_distribution(name, settings, balancer, hosts, certificate, firewall, self)
+        own = pulumi.ResourceOptions(parent=self)
+        self.static_files = StaticFiles("static-files", settings, context.network, own)
+        distribution = make_distribution(
+            name, settings, balancer, self.static_files, hosts, certificate, firewall, self
+        )
+        self.static_files.admit(distribution.arn)
+        if settings.access_logs and context.network.log_bucket:
+            deliver_requests(name, settings, distribution.arn, context.network.log_bucket, self)
         if settings.hosted_zone:
             self._records(name, settings, hosts, distribution)
         self.connect_to: pulumi.Output[str] = distribution.domain_name

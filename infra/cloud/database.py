@@ -1,12 +1,16 @@
 """PostgreSQL as an RDS instance: private, encrypted, only by TLS, with backups."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
+from pulumi_aws.rds import InstanceRestoreToPointInTimeArgsDict
 
 from infra.cloud import certificates
 from infra.cloud.context import CloudContext
 from infra.cloud.network import DATABASE_PORT
+from infra.cloud.origin import Origin
 from infra.cloud.tags import tags
 from infra.dsn import DatabaseURL
 
@@ -37,7 +41,15 @@ class Database(pulumi.ComponentResource):
             "user": USER,
             "network": network.id,
         }
-        snapshot = random.RandomId(f"{name}-last-snapshot", byte_length=4, keepers=made_of, opts=own)
+        origin = settings.origin
+        if origin:
+            made_of["origin"] = str(origin)
+        snapshot = random.RandomId(
+            f"{name}-last-snapshot",
+            byte_length=4,
+            keepers=made_of,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if origin else ["keepers.origin"]),
+        )
         subnets = aws.rds.SubnetGroup(
             f"{name}-subnets", name=settings.prefix, subnet_ids=network.private, tags=tags(settings), opts=own
         )
@@ -56,16 +68,21 @@ class Database(pulumi.ComponentResource):
         logs = [
             aws.cloudwatch.LogGroup(
                 f"{name}-log-{log}",
-                name=f"/aws/rds/instance/{settings.prefix}/{log}",
+                name=f"/aws/rds/instance/{origin.identifier}/{log}",
                 retention_in_days=settings.log_days,
                 tags=tags(settings),
-                opts=own,
+                # Those of an old database stay with it.
+                opts=pulumi.ResourceOptions(
+                    parent=self, retain_on_delete=settings.keep_data, ignore_changes=[] if origin else ["name"]
+                ),
             )
             for log in LOGS
         ]
         instance = aws.rds.Instance(
             name,
-            identifier=settings.prefix,
+            identifier=origin.identifier,
+            snapshot_identifier=origin.snapshot or None,
+            restore_to_point_in_time=_moment(origin),
             engine=ENGINE,
             engine_version=str(settings.postgres_version),  # only the major, since minor upgrades are automatic
             auto_minor_version_upgrade=True,
@@ -97,7 +114,7 @@ class Database(pulumi.ComponentResource):
             final_snapshot_identifier=pulumi.Output.concat(settings.prefix, "-last-", snapshot.hex),
             apply_immediately=True,  # the app gets a new password now, so the database must
             tags=tags(settings),
-            opts=pulumi.ResourceOptions(parent=self, protect=settings.keep_data, depends_on=logs),
+            opts=_options(self, origin, logs, keep_data=settings.keep_data),
         )
         self.url: pulumi.Output[str] = pulumi.Output.secret(
             pulumi.Output.all(password.result, instance.address).apply(
@@ -117,3 +134,38 @@ class Database(pulumi.ComponentResource):
         self.identity: pulumi.Output[str] = instance.resource_id
         self.name: pulumi.Output[str] = instance.identifier
         self.register_outputs({"url": self.url, "host_url": self.host_url, "identity": self.identity})
+
+
+def _moment(origin: Origin) -> InstanceRestoreToPointInTimeArgsDict | None:
+    """The moment of an origin, as the provider takes it."""
+    if not origin.moment:
+        return None
+    found: InstanceRestoreToPointInTimeArgsDict = {}
+    found["source_dbi_resource_id" if origin.is_by_resource_id else "source_db_instance_identifier"] = origin.source
+    if origin.moment == "latest":
+        found["use_latest_restorable_time"] = True
+    else:
+        found["restore_time"] = origin.moment
+    return found
+
+
+def _options(
+    parent: pulumi.Resource, origin: Origin, depends_on: Sequence[pulumi.Resource], *, keep_data: bool
+) -> pulumi.ResourceOptions:
+    """How Pulumi replaces the database, and keeps it (docs/decisions/0023-a-new-database-from-a-backup.md).
+
+    With an origin, a new database is made before the old one goes, and Pulumi's protection, which would refuse that,
+    steps back. The old one is not deleted even so: with `keep_data` Pulumi only forgets it, and AWS protects it.
+    Without an origin, a database stays what it is, whatever it was made from.
+    """
+    if origin:
+        return pulumi.ResourceOptions(
+            parent=parent, depends_on=depends_on, retain_on_delete=keep_data, delete_before_replace=False
+        )
+    return pulumi.ResourceOptions(
+        parent=parent,
+        depends_on=depends_on,
+        protect=keep_data,
+        retain_on_delete=keep_data,
+        ignore_changes=["identifier", "restoreToPointInTime", "snapshotIdentifier"],
+    )

@@ -6,11 +6,13 @@ from pulumi_aws.cloudfront import (
     DistributionDefaultCacheBehaviorArgsDict,
     DistributionOrderedCacheBehaviorArgsDict,
     DistributionOriginArgsDict,
+    DistributionOriginGroupArgsDict,
     DistributionViewerCertificateArgsDict,
 )
 
 from infra.cloud.load_balancer import LoadBalancer
 from infra.cloud.settings import CloudSettings
+from infra.cloud.static_files import StaticFiles
 from infra.cloud.tags import tags
 
 # CloudFront's managed policies: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
@@ -19,13 +21,20 @@ CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 # And using-managed-origin-request-policies.html: all headers of the visitor, Host included, and CloudFront's own.
 ALL_VIEWER_AND_CLOUDFRONT_HEADERS = "33f36d7e-f396-46d9-90e0-52428a34d9dc"
 
+# And using-managed-response-headers-policies.html: static files may be read by any origin, as WhiteNoise says, too.
+SIMPLE_CORS = "60669652-455b-4ae9-85a4-c4c02393f86c"
+
 TASKS = "load-balancer"  # the id of the origin that answers all paths without a behavior of their own
+STATIC, BUCKET = "static", "static-files"  # the ids of the group for static files, and of its first origin
+# For which the tasks are asked: what the bucket doesn't have is a 403, since CloudFront may not list it.
+MISSING = [403, 404, 500, 502, 503, 504]
 
 
 def make_distribution(
     name: str,
     settings: CloudSettings,
     balancer: LoadBalancer,
+    static_files: StaticFiles,
     hosts: list[str],
     certificate: pulumi.Input[str] | None,
     firewall: pulumi.Input[str] | None,
@@ -43,7 +52,8 @@ def make_distribution(
         http_version="http2and3",
         is_ipv6_enabled=True,
         price_class="PriceClass_100",
-        origins=_origins(balancer),
+        origins=_origins(balancer, static_files),
+        origin_groups=_origin_groups(),
         default_cache_behavior=_every_page(),
         ordered_cache_behaviors=_behaviors(),
         restrictions={"geo_restriction": {"restriction_type": "none"}},
@@ -54,7 +64,7 @@ def make_distribution(
     )
 
 
-def _origins(balancer: LoadBalancer) -> list[DistributionOriginArgsDict]:
+def _origins(balancer: LoadBalancer, static_files: StaticFiles) -> list[DistributionOriginArgsDict]:
     return [
         {
             "origin_id": TASKS,
@@ -64,6 +74,22 @@ def _origins(balancer: LoadBalancer) -> list[DistributionOriginArgsDict]:
                 "origin_read_timeout": 60,
                 "origin_keepalive_timeout": 55,
             },
+        },
+        {
+            "origin_id": BUCKET,
+            "domain_name": static_files.bucket_domain,
+            "origin_access_control_id": static_files.access_control_id,
+        },
+    ]
+
+
+def _origin_groups() -> list[DistributionOriginGroupArgsDict]:
+    """Static files are in the bucket; the tasks, by WhiteNoise, have what isn't there."""
+    return [
+        {
+            "origin_id": STATIC,
+            "failover_criteria": {"status_codes": MISSING},
+            "members": [{"origin_id": BUCKET}, {"origin_id": TASKS}],
         }
     ]
 
@@ -85,13 +111,14 @@ def _behaviors() -> list[DistributionOrderedCacheBehaviorArgsDict]:
     return [
         {
             "path_pattern": "/static/*",
-            "target_origin_id": TASKS,
+            "target_origin_id": STATIC,
             "viewer_protocol_policy": "redirect-to-https",
             "allowed_methods": ["GET", "HEAD"],
             "cached_methods": ["GET", "HEAD"],
             "compress": True,
             "cache_policy_id": CACHING_OPTIMIZED,
-            "origin_request_policy_id": ALL_VIEWER_AND_CLOUDFRONT_HEADERS,
+            # No policy for requests: S3 wants its own name in Host, not the visitor's.
+            "response_headers_policy_id": SIMPLE_CORS,
         }
     ]
 

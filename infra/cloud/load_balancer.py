@@ -14,7 +14,7 @@ from infra.reserved import PORT
 HTTP, HTTPS = 80, 443
 POLICY = "http-only"  # inside AWS's network, to an address that nobody else can reach
 # AWS refuses a second load balancer or target group of a name, and a target group can't belong to two load balancers.
-# This keeps the ones that stacks had on the internet (up to version 2.3) until the new ones serve.
+# So the ones on the internet, which stacks had before there was a VPC origin, stay until the new ones serve.
 SUFFIX = "-i"
 
 

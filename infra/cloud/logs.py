@@ -1,11 +1,13 @@
-"""The bucket for logs that AWS's services deliver to S3: of the load balancer, of another bucket, of the network."""
+"""The bucket for logs that AWS's services deliver to S3: of CloudFront, the load balancer, a bucket, the network."""
 
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws.lb import LoadBalancerAccessLogsArgsDict
 
-from infra.cloud.settings import CloudSettings
+from infra.cloud.settings import GLOBAL_REGION, CloudSettings
 from infra.cloud.tags import tags
+
+CLOUDFRONT = "cloudfront"  # the beginning of its files' names
 
 
 class LogBucket(pulumi.ComponentResource):
@@ -79,9 +81,48 @@ class LogBucket(pulumi.ComponentResource):
         return {"bucket": self.name, "prefix": prefix, "enabled": True}
 
 
+def deliver_requests(
+    name: str, settings: CloudSettings, distribution: pulumi.Output[str], bucket: LogBucket, parent: pulumi.Resource
+) -> None:
+    """Has CloudFront write a line of JSON for each request to the distribution, an ARN; by way of us-east-1.
+
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging.html
+    """
+    own = pulumi.ResourceOptions(parent=parent)
+    source = aws.cloudwatch.LogDeliverySource(
+        f"{name}-log-source",
+        region=GLOBAL_REGION,
+        name=settings.prefix,
+        log_type="ACCESS_LOGS",
+        resource_arn=distribution,
+        tags=tags(settings),
+        opts=own,
+    )
+    destination = aws.cloudwatch.LogDeliveryDestination(
+        f"{name}-log-destination",
+        region=GLOBAL_REGION,
+        name=settings.prefix,
+        output_format="json",
+        delivery_destination_configuration={
+            "destination_resource_arn": pulumi.Output.concat(bucket.arn, f"/{CLOUDFRONT}")
+        },
+        tags=tags(settings),
+        opts=own,
+    )
+    aws.cloudwatch.LogDelivery(
+        f"{name}-log-delivery",
+        region=GLOBAL_REGION,
+        delivery_source_name=source.name,
+        delivery_destination_arn=destination.arn,
+        tags=tags(settings),
+        opts=own,
+    )
+
+
 def _policy(bucket: pulumi.Output[str], account: pulumi.Output[str], settings: CloudSettings) -> dict[str, object]:
     """TLS only, and AWS's services may write logs of this account.
 
+    CloudFront: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-S3.html
     Load balancer: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
     Buckets: https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
     Network: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html
@@ -100,6 +141,14 @@ def _policy(bucket: pulumi.Output[str], account: pulumi.Output[str], settings: C
     ]
     if settings.access_logs:
         statements += [
+            {
+                "Sid": "CloudFront",
+                "Effect": "Allow",
+                "Principal": {"Service": "delivery.logs.amazonaws.com"},
+                "Action": "s3:PutObject",
+                "Resource": pulumi.Output.concat(bucket, f"/{CLOUDFRONT}/AWSLogs/", account, "/*"),
+                "Condition": {"StringEquals": {**ours["StringEquals"], "s3:x-amz-acl": "bucket-owner-full-control"}},
+            },
             {
                 "Sid": "LoadBalancer",
                 "Effect": "Allow",

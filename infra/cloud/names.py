@@ -45,10 +45,10 @@ _RESERVED = {
 # to a prefix), and the limit of the whole name.
 _ENDS = {
     "a load balancer": ("-i", 32),
-    "a database": ("", 63),
+    "a database": ("-0a1b2c3d", 63),  # one that is made from a backup
     "a bucket": (f"-media-{'0' * 26}", 63),
-    "a role": ("-execution", 64),
-    "an origin access control": ("-media", 64),
+    "a role": ("-publisher-app", 64),
+    "an origin access control": ("-static", 64),
 }
 LONGEST = min(limit - len(end) for end, limit in _ENDS.values())
 _ROOM = 8  # the least length of a proposed stack's name when both names together are too long

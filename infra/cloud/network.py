@@ -7,7 +7,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.logs import LogBucket
-from infra.cloud.settings import ZONES, CloudSettings
+from infra.cloud.settings import CloudSettings
+from infra.cloud.sizes import ZONES
 from infra.cloud.tags import tags
 from infra.cloud.zones import usable
 from infra.reserved import PORT
@@ -20,7 +21,8 @@ class Network(pulumi.ComponentResource):
 
     A subnet's name and addresses follow from the letter of its zone. So zones can be added while the stack runs, or
     removed if the database isn't in them (preflight), and the subnets of the other zones stay the same.
-    Tasks have public addresses to reach AWS's services without a NAT gateway, but admit only the load balancer. Neither
+    Tasks have public addresses to reach AWS's services, but admit only the load balancer; with `nat-gateway` they have
+    none, and the public subnets lead to the gateway. Neither
     is in a zone that CloudFront or Fargate lacks; the database may be.
     Exposes `id`, `account`, `log_bucket` (if a setting asks for such logs), subnet ids (`public` for the tasks,
     `internal` for the load balancer, `private` for the database), `load_balancer_group`, `app_group`, `database_group`
@@ -58,11 +60,26 @@ class Network(pulumi.ComponentResource):
             )
         gateway = aws.ec2.InternetGateway(f"{name}-gateway", vpc_id=vpc.id, tags=tags(settings), opts=own)
         routes = aws.ec2.RouteTable(f"{name}-public", vpc_id=vpc.id, tags=tags(settings, "public"), opts=own)
+        # One for all zones, which needs no subnet and brings its own addresses:
+        # https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateways-regional.html
+        nat = (
+            aws.ec2.NatGateway(
+                f"{name}-nat",
+                vpc_id=vpc.id,
+                availability_mode="regional",
+                connectivity_type="public",
+                tags=tags(settings),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
+            )
+            if settings.nat_gateway
+            else None
+        )
         to_world = aws.ec2.Route(
             f"{name}-to-world",
             route_table_id=routes.id,
             destination_cidr_block="0.0.0.0/0",
-            gateway_id=gateway.id,
+            gateway_id=None if nat else gateway.id,
+            nat_gateway_id=nat.id if nat else None,
             opts=own,
         )
         # The private subnets have a table of their own, with no route out of the network.

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,8 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from docker.errors import ImageNotFound
 
 from infra import stand_in
+from infra.base_image import age, age_warning
 from infra.checkout import ROOT
+from infra.cloud.account import account_errors
 from infra.cloud.aws import client
+from infra.cloud.backups import databases, origin_errors, unchecked
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.cloud.zones import UNUSABLE, usable
@@ -31,7 +35,10 @@ def preflight(settings: CloudSettings) -> None:
     errors = [
         *_passphrase(settings),
         *_plugin(),
-        *(_credentials(settings) or [*_network(settings), *_zones(settings), *_database(settings)]),
+        *(
+            _credentials(settings)
+            or [*account_errors(settings), *_network(settings), *_zones(settings), *_database(settings)]
+        ),
     ]
     try:
         errors += _base_image(connect(), settings)
@@ -156,18 +163,24 @@ def _region(settings: CloudSettings) -> dict[str, str]:
 
 
 def _database(settings: CloudSettings) -> list[str]:
-    """Errors about changes that the running database can't make: to other zones, or to another major version.
+    """Errors about what a new database is to be made from, and about changes that the running one can't make: to other
+    zones, or to another major version.
 
     AWS would refuse each of them in the middle of the update.
     """
     try:
         rds = client("rds", settings)
-        (database,) = rds.describe_db_instances(DBInstanceIdentifier=settings.prefix)["DBInstances"]
-    except (BotoCoreError, ClientError):
-        return []  # there is no database yet
+        present = databases(rds, settings)
+    except (BotoCoreError, ClientError) as error:
+        return unchecked(settings, error)
+    if errors := origin_errors(rds, settings, present):
+        return errors
+    if not present or (settings.origin and present[0]["DBInstanceIdentifier"] != settings.origin.identifier):
+        return []  # there is none yet, or it will be replaced
+    database = present[0]
     fix = f"Fix: pulumi config set -s {settings.stack}"
     errors = []
-    stands = {database.get("AvailabilityZone"), database.get("SecondaryAvailabilityZone")} - {None}
+    stands = {zone for key in ("AvailabilityZone", "SecondaryAvailabilityZone") if (zone := database.get(key))}
     zones = settings.zones or usable(_region(settings).items())[:2]
     missing = sorted(stands - set(zones)) if zones else []
     if missing:
@@ -199,10 +212,14 @@ def _base_image(engine: docker.DockerClient, settings: CloudSettings) -> list[st
     if errors:
         return errors
     try:
-        labels = engine.images.get(name).labels or {}
+        image = engine.images.get(name)
     except ImageNotFound:
         return []  # it will be pulled from its registry
-    if not labels.get(stand_in.LABEL) or _is_rehearsal():
+    if _is_rehearsal():
+        return []
+    if not (image.labels or {}).get(stand_in.LABEL):
+        if warning := age_warning(name, age(image, datetime.now(UTC)), settings.stack):
+            pulumi.log.warn(warning)
         return []
     return [
         f"python-image is {name}, and this machine has a stand-in for it that `make setup` built. The stand-in gets no "

@@ -3,8 +3,10 @@
 import pulumi
 import pulumi_command as command
 
+from infra.cloud.address import Address
 from infra.cloud.context import CloudContext
 from infra.cloud.database import Database
+from infra.cloud.events import RELEASE
 from infra.cloud.image import AppImage
 from infra.cloud.requests import ReleaseRequest
 from infra.cloud.storage import MediaStorage
@@ -16,7 +18,8 @@ from infra.steps import step_command, step_input
 
 
 class Release(pulumi.ComponentResource):
-    """Runs `release-commands` when the image, the environment, the commands or the database's identity changed.
+    """Runs `release-commands` when the image, the environment, the commands or the database's identity changed, and
+    publishes the image's static files.
 
     The update fails when a command fails or when all of them together take longer than `release-timeout`. Nothing is
     recorded then, so the next update runs the release again. Exposes `log`, a secret, and `task`, the image with its
@@ -27,6 +30,7 @@ class Release(pulumi.ComponentResource):
         self,
         name: str,
         context: CloudContext,
+        address: Address,
         image: AppImage,
         environment: AppEnvironment[Database, MediaStorage],
         opts: pulumi.ResourceOptions | None = None,
@@ -34,44 +38,46 @@ class Release(pulumi.ComponentResource):
         super().__init__("django-stack:cloud:Release", name, None, opts)
         settings, network = context.settings, context.network
         self.task = Task("task", context, image, environment, opts=pulumi.ResourceOptions(parent=self))
-        self.log: pulumi.Output[str] = pulumi.Output.from_input("")
-        if settings.release_commands:
-            request = {
-                "image": image.id,
-                "environment": environment.variables,
-                "commands": list(settings.release_commands),
-            }
-            release = command.local.Command(
-                name,
-                create=step_command("infra.cloud.steps.release"),
-                update="exit 0",  # only a changed trigger runs the release again, not, say, another time-out
-                add_previous_output_in_env=False,  # a long log would exceed the limit of an environment
-                stdin=step_input(
-                    ReleaseRequest,
-                    region=settings.region,
-                    profile=settings.profile,
-                    cluster=network.cluster,
-                    service=f"{settings.prefix}-web",
-                    task_definition=self.task.definition,
-                    container=CONTAINER,
-                    commands=list(settings.release_commands),
-                    subnets=network.public,
-                    security_groups=[network.app_group],
-                    platform_version=FARGATE,
-                    started_by="release",
-                    log_group=self.task.log_group,
-                    stream_prefix=STREAM_PREFIX,
-                    timeout=settings.release_timeout,
-                    pause=2,
-                    secrets=[environment.secret[name] for name in sorted(environment.secret)],
-                ),
-                triggers=[fingerprint({**request, "database": environment.database.identity})],
-                opts=pulumi.ResourceOptions(
-                    parent=self,
-                    depends_on=[network],  # all of it, since a task without a route out can't even pull its image
-                    # The plugin doesn't mark them as secret by itself.
-                    additional_secret_outputs=["stdout", "stderr"],
-                ),
-            )
-            self.log = release_log(release, self)
+        request = {
+            "image": image.id,
+            "environment": environment.variables,
+            "commands": list(settings.release_commands),
+            "static files": address.static_files.dsn,
+        }
+        release = command.local.Command(
+            name,
+            create=step_command("infra.cloud.steps.release"),
+            update="exit 0",  # only a changed trigger runs the release again, not, say, another time-out
+            add_previous_output_in_env=False,  # a long log would exceed the limit of an environment
+            stdin=step_input(
+                ReleaseRequest,
+                region=settings.region,
+                profile=settings.profile,
+                cluster=network.cluster,
+                service=f"{settings.prefix}-web",
+                task_definition=self.task.definition,
+                container=CONTAINER,
+                commands=list(settings.release_commands),
+                static_files=address.static_files.dsn,
+                publisher=address.static_files.publisher_arn,
+                subnets=network.public,
+                security_groups=[network.app_group],
+                public_address=not settings.nat_gateway,
+                platform_version=FARGATE,
+                started_by=RELEASE,
+                log_group=self.task.log_group,
+                stream_prefix=STREAM_PREFIX,
+                timeout=settings.release_timeout,
+                pause=2,
+                secrets=[environment.secret[name] for name in sorted(environment.secret)],
+            ),
+            triggers=[fingerprint({**request, "database": environment.database.identity})],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[network],  # all of it, since a task without a route out can't even pull its image
+                # The plugin doesn't mark them as secret by itself.
+                additional_secret_outputs=["stdout", "stderr"],
+            ),
+        )
+        self.log: pulumi.Output[str] = release_log(release, self)
         self.register_outputs({"log": self.log})

@@ -28,28 +28,41 @@ class PushImageRequest(CloudRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReleaseRequest(CloudRequest):
-    """The tasks of a release: `cluster` and `container` are names, `task_definition` is an ARN, `commands` are command
-    lines; `service` is the name of the web's service.
+class OneOffTaskRequest(CloudRequest):
+    """How one-off tasks are started: `cluster` and `container` are names, `task_definition` is an ARN.
 
-    `subnets` and `security_groups` are ids, `platform_version` is Fargate's, `log_group` is a name. `timeout` for all
-    commands together and `pause` between two checks of a task are in seconds. `secrets` are values that the log may
-    contain.
+    `subnets` and `security_groups` are ids, `public_address` says whether a task gets one, `platform_version` is
+    Fargate's, `log_group` is a name. `pause` between two checks of a task is in seconds.
     """
 
     cluster: str
-    service: str
     task_definition: str
     container: str
-    commands: list[str]
     subnets: list[str]
     security_groups: list[str]
+    public_address: bool
     platform_version: str
     started_by: str
     log_group: str
     stream_prefix: str
-    timeout: float
     pause: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseRequest(OneOffTaskRequest):
+    """The tasks of a release: `commands` are command lines, `service` is the name of the web's service.
+
+    `static_files` is where the image's static files go, in the form of DEFAULT_STORAGE_DSN (nothing to publish none),
+    and `publisher` the ARN of the role that may write there.
+
+    `timeout` for all commands together is in seconds. `secrets` are values that the log may contain.
+    """
+
+    service: str
+    commands: list[str]
+    static_files: str
+    publisher: str
+    timeout: float
     secrets: list[str] = field(repr=False, metadata=SECRET)
 
 

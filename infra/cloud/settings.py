@@ -1,54 +1,42 @@
-"""The settings that only the cloud platform has, and the rules about several settings together.
-
-Limits and their sources: Fargate's sizes https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html,
-PostgreSQL's connections https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html
-"""
+"""The settings that only the cloud platform has, and the rules about several settings together."""
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from infra import fixes
 from infra.cloud.certificates import certificates
+from infra.cloud.mail import NO_MAIL, check_mail
 from infra.cloud.names import CloudNames
+from infra.cloud.origin import Origin, check_origin
+from infra.cloud.sizes import (
+    DATABASE_CLASSES,
+    FAMILIES,
+    FARGATE_SIZES,
+    KEPT_CONNECTIONS,
+    LOG_DAYS,
+    THREADS,
+    ZONES,
+    connections,
+)
 from infra.reserved import WORKERS
-from infra.setting_kinds import AddressBlock, Boolean, Choice, Integer, NumberOf, Setting, Text, Words, setting
+from infra.setting_kinds import (
+    AddressBlock,
+    Boolean,
+    Choice,
+    Integer,
+    Moment,
+    NumberOf,
+    Setting,
+    Text,
+    Words,
+    setting,
+)
 from infra.settings import Settings
 from infra.settings_reader import Reader
-
-# CPU units (1024 are one vCPU), and the amounts of memory in MiB that each may have.
-FARGATE_SIZES = {
-    256: (512, 1024, 2048),
-    512: range(1024, 4097, 1024),
-    1024: range(2048, 8193, 1024),
-    2048: range(4096, 16385, 1024),
-    4096: range(8192, 30721, 1024),
-    8192: range(16384, 61441, 4096),
-    16384: range(32768, 122881, 8192),
-}
-# Days that CloudWatch can keep a log.
-LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-
-# The memory in GiB of the first size in a family of database classes; each following size doubles it.
-_FAMILIES = {
-    ("t3", "t4g"): (1, ("micro", "small", "medium", "large", "xlarge", "2xlarge")),
-    ("m5", "m6g", "m6i", "m7g", "m7i", "m8g"): (8, ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge")),
-    ("r5", "r6g", "r6i", "r7g", "r7i", "r8g"): (16, ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge")),
-}
-DATABASE_CLASSES = {
-    f"db.{family}.{size}": first << step
-    for families, (first, sizes) in _FAMILIES.items()
-    for family in families
-    for step, size in enumerate(sizes)
-}
-_CLASSES = ", ".join(family for families in _FAMILIES for family in families)
-KEPT_CONNECTIONS = 5  # reserved for superusers by PostgreSQL and for RDS itself
-THREADS = 4  # of a web worker, as in the app's gunicorn configuration
-
-# The letters of zones; a network has two blocks for each, of a sixteenth of its addresses.
-ZONES = "abcdefgh"
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
@@ -59,11 +47,6 @@ GLOBAL_REGION = "us-east-1"
 
 # The settings in Pulumi's aws namespace that our own steps use, too.
 _AWS_KEYS = {"aws:region", "aws:profile"}
-
-
-def _connections(database_class: str) -> int:
-    usable = DATABASE_CLASSES[database_class] * 0.93 - 0.25
-    return min(int(usable * 2**30 / 9531392), 5000)
 
 
 def _find_zone(reader: Reader) -> str:
@@ -121,6 +104,15 @@ class CloudSettings(Settings):
         heading="The cloud platform only; the region is the setting aws:region, a named profile of credentials "
         "aws:profile. docs/cloud.md",
     )
+    mail: str = setting(
+        Choice(
+            "url",
+            "none",
+            synonyms={"url": ("smtp", "email", "email-url"), "none": ("no", "off", "false", "nothing", "dummy")},
+        ),
+        "url",
+        "How the site sends mail, url (by EMAIL_URL in env) or none (the app throws its mails away).",
+    )
     cpu: int = setting(
         NumberOf(tuple(FARGATE_SIZES), "Fargate's CPU units, 1024 for one vCPU"),
         256,
@@ -156,6 +148,12 @@ class CloudSettings(Settings):
         "Private addresses of the stack's network; another block for a network that is to be connected with others. "
         "It can't change later.",
     )
+    nat_gateway: bool = setting(
+        Boolean(),
+        False,
+        "Whether tasks have no public addresses, and reach the internet through a NAT gateway; 33 dollars a month for "
+        "each zone.",
+    )
     hosted_zone: str = setting(
         Text("the id of a Route 53 zone", r"Z[A-Z0-9]{5,31}", _find_zone),
         "",
@@ -183,7 +181,7 @@ class CloudSettings(Settings):
         "Requests that one address may send in five minutes before the firewall answers 403.",
     )
     database_class: str = setting(
-        Choice(*DATABASE_CLASSES, kind=f"a size of the classes {_CLASSES}"),
+        Choice(*DATABASE_CLASSES, kind=f"a size of the classes {FAMILIES}"),
         "db.t4g.micro",
         "Instance class of the database.",
     )
@@ -205,6 +203,21 @@ class CloudSettings(Settings):
     database_backup_days: int = setting(
         Integer(1, 35, "days"), 7, "Days that automatic backups of the database are kept."
     )
+    database_snapshot: str = setting(
+        Text("the identifier or ARN of a snapshot", rf"{Origin.SNAPSHOT}|{Origin.SNAPSHOT_ARN}"),
+        "",
+        "Snapshot from which a new database is made, in the old one's place; keep-data keeps the old one. docs/data.md",
+    )
+    database_restore_time: str = setting(
+        Moment(),
+        "",
+        "Moment to which a new database is restored, in the old one's place, 2026-01-31T09:30:00Z or latest.",
+    )
+    database_restore_source: str = setting(
+        Text("the identifier or the resource id (db-ABC...) of a database", rf"{Origin.INSTANCE}|{Origin.RESOURCE_ID}"),
+        "",
+        "Database whose backups database-restore-time goes by; empty for the stack's first one, PROJECT-STACK.",
+    )
     database_insights: str = setting(
         Choice("off", "standard", "advanced"),
         "off",
@@ -223,7 +236,8 @@ class CloudSettings(Settings):
     access_logs: bool = setting(
         Boolean(),
         False,
-        "Whether requests to the load balancer and to the uploads' bucket are logged, into a bucket of the stack.",
+        "Whether requests to CloudFront, the load balancer and the uploads' bucket are logged, into a bucket of the "
+        "stack.",
     )
     log_days: int = setting(NumberOf(LOG_DAYS, "days that CloudWatch can keep logs"), 30, "Days that logs are kept.")
     permissions_boundary: str = setting(
@@ -236,11 +250,20 @@ class CloudSettings(Settings):
         "",
         "E-mail address that receives alarms once it is confirmed; empty for none.",
     )
+    monthly_budget: int = setting(
+        Integer(1, 1000000, "US dollars", zero="for none"),
+        0,
+        "US dollars that the account may cost in a month before alarm-email is told; 0 for no budget.",
+    )
 
     @property
     def image_platform(self) -> str:
         """Docker's name for what the tasks run on."""
         return f"linux/{self.architecture}"
+
+    @property
+    def app_variables(self) -> Mapping[str, str]:
+        return {"EMAIL_URL": NO_MAIL} if self.mail == "none" else {}
 
     @property
     def logs_to_bucket(self) -> bool:
@@ -255,18 +278,25 @@ class CloudSettings(Settings):
 
     @property
     def connections(self) -> int:
-        """PostgreSQL's max_connections on this class: RDS allows one for each 9531392 bytes that it doesn't use itself.
+        """PostgreSQL's max_connections on this class."""
+        return connections(self.database_class)
 
-        AWS doesn't publish what RDS uses; a quarter GiB and 7 % is slightly more than what we saw on t3 and t4g.
-        """
-        return _connections(self.database_class)
+    @property
+    def origin(self) -> Origin:
+        """What the database is made from."""
+        source = self.database_restore_source or self.prefix
+        return Origin(self.prefix, self.database_snapshot, self.database_restore_time, source)
 
     def check_together(self, reader: Reader) -> None:
         if self.media == "filesystem":
             reader.note_wrong("media", "s3 on the cloud platform: a task's disk is not kept", "s3")
+        check_mail(self.mail, self.env, reader)
         self._check_account(reader)
         self._check_sizes(reader)
+        check_origin(self.origin, self.region, reader)
         self._check_address(reader)
+        if self.monthly_budget and not self.alarm_email:
+            reader.note_wrong("monthly-budget", "only together with alarm-email, since somebody has to be told", "0")
 
     def _check_account(self, reader: Reader) -> None:
         regions = sorted(certificates())
@@ -312,11 +342,11 @@ class CloudSettings(Settings):
             )
 
         if not most:
-            enough = [other for other in DATABASE_CLASSES if _connections(other) - KEPT_CONNECTIONS > each]
+            enough = [other for other in DATABASE_CLASSES if connections(other) - KEPT_CONNECTIONS > each]
             family = [other for other in enough if other.split(".")[1] == name.split(".")[1]]
             allowed = f"one that is large enough for one task; {calculated(1)}"
             reader.note_wrong(
-                "database-class", allowed, (family or enough or [max(DATABASE_CLASSES, key=_connections)])[0]
+                "database-class", allowed, (family or enough or [max(DATABASE_CLASSES, key=connections)])[0]
             )
         elif self.tasks_min > most:
             reader.note_wrong("tasks-min", f"at most as many tasks as {calculated(self.tasks_min)}", str(most))

@@ -8,6 +8,7 @@ from pulumi_aws.ecs import ServiceLoadBalancerArgsDict, ServiceNetworkConfigurat
 from infra.cloud.address import Address
 from infra.cloud.alarms import Alarms
 from infra.cloud.context import CloudContext
+from infra.cloud.dashboard import dashboard
 from infra.cloud.database import Database
 from infra.cloud.release import Release
 from infra.cloud.requests import RolloutRequest
@@ -28,7 +29,8 @@ class Web(pulumi.ComponentResource):
 
     The provider doesn't wait for the service, because it takes a roll-back for a success (pulumi-aws #4487). The
     roll-out check waits instead, and the update fails unless the new definition runs and the site is ready and has a
-    home page.
+    home page. ECS itself goes back when tasks don't start or never get ready (circuit breaker), and when the site
+    answers with errors (alarm); the check goes back when the home page is broken.
     """
 
     def __init__(
@@ -47,8 +49,9 @@ class Web(pulumi.ComponentResource):
         network_configuration: ServiceNetworkConfigurationArgsDict = {
             "subnets": network.public,
             "security_groups": [network.app_group],
-            "assign_public_ip": True,  # to reach AWS's services without a NAT gateway
+            "assign_public_ip": not settings.nat_gateway,  # the way to AWS's services
         }
+        alarms = Alarms("alarms", settings, network, address, environment.database, opts=own)
         load_balancers: list[ServiceLoadBalancerArgsDict] = [
             {"target_group_arn": address.target_group_arn, "container_name": CONTAINER, "container_port": PORT}
         ]
@@ -66,6 +69,8 @@ class Web(pulumi.ComponentResource):
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
             deployment_circuit_breaker={"enable": True, "rollback": True},
+            # A version that breaks after it was ready: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html
+            alarms={"enable": True, "rollback": True, "alarm_names": [alarms.rollback]},
             enable_execute_command=settings.execute_command,
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
@@ -148,6 +153,6 @@ class Web(pulumi.ComponentResource):
             },
             opts=own,
         )
-        Alarms("alarms", settings, address, environment.database, opts=own)
+        dashboard("dashboard", settings, address, service.name, environment.database, own)
         self.id: pulumi.Output[str] = service.id
         self.register_outputs({"id": self.id})

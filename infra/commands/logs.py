@@ -1,40 +1,145 @@
-"""`django-stack logs`: shows the output of the stack's web container, secrets redacted."""
+"""`django-stack logs`: shows what the stack's containers print, secrets redacted."""
 
 import io
-import subprocess
+import json
+import os
+import re
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import click
 
 from infra.commands import stack
-from infra.secret_forms import secret_values
-from infra.steps import RedactedOutput
+from infra.commands.operations import LogLine, LogQuery, operations
+from infra.plain import plain
+from infra.redaction import redactor
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+COLOURS = ("cyan", "green", "magenta", "yellow", "blue")
+# A line of the app in plain text, while debugging: 17:02:11 ERROR django.request: Internal Server Error
+_TEXT = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class _Since(click.ParamType[datetime]):
+    """A time: how long ago, as 10m, or a moment in ISO 8601, which is UTC without a zone."""
+
+    name = "TIME"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        text = str(value)
+        if found := re.fullmatch(r"(\d+)([smhd])", text):
+            return datetime.now(UTC) - timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(f"{text!r} is no time; allowed: 30s, 10m, 2h, 3d, or a moment like 2026-01-31T17:00", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.command
 @stack.option
-def command(name: str) -> None:
-    """Shows and follows the output of the stack's web container, secrets redacted, until Ctrl-C or the container's end.
+@click.argument("processes", nargs=-1, metavar="[PROCESS]...")
+@click.option("-f", "--follow/--no-follow", default=False, help="Go on with new lines until Ctrl-C or the end.")
+@click.option("--since", type=_Since(), help="Lines from then on: 10m ago, or 2026-01-31T17:00 (UTC).")
+@click.option("--tail", type=click.IntRange(min=0), help="The last lines only.  [default: 200, without --since all]")
+@click.option("--grep", metavar="REGEX", help="Lines that contain it.")
+@click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Lines of this level or a higher one.")
+@click.option("--request-id", metavar="ID", help="Lines of one request, by its X-Request-ID.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each line.")
+def command(
+    name: str,
+    processes: tuple[str, ...],
+    follow: bool,
+    since: datetime | None,
+    tail: int | None,
+    grep: str | None,
+    level: str | None,
+    request_id: str | None,
+    as_json: bool,
+) -> None:
+    """Shows what the stack's containers printed, in the order of time, secrets redacted.
+
+    Without PROCESS, on the local platform that is the web; in the cloud all tasks, those of releases and of
+    `django-stack run`, too. The local platform has the processes database and media as well.
 
     \b
     Example:
-      django-stack logs -s pr-12
+      django-stack logs --follow
+      django-stack logs -s cloud --since 1h --level error
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no error on a terminal without UTF-8
-    web = f"{stack.project_name()}-{name}-web"
-    found = stack.engine().containers.list(all=True, filters={**stack.filters(name), "name": f"^/{web}$"})
-    if not found:
-        sys.exit(f"There is no container {web}. Fix: {stack.make('local', name)}")
-    output = RedactedOutput(secret_values(stack.environment(found[0])), keep=1)
-    follow = ["docker", "logs", "--follow", "--tail", "200", web]
     try:
-        with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0) as docker:
-            assert docker.stdout is not None  # noqa: S101  # it is a pipe
-            while chunk := docker.stdout.read(65536):
-                output.feed(chunk)
+        pattern = re.compile(grep or "")
+    except re.error as error:
+        raise click.BadParameter(f"{grep!r} is no regular expression: {error}", param_hint="--grep") from None
+    if tail is None and since is None:
+        tail = 200
+    found = operations(name)
+    redact = redactor(found.secrets()).text
+    lines = found.logs(LogQuery(processes, since, tail, follow))
+    try:
+        for line in _wanted(lines, level, request_id):
+            text = redact(plain(line.text))
+            if pattern.search(text):
+                print(_as_json(line, text) if as_json else _for_people(line, text), flush=True)
     except KeyboardInterrupt:
         sys.exit(130)
-    finally:
-        output.close()
-    sys.exit(docker.returncode)
+
+
+def _wanted(lines: Iterator[LogLine], level: str | None, request_id: str | None) -> Iterator[LogLine]:
+    """The lines of that level and request. A line without a level, as in a traceback, belongs to the one before it."""
+    least = LEVELS.index(level.upper()) if level else 0
+    last: dict[str, int] = {}
+    for line in lines:
+        entry = _entry(line.text)
+        text_level = _TEXT.match(line.text)
+        found = str(entry.get("level", "")) or (text_level[1] if text_level else "")
+        if found in LEVELS:
+            last[line.instance] = LEVELS.index(found)
+        if level and last.get(line.instance, -1) < least:
+            continue
+        if request_id and entry.get("request_id") != request_id:
+            continue
+        yield line
+
+
+def _entry(text: str) -> dict[str, object]:
+    """The app's line of JSON; empty for any other line."""
+    if not text.startswith("{"):
+        return {}
+    try:
+        entry = json.loads(text)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _as_json(line: LogLine, text: str) -> str:
+    entry = _entry(text) or {"message": text}
+    where = {"process": line.process, "instance": line.instance}
+    return json.dumps({**where, **entry, "time": line.time.isoformat(timespec="milliseconds")})
+
+
+def _for_people(line: LogLine, text: str) -> str:
+    """The line with its time and process; the app's JSON as text."""
+    entry = _entry(text)
+    if "message" in entry:
+        shown = " ".join(str(entry[name]) for name in ("level", "logger") if name in entry)
+        identity = f" [{entry['request_id']}]" if entry.get("request_id") else ""
+        text = f"{shown}: {entry['message']}{identity}"
+        if "traceback" in entry:
+            text += f"\n{entry['traceback']}"
+    colour = COLOURS[sum(map(ord, line.process)) % len(COLOURS)]
+    label = (
+        click.style(f"{line.process}/{line.instance}", fg=colour)
+        if _has_colours()
+        else f"{line.process}/{line.instance}"
+    )
+    return f"{line.time:%Y-%m-%d %H:%M:%S.}{line.time.microsecond // 1000:03} {label} {text}"
+
+
+def _has_colours() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -7,9 +7,12 @@ import click
 
 COMMANDS = {
     "ready": "Show where the site is and what to do next.",
-    "manage": "Run a management command in the web container.",
-    "logs": "Show and follow the output of the web container.",
+    "status": "Say what runs, and how it is.",
+    "logs": "Show and follow what the containers print.",
+    "manage": "Run a Django management command.",
+    "run": "Run any command in a one-off container.",
     "repair": "Repair what a killed pulumi left behind.",
+    "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",
     "rehearse": "Try the cloud stack on this machine.",
 }
@@ -24,7 +27,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"infra.commands.{cmd_name}").command
+        command: click.Command = import_module(f"infra.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(

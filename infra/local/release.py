@@ -5,6 +5,7 @@ import pulumi_command as command
 
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
+from infra.local.address import Address
 from infra.local.context import LocalContext
 from infra.local.database import Database
 from infra.local.image import AppImage
@@ -27,11 +28,13 @@ class Release(pulumi.ComponentResource):
         self,
         name: str,
         context: LocalContext,
+        address: Address,
         image: AppImage,
         environment: AppEnvironment[Database, MediaStorage],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:Release", name, None, opts)
+        del address  # in the cloud it has a place for the static files of all versions; here the web has its own
         settings = context.settings
         self.image = image
         self.log: pulumi.Output[str] = pulumi.Output.from_input("")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any, ClassVar
@@ -188,6 +189,26 @@ class AddressBlock:
         size = min(max(given.network.prefixlen, self._sizes[0]), self._sizes[-1])
         block = IPv4Network((given.ip, size), strict=False)
         return str(block) if any(map(block.subnet_of, self._private)) else ""
+
+
+class Moment:
+    """A moment in UTC by ISO 8601, whole seconds; `latest`, or nothing."""
+
+    allowed = "a moment by ISO 8601 with its zone, such as 2026-01-31T09:30:00Z, `latest`, or nothing"
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> str:
+        value = reader.value_as_written(setting.key)
+        if value in {"", "latest"}:
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            reader.note_wrong(setting.key, self.allowed.replace("`", ""), "latest")
+            return ""
+        text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment.tzinfo else ""
+        if not text:
+            reader.note_wrong(setting.key, self.allowed.replace("`", ""), moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return text
 
 
 class Hosts:

@@ -1,7 +1,6 @@
 """Stacks to break. When things break is drawn from a seed, which is printed at the top and set by FAULTS_SEED."""
 
 import os
-import random
 import secrets
 from collections.abc import Generator
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.e2e.conftest import MakeStack, engine, make_stack, stacks
 from tests.e2e.stacks import SERVING, Stack
+from tests.moments import moments as drawn
 from tests.waiting import wait_until
 
 __all__ = ["engine", "make_stack", "stacks"]
@@ -31,9 +31,8 @@ def pytest_report_header() -> str:
 
 
 def moments(purpose: str, count: int, seconds: float) -> list[float]:
-    """Random moments (seconds from the start), one in each of `count` equal parts, so that none is left out."""
-    draw = random.Random(f"{SEED} {purpose}")
-    return [round((part + draw.random()) * seconds / count, 2) for part in range(count)]
+    """Random moments (seconds from the start), one in each of `count` equal parts."""
+    return drawn(SEED, purpose, count, seconds)
 
 
 BROKEN = pytest.StashKey[bool]()

@@ -205,12 +205,12 @@ class Services:
 
     @contextmanager
     def serving(self, **environment: str | None) -> Iterator[Site]:
-        """The image's own server with a complete environment, changed by `environment`, once it is alive."""
+        """The image's own server with a complete environment, changed by `environment`, once it answers."""
         container = self.start(environment=self.environment(**environment))
         try:
             container.reload()
             site = Site(self, container, int(container.ports["8000/tcp"][0]["HostPort"]))
-            wait_until(site.is_alive, "a server that is alive")
+            wait_until(site.answers, "a server that answers")
             yield site
         finally:
             container.remove(force=True, v=True)
@@ -233,12 +233,12 @@ class Site:
         """Redirects are not followed."""
         return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=30, allow_redirects=False, **more)
 
-    def is_alive(self) -> bool:
+    def answers(self) -> bool:
         self.container.reload()
         if self.container.status == "exited":
             pytest.fail(f"the server ended:\n{self.container.logs().decode()}")
         try:
-            return self.get("/healthz/live").status_code == 200
+            return self.get("/healthz/live").status_code in {200, 503}
         except requests.ConnectionError:
             return False
 

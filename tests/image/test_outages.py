@@ -18,6 +18,12 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
+# gunicorn's master is the container's first process.
+KILL_WORKERS = (
+    "import os, signal, pathlib; children = pathlib.Path('/proc/1/task/1/children').read_text().split(); "
+    "[os.kill(int(child), signal.SIGKILL) for child in children]"
+)
+
 
 def pictures(services: Services) -> set[str]:
     """The files that the database knows of."""
@@ -230,19 +236,37 @@ def test_processes_are_replaced_under_load_without_a_failed_request(services: Se
         assert "Traceback" not in site.container.logs().decode()
 
 
-def test_a_database_that_is_away_is_said_by_ready_alone(services: Services) -> None:
+def test_a_server_that_was_never_ready_is_not_alive(services: Services) -> None:
     name = services.new_database()
     with services.serving(DATABASE_URL=f"postgres://app:password@database:5432/{name}") as site:
-        ready = site.get("/healthz/ready")
-        assert ready.status_code == 503
-        assert "gallery.0001_initial" in ready.json()["migrations not applied"]
+        for path in ("/healthz/ready", "/healthz/live"):
+            missing = site.get(path)
+            assert missing.status_code == 503
+            assert "gallery.0001_initial" in missing.json()["migrations not applied"]
         services.query(f"DROP DATABASE {name} WITH (FORCE)")
-        assert site.get("/healthz/ready").json() == {"status": "unavailable", "database": "does not answer"}
-        assert site.get("/healthz/live").status_code == 200
+        for path in ("/healthz/ready", "/healthz/live"):
+            assert site.get(path).json() == {"status": "unavailable", "database": "does not answer"}
         page = site.get()
         assert page.status_code == 503
         assert "Back in a moment" in page.text
         assert "style." in page.text
+
+
+def test_a_process_that_starts_while_the_database_is_away_is_alive_if_the_server_was_ready(services: Services) -> None:
+    """Or a load balancer would replace every task whose processes are renewed (`max_requests`) during an outage."""
+    with services.serving() as site:
+        first = workers(site)
+        services.database.stop(timeout=5)
+        try:
+            master, *others = sorted(first, key=int)
+            assert site.container.exec_run(["python", "-c", KILL_WORKERS])[0] == 0
+            wait_until(lambda: len(workers(site) - first) == len(others), "new processes")
+            assert master in workers(site)
+            assert [site.get("/healthz/live").status_code for _ in range(8)] == [200] * 8
+            assert site.get("/healthz/ready").status_code == 503
+        finally:
+            services.database.start()
+            wait_until(lambda: site.get("/healthz/ready").status_code == 200, "a server that is ready again")
 
 
 def workers(site: Site) -> set[str]:

@@ -164,7 +164,8 @@ def write_config(
     settings: dict[str, Any] | None = None, *, secrets: tuple[str, ...] = (), platform: str = "local"
 ) -> None:
     """Sets a stack's config: Pulumi.yaml's defaults, its platform's stack file, what the test gives (None removes)."""
-    values = DEFAULTS | {"local": LOCAL, "cloud": CLOUD}[platform] | (settings or {})
+    # A cloud stack names a mail server or sends no mail on purpose; as shipped, it is refused for that.
+    values = DEFAULTS | {"local": LOCAL, "cloud": {"mail": "none"} | CLOUD}[platform] | (settings or {})
     pulumi.runtime.set_all_config(
         {
             key if ":" in key else f"django-stack:{key}": value if isinstance(value, str) else json.dumps(value)

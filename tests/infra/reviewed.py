@@ -18,11 +18,19 @@ from tests import ROOT
 from tests.infra.conftest import Registered, Run
 
 Table = dict[str, dict[str, Any]]
-DOCUMENTS = ("containerDefinitions", "policy", "assumeRolePolicy", "secretString", "stdin")
+DOCUMENTS = (
+    "containerDefinitions",
+    "policy",
+    "assumeRolePolicy",
+    "secretString",
+    "stdin",
+    "eventPattern",
+    "dashboardBody",
+)
 OPTIONS = ("protect", "retainOnDelete", "ignoreChanges", "replaceOnChanges", "additionalSecretOutputs")
 OF_THE_SDK = (["triggers[*]"], ["bcryptHash", "result"])  # options that it sets by itself
 # Words that nothing but people read, and values that have tests of their own.
-LEFT_OUT = ("alarmDescription", "comment", "description")
+LEFT_OUT = ("alarmDescription", "comment", "dashboardBody", "description", "inputTemplate")
 
 
 def table(run: Run) -> Table:

@@ -32,7 +32,7 @@ EXTRA = {
     "cloud": {"hosted-zone": "Z0123456789ABC"},
 }
 # Only the cloud has a proxy in front; and how many CPUs a task has is not seen from inside it.
-CLOUDS_OWN = {"SECURE_PROXY_SSL_HEADER", "WEB_CONCURRENCY"}
+CLOUDS_OWN = {"EMAIL_URL", "SECURE_PROXY_SSL_HEADER", "WEB_CONCURRENCY"}
 SECRET = {"DATABASE_URL", "DEFAULT_STORAGE_DSN", "SECRET_KEY", "API_TOKEN"}
 SECRET_OUTPUTS = {"DATABASE_URL", "DEFAULT_STORAGE_DSN", "SECRET_KEY", "release_log"}
 
@@ -188,12 +188,18 @@ def test_both_platforms_build_the_same_image_from_the_very_same_context(program:
     assert cloud["imageName"] == f"django-stack/cloud:{content_hash(context, args, 'linux/amd64')[:12]}"
 
 
-@PLATFORMS
-def test_no_release_commands_means_no_release(program: Any, platform: str) -> None:
-    run = run_on(program, platform, {"release-commands": []})
+def test_no_release_commands_means_no_release(program: Any) -> None:
+    run = run_on(program, "local", {"release-commands": []})
     assert "release" not in run.resources
     assert run.outputs["release_log"] == ""
     assert "web" in run.resources
+
+
+def test_without_release_commands_the_clouds_release_publishes_static_files_alone(program: Any) -> None:
+    run = run_on(program, "cloud", {"release-commands": []})
+    asked = json.loads(run["release"].inputs["stdin"])
+    assert asked["commands"] == []
+    assert asked["static_files"].startswith("s3://")
 
 
 @PLATFORMS
@@ -208,10 +214,11 @@ def test_a_storage_dsn_replaces_the_own_bucket(program: Any, platform: str) -> N
 
 @PLATFORMS
 def test_env_is_refused_whatever_the_stack_sets_itself_but_the_number_of_workers(program: Any, platform: str) -> None:
-    """Otherwise a name could be set twice, in clear and as a secret."""
+    """Otherwise a name could be set twice, in clear and as a secret. EMAIL_URL is set by `mail: none` only, which is
+    refused when `env` has it."""
     debug = {"debug": True} if platform == "local" else {}
     own = web_environment(program(ADDRESS | EXTRA[platform] | debug, platform=platform))
-    assert own.keys() - {WORKERS} <= RESERVED.keys()
+    assert own.keys() - {WORKERS, "EMAIL_URL"} <= RESERVED.keys()
 
 
 @PLATFORMS

@@ -21,6 +21,12 @@ from tools.rehearsal.container import ACCOUNT, Emulator, Ports, connect
 
 REGION = "us-east-1"
 OWNER = "the tests"
+# Random moments are drawn from it.
+SEED = int(os.environ.get("REHEARSAL_SEED") or secrets.randbelow(10**6))
+
+
+def pytest_report_header() -> str:
+    return f"rehearsal: REHEARSAL_SEED={SEED}"
 
 
 class AWS:
@@ -46,7 +52,18 @@ def task_network_lock(engine: docker.DockerClient) -> Iterator[None]:
     with (Path(tempfile.gettempdir()) / f"django-stack-rehearsal-tests-{os.getuid()}").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         remove_leftovers_of_killed_tests(engine)
+        refuse_beside_a_developers(engine)
         yield
+
+
+def refuse_beside_a_developers(engine: docker.DockerClient, name: str = "django-stack-rehearsal") -> None:
+    """Fails at once where a developer has a rehearsal, instead of waiting, or taking it down."""
+    if owner := Emulator(engine, name).found_owner:
+        pytest.fail(
+            f"These tests need the one place for a rehearsal that a Docker engine has, and the rehearsal of {owner} is "
+            f"in it. Fix: (cd {owner} && make rehearse-down), then run the tests again",
+            pytrace=False,
+        )
 
 
 def remove_leftovers_of_killed_tests(engine: docker.DockerClient, name: str = "django-stack-rehearsal") -> None:
@@ -70,10 +87,19 @@ def aws_for_tasks(engine: docker.DockerClient, task_network_lock: None) -> Itera
         yield started
 
 
+@pytest.fixture(scope="module")
+def aws_with_iam(engine: docker.DockerClient) -> Iterator[AWS]:
+    """An emulator without a stack that enforces IAM, in an ordinary network; `client` is the account's root user."""
+    emulator = Emulator(engine, f"rehearsal-tests-{secrets.token_hex(3)}", network=None)
+    with _emulator(emulator, engine, enforce_iam=True) as started:
+        yield started
+
+
 @contextmanager
-def _emulator(emulator: Emulator, engine: docker.DockerClient) -> Iterator[AWS]:
+def _emulator(emulator: Emulator, engine: docker.DockerClient, *, enforce_iam: bool = False) -> Iterator[AWS]:
+    without = os.environ.get("REHEARSAL_WITHOUT", "")
     try:
-        ports = emulator.start(print, REGION, without=os.environ.get("REHEARSAL_WITHOUT", ""))
+        ports = emulator.start(print, REGION, without=without, enforce_iam=enforce_iam)
         yield AWS(ports, engine, emulator)
     finally:
         emulator.remove()

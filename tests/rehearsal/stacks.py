@@ -1,10 +1,12 @@
 """A rehearsal in a sandbox, and somebody who asks its site."""
 
 import http.client
+import json
 import shutil
 import ssl
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import docker
 import yaml
 
 from tests import ROOT
-from tools.rehearsal.stack import Rehearsal
+from tools.rehearsal.stack import Rehearsal, pulumi_command
 
 
 class Stack(Rehearsal):
@@ -28,7 +30,14 @@ class Stack(Rehearsal):
         settings = yaml.safe_load((ROOT / "Pulumi.cloud.yaml").read_text())["config"]
         own = {"config": settings | {"django-stack:app-path": str(self.app)}}
         (folder / "Pulumi.cloud.yaml").write_text(yaml.safe_dump(own))
+        # Other variables of the process environment, None for one that isn't there.
+        self.variables: dict[str, str | None] = {}
         super().__init__(engine, folder)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        found = super().environment | self.variables
+        return {name: value for name, value in found.items() if value is not None}
 
     def change(self, **settings: Any) -> None:
         """Sets config keys (as keywords with `_` for `-`) for the next update; None takes a key away."""
@@ -37,6 +46,25 @@ class Stack(Rehearsal):
     def update(self, *options: str) -> tuple[int, str]:
         """`pulumi up`: its exit status and what it printed."""
         return self.run_pulumi("up", "--yes", "--skip-preview", *options)
+
+    @contextmanager
+    def updating(self) -> Iterator["subprocess.Popen[str]"]:
+        """`pulumi up` in a process group of its own, as a terminal has it; killed in the end unless it ended."""
+        process = subprocess.Popen(
+            pulumi_command(("up", "--yes", "--skip-preview")),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
 
     def run_pulumi(self, *arguments: str) -> tuple[int, str]:
         """The exit status of pulumi, and what it printed."""
@@ -51,7 +79,16 @@ class Stack(Rehearsal):
     def domain(self) -> str:
         return str(self.outputs["DOMAIN"])
 
-    def get(self, path: str, host: str = "", *, tls: bool = True) -> http.client.HTTPResponse:
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources in the state, secrets encrypted."""
+        found: list[dict[str, Any]] = (
+            json.loads(self.run_pulumi("stack", "export")[1])["deployment"].get("resources") or []
+        )
+        return found
+
+    def get(
+        self, path: str, host: str = "", *, tls: bool = True, headers: Mapping[str, str] | None = None
+    ) -> http.client.HTTPResponse:
         """What AWS answers under the site's own name or another host's, its certificate checked."""
         host = host or self.domain
         context = ssl.create_default_context(cafile=str(self.data_folder / "bundle.pem"))
@@ -59,7 +96,7 @@ class Stack(Rehearsal):
             connection: http.client.HTTPConnection = ServerNameConnection(host, self.ports.tls, context)
         else:
             connection = http.client.HTTPConnection("127.0.0.1", self.ports.api, timeout=20)
-        connection.request("GET", path, headers={"Host": host})
+        connection.request("GET", path, headers={"Host": host, **(headers or {})})
         return connection.getresponse()
 
 

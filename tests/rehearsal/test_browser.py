@@ -18,16 +18,18 @@ HERE = "http://d1.cloudfront.net.localhost:4566"
         ("https://d1.cloudfront.net:443/x", f"{HERE}/x"),
         ("https://b.s3.us-east-1.amazonaws.com/k?s=1", "http://b.s3.us-east-1.amazonaws.com.localhost:4566/k?s=1"),
         ("https://www.example.com/", "http://www.example.com.localhost:4566/"),
+        ("https://example.com/x", "http://example.com.localhost:4566/x"),
+        ("https://example.com-shop.net/", "https://example.com-shop.net/"),
         ("https://docs.example.org/", "https://docs.example.org/"),
         ("https://notcloudfront.net/", "https://notcloudfront.net/"),
     ],
 )
 def test_addresses_of_aws_and_of_the_site_become_those_of_this_machine(aws: str, browser: str) -> None:
-    assert AddressTranslation("www.example.com", "4566").to_browser(aws.encode()).decode() == browser
+    assert AddressTranslation(["www.example.com", "example.com"], "4566").to_browser(aws.encode()).decode() == browser
 
 
 def test_what_a_browser_sends_has_the_names_that_aws_would_see() -> None:
-    translation = AddressTranslation("d1.cloudfront.net", "4566")
+    translation = AddressTranslation(["d1.cloudfront.net"], "4566")
     assert translation.to_aws(f"{HERE}/login/".encode()) == b"https://d1.cloudfront.net/login/"
     assert translation.to_aws(b"http://localhost:8000/") == b"http://localhost:8000/"
 

@@ -91,3 +91,22 @@ def test_what_rds_shows_of_the_load_is_known_and_changed(aws: AWS, address: str)
 def test_no_port_of_the_machine_leads_to_it(aws: AWS, address: str) -> None:
     (container,) = aws.engine.containers.list(filters={"label": "db_id=tests"})
     assert not any(container.ports.values())
+
+
+def test_a_changed_password_is_the_databases(aws: AWS, address: str) -> None:
+    (container,) = aws.engine.containers.list(filters={"label": "db_id=tests"})
+
+    def admits(password: str) -> bool:
+        url = f"postgresql://app@{address}/app"
+        return bool(container.exec_run(["psql", url, "-c", "SELECT 1"], environment={"PGPASSWORD": password})[0] == 0)
+
+    assert admits("a-password")
+    new = 'it\'s "another"'
+    aws.client("rds").modify_db_instance(DBInstanceIdentifier="tests", MasterUserPassword=new, ApplyImmediately=True)
+    try:
+        assert admits(new)
+        assert not admits("a-password")
+    finally:
+        aws.client("rds").modify_db_instance(
+            DBInstanceIdentifier="tests", MasterUserPassword="a-password", ApplyImmediately=True
+        )

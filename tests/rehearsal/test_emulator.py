@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,13 @@ from docker.errors import NotFound
 
 from infra.cloud.distribution import ALL_VIEWER_AND_CLOUDFRONT_HEADERS
 from tests.rehearsal import ecs
-from tests.rehearsal.conftest import ACCOUNT, AWS, REGION, remove_leftovers_of_killed_tests
+from tests.rehearsal.conftest import (
+    ACCOUNT,
+    AWS,
+    REGION,
+    refuse_beside_a_developers,
+    remove_leftovers_of_killed_tests,
+)
 from tests.rehearsal.ecs import python
 from tests.waiting import wait_until
 from tools.rehearsal.container import Emulator, RehearsalError
@@ -181,6 +189,36 @@ def test_a_vpc_origin_leads_to_an_internal_load_balancer_which_nobody_else_reach
         )
 
 
+def test_the_second_origin_of_a_group_is_asked_for_what_the_first_lacks(aws: AWS, distribution: str) -> None:
+    """`distribution` is there for its bucket, which admits another distribution's origin access control, too."""
+    balancers, cloudfront, s3 = aws.client("elbv2"), aws.client("cloudfront"), aws.client("s3")
+    balancer = balancers.create_load_balancer(Name="tests-second", Subnets=["subnet-1"])["LoadBalancers"][0]
+    balancers.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"], Port=80, Protocol="HTTP", DefaultActions=[fixed("the second")]
+    )
+    ports = {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}
+    second = {"Id": "tasks", "DomainName": balancer["DNSName"], "CustomOriginConfig": ports}
+    members = {"Quantity": 2, "Items": [{"OriginId": "media"}, {"OriginId": "tasks"}]}
+    statuses = {"StatusCodes": {"Quantity": 2, "Items": [403, 404]}}
+    group = {"Id": "both", "FailoverCriteria": statuses, "Members": members}
+    created = cloudfront.create_distribution(
+        DistributionConfig={
+            **DISTRIBUTION,
+            "CallerReference": "group",
+            "Aliases": {"Quantity": 0},
+            "Origins": {"Quantity": 2, "Items": [*DISTRIBUTION["Origins"]["Items"], second]},
+            "OriginGroups": {"Quantity": 1, "Items": [group]},
+            "DefaultCacheBehavior": {**DISTRIBUTION["DefaultCacheBehavior"], "TargetOriginId": "both"},
+        }
+    )["Distribution"]
+    policy = json.loads(s3.get_bucket_policy(Bucket="tests-media")["Policy"])
+    policy["Statement"][1]["Condition"]["StringEquals"]["AWS:SourceArn"] = created["ARN"]
+    s3.put_bucket_policy(Bucket="tests-media", Policy=json.dumps(policy))
+    host = f"{created['DomainName']}.localhost:{aws.ports.api}"
+    assert get(aws, host, "/page.html")[2].startswith("see http")
+    assert get(aws, host, "/another.html")[2] == "the second"
+
+
 def test_python_programs_on_this_machine_find_awss_names_at_the_emulator_by_tls(aws: AWS) -> None:
     program = (
         "import ssl, urllib.request as u; trust = u.urlopen(f'http://127.0.0.1:{api}/_rehearsal/certificate.pem').read();"
@@ -247,6 +285,30 @@ def test_a_rule_for_a_prefix_list_is_described_with_it(aws: AWS) -> None:
     assert rule["PrefixListId"] == cloudfront["PrefixListId"]
 
 
+def test_a_networks_flow_log_is_described_with_its_interval_and_tags(aws: AWS) -> None:
+    ec2 = aws.client("ec2")
+    tags = [{"Key": "Name", "Value": "tests"}]
+    made = ec2.create_flow_logs(
+        ResourceIds=[ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]],
+        ResourceType="VPC",
+        TrafficType="ALL",
+        LogDestinationType="s3",
+        LogDestination="arn:aws:s3:::logs/network",
+        MaxAggregationInterval=60,
+        TagSpecifications=[{"ResourceType": "vpc-flow-log", "Tags": tags}],
+    )["FlowLogIds"]
+    (log,) = ec2.describe_flow_logs(FlowLogIds=made)["FlowLogs"]
+    assert (log["MaxAggregationInterval"], log["Tags"]) == (60, tags)
+
+
+def test_a_regional_nat_gateway_needs_no_subnet_and_says_that_it_is_one(aws: AWS) -> None:
+    ec2 = aws.client("ec2")
+    network = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    gateway = ec2.create_nat_gateway(VpcId=network, AvailabilityMode="regional")["NatGateway"]["NatGatewayId"]
+    (found,) = ec2.describe_nat_gateways(NatGatewayIds=[gateway])["NatGateways"]
+    assert (found["VpcId"], found["AvailabilityMode"], found["State"]) == (network, "regional", "available")
+
+
 def test_a_second_rehearsal_on_an_engine_says_whose_the_first_one_is(aws: AWS) -> None:
     second = Emulator(aws.engine, aws.emulator.name, owner="/somewhere/else", network=None)
     with pytest.raises(RehearsalError, match=f"A rehearsal of {aws.emulator.owner} is on this Docker engine already"):
@@ -254,20 +316,45 @@ def test_a_second_rehearsal_on_an_engine_says_whose_the_first_one_is(aws: AWS) -
     assert aws.emulator.ports == aws.ports
 
 
+@contextlib.contextmanager
+def left_by(aws: AWS, owner: str) -> Iterator[Emulator]:
+    """The container of a rehearsal of somebody's, which doesn't run."""
+    left = Emulator(aws.engine, f"{aws.emulator.name}-left", owner)
+    image = aws.engine.containers.get(aws.emulator.name).image
+    container = aws.engine.containers.create(image, name=left.name, labels=left.labels)
+    try:
+        yield left
+    finally:
+        with contextlib.suppress(NotFound):
+            container.remove(force=True)
+
+
 @pytest.mark.parametrize(
     ("owner", "stays"),
     [("/home/somebody/project", True), ("the tests", False), ("/tmp/pytest-of-root/pytest-1/x", False)],
 )
 def test_killed_tests_do_not_stand_in_the_way_of_the_next_ones(aws: AWS, owner: str, stays: bool) -> None:
-    left = Emulator(aws.engine, f"{aws.emulator.name}-left", owner)
-    image = aws.engine.containers.get(aws.emulator.name).image
-    container = aws.engine.containers.create(image, name=left.name, labels=left.labels)
-    try:
+    with left_by(aws, owner) as left:
         remove_leftovers_of_killed_tests(aws.engine, left.name)
         assert (left.found_owner == owner) is stays
-    finally:
-        with contextlib.suppress(NotFound):
-            container.remove(force=True)
+
+
+def test_the_tests_leave_a_developers_rehearsal_alone_and_say_so_at_once(aws: AWS) -> None:
+    with left_by(aws, "/home/somebody/project") as left:
+        with pytest.raises(
+            pytest.fail.Exception, match=r"the rehearsal of /home/somebody/project is in it\. Fix: \(cd"
+        ):
+            refuse_beside_a_developers(aws.engine, left.name)
+        assert left.found_owner
+
+
+def test_a_rehearsal_whose_folder_is_gone_is_removed_by_the_next_one_which_says_so(aws: AWS, tmp_path: Path) -> None:
+    for owner, stays in ((tmp_path, True), (tmp_path / "gone", False)):
+        output: list[str] = []
+        with left_by(aws, str(owner)) as left:
+            Emulator(aws.engine, left.name, owner="/another").remove_abandoned(output.append)
+            assert bool(left.found_owner) is stays
+        assert output == ([] if stays else [f"removing the rehearsal of {owner}, a folder that is gone"])
 
 
 def test_another_version_of_the_emulator_is_refused_with_words(aws: AWS) -> None:

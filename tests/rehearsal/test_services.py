@@ -1,6 +1,7 @@
 """Services behind a load balancer: what gets requests has passed a health check, and a deployment goes by that."""
 
 import http.client
+import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +23,8 @@ begun, version, healthy_after = time.time(), sys.argv[1], float(sys.argv[2])
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         healthy = time.time() - begun > healthy_after
-        self.send_response(200 if self.path != "/health" or healthy else 503)
+        good = healthy if self.path == "/health" else version != "broken"
+        self.send_response(200 if good else 503)
         self.end_headers()
         self.wfile.write(version.encode())
 
@@ -38,7 +40,7 @@ class Service:
         self.aws, self.name = aws, f"tests-{secrets.token_hex(3)}"
         balancers = aws.client("elbv2")
         balancer = balancers.create_load_balancer(Name=self.name, Subnets=["subnet-1"])["LoadBalancers"][0]
-        self.host = balancer["DNSName"]
+        self.host, self.balancer = balancer["DNSName"], balancer["LoadBalancerArn"]
         self.group = balancers.create_target_group(
             Name=self.name,
             Protocol="HTTP",
@@ -87,8 +89,8 @@ class Service:
         prepare = {"name": "prepare", "essential": False, "entryPoint": python("import time; time.sleep(1)")}
         return ecs.define(self.aws, [prepare, web])
 
-    def deploy(self, definition: str) -> None:
-        self.ecs.update_service(cluster="tests", service=self.name, taskDefinition=definition)
+    def deploy(self, definition: str, **more: Any) -> None:
+        self.ecs.update_service(cluster="tests", service=self.name, taskDefinition=definition, **more)
 
     def remove(self) -> None:
         self.ecs.delete_service(cluster="tests", service=self.name, force=True)
@@ -192,6 +194,52 @@ def test_a_first_version_that_exits_fails_the_deployment(aws: AWS) -> None:
     service = Service(aws, "", "no number")  # type: ignore[arg-type]
     wait_until(lambda: service.primary["rolloutState"] == "FAILED", "the failure", 60)
     service.remove()
+
+
+@pytest.mark.rehearsal
+def test_a_version_that_is_healthy_but_answers_with_errors_is_taken_back_by_the_alarm_and_told(
+    aws: AWS, service: Service
+) -> None:
+    service.wait_until_completed()
+    status, before = service.get()
+    good = service.describe()["taskDefinition"]
+    aws.client("cloudwatch").put_metric_alarm(
+        AlarmName=service.name,
+        Namespace="AWS/ApplicationELB",
+        MetricName="HTTPCode_Target_5XX_Count",
+        Dimensions=[
+            {"Name": "LoadBalancer", "Value": service.balancer.partition(":loadbalancer/")[2]},
+            {"Name": "TargetGroup", "Value": service.group.rpartition(":")[2]},
+        ],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=2,
+        Threshold=3,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+    queues, events = aws.client("sqs"), aws.client("events")
+    queue = queues.create_queue(QueueName=service.name)["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.ecs"], "detail": {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]}}
+    events.put_rule(Name=service.name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=service.name, Targets=[{"Id": "queue", "Arn": arn}])
+    watched = {
+        **service.describe()["deploymentConfiguration"],
+        "alarms": {"alarmNames": [service.name], "enable": True, "rollback": True},
+    }
+    service.deploy(bad := service.define("broken", 0), deploymentConfiguration=watched)
+    wait_until(lambda: service.get()[0] == 503, "the broken version", 60)
+    wait_until(lambda: service.get() and service.primary["taskDefinition"] == good, "the way back", 60)
+    service.wait_until_completed(60)
+    assert service.get() == (status, before)
+    failed = [one for one in service.describe()["deployments"] if one["taskDefinition"] == bad]
+    assert "alarm detected" in failed[0]["rolloutStateReason"]
+    (message,) = queues.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+    event = json.loads(message["Body"])
+    assert event["detail-type"] == "ECS Deployment State Change"
+    assert event["resources"] == [service.describe()["serviceArn"]]
+    assert "alarm detected" in event["detail"]["reason"]
 
 
 def test_autoscaling_keeps_the_number_of_tasks_within_its_limits(aws: AWS, service: Service) -> None:

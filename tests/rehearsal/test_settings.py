@@ -1,5 +1,6 @@
 """The settings of a rehearsal are those of Pulumi.cloud.yaml, without what only the real account has."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import ROOT
 from tools.rehearsal.container import RehearsalError
 from tools.rehearsal.stack import Rehearsal
 
@@ -36,7 +38,7 @@ def test_what_only_the_real_account_has_is_left_out_and_named(rehearsal: Rehears
     reported: list[str] = []
     rehearsal.configure({}, reported.append)
     kept = {key: CLOUD[key] for key in ("aws:region", "django-stack:platform", "django-stack:tasks-min")}
-    assert settings(rehearsal) == {"config": kept}
+    assert settings(rehearsal) == {"config": kept | {"django-stack:mail": "none"}}
     assert all(key in reported[0] for key in CLOUD.keys() - kept.keys())
 
 
@@ -52,7 +54,20 @@ def test_changes_stay_and_are_taken_away(rehearsal: Rehearsal) -> None:
 def test_a_project_without_a_cloud_stack_is_rehearsed_in_some_region(rehearsal: Rehearsal) -> None:
     (rehearsal.folder / "Pulumi.cloud.yaml").unlink()
     rehearsal.configure({}, print)
-    assert settings(rehearsal)["config"] == {"aws:region": "us-east-1", "django-stack:platform": "cloud"}
+    assert settings(rehearsal)["config"] == {
+        "aws:region": "us-east-1",
+        "django-stack:mail": "none",
+        "django-stack:platform": "cloud",
+    }
+
+
+def test_a_rehearsal_sends_no_mail(rehearsal: Rehearsal) -> None:
+    env = {"EMAIL_URL": "smtp://mail.example.com", "GREETING": "hello"}
+    own = {"config": CLOUD | {"django-stack:env": env, "django-stack:mail": "url"}}
+    (rehearsal.folder / "Pulumi.cloud.yaml").write_text(yaml.safe_dump(own))
+    rehearsal.configure({}, print)
+    found = settings(rehearsal)["config"]
+    assert (found["django-stack:mail"], found["django-stack:env"]) == ("none", {"GREETING": "hello"})
 
 
 def test_a_stack_of_that_name_that_is_no_rehearsal_is_not_overwritten(rehearsal: Rehearsal) -> None:
@@ -63,3 +78,13 @@ def test_a_stack_of_that_name_that_is_no_rehearsal_is_not_overwritten(rehearsal:
     rehearsal.emulator = SimpleNamespace(ports=None, remove=lambda: None)  # type: ignore[assignment]
     rehearsal.down()
     assert rehearsal.config.read_text() == "config: {}\n"
+
+
+def test_each_override_is_in_the_docs_and_each_of_the_docs_is_there() -> None:
+    page = (ROOT / "docs" / "rehearsal.md").read_text().partition("## What the overrides change")[2]
+    named = re.findall(r"^\| `(\w+)` \|", page.partition("\n## ")[0], re.MULTILINE)
+    files = {file.stem for file in (ROOT / "tools/rehearsal/overrides").glob("[a-z]*.py")}
+    text = (ROOT / "tools/rehearsal/overrides/__init__.py").read_text()
+    applied = re.findall(r'^    "(\w+)",$', text, re.MULTILINE)
+    assert named == applied
+    assert files == set(applied)

@@ -1,20 +1,24 @@
 """The cloud stack, brought up by the real engine against the emulator: made, used, changed, not changed, and gone."""
 
-import os
+import json
 import re
-import shutil
-from pathlib import Path
+import signal
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
-from tests import ROOT
 from tests.e2e import visitors
+from tests.moments import moments
 from tests.pictures import png
+from tests.rehearsal.conftest import SEED
+from tests.rehearsal.interruptions import UPDATE, assert_recovered, interrupt, recover
 from tests.rehearsal.stacks import Stack, polling
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.browser]
 
+# Ctrl-C in the first half of an update, SIGKILL in the second; tests/rehearsal/test_interruptions.py has more.
+DRAWN = list(zip(moments(SEED, "some", 2, UPDATE), (signal.SIGINT, signal.SIGKILL), strict=True))
 PASSWORD = "a long password of the tests"
 
 
@@ -65,6 +69,19 @@ def test_the_media_were_stored_with_the_tasks_role(stack: Stack) -> None:
     assert b":assumed-role/django-stack-rehearsal-app/" in output
 
 
+def test_no_secret_stands_in_the_state_in_clear_or_is_shown_unasked(stack: Stack) -> None:
+    shown = json.loads(stack.run_pulumi("stack", "output", "--json")[1])
+    outputs = stack.outputs
+    password = urlsplit(outputs["DATABASE_URL"]).password or ""
+    state = json.dumps(stack.resources())
+    assert len(password) == 32
+    for secret in ("DATABASE_URL", "SECRET_KEY", "DEFAULT_STORAGE_DSN", "release_log"):
+        assert shown[secret] == "[secret]"
+    for value in (password, outputs["SECRET_KEY"], outputs["DATABASE_URL"]):
+        assert value not in state
+    assert shown["url"] == f"https://{stack.domain}"
+
+
 def test_the_database_is_reached_by_a_certificate_that_is_verified(stack: Stack) -> None:
     program = (
         "import os, psycopg; connection = psycopg.connect(os.environ['DATABASE_URL']); "
@@ -83,60 +100,16 @@ def test_a_second_update_changes_nothing_after_a_refresh_either(stack: Stack) ->
     assert status == 0, output
 
 
-def test_a_changed_vpc_origin_is_replaced_while_the_site_answers(
-    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("moment", "number"), DRAWN, ids=["Ctrl-C", "SIGKILL"])
+def test_after_an_update_that_was_interrupted_the_next_one_goes_on(
+    stack: Stack, moment: float, number: signal.Signals
 ) -> None:
-    """AWS refuses to change or delete one that is in use: another is made and taken, then the old one goes."""
-    cloudfront = stack.client("cloudfront")
-    (before,) = cloudfront.list_vpc_origins()["VpcOriginList"]["Items"]
-    shutil.copytree(ROOT / "infra", tmp_path / "infra")
-    changed = tmp_path / "infra" / "cloud" / "load_balancer.py"
-    changed.write_text(changed.read_text().replace("HTTP, HTTPS = 80, 443", "HTTP, HTTPS = 80, 8443"))
-    path = f"{tmp_path}{os.pathsep}{stack.environment['PYTHONPATH']}"
-    with monkeypatch.context() as patch:
-        patch.setattr(Stack, "environment", {**stack.environment, "PYTHONPATH": path})
-        with polling(stack) as statuses:
-            status, output = stack.update()
-    assert status == 0, output
-    (after,) = cloudfront.list_vpc_origins()["VpcOriginList"]["Items"]
-    assert before["Id"] != after["Id"]
-    assert cloudfront.get_vpc_origin(Id=after["Id"])["VpcOrigin"]["VpcOriginEndpointConfig"]["HTTPSPort"] == 8443
+    stack.change(env={"MOMENT": str(moment)})
+    with polling(stack) as statuses:
+        interrupt(stack, moment, number)
+        recover(stack)
     assert set(statuses) == {200}
-    status, output = stack.update()
-    assert status == 0, output
-
-
-def test_an_own_domain_is_added_and_answers_before_anybodys_dns_does_and_goes_again(stack: Stack) -> None:
-    before, dns = stack.domain, stack.client("route53")
-    zone = dns.create_hosted_zone(Name="example.com", CallerReference="tests")["HostedZone"]["Id"].rpartition("/")[2]
-    stack.change(domain="www.example.com", domain_redirects="example.com", hosted_zone=zone)
-    status, output = stack.update()
-    assert status == 0, output
-    assert stack.domain == "www.example.com"
-    page = stack.get("/")
-    assert page.status == 200
-    assert b"<title>Gallery</title>" in page.read()
-    moved = stack.get("/upload/?a=1", "example.com")
-    assert (moved.status, moved.headers["Location"]) == (301, "https://www.example.com/upload/?a=1")
-    plain = stack.get("/", tls=False)
-    assert (plain.status, plain.headers["Location"]) == (301, "https://www.example.com/")
-    assert stack.get("/", before).status == 400, "CloudFront's own name is none of the site's any more"
-    records = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-    led = {
-        (one["Name"], one["Type"]): one["AliasTarget"]["DNSName"].rstrip(".") for one in records if "AliasTarget" in one
-    }
-    hosts = ("www.example.com.", "example.com.")
-    assert led == {(host, kind): before for host in hosts for kind in ("A", "AAAA")}
-    status, output = stack.update("--refresh", "--expect-no-changes")
-    assert status == 0, output
-
-    stack.change(domain=None, domain_redirects=None, hosted_zone=None)
-    status, output = stack.update()
-    assert status == 0, output
-    assert stack.domain == before
-    assert stack.get("/").status == 200
-    left = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-    assert {one["Type"] for one in left} == {"NS", "SOA"}
+    assert_recovered(stack, str(moment))
 
 
 def test_everything_that_listens_does_so_on_the_loopback(stack: Stack) -> None:

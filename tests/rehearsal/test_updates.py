@@ -1,22 +1,19 @@
 """What can happen to a stack that is up: good updates, bad ones, more tasks and fewer, and the end of its data."""
 
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests import ROOT
 from tests.rehearsal.stacks import Stack, polling
+from tests.rehearsal.tasks import images, release_tasks, releases, running, service, zones_of_tasks
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
-
-SERVICE = "django-stack-rehearsal-web"
-
-
-def running(stack: Stack) -> int:
-    """The number of tasks of the site that run."""
-    (service,) = stack.client("ecs").describe_services(cluster="django-stack-rehearsal", services=[SERVICE])["services"]
-    return int(service["runningCount"])
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +29,41 @@ def restored_settings_and_app(stack: Stack) -> Iterator[None]:
 
 def test_changed_code_is_rolled_out_and_no_request_fails(stack: Stack) -> None:
     base = stack.app / "gallery/templates/base.html"
-    base.write_text(base.read_text().replace("</head>", "<!-- the second version --></head>"))
+    first, before = base.read_text(), releases(stack)
+    base.write_text(first.replace("</head>", "<!-- the second version --></head>"))
     with polling(stack) as statuses:
         status, output = stack.update()
         assert status == 0, output
         assert b"<!-- the second version -->" in stack.get("/").read()
     assert set(statuses) == {200}
+    (release,) = [task for task in release_tasks(stack, "STOPPED") if task["taskArn"] not in before]
+    rolled_out = next(one for one in service(stack)["deployments"] if one["status"] == "PRIMARY")
+    assert release["stoppedAt"] <= rolled_out["createdAt"]
+    assert release["taskDefinitionArn"] == rolled_out["taskDefinition"]
     status, output = stack.update("--refresh", "--expect-no-changes")
     assert status == 0, output
+    pushed = images(stack)
+    assert len(pushed) == 2
+    base.write_text(first)
+    status, output = stack.update()
+    assert status == 0, output
+    assert b"<!-- the second version -->" not in stack.get("/").read()
+    assert images(stack) == pushed, "the version before is in the registry, and isn't pushed again"
+
+
+def test_another_time_out_is_no_release_and_keeps_the_log_of_the_last_one(stack: Stack) -> None:
+    # More than an environment takes, so that nothing may hand it on in one.
+    stack.change(release_commands=["python -c 'print((chr(120) * 50_000 + chr(10)) * 3)'"])
+    status, output = stack.update()
+    assert status == 0, output
+    ended, log = releases(stack), stack.outputs["release_log"]
+    assert len(log) > 150_000
+    stack.change(release_timeout=900)
+    status, output = stack.update()
+    assert status == 0, output
+    assert releases(stack) == ended
+    assert stack.outputs["release_log"] == log
+    assert "xxx" not in str(stack.resources()), "the log is a secret"
 
 
 def test_a_changed_setting_reaches_the_app(stack: Stack) -> None:
@@ -59,6 +83,25 @@ def test_a_release_that_fails_leaves_the_version_before_serving(stack: Stack) ->
     assert "Unknown command: 'no_such_command'" in output, output
     assert "The web version that was running keeps serving." in output, output
     assert set(statuses) == {200}
+    ended = releases(stack)
+    status, output = stack.update()
+    assert status != 0, output
+    assert len(releases(stack) - ended) == 1, "the next update tries again"
+
+
+def test_a_release_that_hangs_is_stopped_and_the_next_one_succeeds(stack: Stack) -> None:
+    stack.change(release_commands=["sleep 600"], release_timeout=15)
+    with polling(stack) as statuses:
+        status, output = stack.update()
+    assert status != 0, output
+    assert "Release command `sleep 600` was ended: release-timeout is 15 seconds" in output, output
+    assert "The web version that was running keeps serving." in output, output
+    assert set(statuses) == {200}
+    assert release_tasks(stack) == []
+    stack.change(release_commands=None, release_timeout=None)
+    status, output = stack.update()
+    assert status == 0, output
+    assert release_tasks(stack) == []
 
 
 def test_a_version_that_exits_is_rolled_back_and_told(stack: Stack) -> None:
@@ -69,7 +112,18 @@ def test_a_version_that_exits_is_rolled_back_and_told(stack: Stack) -> None:
     assert "ECS went back to" in output, output
     assert "container web ended with exit status 3" in output, output
     assert "no good" in output, output
+    assert "pulumi up -s rehearsal --refresh" in output, output
     assert set(statuses) == {200}
+    ended = releases(stack)
+    status, output = stack.update()
+    assert status != 0, "nothing was mended, so nothing is good"
+    assert "ECS went back to" in output, output
+    assert releases(stack) == ended, "the release had succeeded"
+    stack.change(web_command=None)
+    status, output = stack.update("--refresh")
+    assert status == 0, output
+    status, output = stack.update("--expect-no-changes")
+    assert status == 0, output
 
 
 def test_a_version_that_never_answers_is_rolled_back_and_told(stack: Stack) -> None:
@@ -95,6 +149,26 @@ def test_three_tasks_and_one_again(stack: Stack) -> None:
     assert set(statuses) == {200}
 
 
+def test_a_zone_is_added_and_removed_and_no_request_fails(stack: Stack) -> None:
+    status, output = stack.update("--refresh")
+    assert status == 0, output
+    first = zones_of_tasks(stack)
+    assert len(first) == 2
+    with polling(stack) as statuses:
+        for zones in ("us-east-1a,us-east-1b,us-east-1c", "us-east-1a,us-east-1b"):
+            stack.change(zones=zones)
+            status, output = stack.update()
+            assert status == 0, output
+            now = zones_of_tasks(stack)
+            assert now.keys() == set(zones.split(","))
+            assert {zone: now[zone] for zone in first} == first, "what stands in the first two stays what it is"
+    assert set(statuses) == {200}
+    stack.change(zones="us-east-1a,us-east-1c")
+    status, output = stack.update()
+    assert status != 0, output
+    assert "without us-east-1b, where the database is" in output, output
+
+
 def test_public_media_are_read_through_a_distribution_of_their_own(stack: Stack) -> None:
     stack.change(media_access="public")
     status, output = stack.update("--refresh")
@@ -111,28 +185,88 @@ def test_public_media_are_read_through_a_distribution_of_their_own(stack: Stack)
     assert (answer.status, answer.read()) == (200, b"for everybody")
 
 
-def test_an_own_domain_and_back(stack: Stack) -> None:
-    dns = stack.client("route53")
-    zone = dns.create_hosted_zone(Name="example.com", CallerReference="tests")["HostedZone"]["Id"].rpartition("/")[2]
-    stack.change(domain="www.example.com", hosted_zone=zone)
-    status, output = stack.update("--refresh")
+def test_a_changed_vpc_origin_is_replaced_while_the_site_answers(stack: Stack, tmp_path: Path) -> None:
+    """AWS refuses to change or delete one that is in use: another is made and taken, then the old one goes."""
+    cloudfront = stack.client("cloudfront")
+    (before,) = cloudfront.list_vpc_origins()["VpcOriginList"]["Items"]
+    shutil.copytree(ROOT / "infra", tmp_path / "infra")
+    changed = tmp_path / "infra" / "cloud" / "load_balancer.py"
+    changed.write_text(changed.read_text().replace("HTTP, HTTPS = 80, 443", "HTTP, HTTPS = 80, 8443"))
+    stack.variables = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{stack.environment['PYTHONPATH']}"}
+    with polling(stack) as statuses:
+        status, output = stack.update("--refresh")
+    stack.variables = {}
     assert status == 0, output
-    page = stack.get("/", "www.example.com")
-    assert page.status == 200
-    assert b"<title>Gallery</title>" in page.read()
-    plain = stack.get("/", "www.example.com", tls=False)
-    assert plain.status == 301
-    stack.change(domain=None, hosted_zone=None)
+    (after,) = cloudfront.list_vpc_origins()["VpcOriginList"]["Items"]
+    assert before["Id"] != after["Id"]
+    assert cloudfront.get_vpc_origin(Id=after["Id"])["VpcOrigin"]["VpcOriginEndpointConfig"]["HTTPSPort"] == 8443
+    assert set(statuses) == {200}
     status, output = stack.update()
     assert status == 0, output
-    assert stack.domain.endswith(".cloudfront.net")
+
+
+def test_an_own_domain_is_added_and_answers_before_anybodys_dns_does_and_goes_again(stack: Stack) -> None:
+    before, dns = stack.domain, stack.client("route53")
+    zone = dns.create_hosted_zone(Name="example.com", CallerReference="tests")["HostedZone"]["Id"].rpartition("/")[2]
+    stack.change(domain="www.example.com", domain_redirects="example.com", hosted_zone=zone)
+    status, output = stack.update("--refresh")
+    assert status == 0, output
+    assert stack.domain == "www.example.com"
+    page = stack.get("/")
+    assert page.status == 200
+    assert b"<title>Gallery</title>" in page.read()
+    moved = stack.get("/upload/?a=1", "example.com")
+    assert (moved.status, moved.headers["Location"]) == (301, "https://www.example.com/upload/?a=1")
+    plain = stack.get("/", tls=False)
+    assert (plain.status, plain.headers["Location"]) == (301, "https://www.example.com/")
+    moved = stack.get("/", f"example.com.localhost:{stack.ports.api}", tls=False)
+    assert (moved.status, moved.headers["Location"]) == (301, stack.browser_url("www.example.com"))
+    assert stack.get("/", before).status == 400, "CloudFront's own name is none of the site's any more"
+    records = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    led = {
+        (one["Name"], one["Type"]): one["AliasTarget"]["DNSName"].rstrip(".") for one in records if "AliasTarget" in one
+    }
+    hosts = ("www.example.com.", "example.com.")
+    assert led == {(host, kind): before for host in hosts for kind in ("A", "AAAA")}
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
+
+    stack.change(domain=None, domain_redirects=None, hosted_zone=None)
+    status, output = stack.update()
+    assert status == 0, output
+    assert stack.domain == before
     assert stack.get("/").status == 200
+    left = dns.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    assert {one["Type"] for one in left} == {"NS", "SOA"}
+
+
+def test_what_an_auditor_asks_for_is_turned_on_changes_nothing_else_and_goes_again(stack: Stack) -> None:
+    turned = ("access_logs", "container_insights", "database_insights", "flow_logs", "nat_gateway")
+    stack.change(**dict(zip(turned, (True, "enhanced", "standard", True, True), strict=True)))
+    status, output = stack.update()
+    assert status == 0, output
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
+    (log,) = stack.client("ec2").describe_flow_logs()["FlowLogs"]
+    assert {"Key": "django-stack.project", "Value": "django-stack"} in log["Tags"]
+    bucket = log["LogDestination"].removeprefix("arn:aws:s3:::").removesuffix("/network")
+    stack.change(**dict.fromkeys(turned))
+    status, output = stack.update()
+    assert status == 0, output
+    assert not stack.client("ec2").describe_flow_logs()["FlowLogs"]
+    assert stack.get("/").status == 200
+    kept = stack.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert kept[0]["Expiration"] == {"Days": 30}  # it stays, since keep-data is true, and so does the end of its logs
+    status, output = stack.update("--refresh", "--expect-no-changes")
+    assert status == 0, output
 
 
 def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: Stack) -> None:
-    status, output = stack.run_pulumi("destroy", "--yes", "--skip-preview")
+    before = stack.resources()
+    status, output = stack.run_pulumi("destroy", "--yes")
     assert status != 0, output
     assert "protect" in output, output
+    assert stack.resources() == before, "the site isn't taken down around its data"
     (database,) = stack.client("rds").describe_db_instances()["DBInstances"]
     assert database["DBInstanceStatus"] == "available"
     assert stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
@@ -143,5 +277,7 @@ def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: S
     assert status == 0, output
     assert not stack.client("rds").describe_db_instances()["DBInstances"]
     assert not stack.client("elbv2").describe_load_balancers()["LoadBalancers"]
-    assert not stack.client("s3").list_buckets()["Buckets"]
+    kept = [bucket["Name"] for bucket in stack.client("s3").list_buckets()["Buckets"]]
+    assert all(name.startswith("django-stack-rehearsal-logs-") for name in kept)
     assert not stack.client("ecs").list_services(cluster="django-stack-rehearsal").get("serviceArns")
+    assert not stack.resources()

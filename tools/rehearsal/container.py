@@ -85,8 +85,7 @@ class Emulator:
         if owner != self.owner:
             raise RehearsalError(
                 f"A rehearsal of {owner} is on this Docker engine already, and there can be one at a time: the address "
-                f"at which tasks ask for credentials is one. Fix: (cd {owner} && make rehearse-down); or docker rm -f "
-                f"{self.name}, if that folder is gone"
+                f"at which tasks ask for credentials is one. Fix: (cd {owner} && make rehearse-down)"
             )
         published = container.ports
         if container.status != "running" or not published.get(f"{API_PORT}/tcp"):
@@ -107,7 +106,15 @@ class Emulator:
 
     # What is done with it
 
-    def start(self, report: Report, region: str, *, without: str = "") -> Ports:
+    def remove_abandoned(self, report: Report) -> None:
+        """Removes one whose project's folder is gone: nobody can use it any more, or take it down."""
+        owner = Path(self.found_owner)
+        if owner.is_absolute() and not owner.exists():
+            report(f"removing the rehearsal of {owner}, a folder that is gone")
+            with explained():
+                self.remove()
+
+    def start(self, report: Report, region: str, *, without: str = "", enforce_iam: bool = False) -> Ports:
         """Brings it up, unless it is; its ports. Raises RehearsalError, for one that is up in another region, too."""
         if ports := self.ports:
             here = self._engine.containers.get(self.name).labels[REGION_LABEL]
@@ -129,6 +136,7 @@ class Emulator:
                 "REHEARSAL_VOLUME": volume,
                 "REHEARSAL_LABEL": f"{LABEL}={self.name}",
                 "REHEARSAL_WITHOUT": without,
+                "REHEARSAL_IAM": "enforced" if enforce_iam else "",
                 "MINISTACK_HOSTNAME": self.name,
             }
             container = self._engine.containers.create(

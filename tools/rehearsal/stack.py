@@ -48,6 +48,7 @@ class Rehearsal:
         self.emulator = Emulator(engine, owner=str(folder))
         self.data_folder = folder / ".rehearsal"
         self.config = folder / f"Pulumi.{NAME}.yaml"
+        self.credentials = ACCOUNT, NAME  # an access key and its secret; the account's number is its root user's key
 
     # What is done with it
 
@@ -57,18 +58,23 @@ class Rehearsal:
         Raises:
             RehearsalError: it didn't come up; what pulumi said was printed.
         """
-        self._refuse_beside_a_real_one()
-        if not self.emulator.ports:
-            self._remove_files()
-        self.configure(settings or {}, report)
-        self.emulator.start(report, self.region)
-        self._make_stack()
+        self.prepare(report, settings)
         report(f"bringing the stack up, driven by {self.driver}")
         options = ["--refresh"] if refresh else []
         if self._stream_pulumi("up", "--yes", "--skip-preview", *options):
             raise RehearsalError(
                 "The stack didn't come up; why, stands above. What the emulator says: django-stack rehearse log"
             )
+
+    def prepare(self, report: Report, settings: Mapping[str, Any] | None = None) -> None:
+        """Starts the emulator, and makes the stack in it, still empty. Raises RehearsalError."""
+        self._refuse_beside_a_real_one()
+        self.emulator.remove_abandoned(report)
+        if not self.emulator.ports:
+            self._remove_files()
+        self.configure(settings or {}, report)
+        self.emulator.start(report, self.region)
+        self._make_stack()
 
     def configure(self, changes: Mapping[str, Any], report: Report) -> None:
         """Writes the settings for the next update; `changes` by their full keys, None takes one away."""
@@ -80,6 +86,7 @@ class Rehearsal:
                 report(f"left out of Pulumi.cloud.yaml's settings, for the real account alone: {', '.join(dropped)}")
             settings = {key: value for key, value in settings.items() if key not in dropped}
             settings.setdefault("aws:region", DEFAULT_REGION)
+            settings |= _without_mail(settings)
         settings |= changes
         content["config"] = {key: value for key, value in settings.items() if value is not None}
         note = "# Made from Pulumi.cloud.yaml by `make rehearse`; gone with `make rehearse-down`.\n"
@@ -95,7 +102,12 @@ class Rehearsal:
     def pulumi(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Runs pulumi on the stack, its output captured."""
         return subprocess.run(
-            _command(arguments), cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+            pulumi_command(arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     # What is to be known of it
@@ -163,8 +175,8 @@ class Rehearsal:
         """The variables that lead AWS's SDKs to the emulator."""
         return {
             "AWS_ENDPOINT_URL": self.ports.url,
-            "AWS_ACCESS_KEY_ID": ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": NAME,
+            "AWS_ACCESS_KEY_ID": self.credentials[0],
+            "AWS_SECRET_ACCESS_KEY": self.credentials[1],
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
             "AWS_CONFIG_FILE": os.devnull,
@@ -201,7 +213,7 @@ class Rehearsal:
 
     def _stream_pulumi(self, *arguments: str) -> int:
         """Runs pulumi, its output shown; its exit status. Ctrl-C is pulumi's own affair, which ends in order."""
-        process = subprocess.Popen(_command(arguments), cwd=self.folder, env=self.environment)
+        process = subprocess.Popen(pulumi_command(arguments), cwd=self.folder, env=self.environment)
         while True:
             with suppress(KeyboardInterrupt):
                 return process.wait()
@@ -229,8 +241,16 @@ class Rehearsal:
             )
 
 
-def _command(arguments: tuple[str, ...]) -> list[str]:
+def pulumi_command(arguments: tuple[str, ...]) -> list[str]:
+    """The command line of pulumi for the rehearsal's stack."""
     return ["pulumi", *arguments, "--stack", NAME, "--non-interactive"]
+
+
+def _without_mail(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What keeps a rehearsal from sending mail to real people."""
+    env = dict(settings.get("django-stack:env") or {})
+    env.pop("EMAIL_URL", None)
+    return {"django-stack:mail": "none", **({"django-stack:env": env} if "django-stack:env" in settings else {})}
 
 
 def _is_secret(value: Any) -> bool:

@@ -58,9 +58,10 @@ class Rollout:
         self.ecs = client("ecs", request)
         self.logs = client("logs", request)
         self.shown: set[str] = set()
+        self.before = ""  # the definition that served until now, if it was seen
 
     def run(self) -> None:
-        """Waits; raises RolloutError if the version is rolled back, or not steady or ready in time."""
+        """Waits; raises RolloutError if the version is rolled back, is broken, or not steady or ready in time."""
         self.wait_until_steady()
         self.wait_until_ready()
         print(f"{_short(self.request.task_definition)} serves https://{self.request.domain}", flush=True)
@@ -81,6 +82,7 @@ class Rollout:
             self.show_events(service)
             primary: dict[str, Any] = next((d for d in service["deployments"] if d["status"] == "PRIMARY"), {})
             running = primary.get("taskDefinition", "")
+            self.before = _previous(service, wanted) or self.before
             other_since = None if running == wanted else other_since or now
             waited = other_since is not None and now - other_since >= self.request.tolerance
             if running != wanted and (waited or now > self.deadline or _failed(service, wanted)):
@@ -172,7 +174,7 @@ class Rollout:
                 try:
                     missing = grace_period.missing(judge(answer, f"https://{domain}{path}"), begun)
                 except ReadinessError as error:
-                    raise RolloutError(f"The new version runs, but {error}") from None
+                    raise RolloutError(f"The new version runs, but {error}{self.go_back()}") from None
                 if not missing:
                     break
                 if time.monotonic() > until:
@@ -181,6 +183,17 @@ class Rollout:
                         "The next `pulumi up` checks again."
                     )
                 time.sleep(self.request.pause)
+
+    def go_back(self) -> str:
+        """Has ECS return to the definition that served before, if there was one; a sentence about that.
+
+        ECS itself goes back only when visitors meet enough errors during the roll-out, and nobody may visit the site.
+        """
+        request = self.request
+        if not self.before:
+            return ""
+        self.ecs.update_service(cluster=request.cluster, service=request.service, taskDefinition=self.before)
+        return f".\nECS goes back to {_short(self.before)} now.\n{NEXT_STEP.format(stack=request.stack)}"
 
 
 class Connection(http.client.HTTPSConnection):
@@ -206,6 +219,12 @@ def _failed(service: Mapping[str, Any], definition: str) -> bool:
         and (deployment["status"] == "INACTIVE" or deployment.get("rolloutState") == "FAILED")
         for deployment in service["deployments"]
     )
+
+
+def _previous(service: Mapping[str, Any], wanted: str) -> str:
+    """The other definition of which tasks run; nothing if there's none."""
+    others = [d["taskDefinition"] for d in service["deployments"] if d.get("runningCount", 0)]
+    return next((str(definition) for definition in others if definition != wanted), "")
 
 
 def _short(arn: str) -> str:

@@ -8,19 +8,56 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connections
 from django.test import Client, RequestFactory
-from django_stack import visitors
+from django_stack import health, visitors
 
 from tests.app.environment import CLOUD, LOCAL
 
 BY_ADDRESS = {"HTTP_HOST": "10.0.12.7:8000"}
 
 
+@pytest.fixture
+def just_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was not ready yet."""
+    monkeypatch.setattr(health, "was_ready", bytearray(1))
+
+
 @pytest.mark.usefixtures("cloud")
-def test_liveness_answers_by_address_over_http_without_the_database(client: Client) -> None:
+def test_liveness_answers_by_address_over_http_without_the_database_once_it_was_ready(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No `db` fixture: any query would fail this test. docs/handbook.md, fault 5: there a probe by address gets 400."""
+    monkeypatch.setattr(health, "was_ready", bytearray([1]))
     response = client.get("/healthz/live", **BY_ADDRESS)
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
     assert response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.usefixtures("cloud", "db", "just_started")
+def test_liveness_is_earned_by_having_been_ready_and_kept_from_then_on(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load balancer gives a version requests, and takes the old one's away, because of this answer."""
+    with monkeypatch.context() as patch:
+        patch.setattr(connections["default"], "cursor", broken)
+        response = client.get("/healthz/live", **BY_ADDRESS)
+        assert (response.status_code, response.json()["database"]) == (503, "does not answer")
+    assert client.get("/healthz/live", **BY_ADDRESS).status_code == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(connections["default"], "cursor", broken)
+        assert client.get("/healthz/live", **BY_ADDRESS).status_code == 200
+        assert client.get("/healthz/ready", **BY_ADDRESS).status_code == 503
+
+
+@pytest.mark.usefixtures("cloud", "db", "just_started")
+def test_a_server_whose_migrations_are_missing_is_not_alive_yet(client: Client) -> None:
+    with connections["default"].cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'gallery'")
+    response = client.get("/healthz/live", **BY_ADDRESS)
+    assert (response.status_code, response.json()["migrations not applied"]) == (503, ["gallery.0001_initial"])
+
+
+def broken(*_: object) -> None:
+    raise OperationalError("connection to db.example.com failed for user app")
 
 
 @pytest.mark.usefixtures("cloud", "db")
@@ -43,10 +80,6 @@ def test_readiness_says_that_the_database_does_not_answer_and_not_where_it_is(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reason's own words name hosts and users."""
-
-    def broken(*_: object) -> None:
-        raise OperationalError("connection to db.example.com failed for user app")
-
     with monkeypatch.context() as patch:
         patch.setattr(connections["default"], "cursor", broken)
         response = client.get("/healthz/ready", **BY_ADDRESS)

@@ -1,5 +1,7 @@
-"""A server that answers ECS, CloudWatch Logs, EC2, ECR, RDS and STS as a test scripts it, and keeps what it was asked.
+"""A server that answers ECS, EC2, ECR, RDS and others as a test scripts it, and keeps what it was asked.
 
+It remains beside the rehearsal for answers that the emulator can't be brought to give: a throttled or refused call, a
+task that ECS loses, no capacity, a log that is late, an event that AWS words in its own way, a subnet of another stack.
 moto doesn't do here: its tasks always end with exit code 0, and it knows neither stopCode nor circuit breaker.
 """
 
@@ -20,7 +22,7 @@ from tests.http_server import Reply, Request, serving
 
 EC2 = "2016-11-15"  # the version of its protocol
 Answer = dict[str, Any]
-SERVICES = ("ECS", "CLOUDWATCH_LOGS", "EC2", "ECR", "RDS", "STS")
+SERVICES = ("ECS", "CLOUDWATCH_LOGS", "EC2", "ECR", "FREETIER", "RDS", "SERVICE_QUOTAS", "STS")
 
 
 class RefusalError(Exception):

@@ -1,4 +1,4 @@
-"""What AWS would compute for a resource: ids, ARNs and names, made up. Shared by the mocks and the stand-in plugin."""
+"""What AWS would compute for a resource: ids, ARNs and names, made up for the mocks."""
 
 from typing import Any
 
@@ -102,10 +102,3 @@ def answer(token: str) -> dict[str, Any]:
         },
         "aws:ec2/getManagedPrefixList:getManagedPrefixList": {"id": "pl-3b927c52"},
     }[token]
-
-
-# The names of all outputs besides the inputs, which a first preview doesn't know yet.
-OUTPUTS = (
-    "address arn arnSuffix bucket bucketRegionalDomainName certificateArn dnsName domainName domainValidationOptions",
-    "fqdn hostedZoneId name ownerId repositoryUrl resourceId versionId zoneId",
-)

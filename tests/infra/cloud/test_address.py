@@ -34,9 +34,10 @@ def test_the_load_balancer_is_in_the_private_subnets_and_admits_cloudfront_only(
 @BOTH
 def test_cloudfront_reaches_it_by_a_vpc_origin(cloud: Any, settings: dict[str, Any]) -> None:
     run = cloud(settings)
-    (origin,) = run["address-cloudfront"].inputs["origins"]
+    origin, bucket = run["address-cloudfront"].inputs["origins"]
     assert origin["vpcOriginConfig"]["vpcOriginId"] == "address-origin-id"
     assert origin["domainName"].endswith(".elb.amazonaws.com")
+    assert "vpcOriginConfig" not in bucket
     config = run["address-origin"].inputs["vpcOriginEndpointConfig"]
     assert config["arn"] == "arn:aws:lb:us-east-1:123456789012:django-stack-cloud-i"
     assert (config["httpPort"], config["originProtocolPolicy"]) == (80, "http-only")
@@ -70,9 +71,24 @@ def test_cloudfront_caches_static_files_and_no_pages(cloud: Any, settings: dict[
     assert "POST" in distribution["defaultCacheBehavior"]["allowedMethods"]
     (static,) = distribution["orderedCacheBehaviors"]
     assert (static["pathPattern"], static["cachePolicyId"]) == ("/static/*", "658327ea-f89d-4fab-a63d-7e88639e58f6")
+    assert distribution["defaultCacheBehavior"]["originRequestPolicyId"] == "33f36d7e-f396-46d9-90e0-52428a34d9dc"
+    assert "originRequestPolicyId" not in static, "S3 refuses the visitor's Host"
     for behavior in (static, distribution["defaultCacheBehavior"]):
-        assert behavior["originRequestPolicyId"] == "33f36d7e-f396-46d9-90e0-52428a34d9dc"
         assert behavior["viewerProtocolPolicy"] == "redirect-to-https"
+
+
+@BOTH
+def test_cloudfront_asks_the_bucket_for_static_files_and_then_the_tasks(cloud: Any, settings: dict[str, Any]) -> None:
+    run = cloud(settings)
+    distribution = run["address-cloudfront"].inputs
+    (group,) = distribution["originGroups"]
+    assert distribution["orderedCacheBehaviors"][0]["targetOriginId"] == group["originId"]
+    assert {403, 404} <= set(group["failoverCriteria"]["statusCodes"]), "S3 says 403 to who may not list the bucket"
+    by_id = {origin["originId"]: origin for origin in distribution["origins"]}
+    first, second = (by_id[member["originId"]] for member in group["members"])
+    assert first["domainName"].startswith(run["static-files"].inputs["bucketPrefix"])
+    assert first["originAccessControlId"] == "static-files-access-id"
+    assert second["vpcOriginConfig"]["vpcOriginId"] == "address-origin-id"
 
 
 @BOTH

@@ -65,9 +65,9 @@ def test_a_right_outside_of_the_boundary_is_found(program: Any) -> None:
 
 def test_a_role_has_the_boundary_that_is_set(cloud: Any) -> None:
     run = cloud({"permissions-boundary": BOUNDARY})
-    for part in ("app", "execution"):
-        assert run[f"task-{part}-role"].inputs["permissionsBoundary"] == BOUNDARY
-        assert "permissionsBoundary" not in cloud()[f"task-{part}-role"].inputs
+    for role in ("task-app-role", "task-execution-role", "static-files-publisher"):
+        assert run[role].inputs["permissionsBoundary"] == BOUNDARY
+        assert "permissionsBoundary" not in cloud()[role].inputs
 
 
 @pytest.mark.parametrize("action", BOUNDED)

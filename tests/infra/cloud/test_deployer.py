@@ -15,6 +15,7 @@ import pytest
 
 from tests.infra.cloud.variants import OTHER, VARIANTS, run_variant
 from tests.infra.conftest import ROOT, Run
+from tools.rehearsal.emulator.authorization import DEPENDENT
 
 WHERE = "us-east-1:123456789012"
 
@@ -34,6 +35,9 @@ CALLS = {
         application-autoscaling:DeregisterScalableTarget application-autoscaling:TagResource
         application-autoscaling:UntagResource application-autoscaling:ListTagsForResource
         iam:CreateServiceLinkedRole""",
+    "budgets/budget:Budget": """
+        budgets:ModifyBudget budgets:ViewBudget
+        budgets:TagResource budgets:UntagResource budgets:ListTagsForResource""",
     "cloudfront/distribution:Distribution": """
         cloudfront:CreateDistribution cloudfront:GetDistribution
         cloudfront:UpdateDistribution cloudfront:DeleteDistribution
@@ -47,9 +51,23 @@ CALLS = {
     "cloudfront/vpcOrigin:VpcOrigin": """
         cloudfront:CreateVpcOrigin cloudfront:GetVpcOrigin cloudfront:UpdateVpcOrigin cloudfront:DeleteVpcOrigin
         cloudfront:TagResource cloudfront:UntagResource cloudfront:ListTagsForResource iam:CreateServiceLinkedRole""",
+    "cloudwatch/dashboard:Dashboard": "cloudwatch:PutDashboard cloudwatch:GetDashboard cloudwatch:DeleteDashboards",
+    "cloudwatch/eventRule:EventRule": """
+        events:PutRule events:DescribeRule events:DeleteRule
+        events:TagResource events:UntagResource events:ListTagsForResource""",
+    "cloudwatch/eventTarget:EventTarget": "events:PutTargets events:ListTargetsByRule events:RemoveTargets",
     "cloudwatch/logGroup:LogGroup": """
         logs:CreateLogGroup logs:DescribeLogGroups logs:PutRetentionPolicy logs:DeleteRetentionPolicy
         logs:DeleteLogGroup logs:TagResource logs:UntagResource logs:ListTagsForResource""",
+    "cloudwatch/logDelivery:LogDelivery": """
+        logs:CreateDelivery logs:GetDelivery logs:DeleteDelivery
+        logs:TagResource logs:UntagResource logs:ListTagsForResource""",
+    "cloudwatch/logDeliveryDestination:LogDeliveryDestination": """
+        logs:PutDeliveryDestination logs:GetDeliveryDestination logs:DeleteDeliveryDestination
+        logs:TagResource logs:UntagResource logs:ListTagsForResource""",
+    "cloudwatch/logDeliverySource:LogDeliverySource": """
+        logs:PutDeliverySource logs:GetDeliverySource logs:DeleteDeliverySource
+        logs:TagResource logs:UntagResource logs:ListTagsForResource""",
     "cloudwatch/metricAlarm:MetricAlarm": """
         cloudwatch:PutMetricAlarm cloudwatch:DescribeAlarms cloudwatch:DeleteAlarms
         cloudwatch:TagResource cloudwatch:UntagResource cloudwatch:ListTagsForResource""",
@@ -60,6 +78,8 @@ CALLS = {
     "ec2/internetGateway:InternetGateway": """
         ec2:CreateInternetGateway ec2:AttachInternetGateway ec2:DescribeInternetGateways ec2:DetachInternetGateway
         ec2:DeleteInternetGateway ec2:CreateTags ec2:DeleteTags""",
+    "ec2/natGateway:NatGateway": """
+        ec2:CreateNatGateway ec2:DescribeNatGateways ec2:DeleteNatGateway ec2:CreateTags ec2:DeleteTags""",
     "ec2/route:Route": "ec2:CreateRoute ec2:DescribeRouteTables ec2:ReplaceRoute ec2:DeleteRoute",
     "ec2/routeTable:RouteTable": """
         ec2:CreateRouteTable ec2:DescribeRouteTables ec2:DisassociateRouteTable ec2:DeleteRouteTable
@@ -114,6 +134,7 @@ CALLS = {
         elasticloadbalancing:AddTags elasticloadbalancing:RemoveTags""",
     "rds/instance:Instance": """
         rds:CreateDBInstance rds:DescribeDBInstances rds:ModifyDBInstance rds:RebootDBInstance rds:DeleteDBInstance
+        rds:RestoreDBInstanceFromDBSnapshot rds:RestoreDBInstanceToPointInTime
         rds:CreateDBSnapshot rds:AddTagsToResource rds:RemoveTagsFromResource rds:ListTagsForResource
         iam:CreateServiceLinkedRole""",
     "rds/parameterGroup:ParameterGroup": """
@@ -154,6 +175,7 @@ CALLS = {
     "sns/topic:Topic": """
         sns:CreateTopic sns:GetTopicAttributes sns:SetTopicAttributes sns:DeleteTopic
         sns:TagResource sns:UntagResource sns:ListTagsForResource""",
+    "sns/topicPolicy:TopicPolicy": "sns:SetTopicAttributes sns:GetTopicAttributes",
     "sns/topicSubscription:TopicSubscription": """
         sns:Subscribe sns:GetSubscriptionAttributes sns:SetSubscriptionAttributes sns:Unsubscribe""",
     "vpc/securityGroupEgressRule:SecurityGroupEgressRule": """
@@ -166,49 +188,16 @@ CALLS = {
         wafv2:CreateWebACL wafv2:GetWebACL wafv2:UpdateWebACL wafv2:DeleteWebACL
         wafv2:TagResource wafv2:UntagResource wafv2:ListTagsForResource""",
 }
-# What one service of AWS asks of the caller for another, by the action that makes it ask, and where that is said.
-ELB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
-FLOW_LOGS = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html"
-RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html"
-ECS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
-# The handlers' permissions in CloudFormation's schema of AWS::CloudFront::VpcOrigin, and the role, which has a
-# principal of its own, vpcorigin.cloudfront.amazonaws.com.
-VPC_ORIGINS = (
-    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudfront-vpcorigin.html"
-)
-VPC_ROLE = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-service-linked-roles.html"
-CLOUDFRONT = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html"
-WAF = "https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_id-based-policy-examples.html"
-DEPENDENT = {
-    "cloudfront:CreateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
-    "cloudfront:UpdateDistribution": {"cloudfront:GetVpcOrigin": CLOUDFRONT, "wafv2:GetWebACL": WAF},
-    "cloudfront:CreateVpcOrigin": {
-        "ec2:DescribeInstances ec2:DescribeInternetGateways elasticloadbalancing:DescribeLoadBalancers": VPC_ORIGINS,
-        "iam:CreateServiceLinkedRole": VPC_ROLE,
-    },
-    "cloudfront:DeleteVpcOrigin": {
-        "ec2:DescribeInstances ec2:DescribeInternetGateways elasticloadbalancing:DescribeLoadBalancers": VPC_ORIGINS,
-    },
-    "elasticloadbalancing:CreateLoadBalancer": {
-        "ec2:GetSecurityGroupsForVpc": "https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/3917",
-        "ec2:DescribeAccountAttributes ec2:DescribeAddresses ec2:DescribeInternetGateways": ELB,
-        "ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs iam:CreateServiceLinkedRole": ELB,
-    },
-    "elasticloadbalancing:CreateTargetGroup": {"ec2:DescribeInternetGateways ec2:DescribeVpcs": ELB},
-    "elasticloadbalancing:SetSubnets": {"ec2:DescribeSubnets": ELB},
-    "ec2:CreateFlowLogs": {"logs:CreateLogDelivery": FLOW_LOGS},
-    "ec2:DeleteFlowLogs": {"logs:DeleteLogDelivery": FLOW_LOGS},
-    "rds:CreateDBInstance": {"iam:CreateServiceLinkedRole": RDS},
-    "ecs:RegisterTaskDefinition": {"iam:PassRole": ECS},
-    "ecs:RunTask": {"iam:PassRole": ECS},
-}
 # What the program asks AWS through the provider, and what our own programs call.
 FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:GetManagedPrefixListEntries"
 PROGRAMS = """
-    ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices logs:GetLogEvents iam:PassRole
-    rds:DescribeDBInstances ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
+    ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices ecs:UpdateService
+    logs:GetLogEvents iam:PassRole rds:DescribeDBInstances rds:DescribeDBSnapshots
+    rds:DescribeDBInstanceAutomatedBackups freetier:GetAccountPlanState servicequotas:GetServiceQuota
+    ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
-    ecr:PutImage"""
+    ecr:PutImage logs:FilterLogEvents secretsmanager:GetSecretValue cloudwatch:DescribeAlarms
+    elasticloadbalancing:DescribeTargetHealth"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.
 LISTS = {"cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"}
 
@@ -216,6 +205,7 @@ LISTS = {"cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"
 # The types of EC2 that the program makes; all of them carry the tags of the stack.
 EC2 = (
     "internet-gateway",
+    "natgateway",
     "route-table",
     "security-group",
     "security-group-rule",
@@ -249,6 +239,13 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
     bucket = f"arn:aws:s3:::{run['media'].inputs['bucketPrefix']}20260101"
     front, ecs, rds = f"arn:aws:elasticloadbalancing:{WHERE}", f"arn:aws:ecs:{WHERE}", f"arn:aws:rds:{WHERE}"
     return {
+        ("budgets", "budget"): [f"arn:aws:budgets::123456789012:budget/{cluster}-monthly"],
+        ("cloudwatch", "dashboard"): [
+            f"arn:aws:cloudwatch::123456789012:dashboard/{run['dashboard'].inputs['dashboardName']}"
+        ],
+        ("events", "rule-on-default-event-bus"): [
+            f"arn:aws:events:{WHERE}:rule/{run['event-failed-release'].inputs['name']}"
+        ],
         ("cloudwatch", "alarm"): [
             f"arn:aws:cloudwatch:{WHERE}:alarm:{run['alarm-no-task'].inputs['name']}",
             # The ones that autoscaling makes in the caller's name.
@@ -267,12 +264,18 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         ("elasticloadbalancing", "loadbalancer/app/"): [f"{front}:loadbalancer/app/{balancer}/0a"],
         ("elasticloadbalancing", "targetgroup"): [f"{front}:targetgroup/{run['address-targets'].inputs['name']}/0a"],
         ("iam", "role"): [
-            f"arn:aws:iam::123456789012:role/{run[f'task-{part}-role'].inputs['name']}" for part in ("app", "execution")
+            f"arn:aws:iam::123456789012:role/{run[role].inputs['name']}"
+            for role in ("task-app-role", "task-execution-role", "static-files-publisher")
         ],
         ("logs", "log-group"): [
             f"arn:aws:logs:{WHERE}:log-group:{group.inputs['name']}:*"
             for group in run.of_type("aws:cloudwatch/logGroup:LogGroup")
         ],
+        ("logs", "delivery"): ["arn:aws:logs:us-east-1:123456789012:delivery:0A1b"],
+        **{
+            ("logs", f"delivery-{end}"): [f"arn:aws:logs:us-east-1:123456789012:delivery-{end}:{prefix}"]
+            for end in ("destination", "source")
+        },
         ("logs", "log-stream"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:log-stream:app/web/0a1b"],
         ("rds", "db"): [f"{rds}:db:{database['identifier']}"],
         ("rds", "og"): [f"{rds}:og:default:postgres-17"],
@@ -385,7 +388,7 @@ def test_whole_services_are_allowed_on_the_stacks_own_names_only() -> None:
     ("take_away", "lacks"),
     [
         ("cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarms on *"),
-        ("acm:RemoveTagsFromCertificate", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
+        ("acm:*Tags*", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
         ("arn:aws:cloudwatch:*:*:alarm:TargetTracking-service/django-stack-*", "alarm:TargetTracking-service/"),
         ("arn:aws:rds:*:*:og:default*", "rds:CreateDBInstance on arn:aws:rds:us-east-1:123456789012:og:default"),
         ("ec2:Replace*", "ec2:ReplaceRoute on arn:aws:ec2:us-east-1:123456789012:route-table/"),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from infra.cloud.settings import DATABASE_CLASSES, FARGATE_SIZES, LOG_DAYS, ZONES, CloudSettings
+from infra.cloud.settings import CloudSettings
+from infra.cloud.sizes import DATABASE_CLASSES, FARGATE_SIZES, LOG_DAYS, ZONES
 from infra.setting_kinds import declared
 
 EXTENSIONS = files("cfnlint") / "data" / "schemas" / "extensions"
@@ -72,16 +73,19 @@ def test_a_size_that_nobody_names_is_the_smallest_that_runs_the_site() -> None:
         "aws:region": "",
         "aws:profile": "",
         "architecture": "amd64",
+        "mail": "url",
         "cpu": 256,
         "memory": 1024,
         "tasks-min": 1,
         "tasks-max": 4,
         "rollout-timeout": 1200,
         "execute-command": False,
+        "monthly-budget": 0,
         "waf": False,
         "waf-rate-limit": 2000,
         "zones": "",
         "address-block": "10.0.0.0/16",
+        "nat-gateway": False,
         "permissions-boundary": "",
         "hosted-zone": "",
         "certificate": "",
@@ -91,6 +95,9 @@ def test_a_size_that_nobody_names_is_the_smallest_that_runs_the_site() -> None:
         "database-multi-az": False,
         "database-upgrade": False,
         "database-backup-days": 7,
+        "database-snapshot": "",
+        "database-restore-time": "",
+        "database-restore-source": "",
         "database-insights": "off",
         "container-insights": "disabled",
         "flow-logs": False,

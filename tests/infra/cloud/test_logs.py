@@ -26,11 +26,13 @@ def test_without_a_setting_there_is_no_bucket_and_nothing_writes(cloud: Any) -> 
     assert "accessLogs" not in run["address-load-balancer"].inputs
     assert not run.of_type("aws:s3/bucketLogging:BucketLogging")
     assert not run.of_type("aws:ec2/flowLog:FlowLog")
+    assert not run.of_type("aws:cloudwatch/logDelivery:LogDelivery")
 
 
-def test_access_logs_are_those_of_the_load_balancer_and_of_the_uploads(cloud: Any) -> None:
+def test_access_logs_are_those_of_cloudfront_of_the_load_balancer_and_of_the_uploads(cloud: Any) -> None:
     run = cloud({"access-logs": True})
     assert writers(run) == {
+        "delivery": f"{BUCKET}/cloudfront/AWSLogs/123456789012/*",
         "logdelivery": f"{BUCKET}/load-balancer/AWSLogs/123456789012/*",
         "logging": f"{BUCKET}/media/*",
     }
@@ -41,6 +43,19 @@ def test_access_logs_are_those_of_the_load_balancer_and_of_the_uploads(cloud: An
     }
     assert run["media-access-log"].inputs["targetPrefix"] == "media/"
     assert not run.of_type("aws:ec2/flowLog:FlowLog")
+
+
+def test_cloudfront_delivers_by_way_of_the_one_region_that_it_knows(cloud: Any) -> None:
+    run = cloud({"access-logs": True, "aws:region": "eu-west-1"})
+    source, target, both = (run[f"address-log-{part}"].inputs for part in ("source", "destination", "delivery"))
+    assert {one["region"] for one in (source, target, both)} == {"us-east-1"}
+    assert (source["logType"], source["resourceArn"]) == (
+        "ACCESS_LOGS",
+        "arn:aws:cloudfront::123456789012:distribution/EADDRESS-CLOUDFRONT",
+    )
+    arn = target["deliveryDestinationConfiguration"]["destinationResourceArn"]
+    assert arn == f"arn:aws:s3:::{BUCKET}/cloudfront"
+    assert both["deliverySourceName"] == source["name"]
 
 
 def test_flow_logs_are_those_of_the_network(cloud: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.cloud.settings import ZONES
+from infra.cloud.sizes import ZONES
 from tests.infra.cloud.variants import inputs
 from tests.infra.conftest import Run
 

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,13 @@ import pytest
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from infra.cloud import preflight as module
+from infra.cloud.tags import tags
 from infra.settings import Settings
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
 
 BASE = "python:3.13-slim-trixie"
+DAY = 86400
+NAME = {"DBInstanceIdentifier": "django-stack-cloud", "InstanceCreateTime": "2026-01-01T00:00:00Z"}
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     plugin = tmp_path / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
     plugin.parent.mkdir(parents=True)
     plugin.touch()
-    image = SimpleNamespace(labels={})
+    image = SimpleNamespace(labels={}, history=lambda: [{"Created": 0}, {"Created": int(time.time()) - 29 * DAY}])
     images = SimpleNamespace(get=lambda name: image, get_registry_data=lambda name: None)
     engine = SimpleNamespace(images=images, ping=lambda: True)
     monkeypatch.setattr(docker, "from_env", lambda **_: engine)
@@ -39,7 +43,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         for name, value in aws.environment.items():
             monkeypatch.setenv(name, value)
         aws.on("GetCallerIdentity", {})
-        aws.on("DescribeDBInstances", RefusalError("DBInstanceNotFound", "no such instance", 404))
+        aws.on("DescribeDBInstances", {"DBInstances": []})
         yield SimpleNamespace(aws=aws, plugin=plugin, image=image, images=images)
 
 
@@ -157,17 +161,15 @@ def with_zones(as_stack: Any, set_config: Any, zones: str) -> Settings:
 
 
 def test_the_zone_of_the_database_can_not_be_taken_away(machine: Any, as_stack: Any, set_config: Any) -> None:
-    stands = {"AvailabilityZone": "us-east-1a", "SecondaryAvailabilityZone": "us-east-1d"}
+    stands = NAME | {"AvailabilityZone": "us-east-1a", "SecondaryAvailabilityZone": "us-east-1d"}
     machine.aws.on("DescribeDBInstances", {"DBInstances": [stands]})
     message = refusal(with_zones(as_stack, set_config, "us-east-1b,us-east-1c,us-east-1d"))
     assert "zones is us-east-1b,us-east-1c,us-east-1d, without us-east-1a, where the database is" in message
     assert "zones us-east-1a,us-east-1b,us-east-1c,us-east-1d" in message
-    (asked,) = machine.aws.asked("DescribeDBInstances")
-    assert asked["DBInstanceIdentifier"] == "django-stack-cloud"
 
 
 def test_a_zone_without_the_database_can_be_taken_away(machine: Any, as_stack: Any, set_config: Any) -> None:
-    machine.aws.on("DescribeDBInstances", {"DBInstances": [{"AvailabilityZone": "us-east-1c"}]})
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [NAME | {"AvailabilityZone": "us-east-1c"}]})
     module.preflight(with_zones(as_stack, set_config, "us-east-1b,us-east-1c"))
 
 
@@ -193,11 +195,11 @@ def test_without_a_choice_the_database_may_be_in_a_zone_that_is_no_longer_taken(
     machine: Any, settings: Settings
 ) -> None:
     region(machine, a="use1-az3", b="use1-az1", c="use1-az2")
-    machine.aws.on("DescribeDBInstances", {"DBInstances": [{"AvailabilityZone": "us-east-1a"}]})
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [NAME | {"AvailabilityZone": "us-east-1a"}]})
     message = refusal(settings)
     assert "zones is empty, which means us-east-1b,us-east-1c, without us-east-1a, where the database is" in message
     assert "Fix: pulumi config set -s cloud zones us-east-1a,us-east-1b,us-east-1c" in message
-    machine.aws.on("DescribeDBInstances", {"DBInstances": [{"AvailabilityZone": "us-east-1c"}]})
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [NAME | {"AvailabilityZone": "us-east-1c"}]})
     module.preflight(settings)
 
 
@@ -238,7 +240,7 @@ def test_the_database_is_upgraded_when_that_is_asked_for_and_never_the_other_way
 ) -> None:
     as_stack("cloud")
     set_config({"postgres-version": wanted, "database-upgrade": upgrade}, platform="cloud")
-    machine.aws.on("DescribeDBInstances", {"DBInstances": [{"EngineVersion": runs}]})
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [NAME | {"EngineVersion": runs}]})
     settings = Settings.load()
     if text:
         message = refusal(settings)
@@ -348,7 +350,124 @@ def test_the_public_passphrase_matters_where_it_is_what_encrypts(
         module.preflight(settings)
 
 
-def test_the_database_that_is_asked_about_is_the_stacks_own(machine: Any, settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("other", "its_tags", "counts"),
+    [
+        ("django-stack-cloud", {}, True),
+        ("django-stack-cloud-0a1b2c3d", {"django-stack.project": "django-stack", "django-stack.stack": "cloud"}, True),
+        ("django-stack-cloud-0a1b2c3d", {"django-stack.project": "django-stack", "django-stack.stack": "pr-12"}, False),
+        ("django-stack-cloudy", {}, False),
+    ],
+)
+def test_the_database_that_counts_is_the_stacks_own_by_name_or_tags(
+    machine: Any, settings: Settings, other: str, its_tags: dict[str, str], counts: bool
+) -> None:
+    listed = [{"Key": key, "Value": value} for key, value in {**its_tags, "Name": "x"}.items()]
+    database = NAME | {"DBInstanceIdentifier": other, "EngineVersion": "16.4", "TagList": listed}
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [database]})
+    if counts:
+        assert "the database runs PostgreSQL 16" in refusal(settings)
+    else:
+        module.preflight(settings)
+
+
+def test_of_several_databases_of_a_stack_the_newest_one_runs(machine: Any, settings: Settings) -> None:
+    ours = {"TagList": [{"Key": key, "Value": value} for key, value in tags(settings).items()]}
+    old, new = NAME | {"EngineVersion": "16.4"}, {"InstanceCreateTime": "2026-02-01T00:00:00Z", "EngineVersion": "17.6"}
+    restored = ours | new | {"DBInstanceIdentifier": "django-stack-cloud-0a1b2c3d"}
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [restored, old]})
     module.preflight(settings)
-    (asked,) = machine.aws.asked("DescribeDBInstances")
-    assert asked["DBInstanceIdentifier"] == "django-stack-cloud"
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [restored | {"EngineVersion": "18.1"}, old]})
+    assert "the database runs PostgreSQL 18" in refusal(settings)
+
+
+@pytest.mark.parametrize(("days", "warned"), [(30, False), (31, True), (400, True)])
+def test_an_old_base_image_is_named_with_the_command_that_refreshes_it(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, days: int, warned: bool
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    layers = [{"Created": int(time.time()) - age * DAY - 60} for age in (days + 500, days)]
+    machine.image.history = lambda: layers
+    module.preflight(settings)
+    if warned:
+        (warning,) = warnings
+        assert f"python-image {BASE} is {days} days old" in warning
+        assert "django-stack base-image -s cloud" in warning
+    else:
+        assert not warnings
+
+
+def test_an_image_without_dates_is_not_old(machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reproducible builds may have 1970 in each layer."""
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    machine.image.history = lambda: [{"Created": 0}, {}]
+    module.preflight(settings)
+    assert not warnings
+
+
+FREE = {"accountPlanType": "FREE", "accountPlanStatus": "ACTIVE"}
+
+
+@pytest.mark.parametrize(
+    ("given", "fix"),
+    [
+        ({}, "database-backup-days 1"),
+        ({"database-backup-days": 1, "database-class": "db.t4g.small"}, "database-class db.t4g.micro"),
+        ({"database-backup-days": 1, "database-multi-az": True}, "database-multi-az false"),
+    ],
+)
+def test_what_the_free_plan_refuses_is_said_before_anything_is_made(
+    machine: Any, as_stack: Any, set_config: Any, given: dict[str, Any], fix: str
+) -> None:
+    as_stack("cloud")
+    set_config(given, platform="cloud")
+    settings = Settings.load()
+    machine.aws.on("GetAccountPlanState", FREE)
+    message = refusal(settings)
+    assert "this account is on AWS's free plan" in message
+    assert f"Fix: pulumi config set -s cloud {fix}; or upgrade the account's plan" in message
+    assert message.count("Fix:") == 1
+    machine.aws.on("GetAccountPlanState", FREE | {"accountPlanType": "PAID"})
+    module.preflight(settings)
+
+
+def test_an_expired_free_plan_is_named(machine: Any, settings: Settings) -> None:
+    machine.aws.on("GetAccountPlanState", FREE | {"accountPlanStatus": "EXPIRED"})
+    assert "this account's free plan has expired" in refusal(settings)
+
+
+@pytest.mark.parametrize(("quota", "enough"), [(3.9, False), (4.0, True)])
+def test_a_quota_that_is_too_small_for_a_roll_out_is_named(
+    machine: Any, as_stack: Any, set_config: Any, quota: float, enough: bool
+) -> None:
+    as_stack("cloud")
+    set_config(
+        {"cpu": 1024, "memory": 2048, "tasks-min": 2, "tasks-max": 2, "database-class": "db.t4g.medium"},
+        platform="cloud",
+    )
+    machine.aws.on("GetServiceQuota", {"Quota": {"Value": quota}})
+    settings = Settings.load()
+    if enough:
+        module.preflight(settings)
+    else:
+        message = refusal(settings)
+        assert "is 4 vCPUs, and this account may run 3.9 on Fargate in us-east-1" in message
+        assert "--service-code fargate --quota-code L-3032A538 --desired-value 16" in message
+    (asked,) = machine.aws.asked("GetServiceQuota")
+    assert asked == {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
+
+
+@pytest.mark.parametrize("given", [{}, {"database-snapshot": "before"}])
+def test_a_new_database_is_not_made_when_nobody_may_ask_rds(
+    machine: Any, as_stack: Any, set_config: Any, given: dict[str, Any]
+) -> None:
+    as_stack("cloud")
+    set_config(given, platform="cloud")
+    machine.aws.on("DescribeDBInstances", RefusalError("AccessDenied", "not authorized", 403))
+    settings = Settings.load()
+    if given:
+        assert "database-snapshot can't be checked: " in refusal(settings)
+    else:
+        module.preflight(settings)

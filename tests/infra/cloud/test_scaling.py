@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.cloud import web
-from infra.cloud.settings import THREADS
+from infra.cloud.sizes import THREADS
 from tests import ROOT
 
 PAGE = (ROOT / "docs" / "scaling.md").read_text()

@@ -12,10 +12,11 @@ import pytest
 
 from infra.checkout import ROOT
 from infra.cloud.certificates import certificates
-from infra.cloud.settings import DATABASE_CLASSES, FARGATE_SIZES, THREADS
+from infra.cloud.sizes import DATABASE_CLASSES, FARGATE_SIZES, THREADS
 from infra.settings import Settings
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+SNAPSHOT_ARN = "arn:aws:rds:us-east-1:123456789012:snapshot:rds:app-2026-01-31-04-00"
 ZONE = "Z0123456789ABC"
 
 WRONG = [
@@ -37,6 +38,8 @@ WRONG = [
     ({"tasks-min": 3, "tasks-max": 2}, ['tasks-max is "2"', "tasks-min, 3, or more", "tasks-max 3"]),
     ({"tasks-max": 20}, ['tasks-max is "20"', "2 workers x 4 threads", "is 321, and it has 71", "tasks-max 4"]),
     ({"env": {"WEB_CONCURRENCY": "8"}}, ["8 workers x 4 threads", "tasks-max 1"]),
+    ({"monthly-budget": "60 USD"}, ['monthly-budget is "60 USD"', "US dollars, 1 to 1000000", "monthly-budget 0"]),
+    ({"monthly-budget": 60}, ["only together with alarm-email", "set -s cloud monthly-budget 0"]),
     ({"rollout-timeout": 5}, ['rollout-timeout is "5"', "seconds, 60 to 7200"]),
     ({"execute-command": "yes"}, ['execute-command is "yes"', "true or false"]),
     ({"zones": "us-east-1a"}, ['zones is "us-east-1a"', "at least two zones of us-east-1", "set -s cloud zones ''"]),
@@ -82,6 +85,35 @@ WRONG = [
     ({"database-multi-az": "maybe"}, ['database-multi-az is "maybe"']),
     ({"database-upgrade": "16"}, ['database-upgrade is "16"', "true or false"]),
     ({"database-backup-days": 0}, ['database-backup-days is "0"', "days, 1 to 35"]),
+    (
+        {"database-snapshot": "my snapshot"},
+        ['database-snapshot is "my snapshot"', "the identifier or ARN of a snapshot"],
+    ),
+    ({"database-snapshot": SNAPSHOT_ARN.replace("us-east-1", "eu-west-1")}, ["a snapshot in us-east-1"]),
+    (
+        {"database-snapshot": "rds:app-2026-01-31", "database-restore-time": "latest"},
+        ["database-snapshot is", "only one of database-snapshot and database-restore-time"],
+    ),
+    (
+        {"database-restore-time": "2026-01-31 09:30"},
+        ['database-restore-time is "2026-01-31 09:30"', "with its zone", "database-restore-time 2026-01-31T09:30:00Z"],
+    ),
+    ({"database-restore-time": "yesterday"}, ["a moment by ISO 8601", "database-restore-time latest"]),
+    (
+        {"database-restore-source": "django-stack-cloud"},
+        ["database-restore-source is", "only together with database-restore-time"],
+    ),
+    (
+        {"database-restore-source": "db-abc_1", "database-restore-time": "latest"},
+        ["database-restore-source is", "the identifier or the resource id"],
+    ),
+    ({"mail": "url"}, ["env has no EMAIL_URL", "links that reset passwords", "config set -s cloud mail none"]),
+    (
+        {"mail": "url", "env": {"EMAIL_URL": "consolemail://"}},
+        ["env.EMAIL_URL prints mails into the log", "--secret --path env.EMAIL_URL"],
+    ),
+    ({"mail": "none", "env": {"EMAIL_URL": "smtp://h"}}, ['mail is "none"', "config set -s cloud mail url"]),
+    ({"mail": "smtp"}, ['mail is "smtp"', "set -s cloud mail url"]),
     ({"log-days": 31}, ['log-days is "31"', "30, 60"]),
     ({"permissions-boundary": "django-stack-boundary"}, ["permissions-boundary is", "the ARN of an IAM policy"]),
     ({"alarm-email": "ops"}, ['alarm-email is "ops"', "an e-mail address"]),
@@ -226,6 +258,11 @@ def test_the_number_of_workers_is_the_one_in_env(as_stack: Any, set_config: Any)
         {"zones": "us-east-1b,us-east-1c,us-east-1d"},
         {"database-storage": 20, "database-storage-max": 22},
         {"tasks-min": 4, "tasks-max": 4},
+        {"database-snapshot": SNAPSHOT_ARN},
+        {"database-snapshot": "rds:django-stack-cloud-2026-01-31-04-00"},
+        {"database-restore-time": "latest"},
+        {"database-restore-time": "2026-01-31T09:30:00+01:00", "database-restore-source": "db-ABCDEFGHIJKLMNOP"},
+        {"mail": "url", "env": {"EMAIL_URL": "smtp+tls://u:p@mail.example.com:587"}},
         {"database-storage-max": 0, "log-days": 365, "alarm-email": "ops@example.com", "architecture": "arm64"},
     ],
     ids=str,

@@ -16,7 +16,14 @@ from tests.infra.cloud.variants import OTHER, OWN_DOMAIN
 from tests.infra.conftest import Program, Registered
 
 # What, together, registers all that the program knows for AWS.
-SETTINGS: list[dict[str, Any]] = [{}, {"media-access": "public"}, OWN_DOMAIN, OTHER]
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"media-access": "public"},
+    OWN_DOMAIN,
+    OTHER,
+    {"database-snapshot": "last"},
+    {"database-restore-time": "latest"},
+]
 KINDS = {kind.token: kind(Session()) for kind in TYPES}
 
 

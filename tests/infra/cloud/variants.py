@@ -25,6 +25,8 @@ OTHER: dict[str, Any] = {
     "flow-logs": True,
     "keep-data": False,
     "media-access": "public",
+    "monthly-budget": 60,
+    "nat-gateway": True,
     "postgres-version": 16,
     "tasks-max": 3,
     "tasks-min": 2,
@@ -39,7 +41,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "firewall": {"waf": True},
     "execute-command": {"execute-command": True},
     "logs": {"access-logs": True, "flow-logs": True},
+    "nat": {"nat-gateway": True},
     "own workers": {"env": {"WEB_CONCURRENCY": "1"}},
+    "from a snapshot": {"database-snapshot": "django-stack-cloud-last-0a1b2c3d"},
+    "from a moment": {"database-restore-time": "latest"},
 }
 
 

@@ -1,6 +1,8 @@
 """The commands find the web of the project in the working directory, and hand on what it says and how it ends."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,10 +42,22 @@ class Web:
     folder: Path
     project: str
 
-    def run(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [PROGRAM, *arguments], cwd=self.folder, input=text, capture_output=True, text=True, check=False, timeout=60
+            [PROGRAM, *arguments],
+            cwd=self.folder,
+            env=os.environ | environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
+
+    def runs(self) -> list[str]:
+        """The names of the one-off containers that are there."""
+        found = docker.from_env().containers.list(all=True, filters={"name": f"{self.project}-pr-12-run-"})
+        return [str(container.name) for container in found]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +104,7 @@ def test_ready_says_where_the_site_is_and_how_to_go_on_with_this_stack(web: Web)
 
 def test_logs_redact_secrets_and_end_quietly_with_control_c(web: Web) -> None:
     logs = subprocess.Popen(
-        [PROGRAM, "logs", "-s", "pr-12"],
+        [PROGRAM, "logs", "-s", "pr-12", "--follow"],
         cwd=web.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -98,7 +112,7 @@ def test_logs_redact_secrets_and_end_quietly_with_control_c(web: Web) -> None:
         start_new_session=True,
     )
     assert logs.stdout is not None
-    assert logs.stdout.readline() == "begin [secret] end\n"
+    assert logs.stdout.readline().split(" ", 3)[3] == "begin [secret] end\n"
     os.killpg(logs.pid, signal.SIGINT)
     out, error = logs.communicate(timeout=30)
     assert (logs.returncode, out, error.strip()) == (130, "", "")
@@ -117,3 +131,104 @@ def test_a_container_of_another_state_is_not_the_stacks(web: Web, monkeypatch: p
     assert web.run("ready", "-s", "pr-12").stderr == (
         f"The container {web.project}-pr-12-web is not running. Fix: make local STACK=pr-12\n"
     )
+
+
+def test_logs_of_a_process_that_is_not_there_name_those_that_are(web: Web) -> None:
+    done = web.run("logs", "-s", "pr-12", "wbe")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"There is no container {web.project}-pr-12-wbe. There are: web. Fix: make local STACK=pr-12\n"
+    )
+
+
+def test_status_says_what_runs_and_where(web: Web) -> None:
+    done = web.run("status", "-s", "pr-12", "--json")
+    status = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert status["processes"] == {"web": {"running": 1, "wanted": 1, "health": "running"}}
+    assert status["url"].startswith("http://pr-12.localhost:")
+    for_people = web.run("status", "-s", "pr-12").stdout
+    assert re.search(r"^version  python:3.13-slim-trixie, for \d+ (seconds|minutes?)$", for_people, re.MULTILINE)
+    assert re.search(r"^web +1 of 1 run, running$", for_people, re.MULTILINE)
+
+
+def test_status_of_a_stack_that_is_not_up_says_how_to_start_it(web: Web) -> None:
+    done = web.run("status", "-s", "pr-13")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"The container {web.project}-pr-13-web is not running. Fix: make local STACK=pr-13\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        ("import sys; sys.exit(7)", 7),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 137),
+        ("print(end='')", 0),
+    ],
+)
+def test_a_run_ends_with_the_status_of_its_command_and_leaves_no_container(web: Web, program: str, status: int) -> None:
+    assert web.run("run", "-s", "pr-12", "--", "python", "-c", program).returncode == status
+    assert web.runs() == []
+
+
+def test_a_run_is_a_container_of_its_own_with_the_webs_environment_and_our_input(web: Web) -> None:
+    program = "import os, sys; print(os.environ['DOMAIN'], os.environ['MORE'], os.environ['NAMED'], sys.stdin.read())"
+    program += "; print(os.path.exists('manage.py'))"
+    done = web.run(
+        "run", "-s", "pr-12", "--env", "MORE=a=b", "--env", "NAMED", "python", "-c", program, text="x", NAMED="here"
+    )
+    assert done.stdout == "pr-12.localhost a=b here x\nFalse\n"
+
+
+def test_a_run_is_ended_after_its_time_out(web: Web) -> None:
+    done = web.run("run", "-s", "pr-12", "--timeout", "1", "--", "sleep", "50")
+    assert (done.returncode, done.stderr) == (124, "The command was ended after 1 seconds.\n")
+    assert web.runs() == []
+
+
+def test_control_c_ends_a_run(web: Web) -> None:
+    process = subprocess.Popen(
+        [PROGRAM, "run", "-s", "pr-12", "--", "python", "-uc", "import time; print('up'); time.sleep(50)"],
+        cwd=web.folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    process.stdout.close()
+    assert web.runs() == []
+
+
+def test_a_detached_run_is_attached_to_by_its_name(web: Web) -> None:
+    program = "import sys, time; print('begun', flush=True); time.sleep(1); print('done'); sys.exit(3)"
+    done = web.run("run", "-s", "pr-12", "--detach", "--", "python", "-c", program)
+    name = done.stdout.splitlines()[0]
+    assert done.stdout == f"{name}\nIts output and end: django-stack run -s pr-12 --attach {name}\n"
+    attached = web.run("run", "-s", "pr-12", "--attach", name)
+    assert (attached.returncode, attached.stdout) == (3, "begun\ndone\n")
+    assert web.run("run", "-s", "pr-12", "--attach", name).stderr == (
+        f"There is no run {name} of the stack pr-12. There are: none\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Which command? For example: django-stack run -- python manage.py check --deploy"),
+        (("--attach", "x", "ls"), "--attach takes a run's name and nothing else"),
+        (
+            ("--env", "NOWHERE", "ls"),
+            "--env NOWHERE: allowed is NAME=VALUE, or the NAME of a variable that is set here",
+        ),
+        (("no-such-program",), "no-such-program"),
+    ],
+)
+def test_what_can_not_be_run_is_refused_in_a_line(web: Web, arguments: tuple[str, ...], said: str) -> None:
+    done = web.run("run", "-s", "pr-12", *arguments)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert web.runs() == []

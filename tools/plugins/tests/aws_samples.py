@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from aws_monitoring_samples import MONITORING, TAGS, policy
+
 from django_stack_plugins.values import Properties
 
-TAGS = {"Name": "app", "stack": "test"}
 TRUST = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
 READS = {"Sid": "A", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::x/*"}
 BEHAVIOR = {
@@ -34,14 +35,15 @@ SCALED = {
 }
 
 
-def policy(*statements: Any) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, sort_keys=True)
-
-
 def expiry(count: int) -> str:
     selection = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": count}
     rule = {"rulePriority": 1, "selection": selection, "action": {"type": "expire"}}
     return json.dumps({"rules": [rule]}, sort_keys=True)
+
+
+def group(*statuses: int) -> dict[str, Any]:
+    members = [{"originId": "bucket"}, {"originId": "site"}]
+    return {"originId": "both", "failoverCriteria": {"statusCodes": [*statuses]}, "members": members}
 
 
 def cors(origin: str) -> dict[str, Any]:
@@ -120,6 +122,7 @@ def _logs(account: Any) -> str:
 
 
 SAMPLES: dict[str, Callable[[Any], Properties]] = {
+    **MONITORING,
     "Vpc": lambda _: {"cidrBlock": "10.0.0.0/16", "enableDnsSupport": True, "enableDnsHostnames": True, "tags": TAGS},
     "Subnet": lambda account: {
         "vpcId": account.sample("Vpc").id,
@@ -129,6 +132,12 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "tags": TAGS,
     },
     "InternetGateway": lambda account: {"vpcId": account.sample("Vpc").id, "tags": TAGS},
+    "NatGateway": lambda account: {
+        "vpcId": account.sample("Vpc").id,
+        "availabilityMode": "regional",
+        "connectivityType": "public",
+        "tags": TAGS,
+    },
     "RouteTable": lambda account: {"vpcId": account.sample("Vpc").id, "tags": TAGS},
     "Route": lambda account: {
         "routeTableId": account.sample("RouteTable").id,
@@ -177,31 +186,13 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "tags": TAGS,
     },
     "LifecyclePolicy": lambda account: {"repository": account.sample("Repository").id, "policy": expiry(30)},
-    "Role": lambda _: {"name": "app-execution", "assumeRolePolicy": policy(TRUST), "tags": TAGS},
-    "RolePolicy": lambda account: {"name": "rights", "role": account.sample("Role").id, "policy": policy(READS)},
-    "LogGroup": lambda _: {"name": "/app/test", "retentionInDays": 30, "tags": TAGS},
-    "Topic": lambda _: {"name": "app-alarms", "tags": TAGS},
-    "TopicSubscription": lambda account: {
-        "topic": account.sample("Topic").id,
-        "protocol": "email",
-        "endpoint": "ops@example.com",
-    },
-    "MetricAlarm": lambda account: {
-        "name": "app-errors",
-        "alarmDescription": "app: errors",
-        "namespace": "AWS/RDS",
-        "metricName": "CPUUtilization",
-        "dimensions": {"DBInstanceIdentifier": "app", "Other": "x"},
-        "statistic": "Average",
-        "comparisonOperator": "GreaterThanThreshold",
-        "threshold": 80,
-        "period": 300,
-        "evaluationPeriods": 3,
-        "treatMissingData": "notBreaching",
-        "alarmActions": [account.sample("Topic").id],
-        "okActions": [account.sample("Topic").id],
+    "Role": lambda _: {
+        "name": "app-execution",
+        "assumeRolePolicy": policy(TRUST),
+        "permissionsBoundary": "arn:aws:iam::aws:policy/PowerUserAccess",
         "tags": TAGS,
     },
+    "RolePolicy": lambda account: {"name": "rights", "role": account.sample("Role").id, "policy": policy(READS)},
     "Secret": lambda _: {
         "namePrefix": "app-environment-",
         "description": "Variables",
@@ -243,6 +234,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
             {"targetGroupArn": account.sample("TargetGroup").id, "containerName": "web", "containerPort": 8000}
         ],
         "propagateTags": "SERVICE",
+        "alarms": {"alarmNames": ["app-rollback"], "enable": True, "rollback": True},
         "tags": TAGS,
     },
     "SubnetGroup": lambda account: {"name": "app", "subnetIds": _subnets(account), "tags": TAGS},
@@ -275,9 +267,6 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "copyTagsToSnapshot": True,
         "deletionProtection": False,
         "enabledCloudwatchLogsExports": ["postgresql", "upgrade"],
-        "databaseInsightsMode": "standard",
-        "performanceInsightsEnabled": True,
-        "performanceInsightsRetentionPeriod": 7,
         "finalSnapshotIdentifier": "app-last",
         "applyImmediately": True,
         "tags": TAGS,
@@ -341,8 +330,10 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
                     "originKeepaliveTimeout": 55,
                 },
                 "customHeaders": [{"name": "X-Origin-Key", "value": "hidden"}],
-            }
+            },
+            {"originId": "bucket", "domainName": "app.s3.amazonaws.com"},
         ],
+        "originGroups": [group(404)],
         "defaultCacheBehavior": BEHAVIOR,
         "orderedCacheBehaviors": [{**BEHAVIOR, "pathPattern": "/static/*", "allowedMethods": ["GET", "HEAD"]}],
         "restrictions": {"geoRestriction": {"restrictionType": "none"}},
@@ -356,6 +347,28 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "defaultAction": {"allow": {}},
         "rules": [limit(2000), MANAGED],
         "visibilityConfig": measured("app"),
+        "tags": TAGS,
+    },
+    "LogDeliverySource": lambda account: {
+        "name": "app",
+        "region": "us-east-1",
+        "logType": "ACCESS_LOGS",
+        "resourceArn": account.sample("Distribution").state["arn"],
+        "tags": TAGS,
+    },
+    "LogDeliveryDestination": lambda account: {
+        "name": "app",
+        "region": "us-east-1",
+        "outputFormat": "json",
+        "deliveryDestinationConfiguration": {
+            "destinationResourceArn": f"arn:aws:s3:::{account.sample('Bucket').id}/cloudfront"
+        },
+        "tags": TAGS,
+    },
+    "LogDelivery": lambda account: {
+        "region": "us-east-1",
+        "deliverySourceName": account.sample("LogDeliverySource").id,
+        "deliveryDestinationArn": account.sample("LogDeliveryDestination").state["arn"],
         "tags": TAGS,
     },
     "OriginAccessControl": lambda _: {

@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 from aws_account import KINDS, Account
-from aws_samples import BEHAVIOR, MANAGED, SAMPLES, TAGS, TRUST, expiry, limit, policy
+from aws_monitoring_samples import SENDS, TAGS, policy
+from aws_samples import BEHAVIOR, MANAGED, SAMPLES, TRUST, expiry, group, limit
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
-UNKNOWN_TO_MOTO = {"ResponseHeadersPolicy", "Target", "VpcOrigin"}
+UNKNOWN_TO_MOTO = {"Budget", "NatGateway", "ResponseHeadersPolicy", "Target", "VpcOrigin"}
 TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]
 # Inputs that moto forgets.
 FORGOTTEN = {
-    "Instance": {"databaseInsightsMode", "performanceInsightsEnabled", "performanceInsightsRetentionPeriod"},
-    "Service": {"deploymentMaximumPercent", "deploymentMinimumHealthyPercent"},
+    "Service": {"alarms", "deploymentMaximumPercent", "deploymentMinimumHealthyPercent"},
 }
 # What stays when its resource is deleted: AWS has no deletion of them, or the sample says so.
-STAYS = {"CertificateValidation", "DefaultSecurityGroup", "SecretVersion", "Versioning"}
+STAYS = {"CertificateValidation", "DefaultSecurityGroup", "SecretVersion", "TopicPolicy", "Versioning"}
 
 
 def test_there_is_a_sample_of_each_type() -> None:
@@ -57,10 +57,21 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("Repository", lambda _: {"imageScanningConfiguration": {"scanOnPush": False}}),
     ("LifecyclePolicy", lambda _: {"policy": expiry(31)}),
     ("Role", lambda _: {"assumeRolePolicy": policy({**TRUST, "Principal": {"Service": "ec2.amazonaws.com"}})}),
+    ("Role", lambda _: {"permissionsBoundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"}),
+    ("Role", lambda _: {"permissionsBoundary": None}),
     ("RolePolicy", lambda _: {"policy": policy({"Effect": "Deny", "Action": "*", "Resource": "*"})}),
     ("LogGroup", lambda _: {"retentionInDays": 14}),
     ("MetricAlarm", lambda _: {"threshold": 81.5, "comparisonOperator": "LessThanThreshold"}),
     ("MetricAlarm", lambda _: {"dimensions": {"DBInstanceIdentifier": "other"}}),
+    (
+        "MetricAlarm",
+        lambda _: {"statistic": None, "extendedStatistic": "p95", "evaluateLowSampleCountPercentiles": "ignore"},
+    ),
+    ("TopicPolicy", lambda account: {"policy": policy({**SENDS, "Sid": "B", "Resource": account.sample("Topic").id})}),
+    ("Dashboard", lambda _: {"dashboardBody": '{"widgets": [{"type": "text"}]}'}),
+    ("EventRule", lambda _: {"description": "other", "eventPattern": '{"source": ["aws.rds"]}'}),
+    ("EventTarget", lambda _: {"inputTransformer": {"inputPaths": {"x": "$.id"}, "inputTemplate": '"<x>"'}}),
+    ("EventTarget", lambda account: {"arn": account.make("Topic", {"name": "other"}).id}),
     ("Secret", lambda _: {"description": "Other variables"}),
     ("Service", lambda _: {"desiredCount": 2}),
     ("ParameterGroup", lambda _: {"parameters": [{"name": "rds.force_ssl", "value": "0", "applyMethod": "immediate"}]}),
@@ -90,6 +101,7 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
         },
     ),
     ("Distribution", lambda _: {"aliases": ["www.example.com", "example.com"]}),
+    ("Distribution", lambda _: {"originGroups": [group(403, 404)]}),
     ("Distribution", lambda _: {"comment": "other", "priceClass": "PriceClass_All"}),
     (
         "Distribution",
@@ -97,6 +109,14 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ),
     ("WebAcl", lambda _: {"rules": [MANAGED, limit(100)]}),
     ("WebAcl", lambda _: {"rules": [limit(2000)], "defaultAction": {"block": {}}}),
+    (
+        "LogDeliveryDestination",
+        lambda account: {
+            "deliveryDestinationConfiguration": {
+                "destinationResourceArn": f"arn:aws:s3:::{account.sample('Bucket').id}/b"
+            }
+        },
+    ),
     ("OriginAccessControl", lambda _: {"signingBehavior": "never"}),
     ("OwnershipControls", lambda _: {"rule": {"objectOwnership": "BucketOwnerPreferred"}}),
     ("PublicAccessBlock", lambda _: {"blockPublicAcls": False}),

@@ -1,8 +1,8 @@
 """Starts MiniStack with the overrides; the container's command.
 
 Environment: REHEARSAL_REGION, REHEARSAL_ACCOUNT, REHEARSAL_PORT (that of the API on the loopback of the machine),
-REHEARSAL_VOLUME, REHEARSAL_LABEL (config.py), REHEARSAL_WITHOUT (overrides to leave out, separated by spaces, to
-see what they are for).
+REHEARSAL_VOLUME, REHEARSAL_LABEL (config.py), REHEARSAL_IAM (`enforced`: callers need their policies),
+REHEARSAL_WITHOUT (overrides to leave out, separated by spaces, to see what they are for).
 """
 
 import asyncio

@@ -17,10 +17,14 @@ DROPPED = {b"accept-encoding"}
 
 
 class BrowserGateway:
-    """An ASGI application before another one."""
+    """An ASGI application before another one; `own_domains` gives the domains of the project's own at the time."""
 
-    def __init__(self, inner: Callable[[Any, Any, Any], Awaitable[None]]) -> None:
-        self._inner = inner
+    def __init__(
+        self,
+        inner: Callable[[Any, Any, Any], Awaitable[None]],
+        own_domains: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        self._inner, self._own_domains = inner, own_domains
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         host = _host(scope)
@@ -29,7 +33,7 @@ class BrowserGateway:
             await self._inner(scope, receive, send)
             return
         inner_host = name.removesuffix(SUFFIX)
-        translation = AddressTranslation(inner_host, port or "80")
+        translation = AddressTranslation([inner_host, *self._own_domains()], port or "80")
         headers = [
             (key, translation.to_aws(value)) for key, value in scope["headers"] if key not in DROPPED | {b"host"}
         ]
@@ -40,11 +44,11 @@ class BrowserGateway:
 class AddressTranslation:
     """AWS's addresses, and those of this machine that stand for them."""
 
-    def __init__(self, host: str, port: str) -> None:
+    def __init__(self, hosts: Iterable[str], port: str) -> None:
         self._port = port.encode()
-        own = re.escape(host.encode())
+        own = b"|".join(re.escape(host.encode()) for host in hosts)
         self._outward = re.compile(
-            rb"https?://(" + own + rb"|[a-z0-9.-]+\.(?:cloudfront\.net|amazonaws\.com))(?::443)?"
+            rb"https?://(" + own + rb"|[a-z0-9.-]+\.(?:cloudfront\.net|amazonaws\.com))(?::443)?(?![a-z0-9-])"
         )
         self._inward = re.compile(rb"http://([a-z0-9.-]+)\.localhost(?::\d+)?")
 

@@ -17,6 +17,7 @@ class EmulatorConfig:
     """One emulator's place. `address` is its own on the Docker network, `port` that of its API on the machine.
 
     `volume` is the Docker volume with the certificates that tasks trust, `label` what marks all that it makes.
+    `enforces_iam`: calls are refused that the caller's policies don't allow; else nobody is refused anything.
     """
 
     region: str
@@ -26,6 +27,7 @@ class EmulatorConfig:
     volume: str
     label: str
     authority: Authority = field(repr=False)
+    enforces_iam: bool = False
 
     @staticmethod
     def of(environ: Mapping[str, str]) -> "EmulatorConfig":
@@ -39,6 +41,7 @@ class EmulatorConfig:
             volume=environ["REHEARSAL_VOLUME"],
             label=environ["REHEARSAL_LABEL"],
             authority=Authority.make(CERTIFICATES),
+            enforces_iam=environ.get("REHEARSAL_IAM") == "enforced",
         )
 
     @property
@@ -53,4 +56,5 @@ class EmulatorConfig:
             "SFTP_ENABLED": "0",
             "RDS_TMPFS_SIZE": "1g",
             "LOG_LEVEL": "INFO",
+            "AUTH": "true" if self.enforces_iam else "false",
         }

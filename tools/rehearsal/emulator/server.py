@@ -13,11 +13,19 @@ from ministack.app import app as ministack
 from tools.rehearsal.emulator import dns
 from tools.rehearsal.emulator.browser import BrowserGateway
 from tools.rehearsal.emulator.config import API_PORT, EmulatorConfig
+from tools.rehearsal.overrides.domains import aliases
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 Answer = tuple[int, dict[str, str], bytes]
-# Services that MiniStack lacks, by the beginning of the header X-Amz-Target.
-services: dict[str, Callable[[str, bytes], Answer]] = {}
+# Services that MiniStack lacks, by the beginning of the header X-Amz-Target: their name in IAM, and what answers.
+services: dict[str, tuple[str, Callable[[str, bytes], Answer]]] = {}
+# Pages of our own, by path.
+pages: dict[str, Callable[[], bytes]] = {}
+
+
+def permit(service: str, action: str, headers: dict[str, str], body: bytes) -> Answer | None:  # noqa: ARG001
+    """A refusal of a call to one of those services. The override `permissions` puts IAM in its place."""
+    return None
 
 
 class _HypercornConfig(Config):  # type: ignore[misc]  # hypercorn is in the container alone
@@ -45,7 +53,7 @@ async def serve(config: EmulatorConfig) -> None:
     end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
-    application = BrowserGateway(_with_services(ministack, config))
+    application = BrowserGateway(_with_services(ministack, config), aliases)
     await hypercorn_serve(application, _HypercornConfig(config), shutdown_trigger=end.wait)
 
 
@@ -57,16 +65,27 @@ def _with_services(inner: Application, config: EmulatorConfig) -> Application:
             await inner(scope, receive, send)
             return
         target = dict(scope["headers"]).get(b"x-amz-target", b"").decode()
-        service = services.get(target.partition(".")[0])
         if scope["path"] == "/_rehearsal/certificate.pem":
             await _answer(send, (200, {"content-type": "application/x-pem-file"}, _certificate(config)))
-        elif service:
-            body = await _body(receive)
-            await _answer(send, await asyncio.to_thread(service, target.partition(".")[2], body))
+        elif page := pages.get(scope["path"]):
+            await _answer(send, (200, {"content-type": "application/json"}, page()))
+        elif target.partition(".")[0] in services:
+            await _answer(send, await asyncio.to_thread(_served, target, _headers(scope), await _body(receive)))
         else:
             await inner(scope, receive, send)
 
     return application
+
+
+def _served(target: str, headers: dict[str, str], body: bytes) -> Answer:
+    """The answer of a service of our own, or a refusal."""
+    prefix, _, action = target.partition(".")
+    name, service = services[prefix]
+    return permit(name, action, headers, body) or service(action, body)
+
+
+def _headers(scope: Any) -> dict[str, str]:
+    return {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 def _certificate(config: EmulatorConfig) -> bytes:

@@ -20,14 +20,22 @@ OVERRIDES = (
     "database",
     "database_logs",
     "deletion_protection",
+    "backups",
     "cloudfront",
     "vpc_origins",
+    "origin_groups",
     "target_health",
     "deployments",
+    "metrics",
+    "deployment_alarms",
+    "events",
     "autoscaling",
     "domains",
     "scheduler",
     "security_groups",
+    "flow_logs",
+    "nat_gateways",
+    "permissions",
 )
 
 

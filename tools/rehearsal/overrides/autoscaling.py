@@ -30,7 +30,7 @@ class RefusalError(Exception):
 
 def apply(config: EmulatorConfig) -> None:
     """Registers the service."""
-    server.services["AnyScaleFrontendService"] = Scaling(config).answer
+    server.services["AnyScaleFrontendService"] = "application-autoscaling", Scaling(config).answer
 
 
 def _place(data: Data) -> Place:

@@ -4,6 +4,8 @@ MiniStack gives RDS's endpoint as an IP address, which isn't in the certificate;
 certificate is made: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 It publishes the port on all addresses of the machine; nothing but the tasks has to reach it, by the Docker network.
 It runs postgres:MAJOR-alpine, whose collations are not a managed PostgreSQL's; we run the local stack's glibc image.
+It changes the password with psycopg2, which isn't here, and then goes by one that the database doesn't know:
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.DBInstance.Modifying.html
 It forgets EngineLifecycleSupport: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBInstance.html
 """
 
@@ -11,7 +13,7 @@ import hashlib
 from typing import Any
 
 from ministack.core.responses import get_account_id
-from ministack.services import rds
+from ministack.services import ecs, rds
 
 from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
@@ -66,3 +68,14 @@ def apply(config: EmulatorConfig) -> None:
         return (f"postgres:{version.partition('.')[0]}-trixie" if "postgres" in engine else name, *others)
 
     replace(rds, "_docker_image_for_engine", image)
+    replace(rds, "_rotate_instance_password", _change_password)
+
+
+def _change_password(instance: dict[str, Any], _: str, new: str) -> None:
+    """Gives the master user the new password, over the database's own socket, which trusts whoever is in there."""
+    user, password = instance["MasterUsername"].replace('"', '""'), new.replace("'", "''")
+    container = ecs._get_docker().containers.get(instance["_docker_container_id"])
+    command = ["psql", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", instance["DBName"], "-c"]
+    status, output = container.exec_run([*command, f"ALTER ROLE \"{user}\" WITH PASSWORD '{password}'"])
+    if status:
+        raise RuntimeError(f"PostgreSQL keeps its password: {output.decode()}")

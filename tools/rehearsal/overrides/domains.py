@@ -10,6 +10,12 @@ from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace
 
 
+def aliases() -> set[str]:
+    """The own domains that distributions serve."""
+    served = (cloudfront._get_distribution_aliases(one) for one in list(cloudfront._distributions.values()))
+    return {name for names in served for name in names}
+
+
 def apply(_: EmulatorConfig) -> None:
     """Wraps how MiniStack finds out whose a host name is."""
     parse = app._parse_cloudfront_dataplane_host

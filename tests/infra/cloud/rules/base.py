@@ -51,5 +51,9 @@ def unprotect(resource: Registered) -> None:
     resource.request.protect = False
 
 
+def delete_when_replaced(resource: Registered) -> None:
+    resource.request.retainOnDelete = False
+
+
 def gone(resource: Registered) -> None:
     """Somebody takes the resource out of the program."""

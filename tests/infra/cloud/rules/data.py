@@ -12,6 +12,7 @@ from tests.infra.cloud.rules.base import (
     Rule,
     change,
     change_json,
+    delete_when_replaced,
     gone,
     unprotect,
 )
@@ -67,7 +68,7 @@ def stored_data_is_encrypted(run: Run) -> Iterator[str]:
         for encryption in run.of_type(token)
         for rule in encryption.inputs["rules"]
     ]
-    if not rules or not set(rules) <= {"AES256", "aws:kms", "aws:kms:dsse"}:
+    if len(rules) != len(run.of_type(BUCKET)) or not rules or not set(rules) <= {"AES256", "aws:kms", "aws:kms:dsse"}:
         yield "The bucket's encryption is left to AWS's default, which an account can change."
     for repository in run.of_type(REPOSITORY):
         if not repository.inputs.get("encryptionConfigurations"):
@@ -119,6 +120,26 @@ def overwritten_files_are_kept_a_while(run: Run) -> Iterator[str]:
         yield "Uploads that are in use come to an end by themselves."
 
 
+def static_files_stay_when_a_version_is_replaced(run: Run) -> Iterator[str]:
+    days = [
+        rule["expiration"]["days"]
+        for lifecycle in run.of_type("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
+        for rule in lifecycle.inputs["rules"]
+        if lifecycle.name.startswith("static-files") and "expiration" in rule
+    ]
+    if not days or min(days) < 90:
+        yield "Static files of a version that still runs are gone when the next one is rolled out, or none ever go."
+    for distribution in run.of_type("aws:cloudfront/distribution:Distribution"):
+        groups = {group["originId"]: group for group in distribution.inputs.get("originGroups") or []}
+        for behavior in distribution.inputs.get("orderedCacheBehaviors") or []:
+            group = groups.get(behavior["targetOriginId"], {"members": []})
+            if behavior["pathPattern"] == "/static/*" and [one["originId"] for one in group["members"]] != [
+                "static-files",
+                "load-balancer",
+            ]:
+                yield "In a roll-out, pages of one version ask tasks of the other for static files."
+
+
 def logs_in_a_bucket_end_some_day(run: Run) -> Iterator[str]:
     for bucket in run.of_type(BUCKET):
         if "-logs-" not in bucket.inputs["bucketPrefix"]:
@@ -135,7 +156,12 @@ def logs_in_a_bucket_end_some_day(run: Run) -> Iterator[str]:
 
 def data_survives_a_slip_of_the_hand(run: Run) -> Iterator[str]:
     for data in (*run.of_type(INSTANCE), *run.of_type(BUCKET)):
-        if not data.request.protect and not data.request.retainOnDelete:
+        if data.name == "static-files":  # the images have them all
+            continue
+        # While a database is made from a backup, only AWS protects it: Pulumi must replace it, and forgets the old. A
+        # bucket of logs is protected by nobody, and not deleted.
+        restored = data.inputs.get("snapshotIdentifier") or data.inputs.get("restoreToPointInTime")
+        if not data.request.protect and not (data.request.retainOnDelete and (restored or data.type == BUCKET)):
             yield f"{data.name} isn't protected: `pulumi destroy`, or a change that replaces it, takes the data away."
         if data.inputs.get("forceDestroy"):
             yield f"{data.name} is emptied when it's deleted."
@@ -157,6 +183,7 @@ RULES: list[Rule] = [
     stored_data_is_encrypted,
     the_bucket_is_private,
     overwritten_files_are_kept_a_while,
+    static_files_stay_when_a_version_is_replaced,
     logs_in_a_bucket_end_some_day,
     data_survives_a_slip_of_the_hand,
 ]
@@ -178,6 +205,13 @@ BREAKS = [
     Break("media-private", gone, "doesn't block public access"),
     Break("media-ownership", gone, "takes ACLs"),
     Break("media-policy", gone, "no policy"),
+    Break("static-files-lifecycle", gone, "or none ever go"),
+    Break("static-files-lifecycle", change(rules=[{"status": "Enabled", "expiration": {"days": 30}}]), "still runs"),
+    Break("static-files-policy", gone, "no policy"),
+    Break("static-files-encryption", gone, "left to AWS's default"),
+    Break("static-files-ownership", gone, "takes ACLs"),
+    Break("static-files-private", gone, "doesn't block public access"),
+    Break("address-cloudfront", change(originGroups=[]), "ask tasks of the other"),
     Break("logs-private", gone, "doesn't block public access", "logs"),
     Break("logs-ownership", gone, "takes ACLs", "logs"),
     Break("logs-policy", gone, "has no policy", "logs"),
@@ -206,5 +240,6 @@ BREAKS = [
     Break("database", change(deletionProtection=False), "deleted by one click"),
     Break("address-load-balancer", change(enableDeletionProtection=False), "and the site with it"),
     Break("database", change(skipFinalSnapshot=True), "no last snapshot"),
+    Break("database", delete_when_replaced, "isn't protected", variant="from a snapshot"),
     Break("database", change(backupRetentionPeriod=0), "no backups"),
 ]

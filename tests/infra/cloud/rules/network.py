@@ -102,6 +102,21 @@ def each_part_admits_the_one_before_it_only(run: Run) -> Iterator[str]:
             yield f"Something is in the security groups {groups} instead of {own}, whose rules then don't count."
 
 
+def tasks_have_one_way_out(run: Run) -> Iterator[str]:
+    """By an address of their own and the internet gateway, or without one by the NAT gateway."""
+    ways = {
+        association.inputs["subnetId"]: route.inputs
+        for association in run.of_type("aws:ec2/routeTableAssociation:RouteTableAssociation")
+        for route in run.of_type("aws:ec2/route:Route")
+        if route.inputs["routeTableId"] == association.inputs["routeTableId"]
+    }
+    for service in run.of_type(SERVICE):
+        network = service.inputs["networkConfiguration"]
+        by = "gatewayId" if network.get("assignPublicIp") else "natGatewayId"
+        if not all(ways.get(subnet, {}).get(by) for subnet in network["subnets"]):
+            yield f"A task reaches neither its image nor its secrets: its subnets have no {by}."
+
+
 def files_go_to_the_bucket_inside_awss_network(run: Run) -> Iterator[str]:
     ways = [
         endpoint.inputs
@@ -177,12 +192,26 @@ RULES: list[Rule] = [
     cloudfront_is_the_only_way_in,
     the_networks_own_group_has_no_rules,
     each_part_admits_the_one_before_it_only,
+    tasks_have_one_way_out,
     files_go_to_the_bucket_inside_awss_network,
     visitors_come_by_https,
     django_believes_the_header_that_visitors_cannot_set,
 ]
-OF_PARTS_THAT_ARE_THERE: list[Rule] = [nothing_is_open_to_the_world]
+OF_PARTS_THAT_ARE_THERE: list[Rule] = [tasks_have_one_way_out, nothing_is_open_to_the_world]
 BREAKS = [
+    Break("network-to-world", gone, "its subnets have no gatewayId"),
+    Break("network-to-world", gone, "its subnets have no natGatewayId", "nat"),
+    Break(
+        "web",
+        lambda service: service.inputs["networkConfiguration"].update(assignPublicIp=False),
+        "its subnets have no natGatewayId",
+    ),
+    Break(
+        "web",
+        lambda service: service.inputs["networkConfiguration"].update(assignPublicIp=True),
+        "its subnets have no gatewayId",
+        "nat",
+    ),
     Break("network-default", gone, "AWS's default one, with rules"),
     Break("network-default", change(ingress=[{"self": True}]), "AWS's default one, with rules"),
     Break("network-default", lambda group: group.inputs.pop("egress"), "AWS's default one, with rules"),

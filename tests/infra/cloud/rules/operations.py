@@ -28,12 +28,22 @@ WITHOUT_TAGS = {"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"}
 ALARMS = {
     "HTTPCode_Target_5XX_Count": "the site answers with errors",
     "HTTPCode_ELB_5XX_Count": "the load balancer answers with errors in the tasks' stead",
+    "TargetResponseTime": "the site is slow",
     "UnHealthyHostCount": "a task doesn't answer",
     "HealthyHostCount": "no task is left",
     "CPUUtilization": "the database is busy",
     "FreeStorageSpace": "the database's storage is almost full",
     "DatabaseConnections": "the database is out of connections",
 }
+
+
+EVENTS = {
+    "SERVICE_DEPLOYMENT_FAILED": "a roll-out failed",
+    '"startedBy": ["release"]': "a release failed",
+    '"stopCode": ["EssentialContainerExited"]': "tasks end again and again",
+    '"ECR Image Scan"': "the scan of an image finds something",
+}
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
 
 def the_parts_are_there(run: Run) -> Iterator[str]:
@@ -55,6 +65,9 @@ def a_failed_roll_out_is_noticed(run: Run) -> Iterator[str]:
     for service in run.of_type(SERVICE):
         if service.inputs.get("deploymentCircuitBreaker") != {"enable": True, "rollback": True}:
             yield "A version that doesn't start is tried for ever instead of being rolled back."
+        watched = service.inputs.get("alarms") or {}
+        if not (watched.get("enable") and watched.get("rollback") and set(watched["alarmNames"]) & _of_errors(run)):
+            yield "A version that breaks after it was ready stays, whatever visitors get."
         if service.inputs.get("waitForSteadyState") is not False:
             yield "The provider waits for the service, and takes a roll-back for a success; the roll-out check waits."
         if service.inputs["deploymentMinimumHealthyPercent"] < 100:
@@ -67,6 +80,18 @@ def a_failed_roll_out_is_noticed(run: Run) -> Iterator[str]:
             yield "The load balancer doesn't ask if tasks are alive, or has all replaced when the database is away."
     if "web-rollout" not in run.resources:
         yield "Nothing compares what runs with what was wanted: a rolled-back deployment would look like a success."
+
+
+def _of_errors(run: Run) -> set[str]:
+    """The names of alarms that go off soon when tasks answer with errors, and not by the lack of requests."""
+    return {
+        alarm.inputs["name"]
+        for alarm in run.of_type(ALARM)
+        if alarm.inputs["metricName"] == "HTTPCode_Target_5XX_Count"
+        and alarm.inputs["period"] * alarm.inputs["evaluationPeriods"] <= 180
+        and alarm.inputs["treatMissingData"] == "notBreaching"
+        and set(alarm.inputs["dimensions"]) == {"LoadBalancer", "TargetGroup"}
+    }
 
 
 def load_is_met_with_more_tasks(run: Run) -> Iterator[str]:
@@ -84,10 +109,10 @@ def load_is_met_with_more_tasks(run: Run) -> Iterator[str]:
 
 def somebody_is_told(run: Run) -> Iterator[str]:
     alarms = {
-        alarm.inputs["metricName"]: alarm.inputs for alarm in run.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")
+        alarm.inputs["metricName"]: alarm.inputs for alarm in run.of_type(ALARM) if alarm.inputs.get("alarmActions")
     }
     for metric, what in ALARMS.items():
-        if not alarms.get(metric, {}).get("alarmActions"):
+        if metric not in alarms:
             yield f"Nobody is told when {what}."
     # Without any target there is no metric: silence is the alarm.
     none = alarms.get("HealthyHostCount", {})
@@ -97,6 +122,22 @@ def somebody_is_told(run: Run) -> Iterator[str]:
         1,
     ):
         yield "When the last task is gone, no alarm fires: the load balancer then reports no tasks, healthy or not."
+    for alarm in run.of_type(ALARM):
+        if "What to do: " not in alarm.inputs["alarmDescription"]:
+            yield f"Who gets {alarm.name} at night has to find out what to do."
+    targets = {target.inputs["rule"] for target in run.of_type("aws:cloudwatch/eventTarget:EventTarget")}
+    told = "".join(
+        rule.inputs["eventPattern"]
+        for rule in run.of_type("aws:cloudwatch/eventRule:EventRule")
+        if rule.inputs["name"] in targets
+    )
+    for event, what in EVENTS.items():
+        if event not in told:
+            yield f"Nobody is told when {what}, unless somebody watches the update."
+    if not any(
+        "events.amazonaws.com" in one.inputs["policy"] for one in run.of_type("aws:sns/topicPolicy:TopicPolicy")
+    ):
+        yield "What ECS tells is refused by the topic."
 
 
 @cache
@@ -134,6 +175,16 @@ BREAKS = [
     Break("alarm-errors-of-the-balancer", gone, "Nobody is told when the load balancer answers with errors"),
     Break("alarm-database-storage", change(alarmActions=[]), "storage is almost full"),
     Break("alarms", change(tags={}), "carries no tags"),
+    Break("alarm-latency", gone, "Nobody is told when the site is slow"),
+    Break("alarm-errors", change(alarmDescription="errors"), "has to find out what to do"),
+    Break("event-failed-rollout", gone, "Nobody is told when a roll-out failed"),
+    Break("event-failed-release-topic", gone, "Nobody is told when a release failed"),
+    Break("event-ended-tasks", gone, "Nobody is told when tasks end"),
+    Break("event-image-findings", gone, "Nobody is told when the scan"),
+    Break("alarms-policy", change(policy="{}"), "refused by the topic"),
+    Break("web", change(alarms=None), "A version that breaks after it was ready stays"),
+    Break("alarm-rollback", change(period=300), "A version that breaks after it was ready stays"),
+    Break("alarm-rollback", change(treatMissingData="breaching"), "A version that breaks after it was ready stays"),
     Break("web", change(waitForSteadyState=True), "takes a roll-back for a success"),
     Break("web", change(deploymentCircuitBreaker={"enable": False}), "tried for ever"),
     Break("web", change(deploymentMinimumHealthyPercent=50), "before the new ones serve"),

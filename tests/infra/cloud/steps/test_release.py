@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.cloud.steps import release as step
+from infra.cloud import one_off_tasks
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
 from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, Run, Start
 
@@ -20,7 +20,10 @@ ASKED: dict[str, Any] = {
     "task_definition": NEW,
     "container": "web",
     "commands": ["python manage.py migrate --noinput"],
+    "static_files": "",
+    "publisher": "",
     "subnets": ["subnet-1", "subnet-2"],
+    "public_address": True,
     "security_groups": ["sg-1"],
     "platform_version": "1.4.0",
     "started_by": "app-release",
@@ -88,6 +91,12 @@ def release(run: Run, **changes: Any) -> tuple[int, str, str]:
     return run("infra.cloud.steps.release", ASKED | changes)
 
 
+def test_a_task_in_a_network_with_a_nat_gateway_has_no_public_address(ecs: FakeAWS, run: Run) -> None:
+    assert release(run, public_address=False)[0] == 0
+    (task,) = ecs.asked("RunTask")
+    assert task["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "DISABLED"
+
+
 def failed(run: Run, serves: str = SERVES, **changes: Any) -> str:
     """The reason of a release that fails; it says always what serves now."""
     code, _, error = release(run, **changes)
@@ -115,6 +124,35 @@ def test_success_streams_the_log_and_ends_with_0(ecs: FakeAWS, run: Run) -> None
     assert task["startedBy"] == "app-release"
     assert {read["logStreamName"] for read in ecs.asked("GetLogEvents")} == {"app/web/0123456789abcdef"}
     assert not ecs.asked("StopTask")
+
+
+def test_static_files_are_published_by_a_task_with_a_role_of_its_own_while_the_commands_run(
+    ecs: FakeAWS, run: Run
+) -> None:
+    ecs.on("DescribeTasks", stopped())
+    bucket = "s3://app-static.s3.us-east-1.amazonaws.com/static"
+    assert release(run, static_files=bucket, publisher=f"{ACCOUNT}:role/publisher")[0] == 0
+    first, second = ecs.asked("RunTask")
+    (override,) = first["overrides"]["containerOverrides"]
+    assert override["command"] == ["python", "manage.py", "publish_static", bucket]
+    assert first["overrides"]["taskRoleArn"] == f"{ACCOUNT}:role/publisher"
+    assert "taskRoleArn" not in second["overrides"], "migrations have the app's rights"
+    operations = [operation for operation, _ in ecs.calls]
+    assert operations.index("DescribeTasks") > len(operations) - 1 - operations[::-1].index("RunTask"), "at once"
+
+
+def test_static_files_that_can_not_be_published_fail_the_release(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", stopped(), stopped(1))
+    error = failed(run, static_files="s3://app-static/static", publisher="role")
+    assert "`python manage.py publish_static s3://app-static/static` failed with exit status 1" in error
+
+
+def test_a_failed_command_stops_the_publication(ecs: FakeAWS, run: Run) -> None:
+    other = TASK.replace("0", "9")
+    ecs.on("RunTask", {"tasks": [{"taskArn": other}]}, {"tasks": [{"taskArn": TASK}]})
+    ecs.on("DescribeTasks", stopped(1), stopped())
+    failed(run, static_files="s3://app-static/static", publisher="role")
+    assert [call["task"] for call in ecs.asked("StopTask")] == [other]
 
 
 def test_a_task_that_ends_before_the_first_look_is_judged_by_its_end(ecs: FakeAWS, run: Run) -> None:
@@ -281,8 +319,8 @@ def test_a_task_that_ecs_does_not_know_yet_everywhere_is_waited_for(
 
 
 def test_a_task_that_ecs_forgets_is_no_success(ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert step.PROPAGATION == 60.0
-    monkeypatch.setattr(step, "PROPAGATION", 0.1)
+    assert one_off_tasks.PROPAGATION == 60.0
+    monkeypatch.setattr(one_off_tasks, "PROPAGATION", 0.1)
     ecs.on("DescribeTasks", running(), MISSING)
     assert "ECS no longer knows the task" in failed(run)
 

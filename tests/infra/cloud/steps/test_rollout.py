@@ -260,6 +260,29 @@ def test_a_home_page_that_fails_fails_the_update(
     assert error.count("\n") == 1
 
 
+def test_a_broken_home_page_is_taken_back_to_the_version_that_served(ecs: FakeAWS, run: Run, site: Site) -> None:
+    """ECS goes back by itself only when visitors meet enough errors."""
+    ecs.on("DescribeServices", service(deployment(NEW), deployment(OLD, "ACTIVE", "COMPLETED", runningCount=1)), STEADY)
+    ecs.on("UpdateService", {})
+    site.answers["/"] = [(500, HTML, "<h1>Server Error (500)</h1>")]
+    code, _, error = rollout(run, site)
+    assert code == 1
+    assert "the home page https://localhost/ answers 500" in error
+    assert "ECS goes back to app:1 now." in error
+    assert "`pulumi up -s cloud --refresh`" in error
+    (call,) = ecs.asked("UpdateService")
+    assert (call["cluster"], call["service"], call["taskDefinition"]) == ("app", "app-web", OLD)
+
+
+def test_a_version_that_was_replaced_before_this_update_is_not_gone_back_to(ecs: FakeAWS, run: Run, site: Site) -> None:
+    ecs.on("DescribeServices", service(deployment(NEW), deployment(OLD, "ACTIVE", "COMPLETED", runningCount=0)), STEADY)
+    site.answers["/"] = [(500, HTML, "<h1>Server Error (500)</h1>")]
+    code, _, error = rollout(run, site)
+    assert code == 1
+    assert "goes back" not in error
+    assert not ecs.asked("UpdateService")
+
+
 @pytest.mark.parametrize("status", [204, 301, 302, 401, 403, 404, 405, 410, 429])
 def test_a_home_page_that_sends_elsewhere_or_asks_for_a_login_is_one(
     ecs: FakeAWS, run: Run, site: Site, status: int

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.cloud import one_off_tasks
 from infra.cloud.requests import ReleaseRequest, RolloutRequest
 from infra.cloud.steps import release, rollout
 from infra.cloud.steps.logs import Log
@@ -32,7 +33,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def ecs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The client of every service, whose calls a test sets."""
     made = SimpleNamespace(exceptions=SimpleNamespace(InvalidParameterException=ClientError))
-    for module in (release, rollout):
+    for module in (release, rollout, one_off_tasks):
         monkeypatch.setattr(module, "client", lambda service, account: made)
     return made
 
@@ -53,12 +54,12 @@ def a_release() -> release.ReleaseRun:
 def test_a_new_task_that_ecs_does_not_know_has_a_minute(clock: list[float], ecs: SimpleNamespace) -> None:
     """Its API is eventually consistent; for longer than this, it's gone."""
     ecs.describe_tasks = lambda **_: {"tasks": []}
-    run = a_release()
+    run = a_release().tasks
     assert run.look("task")["lastStatus"] == ""
     clock[0] += 60
     assert run.look("task")["lastStatus"] == ""
     clock[0] += 1
-    with pytest.raises(release.ReleaseError, match="ECS no longer knows the task task"):
+    with pytest.raises(one_off_tasks.TaskError, match="ECS no longer knows the task task"):
         run.look("task")
 
 
@@ -75,7 +76,7 @@ def test_a_task_that_does_not_stop_is_left_after_a_minute(
     ecs.list_tasks = lambda **_: {"taskArns": ["task"]}
     ecs.stop_task = stop_task
     ecs.describe_tasks = lambda **_: {"tasks": [{"lastStatus": "RUNNING"}]}
-    a_release().stop_all("A new release begins")
+    a_release().tasks.stop_all("A new release begins")
     assert clock[0] == 1060
 
 

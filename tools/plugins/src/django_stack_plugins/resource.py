@@ -167,6 +167,11 @@ class Resource(ABC):
         """Return the outputs as they really are, or None if it is gone; `state` is the last one known."""
         return state
 
+    def adopt(self, operation: Operation, resource_id: str) -> tuple[str, Properties, Properties] | None:
+        """What `pulumi import` finds by an id: the id in the state, the outputs, the inputs; None for nothing."""
+        del operation, resource_id
+        raise PluginError(f"{self.token} cannot be imported or looked up with django-stack's plugin")
+
     def update(self, operation: Operation, resource_id: str, old: Properties, inputs: Properties) -> Properties:
         """Change it in place; `old` is its last state. Return the new outputs."""
         return {**old, **inputs}

@@ -221,7 +221,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with _Errors(context):
             resource = self._resource(request.urn)
             if not request.inputs.fields:
-                raise PluginError(f"{resource.token} cannot be imported or looked up with django-stack's plugin")
+                adopted = resource.adopt(self._operation(request), request.id)
+                if adopted is None:
+                    return provider_pb2.ReadResponse()
+                resource_id, properties, inputs = adopted
+                return provider_pb2.ReadResponse(
+                    id=resource_id, properties=encode_properties(properties), inputs=encode_properties(inputs)
+                )
             inputs = _plain(request.inputs)
             state = resource.read(
                 self._operation(request), request.id, _plain(request.properties), resource.complete(inputs)

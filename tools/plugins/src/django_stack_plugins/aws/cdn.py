@@ -113,8 +113,8 @@ class Distribution(_Configured):
     docs, kind, token = "cloudfront_distribution", "Distribution", "aws:cloudfront/distribution:Distribution"
     required = words("defaultCacheBehavior enabled origins restrictions viewerCertificate")
     in_place = words(
-        "aliases comment defaultCacheBehavior enabled httpVersion isIpv6Enabled orderedCacheBehaviors origins"
-        " priceClass restrictions viewerCertificate waitForDeployment webAclId"
+        "aliases comment defaultCacheBehavior enabled httpVersion isIpv6Enabled orderedCacheBehaviors originGroups"
+        " origins priceClass restrictions viewerCertificate waitForDeployment webAclId"
     )
     unordered = words("aliases origins defaultCacheBehavior.allowedMethods defaultCacheBehavior.cachedMethods")
     defaults: ClassVar[Mapping[str, Any]] = {
@@ -128,6 +128,7 @@ class Distribution(_Configured):
     names: ClassVar[Mapping[str, str]] = {
         "orderedCacheBehaviors": "CacheBehaviors",
         "origins.originId": "Id",
+        "originGroups.originId": "Id",
         "origins.customHeaders.name": "HeaderName",
         "origins.customHeaders.value": "HeaderValue",
     }

@@ -1,12 +1,13 @@
 """The database: aws.rds."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django_stack_plugins.aws import tags
 from django_stack_plugins.aws.base import AWSResource
 from django_stack_plugins.aws.calls import Call, Wait, words
-from django_stack_plugins.resource import Operation, PluginError
+from django_stack_plugins.resource import InitFailed, Operation, PluginError
 from django_stack_plugins.values import Properties
 
 _BATCH = 20  # parameters that the API takes a call
@@ -91,7 +92,7 @@ class ParameterGroup(AWSResource):
 class Instance(AWSResource):
     docs, token, service = "db_instance", "aws:rds/instance:Instance", "rds"
     required = words("instanceClass")
-    replacing = words("engine dbName username storageEncrypted")
+    replacing = words("engine dbName username storageEncrypted snapshotIdentifier restoreToPointInTime")
     in_place = words(
         "allocatedStorage allowMajorVersionUpgrade applyImmediately autoMinorVersionUpgrade backupRetentionPeriod"
         " caCertIdentifier copyTagsToSnapshot dbSubnetGroupName databaseInsightsMode deletionProtection"
@@ -116,9 +117,29 @@ class Instance(AWSResource):
         "caCertIdentifier": "CACertificateIdentifier",
         "parameterGroupName": "DBParameterGroupName",
         "performanceInsightsEnabled": "EnablePerformanceInsights",
+        "snapshotIdentifier": "DBSnapshotIdentifier",
     }
     creating = Call("CreateDBInstance", {"EnableCloudwatchLogsExports": "enabledCloudwatchLogsExports"})
     identity = "DBInstance.DbiResourceId"
+    # The ways to make it from a backup. Neither call takes everything: the provider modifies the rest afterwards.
+    from_snapshot = Call("RestoreDBInstanceFromDBSnapshot", creating.takes, rest="all")
+    from_moment = Call(
+        "RestoreDBInstanceToPointInTime",
+        {
+            **creating.takes,
+            "TargetDBInstanceIdentifier": "identifier",
+            "RestoreTime": "restoreToPointInTime.restoreTime",
+            "SourceDBInstanceAutomatedBackupsArn": "restoreToPointInTime.sourceDbInstanceAutomatedBackupsArn",
+            "SourceDBInstanceIdentifier": "restoreToPointInTime.sourceDbInstanceIdentifier",
+            "SourceDbiResourceId": "restoreToPointInTime.sourceDbiResourceId",
+            "UseLatestRestorableTime": "restoreToPointInTime.useLatestRestorableTime",
+        },
+        rest="all",
+    )
+    afterwards = words(
+        "allocatedStorage backupRetentionPeriod databaseInsightsMode engineVersion maxAllocatedStorage password"
+        " performanceInsightsEnabled performanceInsightsRetentionPeriod storageType"
+    )
     reading = Call("DescribeDBInstances", {"DBInstanceIdentifier": "identifier"}, gives="DBInstances[0]")
     reads: ClassVar[Mapping[str, str]] = {
         "dbSubnetGroupName": "DBSubnetGroup.DBSubnetGroupName",
@@ -135,7 +156,10 @@ class Instance(AWSResource):
         "resourceId": "DbiResourceId",
         "status": "DBInstanceStatus",
     }
-    unread = words("allowMajorVersionUpgrade applyImmediately finalSnapshotIdentifier password skipFinalSnapshot")
+    unread = words(
+        "allowMajorVersionUpgrade applyImmediately finalSnapshotIdentifier password restoreToPointInTime"
+        " skipFinalSnapshot snapshotIdentifier"
+    )
     private = words("password")
     missing = words("DBInstanceNotFound DBInstanceNotFoundFault")
     deleting = Call(
@@ -171,6 +195,44 @@ class Instance(AWSResource):
             rest="changed",
         )
     }
+
+    def create(self, operation: Operation, inputs: Properties) -> tuple[str, Properties]:
+        resource_id, state = super().create(operation, inputs)
+        if not inputs.get("snapshotIdentifier") and not inputs.get("restoreToPointInTime"):
+            return resource_id, state
+        scope = {**dict.fromkeys(self.inputs), **inputs, "id": resource_id, "before": inputs}
+        try:
+            # AWS waits with nothing of it: what it is restored with is not in use yet.
+            self.change(operation, set(self.afterwards & inputs.keys()), {**scope, "applyImmediately": True}, inputs)
+            self.settle(operation, resource_id, scope)
+            return resource_id, self._state(operation, resource_id, inputs, state)
+        except PluginError as error:
+            raise InitFailed(resource_id, state, str(error)) from error
+
+    def adopt(self, operation: Operation, resource_id: str) -> tuple[str, Properties, Properties] | None:
+        document = self.find(operation, resource_id, {"identifier": resource_id})
+        if document is None:
+            return None
+        told: Properties = {
+            **dict.fromkeys(self.inputs - self.unread),
+            "vpcSecurityGroupIds": [],
+            "enabledCloudwatchLogsExports": [],
+        }
+        own_id = str(document["DbiResourceId"])
+        # What AWS doesn't tell has the provider's own defaults for an import.
+        state = {**self.properties(operation, own_id, document, {}, told), "skipFinalSnapshot": True}
+        inputs = {key: value for key, value in state.items() if key in self.inputs and value is not None}
+        return own_id, state, inputs
+
+    def make(self, operation: Operation, inputs: Properties) -> Any:
+        call = self.from_snapshot if inputs.get("snapshotIdentifier") else self.from_moment
+        if not inputs.get("snapshotIdentifier") and not inputs.get("restoreToPointInTime"):
+            return super().make(operation, inputs)
+        # PostgreSQL's name and user come with the backup.
+        rest = {key: value for key, value in inputs.items() if key not in {"dbName", "username", "tags"}}
+        takes = {**call.takes, **({"Tags": "tags"} if inputs.get("tags") else {})}
+        scope = {**inputs, "tags": self.tag_argument(inputs.get("tags") or {})}
+        return self.call(operation, replace(call, takes=takes), scope, rest)
 
     def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
         # Under other names than when it's made.

@@ -1,5 +1,6 @@
-"""Logs, alarms and who is told: aws.cloudwatch and aws.sns."""
+"""Logs, alarms, dashboards and who is told: aws.cloudwatch and aws.sns."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -46,8 +47,8 @@ class MetricAlarm(AWSResource):
     required = words("comparisonOperator evaluationPeriods")
     replacing = words("name")
     in_place = words(
-        "alarmDescription namespace metricName dimensions statistic comparisonOperator threshold period"
-        " evaluationPeriods treatMissingData alarmActions okActions"
+        "alarmDescription namespace metricName dimensions statistic extendedStatistic comparisonOperator threshold"
+        " period evaluationPeriods evaluateLowSampleCountPercentiles treatMissingData alarmActions okActions"
     )
     unordered = words("alarmActions okActions")
     auto_named = True
@@ -60,6 +61,21 @@ class MetricAlarm(AWSResource):
     deleting = Call("DeleteAlarms", {"AlarmNames": "id"})
     missing = words("ResourceNotFound")
     tagging = tags.CLOUDWATCH
+
+
+class Dashboard(AWSResource):
+    docs, token, service = "cloudwatch_dashboard", "aws:cloudwatch/dashboard:Dashboard", "cloudwatch"
+    required = words("dashboardName dashboardBody")
+    replacing = words("dashboardName")
+    in_place = words("dashboardBody")
+    creating, puts = Call("PutDashboard"), True
+    reading = Call("GetDashboard", {"DashboardName": "id"})
+    outputs: ClassVar[Mapping[str, str]] = {"dashboardArn": "DashboardArn"}
+    missing = words("ResourceNotFound DashboardNotFoundError")
+    deleting = Call("DeleteDashboards", {"DashboardNames": "id"})
+
+    def resource_id(self, answer: Any, inputs: Properties) -> str:
+        return str(inputs["dashboardName"])
 
 
 class Topic(AWSResource):
@@ -77,6 +93,37 @@ class Topic(AWSResource):
     def find(self, operation: Operation, resource_id: str, scope: Properties) -> Any:
         found = super().find(operation, resource_id, scope)
         return found and {**found, "TopicName": resource_id.rpartition(":")[2]}
+
+
+class TopicPolicy(AWSResource):
+    docs, token, service = "sns_topic_policy", "aws:sns/topicPolicy:TopicPolicy", "sns"
+    required = words("arn policy")
+    replacing = words("arn")
+    in_place = words("policy")
+    creating = Call(
+        "SetTopicAttributes", {"TopicArn": "arn", "AttributeValue": "policy"}, constants={"AttributeName": "Policy"}
+    )
+    puts = True
+    reading = Call("GetTopicAttributes", {"TopicArn": "id"}, gives="Attributes")
+    reads: ClassVar[Mapping[str, str]] = {"arn": "TopicArn"}
+    outputs: ClassVar[Mapping[str, str]] = {"owner": "Owner"}
+    missing = words("NotFound NotFoundException")
+
+    def resource_id(self, answer: Any, inputs: Properties) -> str:
+        return str(inputs["arn"])
+
+    def remove(self, operation: Operation, scope: Properties) -> None:
+        """Put AWS's own policy back, as the provider does: the account alone may use the topic."""
+        account = scope["arn"].split(":")[4]
+        own = {
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": ["sns:Publish", "sns:Subscribe", "sns:GetTopicAttributes", "sns:SetTopicAttributes"],
+            "Resource": scope["arn"],
+            "Condition": {"StringEquals": {"AWS:SourceOwner": account}},
+        }
+        policy = json.dumps({"Version": "2008-10-17", "Statement": [own]})
+        self.call(operation, self.creating, {**scope, "policy": policy}, {})
 
 
 class TopicSubscription(AWSResource):

@@ -102,6 +102,21 @@ class InternetGateway(EC2Resource):
             self.call(operation, call, scope, {})
 
 
+class NatGateway(EC2Resource):
+    """A regional one: for all zones of a network, with addresses that AWS manages."""
+
+    docs, token, kind = "nat_gateway", "aws:ec2/natGateway:NatGateway", "natgateway"
+    replacing = words("vpcId availabilityMode connectivityType")
+    defaults: ClassVar[Mapping[str, Any]] = {"connectivityType": "public"}
+    creating, identity = Call("CreateNatGateway"), "NatGateway.NatGatewayId"
+    reading = Call("DescribeNatGateways", {"NatGatewayIds": "id"}, gives="NatGateways[0]")
+    gone = "State == 'deleted'"
+    missing = words("NatGatewayNotFound")
+    deleting, waits_for_end = Call("DeleteNatGateway", {"NatGatewayId": "id"}), 1800
+    ready = Wait("State", words("available"), words("failed"), "FailureMessage")
+    tagging = tags.EC2
+
+
 class RouteTable(EC2Resource):
     docs, token, kind = "route_table", "aws:ec2/routeTable:RouteTable", "route-table"
     required = words("vpcId")
@@ -118,12 +133,17 @@ class Route(EC2Resource):
     docs, token = "route", "aws:ec2/route:Route"
     required = words("routeTableId")
     replacing = words("routeTableId destinationCidrBlock")
-    in_place = words("gatewayId")
+    in_place = words("gatewayId natGatewayId")
     creating = Call("CreateRoute")
     updating: ClassVar[Mapping[str, Call]] = {
-        "gatewayId": Call(
+        "gatewayId natGatewayId": Call(
             "ReplaceRoute",
-            {"RouteTableId": "routeTableId", "DestinationCidrBlock": "destinationCidrBlock", "GatewayId": "gatewayId"},
+            {
+                "RouteTableId": "routeTableId",
+                "DestinationCidrBlock": "destinationCidrBlock",
+                "GatewayId": "gatewayId",
+                "NatGatewayId": "natGatewayId",
+            },
         )
     }
     reading = Call("DescribeRouteTables", {"RouteTableIds": "routeTableId"}, gives="RouteTables[0]")

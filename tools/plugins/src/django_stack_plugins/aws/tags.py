@@ -53,6 +53,7 @@ LOGS = Tagging(
     Call("ListTagsForResource", {"resourceArn": "arn"}, gives="tags"),
     argument="tags",
 )
+
 CLOUDWATCH = Tagging(
     Call("TagResource", {"ResourceARN": "arn", "Tags": "tags"}),
     Call("UntagResource", {"ResourceARN": "arn", "TagKeys": "gone"}),

@@ -94,6 +94,7 @@ class TaskDefinition(AWSResource):
 
 _NETWORK = "networkConfiguration.awsvpcConfiguration"
 _DEPLOYMENT = {
+    "deploymentConfiguration.alarms": "alarms",
     "deploymentConfiguration.deploymentCircuitBreaker": "deploymentCircuitBreaker",
     "deploymentConfiguration.maximumPercent": "deploymentMaximumPercent",
     "deploymentConfiguration.minimumHealthyPercent": "deploymentMinimumHealthyPercent",
@@ -110,7 +111,7 @@ class Service(AWSResource):
     docs, token, service = "ecs_service", "aws:ecs/service:Service", "ecs"
     replacing = words("cluster launchType name")
     in_place = words(
-        "deploymentCircuitBreaker deploymentMaximumPercent deploymentMinimumHealthyPercent desiredCount"
+        "alarms deploymentCircuitBreaker deploymentMaximumPercent deploymentMinimumHealthyPercent desiredCount"
         " enableEcsManagedTags enableExecuteCommand healthCheckGracePeriodSeconds loadBalancers networkConfiguration"
         " platformVersion propagateTags taskDefinition waitForSteadyState"
     )

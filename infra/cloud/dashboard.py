@@ -1,0 +1,67 @@
+"""A CloudWatch dashboard with the ten lines that matter: what visitors get, then what tasks and database have left.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+"""
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.cloud.address import Address
+from infra.cloud.alarms import BALANCER, DATABASE
+from infra.cloud.database import Database
+from infra.cloud.settings import CloudSettings
+
+TASKS = "AWS/ECS"
+WIDTH, HEIGHT = 12, 6  # of a graph; a dashboard has 24 columns
+
+
+def dashboard(
+    name: str,
+    settings: CloudSettings,
+    address: Address,
+    service: pulumi.Output[str],
+    database: Database,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """The dashboard of a stack; `service` is the name of the web's service."""
+    balancer = ("LoadBalancer", address.load_balancer)
+    tasks = (*balancer, "TargetGroup", address.target_group)
+    of_service = ("ClusterName", settings.prefix, "ServiceName", service)
+    of_database = ("DBInstanceIdentifier", database.name)
+    lines = [
+        ("Requests a minute", BALANCER, "RequestCount", balancer, "Sum"),
+        ("Errors of the site a minute", BALANCER, "HTTPCode_Target_5XX_Count", tasks, "Sum"),
+        ("Errors because no task answers, a minute", BALANCER, "HTTPCode_ELB_5XX_Count", balancer, "Sum"),
+        ("Seconds that one answer in twenty exceeds", BALANCER, "TargetResponseTime", tasks, "p95"),
+        ("Healthy tasks", BALANCER, "HealthyHostCount", tasks, "Minimum"),
+        ("CPU of the tasks, per cent", TASKS, "CPUUtilization", of_service, "Average"),
+        ("Memory of the tasks, per cent", TASKS, "MemoryUtilization", of_service, "Maximum"),
+        ("CPU of the database, per cent", DATABASE, "CPUUtilization", of_database, "Average"),
+        ("Connections to the database", DATABASE, "DatabaseConnections", of_database, "Maximum"),
+        ("Free storage of the database, bytes", DATABASE, "FreeStorageSpace", of_database, "Minimum"),
+    ]
+    widgets = [
+        {
+            "type": "metric",
+            "x": number % 2 * WIDTH,
+            "y": number // 2 * HEIGHT,
+            "width": WIDTH,
+            "height": HEIGHT,
+            "properties": {
+                "title": title,
+                "metrics": [[namespace, metric, *dimensions]],
+                "stat": statistic,
+                "period": 60,
+                "region": settings.region,
+                "view": "timeSeries",
+                "yAxis": {"left": {"min": 0}},
+            },
+        }
+        for number, (title, namespace, metric, dimensions, statistic) in enumerate(lines)
+    ]
+    aws.cloudwatch.Dashboard(
+        name,
+        dashboard_name=settings.prefix,
+        dashboard_body=pulumi.Output.json_dumps({"widgets": widgets}, sort_keys=True),
+        opts=opts,
+    )

@@ -1,0 +1,118 @@
+"""What the commands ask of a running stack; each platform has one class that answers."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import yaml
+
+from infra.commands import stack
+
+PLATFORMS = ("local", "cloud")
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line that a container printed: when (UTC), in which process of the stack and which instance of it."""
+
+    time: datetime
+    process: str
+    instance: str
+    text: str
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """Which lines: of these processes (all when there are none), from `since` on, the last `tail`, then new ones."""
+
+    processes: tuple[str, ...] = ()
+    since: datetime | None = None
+    tail: int | None = None
+    follow: bool = False
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """A process of the stack, how many instances of it run and should run, and what is known of their health."""
+
+    name: str
+    running: int
+    wanted: int
+    health: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """A running stack. `since` is when the running version started (UTC); `details` are more facts by their names."""
+
+    url: str
+    image: str
+    since: datetime | None
+    processes: list[ProcessStatus]
+    details: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that should run does."""
+        return bool(self.processes) and all(
+            process.running >= process.wanted and process.health != "unhealthy" for process in self.processes
+        )
+
+
+class Operations(Protocol):
+    """What the commands ask of one running stack. An answer that can't be had ends the command with one line."""
+
+    has_terminal: bool  # whether a management command can have the terminal
+
+    def run(
+        self, command: Sequence[str], environment: Mapping[str, str], *, timeout: float | None, detach: bool
+    ) -> int:
+        """Runs a command in a one-off container of the running version; the command's exit status."""
+
+    def attach(self, run: str) -> int:
+        """Shows the output of a run that was detached, from its beginning; the command's exit status."""
+
+    def manage(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Runs a Django management command; its exit status."""
+
+    def secrets(self) -> list[str]:
+        """The values that the logs must not show."""
+
+    def logs(self, query: LogQuery) -> Iterator[LogLine]:
+        """The lines, in the order of their times."""
+
+    def status(self) -> Status:
+        """What runs, and how it is."""
+
+
+def operations(name: str) -> Operations:
+    """Those of the stack, on the platform that its file names; ends the command with one line for a wrong one."""
+    module = import_module(f"infra.commands.operations.{platform_of(name)}")
+    found: Operations = module.StackOperations(name, read_settings(name))
+    return found
+
+
+def platform_of(name: str) -> str:
+    """The stack's platform; ends the command with one line when its file names one that there isn't."""
+    platform = read_settings(name).get(f"{stack.project_name()}:platform") or PLATFORMS[0]
+    if platform not in PLATFORMS:
+        sys.exit(
+            f"Pulumi.{name}.yaml has platform {platform}; allowed: {', '.join(PLATFORMS)}. "
+            f"Fix: pulumi config set -s {name} platform {PLATFORMS[0]}"
+        )
+    return str(platform)
+
+
+def read_settings(name: str) -> dict[str, object]:
+    """The stack's settings as they are in its file, by their full keys; none without a file, which a stack may lack."""
+    file = Path.cwd() / f"Pulumi.{name}.yaml"
+    try:
+        content = yaml.safe_load(file.read_text()) if file.is_file() else None
+    except (OSError, yaml.YAMLError) as error:
+        sys.exit(f"{file.name} can't be read: {' '.join(str(error).split())}")
+    config = content.get("config") if isinstance(content, dict) else None
+    return dict(config) if isinstance(config, dict) else {}

@@ -1,0 +1,238 @@
+"""What the commands ask of a stack on this machine's Docker engine."""
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from docker.errors import APIError, NotFound
+from docker.types import LogConfig
+
+from infra.commands import stack
+from infra.commands.operations import LogLine, LogQuery, ProcessStatus, Status
+from infra.commands.operations.log_order import in_order
+from infra.local.labels import PROJECT, STACK, STATE, state
+from infra.secret_forms import secret_values
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+WRITES_SOURCE = {"makemigrations", "makemessages", "compilemessages", "squashmigrations", "startapp"}
+RUN = "run"  # in the names of one-off containers
+
+
+class StackOperations:
+    """Those of a stack on Docker."""
+
+    has_terminal = True
+
+    def __init__(self, name: str, settings: Mapping[str, object]) -> None:
+        del settings  # the containers say all
+        self._name = name
+        self._prefix = f"{stack.project_name()}-{name}"
+        self._engine = stack.engine()
+
+    # One-off containers
+
+    def run(
+        self, command: Sequence[str], environment: Mapping[str, str], *, timeout: float | None, detach: bool
+    ) -> int:
+        web = stack.web(self._engine, self._name)
+        config, host = web.attrs["Config"], web.attrs["HostConfig"]
+        terminal = not detach and sys.stdin.isatty() and sys.stdout.isatty()
+        api = self._engine.api
+        try:
+            container = api.create_container(
+                web.attrs["Image"],
+                list(command),
+                name=f"{self._prefix}-{RUN}-{uuid.uuid4().hex[:8]}",
+                environment=stack.environment(web) | dict(environment),
+                user=config["User"],
+                labels={PROJECT: stack.project_name(), STACK: self._name, STATE: state()},
+                stdin_open=not detach,
+                tty=terminal,
+                healthcheck={"test": ["NONE"]},
+                host_config=api.create_host_config(
+                    binds=host["Binds"],
+                    mounts=host.get("Mounts"),
+                    network_mode=next(iter(web.attrs["NetworkSettings"]["Networks"])),
+                    init=True,  # passes signals on to the command
+                    log_config=LogConfig(type="json-file"),
+                ),
+                use_config_proxy=False,  # the web's environment has no proxies either
+            )
+        except APIError as error:
+            sys.exit(f"The container for the command can't be created: {error.explanation}")
+        identity = str(container["Id"])
+        if detach:
+            self._start(identity)
+            print(f"{self._container(identity).name}\nIts output and end: {self._attach_line(identity)}")
+            return 0
+        return self._follow(["docker", "start", "--attach", "--interactive", identity], identity, timeout)
+
+    def attach(self, run: str) -> int:
+        filters = {**stack.filters(self._name), "name": f"^/{self._prefix}-{RUN}-"}
+        runs = {str(found.name): found for found in self._engine.containers.list(all=True, filters=filters)}
+        found = runs.get(run)
+        if not found:
+            sys.exit(f"There is no run {run} of the stack {self._name}. There are: {', '.join(sorted(runs)) or 'none'}")
+        return self._follow(["docker", "logs", "--follow", str(found.id)], str(found.id), None, detached=True)
+
+    def manage(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+        web = stack.web(self._engine, self._name)
+        if arguments[0] in WRITES_SOURCE and not stack.has_source_mounted(web):
+            sys.exit(
+                f"{arguments[0]} writes source files, and the source isn't mounted into the container. "
+                f"Fix: pulumi config set -s {self._name} mount-source true, then pulumi up -s {self._name}"
+            )
+        options = ["--interactive", *(["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else [])]
+        # Only the names: docker takes the values, which include a password, from our environment.
+        options += [f"--env={variable}" for variable in environment]
+        # exec, so that docker has the terminal, and its exit status is ours.
+        line = ["docker", "exec", *options, web.id or "", "python", "manage.py", *arguments]
+        os.execvpe("docker", line, {**os.environ, **environment})
+
+    def _start(self, identity: str) -> None:
+        try:
+            self._engine.api.start(identity)
+        except APIError as error:
+            self._remove(identity)
+            sys.exit(f"The command can't be started: {error.explanation}")
+
+    def _follow(self, line: list[str], identity: str, timeout: float | None, *, detached: bool = False) -> int:
+        """Runs docker's command line, which has the terminal; the exit status of the container, which is removed."""
+        process = subprocess.Popen(line)
+        timer = threading.Timer(timeout or 0, self._stop, (identity,))
+        timer.daemon = True
+        if timeout:
+            timer.start()
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:  # not with a terminal, which passes Ctrl-C on to the command as a character
+            if not detached:
+                self._stop(identity)
+                self._remove(identity)
+            process.wait()
+            return 130
+        if timer.finished.is_set():
+            print(f"The command was ended after {timeout:g} seconds.", file=sys.stderr)
+            status = 124
+        else:
+            timer.cancel()
+            status = int(self._container(identity).attrs["State"]["ExitCode"]) or status
+        self._remove(identity)
+        return status
+
+    def _container(self, identity: str) -> "Container":
+        return self._engine.containers.get(identity)
+
+    def _attach_line(self, identity: str) -> str:
+        return f"django-stack run -s {self._name} --attach {self._container(identity).name}"
+
+    def _stop(self, identity: str) -> None:
+        with suppress(APIError):
+            self._container(identity).stop(timeout=10)
+
+    def _remove(self, identity: str) -> None:
+        with suppress(NotFound):
+            self._engine.api.remove_container(identity, v=True, force=True)
+
+    # What there is to be seen
+
+    def secrets(self) -> list[str]:
+        return secret_values(stack.environment(self._known("web")))
+
+    def logs(self, query: LogQuery) -> Iterator[LogLine]:
+        containers = [(process, self._known(process)) for process in query.processes or ("web",)]
+        return in_order([self._lines(process, container, query) for process, container in containers])
+
+    def status(self) -> Status:
+        found = {
+            str(container.name).removeprefix(f"{self._prefix}-"): container
+            for container in self._engine.containers.list(all=True, filters=stack.filters(self._name))
+        }
+        if "web" not in found:
+            sys.exit(f"The container {self._prefix}-web is not running. Fix: {stack.make('local', self._name)}")
+        web = found["web"]
+        port = next((bindings[0]["HostPort"] for bindings in web.ports.values() if bindings), "")
+        started = str(web.attrs["State"]["StartedAt"])
+        return Status(
+            url=f"http://{stack.environment(web)['DOMAIN']}{f':{port}' if port else ''}/",
+            image=str(web.attrs["Config"]["Image"]),
+            since=_time(started) if web.status == "running" else None,
+            processes=[
+                ProcessStatus(name, int(container.status == "running"), 1, _health(container))
+                for name, container in sorted(found.items(), key=lambda one: (one[0] != "web", one[0]))
+                if not name.startswith(f"{RUN}-")
+            ],
+            details=self._database(found.get("database")),
+        )
+
+    def _database(self, container: "Container | None") -> dict[str, str]:
+        """Version, size and connections of the database, nothing when it doesn't answer."""
+        if container is None or container.status != "running":
+            return {}
+        query = (
+            "select current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())), "
+            "(select count(*) from pg_stat_activity where backend_type = 'client backend'), "
+            "current_setting('max_connections')"
+        )
+        environment = stack.environment(container)
+        user = environment.get("POSTGRES_USER", "postgres")
+        line = ["psql", "-XAtU", user, "-d", environment.get("POSTGRES_DB", user), "-c", query]
+        status, output = container.exec_run(line)
+        assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
+        values = output.decode(errors="replace").strip().split("|")
+        if status or len(values) != 4:
+            return {}
+        version, size, connections, most = values
+        return {"postgresql": f"{version.split()[0]}, {size}, {connections} of {most} connections"}
+
+    def _known(self, process: str) -> "Container":
+        """The container of a process, running or not; ends the command with one line when there is none."""
+        every = self._engine.containers.list(all=True, filters=stack.filters(self._name))
+        for container in every:
+            if container.name == f"{self._prefix}-{process}":
+                return container
+        names = sorted(str(container.name).removeprefix(f"{self._prefix}-") for container in every)
+        there = f"There are: {', '.join(names)}. " if names else ""
+        sys.exit(f"There is no container {self._prefix}-{process}. {there}Fix: {stack.make('local', self._name)}")
+
+    def _lines(self, process: str, container: "Container", query: LogQuery) -> Iterator[LogLine]:
+        """The container's lines with docker's times, then the new ones: one stream, so none is lost in between."""
+        rest = b""
+        for chunk in self._engine.api.logs(
+            str(container.id),
+            timestamps=True,
+            stream=True,
+            follow=query.follow,
+            since=query.since.timestamp() if query.since else None,
+            tail="all" if query.tail is None else query.tail,
+        ):
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield _log_line(process, container, line)
+        if rest:
+            yield _log_line(process, container, rest)
+
+
+def _log_line(process: str, container: "Container", line: bytes) -> LogLine:
+    stamp, _, text = line.decode(errors="replace").partition(" ")
+    return LogLine(_time(stamp), process, str(container.id)[:8], text.rstrip("\r"))
+
+
+def _time(stamp: str) -> datetime:
+    """Docker's time, which has nanoseconds, as far as datetime goes."""
+    seconds, _, rest = stamp.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{seconds}.{rest[:6] or '0':0<6}").replace(tzinfo=UTC)
+
+
+def _health(container: "Container") -> str:
+    state = container.attrs["State"]
+    known = str(state.get("Health", {}).get("Status", ""))
+    return known if container.status == "running" and known else container.status

@@ -1,0 +1,107 @@
+"""`django-stack logs` shows the lines that were asked for, readable by people or programs, secrets redacted."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner, Result
+
+from infra.commands import logs
+from infra.commands.operations import LogLine, LogQuery
+
+AT = datetime(2026, 1, 31, 12, 30, 1, 250000, UTC)
+ENTRY = {
+    "time": "2026-01-31T12:30:01+0000",
+    "level": "ERROR",
+    "logger": "django.request",
+    "message": "Internal Server Error",
+}
+FAILED = json.dumps({**ENTRY, "request_id": "abc-1", "traceback": "Traceback:\n  KeyError: 'x'"})
+SLOW = json.dumps({**ENTRY, "level": "INFO", "message": "GET /", "request_id": "abc-2"})
+
+
+class Answers:
+    """Operations whose stack printed these lines."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self.queries: list[LogQuery] = []
+
+    def secrets(self) -> list[str]:
+        return ["TOPSECRET-0a1b2c3d"]
+
+    def logs(self, query: LogQuery) -> Iterator[LogLine]:
+        self.queries.append(query)
+        return (LogLine(AT, "web", "0123abcd", text) for text in self.texts)
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, texts: Sequence[str], *arguments: str) -> tuple[Result, Answers]:
+    answers = Answers(texts)
+    monkeypatch.setattr(logs, "operations", lambda name: answers)
+    return CliRunner().invoke(logs.command, arguments), answers
+
+
+def test_a_line_of_json_is_shown_to_people_with_its_request_and_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = shown(monkeypatch, [FAILED])
+    assert result.output == (
+        "2026-01-31 12:30:01.250 web/0123abcd ERROR django.request: Internal Server Error [abc-1]\n"
+        "Traceback:\n  KeyError: 'x'\n"
+    )
+
+
+def test_any_other_line_is_shown_as_it_is_without_secrets_and_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = shown(monkeypatch, ["\x1b[31mkey TOPSECRET-0a1b2c3d\x1b[0m", '{"not": json', "[1]"])
+    assert [line.split(" ", 3)[3] for line in result.output.splitlines()] == ["key [secret]", '{"not": json', "[1]"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--request-id", "abc-1"], [FAILED]),
+        (["--level", "info"], [SLOW, FAILED, "12:00:00 WARNING django: careful", "  its second line"]),
+        (["--level", "warning"], [FAILED, "12:00:00 WARNING django: careful", "  its second line"]),
+        (["--level", "ERROR"], [FAILED]),
+        (["--grep", "second|start"], ["starting", "  its second line"]),
+        ([], ["starting", SLOW, FAILED, "12:00:00 WARNING django: careful", "  its second line"]),
+    ],
+)
+def test_only_the_lines_that_were_asked_for_are_shown(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], expected: list[str]
+) -> None:
+    lines = ["starting", SLOW, FAILED, "12:00:00 WARNING django: careful", "  its second line"]
+    result, _ = shown(monkeypatch, lines, "--json", *arguments)
+    entries = [json.loads(line) for line in result.output.splitlines()]
+    assert [(one["message"], one.get("request_id")) for one in entries] == [
+        (json.loads(line)["message"], json.loads(line)["request_id"]) if line.startswith("{") else (line, None)
+        for line in expected
+    ]
+    assert {(one["process"], one["instance"], one["time"]) for one in entries} <= {
+        ("web", "0123abcd", "2026-01-31T12:30:01.250+00:00")
+    }
+
+
+def test_the_last_lines_are_asked_for_unless_a_time_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown(monkeypatch, [])[1].queries == [LogQuery((), None, 200, False)]
+    assert shown(monkeypatch, [], "-f", "web", "--tail", "5")[1].queries == [LogQuery(("web",), None, 5, True)]
+    (query,) = shown(monkeypatch, [], "--since", "2026-01-31T17:00")[1].queries
+    assert query == LogQuery((), datetime(2026, 1, 31, 17, tzinfo=UTC), None, False)
+    (query,) = shown(monkeypatch, [], "--since", "2h")[1].queries
+    assert query.since is not None
+    assert abs(datetime.now(UTC) - timedelta(hours=2) - query.since) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--since", "soon"], "'soon' is no time; allowed: 30s, 10m, 2h, 3d, or a moment like 2026-01-31T17:00"),
+        (["--grep", "("], "'(' is no regular expression"),
+        (["--level", "loud"], "'loud' is not one of"),
+    ],
+)
+def test_what_is_no_query_is_refused_with_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    result, answers = shown(monkeypatch, [], *arguments)
+    assert (result.exit_code, answers.queries) == (2, [])
+    assert said in result.output
