@@ -116,7 +116,7 @@ def exit_status(task: Mapping[str, Any], container: str) -> int | None:
 def judge(task: Mapping[str, Any], container: str) -> str:
     """How the stopped task failed; nothing if the container's command ended with 0."""
     containers = {one["name"]: one for one in task.get("containers", [])}
-    said = containers.get(container, {}).get("reason", "")
+    reason = containers.get(container, {}).get("reason", "")
     code = exit_status(task, container)
     stop, why = task.get("stopCode", ""), task.get("stoppedReason", "")
     if stop in _STOPPED_FROM_OUTSIDE:
@@ -127,11 +127,11 @@ def judge(task: Mapping[str, Any], container: str) -> str:
             for name, one in containers.items()
             if one.get("exitCode")
         ]
-        reasons = list(dict.fromkeys(filter(None, (why, said, *others))))
+        reasons = list(dict.fromkeys(filter(None, (why, reason, *others))))
         why = "; ".join(reasons) or stop
         return f"never started: {why}{_no_room(why)}"
     if code != 0:
-        killed = " (killed: out of memory; set memory higher)" if "OutOfMemory" in f"{said}{why}" else ""
+        killed = " (killed: out of memory; set memory higher)" if "OutOfMemory" in f"{reason}{why}" else ""
         return f"failed with exit status {code}{killed}"
     return ""
 

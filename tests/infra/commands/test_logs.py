@@ -92,7 +92,7 @@ def test_the_last_lines_are_asked_for_unless_a_time_is_given(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "output"),
     [
         (["--since", "soon"], "'soon' is no time; allowed: 30s, 10m, 2h, 3d, or a moment like 2026-01-31T17:00"),
         (["--grep", "("], "'(' is no regular expression"),
@@ -100,8 +100,8 @@ def test_the_last_lines_are_asked_for_unless_a_time_is_given(monkeypatch: pytest
     ],
 )
 def test_what_is_no_query_is_refused_with_what_is_allowed(
-    monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], output: str
 ) -> None:
     result, answers = shown(monkeypatch, [], *arguments)
     assert (result.exit_code, answers.queries) == (2, [])
-    assert said in result.output
+    assert output in result.output

@@ -215,7 +215,7 @@ def test_a_detached_run_is_attached_to_by_its_name(web: Web) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "Which command? For example: django-stack run -- python manage.py check --deploy"),
         (("--attach", "x", "ls"), "--attach takes a run's name and nothing else"),
@@ -226,9 +226,9 @@ def test_a_detached_run_is_attached_to_by_its_name(web: Web) -> None:
         (("no-such-program",), "no-such-program"),
     ],
 )
-def test_what_can_not_be_run_is_refused_in_a_line(web: Web, arguments: tuple[str, ...], said: str) -> None:
+def test_what_can_not_be_run_is_refused_in_a_line(web: Web, arguments: tuple[str, ...], message: str) -> None:
     done = web.run("run", "-s", "pr-12", *arguments)
     assert done.returncode != 0
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert web.runs() == []

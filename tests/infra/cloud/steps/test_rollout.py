@@ -150,7 +150,8 @@ def test_a_steady_old_version_is_no_success(ecs: FakeAWS, run: Run, site: Site) 
 
 def test_an_answer_from_before_the_update_is_tolerated(ecs: FakeAWS, run: Run, site: Site) -> None:
     before = service(deployment(OLD, state="COMPLETED"))
-    ecs.on("DescribeServices", before, GOING, before, STEADY)
+    beginning = service(deployment(OLD, state="COMPLETED"), deployment(NEW, "ACTIVE"))
+    ecs.on("DescribeServices", before, beginning, GOING, before, STEADY)
     code, out, error = rollout(run, site, tolerance=30)
     assert (code, error) == (0, "")
     assert out.endswith("app:2 serves https://localhost\n")

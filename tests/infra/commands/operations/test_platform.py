@@ -19,7 +19,7 @@ def output_of_status(folder: Path, monkeypatch: pytest.MonkeyPatch, file: str) -
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "text"),
     [
         (
             "config: {shop:platform: aws}",
@@ -33,10 +33,10 @@ def output_of_status(folder: Path, monkeypatch: pytest.MonkeyPatch, file: str) -
     ],
 )
 def test_a_file_that_can_not_be_used_is_one_line_with_the_fix(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str
 ) -> None:
     output = output_of_status(tmp_path, monkeypatch, file)
-    assert output.startswith(said)
+    assert output.startswith(text)
     assert output.count("\n") == 1
 
 

@@ -93,3 +93,9 @@ def test_only_a_200_counts_as_an_answer(status: int, missing: str) -> None:
         assert step.unanswered(url) == missing.format(url=url).removesuffix("fine" if status == 204 else "")
         assert asked == [("/health", f"127.0.0.1:{port}")]
     assert step.unanswered(url).startswith(f"{url} answers nothing (")
+
+
+def test_of_a_long_answer_the_beginning_is_shown() -> None:
+    with serving(lambda _: Reply(500, "text/plain", "x" * 5000)) as port:
+        url = f"http://127.0.0.1:{port}/health"
+        assert step.unanswered(url) == f"{url} answers 500 {'x' * 1000}"
