@@ -19,10 +19,10 @@ def apply(_: EmulatorConfig) -> None:
     """Wraps how a target is invoked."""
     invoke = eventbridge._invoke_target
 
-    def invoke_target(target: dict[str, Any], event: Any, schedule: Any) -> Any:
+    def invoke_target(target: dict[str, Any], event: Any, schedule: Any, *view: Any) -> Any:
         parameters = target.get("EcsParameters")
         if not parameters:
-            return invoke(target, event, schedule)
+            return invoke(target, event, schedule, *view)
         network = parameters.get("NetworkConfiguration") or {}
         wanted = {_lower_first(name): parameters[name] for name in PARAMETERS if name in parameters}
         return ecs._run_task(
