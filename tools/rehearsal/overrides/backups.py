@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from docker.errors import NotFound
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import rds
 
@@ -170,7 +171,11 @@ def _restore_into_new_containers() -> None:
     ) -> Any:
         ready = wait(host, port, engine, user, password, name, *more)
         for identifier in list(_starting):
-            container = rds._get_docker().containers.get(identifier)
+            try:
+                container = rds._get_docker().containers.get(identifier)
+            except NotFound:  # it was deleted before it was ready
+                _starting.pop(identifier)
+                continue
             networks = container.attrs["NetworkSettings"]["Networks"].values()
             if ready and any(network["IPAddress"] == host for network in networks):
                 ready = _load(container, user, name, _starting.pop(identifier))
