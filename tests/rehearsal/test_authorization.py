@@ -49,6 +49,15 @@ def checks(action: str, resource: str = "*", **given: object) -> list[str]:
             ],
         ),
         (
+            "ecs:RunTask",
+            {"cluster": "c", "taskDefinition": "app:1", "overrides": {"taskRoleArn": "arn:aws:iam::1:role/publisher"}},
+            [
+                "ecs:RunTask arn:aws:ecs:us-east-1:1:task-definition/app:1",
+                "iam:PassRole arn:aws:iam::1:role/app iam:PassedToService=ecs-tasks.amazonaws.com",
+                "iam:PassRole arn:aws:iam::1:role/publisher iam:PassedToService=ecs-tasks.amazonaws.com",
+            ],
+        ),
+        (
             "ecr:CreateRepository",
             {"repositoryName": "a/b", "tags": [{"Key": "x", "Value": "y"}]},
             [

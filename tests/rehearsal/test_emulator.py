@@ -309,6 +309,12 @@ def test_a_regional_nat_gateway_needs_no_subnet_and_says_that_it_is_one(aws: AWS
     assert (found["VpcId"], found["AvailabilityMode"], found["State"]) == (network, "regional", "available")
 
 
+def test_the_region_has_the_zones_that_it_has_on_aws(aws: AWS) -> None:
+    zones = aws.client("ec2").describe_availability_zones()["AvailabilityZones"]
+    names = {zone["ZoneId"]: zone["ZoneName"] for zone in zones}
+    assert names == {f"use1-az{number}": f"us-east-1{letter}" for number, letter in enumerate("abcdef", 1)}
+
+
 def test_a_second_rehearsal_on_an_engine_says_whose_the_first_one_is(aws: AWS) -> None:
     second = Emulator(aws.engine, aws.emulator.name, owner="/somewhere/else", network=None)
     with pytest.raises(RehearsalError, match=f"A rehearsal of {aws.emulator.owner} is on this Docker engine already"):

@@ -23,6 +23,7 @@ SETTINGS: list[dict[str, Any]] = [
     OTHER,
     {"database-snapshot": "last"},
     {"database-restore-time": "latest"},
+    {"permissions-boundary": "arn:aws:iam::123456789012:policy/django-stack-boundary"},
 ]
 KINDS = {kind.token: kind(Session()) for kind in TYPES}
 

@@ -255,7 +255,8 @@ def _passed_roles(call: Call, state: State) -> list[str]:
     if call.action == "ecs:RegisterTaskDefinition":
         return call.get("taskRoleArn", "executionRoleArn")
     if call.action == "ecs:RunTask":
-        return [role for definition in call.get("taskDefinition") for role in state.roles_of(definition)]
+        roles = [role for definition in call.get("taskDefinition") for role in state.roles_of(definition)]
+        return [*roles, *call.get("overrides.taskRoleArn")]
     return []
 
 

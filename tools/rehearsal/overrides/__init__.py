@@ -33,6 +33,7 @@ OVERRIDES = (
     "domains",
     "scheduler",
     "security_groups",
+    "zones",
     "flow_logs",
     "nat_gateways",
     "permissions",

@@ -89,8 +89,9 @@ def _complete(cluster: str, key: str, expected_deployment_id: str | None = None)
         if task not in ours:
             ecs._stop_task({"task": task["taskArn"], "cluster": cluster, "reason": "Scaling activity"})
     with ecs.resource_lock("ecs-service", key):
-        kept = [one for one in service["deployments"] if one is primary or one["rolloutState"] == "FAILED"]
-        service["deployments"] = kept
+        if ecs._primary_deployment(service) is primary:  # else another one began meanwhile
+            kept = [one for one in service["deployments"] if one is primary or one["rolloutState"] == "FAILED"]
+            service["deployments"] = kept
     ecs._refresh_service_state(cluster, f"service:{service['serviceName']}")
 
 
