@@ -57,7 +57,7 @@ test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine (half 
 	@$(IN_VENV) pytest --numprocesses 3 --dist loadscope -m "$(UNIT)" \
 		--ignore=tests/e2e --ignore=tests/faults --ignore=tests/image
 
-test-faults: test-setup ## Runs the tests that break things on purpose, also the slow ones (ten minutes)
+test-faults: test-setup ## Runs the tests that break things on purpose, also the slow ones (a quarter to half an hour)
 	@$(IN_VENV) pytest --numprocesses 2 --dist worksteal tests/faults
 
 test-rehearsal: test-setup ## Runs the tests of the cloud stack against an emulator of AWS, also the slow ones (half an hour)

@@ -1,5 +1,6 @@
 """The machine changes behind Pulumi's back: a port is taken, an image is gone, the Docker engine starts anew."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -147,7 +148,8 @@ def test_a_docker_engine_restarted_in_the_middle(apart: Stack, own: OwnEngine) -
         own.restart()
         failed = up.wait(120)
     assert failed
-    assert "The Docker engine does not answer" in up.output or "the Docker engine does not answer" in up.output
+    # The plugin's words, or a step's: whatever was at work just then.
+    assert re.search(r"[Tt]he Docker engine (does not answer|no longer answers)", up.output), up.output
     assert "Traceback" not in up.output
     mend(apart)
     leave_data(apart)
