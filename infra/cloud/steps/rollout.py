@@ -23,6 +23,9 @@ from infra.steps import quoted, read_request
 TAIL = 15
 ANSWER = 30.0  # seconds that one answer may take
 MIN_READY_SECONDS = 60.0  # for the site, however long the tasks took
+BACK = 600.0  # seconds for the way back to the version before
+# What of a service's configuration of deployments is set by infra/cloud/web.py.
+DEPLOYMENT = ("alarms", "deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent")
 STOPPED_TASKS = 2  # the number of stopped tasks that are shown
 NEXT_STEP = (
     "Fix the code and run `pulumi up`. To try the same version again, run "
@@ -188,12 +191,34 @@ class Rollout:
         """Has ECS return to the definition that served before, if there was one; a sentence about that.
 
         ECS itself goes back only when visitors meet enough errors during the roll-out, and nobody may visit the site.
+        The way back is not watched by the alarm: what visitors meet on it would have ECS return to the broken version,
+        the last one that it calls complete.
         """
-        request = self.request
         if not self.before:
             return ""
-        self.ecs.update_service(cluster=request.cluster, service=request.service, taskDefinition=self.before)
-        return f".\nECS goes back to {_short(self.before)} now.\n{NEXT_STEP.format(stack=request.stack)}"
+        configuration = self.look().get("deploymentConfiguration", {})
+        watched = {key: configuration[key] for key in DEPLOYMENT if key in configuration}
+        unwatched = {**watched, "alarms": {**watched["alarms"], "enable": False}} if "alarms" in watched else watched
+        self._update(unwatched, taskDefinition=self.before)
+        until = time.monotonic() + BACK
+        while not (back := self._is_back()) and time.monotonic() < until:
+            time.sleep(self.request.pause)
+        self._update(watched)
+        what = "went back to" if back else "is still going back to"
+        return f".\nECS {what} {_short(self.before)}.\n{NEXT_STEP.format(stack=self.request.stack)}"
+
+    def _is_back(self) -> bool:
+        return any(
+            one["status"] == "PRIMARY"
+            and one["taskDefinition"] == self.before
+            and one.get("rolloutState") == "COMPLETED"
+            for one in self.look()["deployments"]
+        )
+
+    def _update(self, configuration: Mapping[str, Any], **more: str) -> None:
+        request = self.request
+        given = {"deploymentConfiguration": configuration} if configuration else {}
+        self.ecs.update_service(cluster=request.cluster, service=request.service, **given, **more)
 
 
 class Connection(http.client.HTTPSConnection):

@@ -262,17 +262,32 @@ def test_a_home_page_that_fails_fails_the_update(
 
 
 def test_a_broken_home_page_is_taken_back_to_the_version_that_served(ecs: FakeAWS, run: Run, site: Site) -> None:
-    """ECS goes back by itself only when visitors meet enough errors."""
-    ecs.on("DescribeServices", service(deployment(NEW), deployment(OLD, "ACTIVE", "COMPLETED", runningCount=1)), STEADY)
+    """ECS goes back by itself only when visitors meet enough errors; on the way back, errors must not stop it."""
+    breaker = {"enable": True, "rollback": True}
+    alarms = {"alarmNames": ["app-rollback"], "enable": True, "rollback": True}
+    watched = {"maximumPercent": 200, "alarms": alarms, "deploymentCircuitBreaker": breaker}
+    (steady,) = STEADY["services"]
+    ecs.on(
+        "DescribeServices",
+        service(deployment(NEW), deployment(OLD, "ACTIVE", "COMPLETED", runningCount=1)),
+        STEADY,
+        {"services": [{**steady, "deploymentConfiguration": {**watched, "strategy": "ROLLING"}}]},
+        service(deployment(OLD), deployment(NEW, "ACTIVE", "COMPLETED")),
+        service(deployment(OLD, state="COMPLETED")),
+    )
     ecs.on("UpdateService", {})
     site.answers["/"] = [(500, HTML, "<h1>Server Error (500)</h1>")]
     code, _, error = rollout(run, site)
     assert code == 1
     assert "the home page https://localhost/ answers 500" in error
-    assert "ECS goes back to app:1 now." in error
+    assert "ECS went back to app:1." in error
     assert "`pulumi up -s cloud --refresh`" in error
-    (call,) = ecs.asked("UpdateService")
-    assert (call["cluster"], call["service"], call["taskDefinition"]) == ("app", "app-web", OLD)
+    back, again = ecs.asked("UpdateService")
+    assert (back["cluster"], back["service"], back["taskDefinition"]) == ("app", "app-web", OLD)
+    assert back["deploymentConfiguration"] == {**watched, "alarms": {**alarms, "enable": False}}
+    assert again["deploymentConfiguration"] == watched
+    assert "taskDefinition" not in again
+    assert [name for name, _ in ecs.calls][-2:] == ["DescribeServices", "UpdateService"]
 
 
 def test_a_version_that_was_replaced_before_this_update_is_not_gone_back_to(ecs: FakeAWS, run: Run, site: Site) -> None:
