@@ -147,7 +147,8 @@ class StackOperations:
 
     @explained
     def secrets(self) -> list[str]:
-        arns = {str(secret["valueFrom"]).split(":")[6] for secret in self._container.get("secrets", [])}
+        # ARN:KEY::VERSION, and an ARN has seven parts.
+        arns = {":".join(str(one["valueFrom"]).split(":")[:7]) for one in self._container.get("secrets", [])}
         found: list[str] = []
         for secret in sorted(arns):
             try:

@@ -51,6 +51,7 @@ class MetricAlarm(AWSResource):
         " period evaluationPeriods evaluateLowSampleCountPercentiles treatMissingData alarmActions okActions"
     )
     unordered = words("alarmActions okActions")
+    unread = words("evaluateLowSampleCountPercentiles")  # MiniStack forgets it
     auto_named = True
     defaults: ClassVar[Mapping[str, Any]] = {"treatMissingData": "missing"}
     names: ClassVar[Mapping[str, str]] = {"name": "AlarmName", "okActions": "OKActions"}
