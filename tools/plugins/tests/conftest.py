@@ -192,9 +192,9 @@ def emulator() -> Iterator["Emulator"]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws_session(emulator: "Emulator") -> Iterator["Session"]:
-    """The aws plugin's session with it, for all tests: clients take a while to make."""
+    """The aws plugin's session with it, for a module: clients take a while to make, and other modules don't see it."""
     from aws_account import REGION
 
     from django_stack_plugins.aws.session import Session
