@@ -32,12 +32,12 @@ def define(aws: AWS, containers: list[dict[str, Any]], **more: Any) -> str:
     return definition
 
 
-def run_task(aws: AWS, definition: str) -> str:
+def run_task(aws: AWS, definition: str, **more: Any) -> str:
     """Starts a task; its ARN."""
     ecs = aws.client("ecs")
     ecs.create_cluster(clusterName="tests")
     answer = ecs.run_task(
-        cluster="tests", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK
+        cluster="tests", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK, **more
     )
     task: str = answer["tasks"][0]["taskArn"]
     return task

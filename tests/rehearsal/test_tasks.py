@@ -157,6 +157,19 @@ def test_a_tasks_credentials_belong_to_its_role(aws: AWS, seen: dict[str, Any]) 
     assert as_the_task.get_caller_identity()["Arn"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/tests-app/")
 
 
+def test_a_task_may_be_started_with_another_role(aws: AWS) -> None:
+    """As the release publishes static files."""
+    program = (
+        "import os, urllib.request as r; path = os.environ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI']; "
+        "print(r.urlopen('http://169.254.170.2' + path).read().decode())"
+    )
+    role = f"arn:aws:iam::{ACCOUNT}:role/tests-other"
+    definition = ecs.define(aws, [{"name": "web", "entryPoint": python(program)}], taskRoleArn=role + "-one")
+    task = ecs.run_task(aws, definition, overrides={"taskRoleArn": role})
+    assert ecs.wait_until_stopped(aws, task)["overrides"]["taskRoleArn"] == role
+    assert ecs.printed_json(aws, task, "web")["RoleArn"] == role
+
+
 def test_a_task_whose_first_container_fails_never_starts(aws: AWS) -> None:
     prepare = {"name": "prepare", "essential": False, "entryPoint": python("raise SystemExit(3)")}
     depends = [{"containerName": "prepare", "condition": "SUCCESS"}]

@@ -26,15 +26,17 @@ def apply(_: EmulatorConfig) -> None:
 
     def build_run_kwargs(
         container: Mapping[str, Any],
-        task: Mapping[str, Any],
+        definition: Mapping[str, Any],
         environment: dict[str, str],
         *arguments: Any,
         **named: Any,
     ) -> dict[str, Any]:
-        kwargs: dict[str, Any] = build(container, task, environment, *arguments, **named)
-        if role := task.get("taskRoleArn"):
+        kwargs: dict[str, Any] = build(container, definition, environment, *arguments, **named)
+        task = kwargs["labels"]["com.amazonaws.ecs.task-arn"]
+        overrides = (ecs._tasks.get(task) or {}).get("overrides") or {}
+        if role := overrides.get("taskRoleArn") or definition.get("taskRoleArn"):
             path = f"{PATH}{secrets.token_hex(16)}"
-            _roles[path] = role, kwargs["labels"]["com.amazonaws.ecs.task-arn"].rpartition("/")[2]
+            _roles[path] = role, task.rpartition("/")[2]
             kwargs["environment"]["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = path
         return kwargs
 
