@@ -268,6 +268,8 @@ def _role_context(call: Call, state: State) -> dict[str, str]:
 
 def _named_resources(call: Call, _: State) -> list[str]:
     """The ARNs that the request gives, or what its path names."""
+    if call.action == "cloudfront:CreateVpcOrigin":  # the reference names no type for it
+        return ["*"]
     mark = f"arn:aws:{call.service}:"
     return [
         value for name, values in call.parameters.items() for value in values if "." not in name and mark in value[:40]
@@ -281,7 +283,8 @@ def _ec2(call: Call, state: State) -> Iterator[str]:
         value
         for name, values in call.parameters.items()
         for value in values
-        if ("." not in name or name.endswith("SecurityGroupRuleId")) and name not in IGNORED_PARAMETERS
+        if ("." not in name or (name.endswith("SecurityGroupRuleId") and not call.name.startswith("Revoke")))
+        and name not in IGNORED_PARAMETERS
     ]
     ids += [one for association in call.get("AssociationId") for one in state.route_table_of(association)]
     for value in ids:
