@@ -279,12 +279,13 @@ def _named_resources(call: Call, _: State) -> list[str]:
 def _ec2(call: Call, state: State) -> Iterator[str]:
     if call.name.startswith(("Describe", "Get")):
         return
+    # What revokes a rule is asked of its group alone.
+    ignored = IGNORED_PARAMETERS | ({"SecurityGroupRuleId"} if call.name.startswith("Revoke") else set())
     ids = [
         value
         for name, values in call.parameters.items()
         for value in values
-        if ("." not in name or (name.endswith("SecurityGroupRuleId") and not call.name.startswith("Revoke")))
-        and name not in IGNORED_PARAMETERS
+        if ("." not in name or name.endswith("SecurityGroupRuleId")) and name not in ignored
     ]
     ids += [one for association in call.get("AssociationId") for one in state.route_table_of(association)]
     for value in ids:
