@@ -4,6 +4,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi_aws.lb import LoadBalancerAccessLogsArgsDict
 
+from infra.cloud.buckets import expire, make_private, only_tls
 from infra.cloud.settings import GLOBAL_REGION, CloudSettings
 from infra.cloud.tags import tags
 
@@ -33,39 +34,8 @@ class LogBucket(pulumi.ComponentResource):
             tags=tags(settings),
             opts=own,
         )
-        blocked = aws.s3.BucketPublicAccessBlock(
-            f"{name}-private",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=own,
-        )
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership", bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=own
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket.bucket,
-            # A load balancer writes to a bucket with no other encryption.
-            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=own,
-        )
-        aws.s3.BucketLifecycleConfiguration(
-            f"{name}-lifecycle",
-            bucket=bucket.bucket,
-            rules=[
-                {
-                    "id": "old-logs",
-                    "status": "Enabled",
-                    "filter": {"prefix": ""},
-                    "expiration": {"days": settings.log_days},
-                    "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
-                }
-            ],
-            opts=own,
-        )
+        blocked = make_private(name, bucket, own)
+        expire(name, bucket, "old-logs", own, days=settings.log_days)
         policy = aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket.bucket,
@@ -127,18 +97,8 @@ def _policy(bucket: pulumi.Output[str], account: pulumi.Output[str], settings: C
     Buckets: https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
     Network: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html
     """
-    everything = pulumi.Output.concat(bucket, "/*")
     ours = {"StringEquals": {"aws:SourceAccount": account}}
-    statements: list[dict[str, object]] = [
-        {
-            "Sid": "OnlyTLS",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [bucket, everything],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-    ]
+    statements = [only_tls(bucket)]
     if settings.access_logs:
         statements += [
             {

@@ -8,9 +8,11 @@ the new version serves. The tasks answer for the rest, and for what isn't in the
 import pulumi
 import pulumi_aws as aws
 
+from infra.cloud.buckets import expire, make_access_control, make_private, only_tls, read_through_cloudfront
 from infra.cloud.network import Network
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
+from infra.cloud.task_role import make_task_role
 
 PREFIX = "static"  # of the objects, which CloudFront asks for by their path
 # After the last release that had the file. The version that runs is in its tasks, too; the file must be in the bucket
@@ -39,54 +41,10 @@ class StaticFiles(pulumi.ComponentResource):
             tags=tags(settings),
             opts=own,
         )
-        self._blocked = aws.s3.BucketPublicAccessBlock(
-            f"{name}-private",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=own,
-        )
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership", bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=own
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket.bucket,
-            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=own,
-        )
-        aws.s3.BucketLifecycleConfiguration(
-            f"{name}-lifecycle",
-            bucket=bucket.bucket,
-            rules=[
-                {
-                    "id": "old-files",
-                    "status": "Enabled",
-                    "filter": {"prefix": ""},
-                    "expiration": {"days": KEPT_DAYS},
-                    "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
-                }
-            ],
-            opts=own,
-        )
-        control = aws.cloudfront.OriginAccessControl(
-            f"{name}-access",
-            name=f"{settings.prefix}-{PREFIX}",
-            origin_access_control_origin_type="s3",
-            signing_behavior="always",
-            signing_protocol="sigv4",
-            opts=own,
-        )
-        role = aws.iam.Role(
-            f"{name}-publisher",
-            name=f"{settings.prefix}-publisher-app",  # as the deployer's policy has the roles of tasks
-            assume_role_policy=pulumi.Output.json_dumps(_trust(network.account), sort_keys=True),
-            permissions_boundary=settings.permissions_boundary or None,
-            tags=tags(settings),
-            opts=own,
-        )
+        self._blocked = make_private(name, bucket, own)
+        expire(name, bucket, "old-files", own, days=KEPT_DAYS)
+        control = make_access_control(name, f"{settings.prefix}-{PREFIX}", own)
+        role = make_task_role(f"{name}-publisher", "publisher-app", settings, network.account, own)
         rights = aws.iam.RolePolicy(
             f"{name}-publisher-rights",
             name="rights",
@@ -107,26 +65,13 @@ class StaticFiles(pulumi.ComponentResource):
 
     def admit(self, distribution: pulumi.Output[str]) -> None:
         """The bucket's policy: TLS only, and the distribution, by its ARN, may read objects."""
+        statements = [only_tls(self._bucket.arn), read_through_cloudfront(self._bucket.arn, distribution)]
         aws.s3.BucketPolicy(
             f"{self._name}-policy",
             bucket=self._bucket.bucket,
-            policy=pulumi.Output.json_dumps(_policy(self._bucket.arn, distribution), sort_keys=True),
+            policy=pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._blocked]),
         )
-
-
-def _trust(account: pulumi.Output[str]) -> dict[str, object]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            }
-        ],
-    }
 
 
 def _rights(bucket: pulumi.Output[str]) -> dict[str, object]:
@@ -137,28 +82,3 @@ def _rights(bucket: pulumi.Output[str]) -> dict[str, object]:
         "Resource": pulumi.Output.concat(bucket, f"/{PREFIX}/*"),
     }
     return {"Version": "2012-10-17", "Statement": [statement]}
-
-
-def _policy(bucket: pulumi.Output[str], distribution: pulumi.Output[str]) -> dict[str, object]:
-    objects = pulumi.Output.concat(bucket, "/*")
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "OnlyTLS",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [bucket, objects],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            },
-            {
-                "Sid": "ReadThroughCloudFront",
-                "Effect": "Allow",
-                "Principal": {"Service": "cloudfront.amazonaws.com"},
-                "Action": "s3:GetObject",
-                "Resource": objects,
-                "Condition": {"StringEquals": {"AWS:SourceArn": distribution}},
-            },
-        ],
-    }

@@ -4,6 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.address import Address
+from infra.cloud.buckets import expire, make_access_control, make_private, only_tls, read_through_cloudfront
 from infra.cloud.context import CloudContext
 from infra.cloud.distribution import CACHING_OPTIMIZED
 from infra.cloud.settings import CloudSettings
@@ -52,24 +53,7 @@ class MediaStorage(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=settings.keep_data),
         )
         self.bucket_arn = bucket.arn
-        blocked = aws.s3.BucketPublicAccessBlock(
-            f"{name}-private",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=own,
-        )
-        aws.s3.BucketOwnershipControls(
-            f"{name}-ownership", bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=own
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket.bucket,
-            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-            opts=own,
-        )
+        blocked = make_private(name, bucket, own)
         aws.s3.BucketCorsConfiguration(
             f"{name}-cors",
             bucket=bucket.bucket,
@@ -91,20 +75,8 @@ class MediaStorage(pulumi.ComponentResource):
         versioning = aws.s3.BucketVersioning(
             f"{name}-versions", bucket=bucket.bucket, versioning_configuration={"status": "Enabled"}, opts=own
         )
-        aws.s3.BucketLifecycleConfiguration(
-            f"{name}-lifecycle",
-            bucket=bucket.bucket,
-            rules=[
-                {
-                    "id": "old-versions",
-                    "status": "Enabled",
-                    "filter": {"prefix": ""},
-                    "noncurrent_version_expiration": {"noncurrent_days": KEPT_DAYS},
-                    "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
-                }
-            ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
-        )
+        after_versioning = pulumi.ResourceOptions(parent=self, depends_on=[versioning])
+        expire(name, bucket, "old-versions", after_versioning, noncurrent_days=KEPT_DAYS)
         public = self._cloudfront(name, settings, bucket, address) if settings.media_access == "public" else None
         policy = aws.s3.BucketPolicy(
             f"{name}-policy",
@@ -130,14 +102,7 @@ class MediaStorage(pulumi.ComponentResource):
     ) -> aws.cloudfront.Distribution:
         """The distribution through which everybody reads; the bucket itself stays private."""
         own = pulumi.ResourceOptions(parent=self)
-        control = aws.cloudfront.OriginAccessControl(
-            f"{name}-access",
-            name=f"{settings.prefix}-media",
-            origin_access_control_origin_type="s3",
-            signing_behavior="always",
-            signing_protocol="sigv4",
-            opts=own,
-        )
+        control = make_access_control(name, f"{settings.prefix}-media", own)
         # A cached file may have been fetched for a page of another origin, so CloudFront sets these headers itself.
         cors = aws.cloudfront.ResponseHeadersPolicy(
             f"{name}-cors-headers",
@@ -186,26 +151,7 @@ class MediaStorage(pulumi.ComponentResource):
 
 def _policy(bucket: pulumi.Output[str], distribution: pulumi.Output[str] | None) -> dict[str, object]:
     """The bucket's policy: TLS only, and the distribution, if there is one, may read objects."""
-    objects = pulumi.Output.concat(bucket, "/*")
-    statements: list[dict[str, object]] = [
-        {
-            "Sid": "OnlyTLS",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [bucket, objects],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-    ]
+    statements = [only_tls(bucket)]
     if distribution is not None:
-        statements.append(
-            {
-                "Sid": "ReadThroughCloudFront",
-                "Effect": "Allow",
-                "Principal": {"Service": "cloudfront.amazonaws.com"},
-                "Action": "s3:GetObject",
-                "Resource": objects,
-                "Condition": {"StringEquals": {"AWS:SourceArn": distribution}},
-            }
-        )
+        statements.append(read_through_cloudfront(bucket, distribution))
     return {"Version": "2012-10-17", "Statement": statements}

@@ -12,6 +12,7 @@ from infra.cloud.image import AppImage
 from infra.cloud.settings import CloudSettings
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
+from infra.cloud.task_role import make_task_role
 from infra.environment import AppEnvironment
 from infra.reserved import PORT, WORKERS
 
@@ -77,7 +78,7 @@ class Task(pulumi.ComponentResource):
             # After a failed roll-out, ECS returns to the previous definition, which names the previous version.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
-        execution_role = self._role(name, "execution", settings, network.account)
+        execution_role = make_task_role(f"{name}-execution-role", "execution", settings, network.account, own)
         rights = [
             aws.iam.RolePolicy(
                 f"{name}-execution-rights",
@@ -89,7 +90,7 @@ class Task(pulumi.ComponentResource):
                 opts=own,
             )
         ]
-        role = self._role(name, "app", settings, network.account)
+        role = make_task_role(f"{name}-app-role", "app", settings, network.account, own)
         statements = _app_statements(environment.media.bucket_arn, settings)
         if statements:
             rights.append(
@@ -133,29 +134,6 @@ class Task(pulumi.ComponentResource):
         self.definition: pulumi.Output[str] = definition.arn
         self.log_group: pulumi.Output[str] = logs.name
         self.register_outputs({"definition": self.definition, "log_group": self.log_group})
-
-    def _role(self, name: str, part: str, settings: CloudSettings, account: pulumi.Output[str]) -> aws.iam.Role:
-        return aws.iam.Role(
-            f"{name}-{part}-role",
-            name=f"{settings.prefix}-{part}",
-            assume_role_policy=pulumi.Output.json_dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-                            "Action": "sts:AssumeRole",
-                            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-                        }
-                    ],
-                },
-                sort_keys=True,
-            ),
-            permissions_boundary=settings.permissions_boundary or None,
-            tags=tags(settings),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
 
 
 def _execution_policy(

@@ -193,13 +193,12 @@ class StackOperations:
         return "healthy" if "healthy" in states else "unhealthy"
 
     def _database(self) -> dict[str, str]:
-        """Version, size and last backup of the instance whose address the app has."""
-        try:
-            instances = client("rds", self._account).describe_db_instances()["DBInstances"]
-        except ClientError:
-            return {}
+        """Version, size and last backup of the instance whose address is in one of the app's secrets."""
+        instances = client("rds", self._account).describe_db_instances()["DBInstances"]
+        secrets = self.secrets()
         for one in instances:
-            if one["DBInstanceIdentifier"].startswith(self._names.prefix):
+            address = one.get("Endpoint", {}).get("Address")
+            if address and any(address in secret for secret in secrets):
                 size = f"{one['DBInstanceClass']}, {one['AllocatedStorage']} GiB"
                 latest = one.get("LatestRestorableTime")
                 restorable = f", can be restored up to {latest:%F %R}" if latest else ""
@@ -210,7 +209,13 @@ class StackOperations:
         answer = client("cloudwatch", self._account).describe_alarms(
             AlarmNamePrefix=f"{self._names.prefix}-", StateValue="ALARM"
         )
-        ringing = [str(alarm["AlarmName"]) for alarm in answer["MetricAlarms"]]
+        # The names of another stack may begin in the same way; what an alarm notifies is this stack's own.
+        topic = f":{self._names.prefix}-alarms"
+        ringing = [
+            str(alarm["AlarmName"])
+            for alarm in answer["MetricAlarms"]
+            if any(str(action).endswith(topic) for action in alarm["AlarmActions"])
+        ]
         return {"alarms": ", ".join(ringing) or "none rings"}
 
     @cached_property
