@@ -163,7 +163,7 @@ class StackOperations:
         started = str(web.attrs["State"]["StartedAt"])
         return Status(
             url=f"http://{stack.environment(web)['DOMAIN']}{f':{port}' if port else ''}/",
-            image=str(web.attrs["Config"]["Image"]),
+            image=next(iter(web.image.tags if web.image else []), str(web.attrs["Image"])),
             since=_time(started) if web.status == "running" else None,
             processes=[
                 ProcessStatus(name, int(container.status == "running"), 1, _health(container))
