@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,56 +10,15 @@ from typing import Any
 import docker
 import pulumi
 import pytest
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import DockerException
 
 from infra.cloud import preflight as module
 from infra.cloud.tags import tags
 from infra.settings import Settings
-from tests.infra.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
+from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
+from tests.infra.cloud.preflight_machine import refusal
 
-BASE = "python:3.13-slim-trixie"
-DAY = 86400
 NAME = {"DBInstanceIdentifier": "django-stack-cloud", "InstanceCreateTime": "2026-01-01T00:00:00Z"}
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """A machine with all that is needed: an own passphrase, the plugin, credentials that are good, an engine."""
-    for name in ("PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_DEBUG_PROVIDERS", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "my own")
-    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    plugin = tmp_path / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
-    plugin.parent.mkdir(parents=True)
-    plugin.touch()
-    image = SimpleNamespace(labels={}, history=lambda: [{"Created": 0}, {"Created": int(time.time()) - 29 * DAY}])
-    images = SimpleNamespace(get=lambda name: image, get_registry_data=lambda name: None)
-    engine = SimpleNamespace(images=images, ping=lambda: True)
-    monkeypatch.setattr(docker, "from_env", lambda **_: engine)
-    with fake_aws() as aws:
-        for name, value in aws.environment.items():
-            monkeypatch.setenv(name, value)
-        aws.on("GetCallerIdentity", {})
-        aws.on("DescribeDBInstances", {"DBInstances": []})
-        yield SimpleNamespace(aws=aws, plugin=plugin, image=image, images=images)
-
-
-@pytest.fixture
-def settings(as_stack: Any, set_config: Any) -> Settings:
-    as_stack("cloud")
-    set_config(platform="cloud")
-    return Settings.load()
-
-
-def refusal(settings: Settings) -> str:
-    with pytest.raises(pulumi.RunError) as refused:
-        module.preflight(settings)
-    message = str(refused.value)
-    assert "can't be made on AWS, nothing was changed" in message
-    assert "Fix: " in message
-    return message
 
 
 def test_a_machine_with_all_that_is_needed_passes(machine: Any, settings: Settings) -> None:
@@ -256,50 +214,6 @@ def test_a_database_that_does_not_say_its_version_yet_is_no_obstacle(machine: An
     module.preflight(settings)
 
 
-def test_a_stand_in_for_the_base_image_is_refused(machine: Any, settings: Settings) -> None:
-    machine.image.labels["django-stack.stand-in"] = BASE
-    message = refusal(settings)
-    assert f"python-image is {BASE}, and this machine has a stand-in for it" in message
-    assert f"docker rmi {BASE}" in message
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:4566", "http://localhost:4566", "http://[::1]:4566"])
-def test_a_rehearsal_on_this_machine_may_have_a_stand_in_for_the_base_image(
-    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
-    machine.image.labels["django-stack.stand-in"] = BASE
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    module.preflight(settings)
-
-
-@pytest.mark.parametrize("url", ["https://aws.example.com", "http://127.0.0.1.example.com", "http://10.0.0.5:4566", ""])
-def test_an_endpoint_elsewhere_is_no_rehearsal(
-    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
-    machine.image.labels["django-stack.stand-in"] = BASE
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    assert "this machine has a stand-in for it" in refusal(settings)
-
-
-def test_a_base_image_that_can_not_be_had_is_named(machine: Any, settings: Settings) -> None:
-    def nothing(name: str) -> None:
-        raise ImageNotFound(name)
-
-    def no_registry(name: str) -> None:
-        raise APIError("500", explanation="no such host")
-
-    machine.images.get, machine.images.get_registry_data = nothing, no_registry
-    assert f"python-image is {BASE}, which is neither on this machine nor available" in refusal(settings)
-
-
-def test_a_base_image_that_comes_from_its_registry_passes(machine: Any, settings: Settings) -> None:
-    def nothing(name: str) -> None:
-        raise ImageNotFound(name)
-
-    machine.images.get = nothing
-    module.preflight(settings)
-
-
 def test_all_obstacles_are_listed_together(machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(**_: Any) -> None:
         raise DockerException("Connection refused")
@@ -379,95 +293,3 @@ def test_of_several_databases_of_a_stack_the_newest_one_runs(machine: Any, setti
     module.preflight(settings)
     machine.aws.on("DescribeDBInstances", {"DBInstances": [restored | {"EngineVersion": "18.1"}, old]})
     assert "the database runs PostgreSQL 18" in refusal(settings)
-
-
-@pytest.mark.parametrize(("days", "warned"), [(30, False), (31, True), (400, True)])
-def test_an_old_base_image_is_named_with_the_command_that_refreshes_it(
-    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, days: int, warned: bool
-) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
-    layers = [{"Created": int(time.time()) - age * DAY - 60} for age in (days + 500, days)]
-    machine.image.history = lambda: layers
-    module.preflight(settings)
-    if warned:
-        (warning,) = warnings
-        assert f"python-image {BASE} is {days} days old" in warning
-        assert "django-stack base-image -s cloud" in warning
-    else:
-        assert not warnings
-
-
-def test_an_image_without_dates_is_not_old(machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reproducible builds may have 1970 in each layer."""
-    warnings: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
-    machine.image.history = lambda: [{"Created": 0}, {}]
-    module.preflight(settings)
-    assert not warnings
-
-
-FREE = {"accountPlanType": "FREE", "accountPlanStatus": "ACTIVE"}
-
-
-@pytest.mark.parametrize(
-    ("given", "fix"),
-    [
-        ({}, "database-backup-days 1"),
-        ({"database-backup-days": 1, "database-class": "db.t4g.small"}, "database-class db.t4g.micro"),
-        ({"database-backup-days": 1, "database-multi-az": True}, "database-multi-az false"),
-    ],
-)
-def test_what_the_free_plan_refuses_is_said_before_anything_is_made(
-    machine: Any, as_stack: Any, set_config: Any, given: dict[str, Any], fix: str
-) -> None:
-    as_stack("cloud")
-    set_config(given, platform="cloud")
-    settings = Settings.load()
-    machine.aws.on("GetAccountPlanState", FREE)
-    message = refusal(settings)
-    assert "this account is on AWS's free plan" in message
-    assert f"Fix: pulumi config set -s cloud {fix}; or upgrade the account's plan" in message
-    assert message.count("Fix:") == 1
-    machine.aws.on("GetAccountPlanState", FREE | {"accountPlanType": "PAID"})
-    module.preflight(settings)
-
-
-def test_an_expired_free_plan_is_named(machine: Any, settings: Settings) -> None:
-    machine.aws.on("GetAccountPlanState", FREE | {"accountPlanStatus": "EXPIRED"})
-    assert "this account's free plan has expired" in refusal(settings)
-
-
-@pytest.mark.parametrize(("quota", "enough"), [(3.9, False), (4.0, True)])
-def test_a_quota_that_is_too_small_for_a_roll_out_is_named(
-    machine: Any, as_stack: Any, set_config: Any, quota: float, enough: bool
-) -> None:
-    as_stack("cloud")
-    set_config(
-        {"cpu": 1024, "memory": 2048, "tasks-min": 2, "tasks-max": 2, "database-class": "db.t4g.medium"},
-        platform="cloud",
-    )
-    machine.aws.on("GetServiceQuota", {"Quota": {"Value": quota}})
-    settings = Settings.load()
-    if enough:
-        module.preflight(settings)
-    else:
-        message = refusal(settings)
-        assert "is 4 vCPUs, and this account may run 3.9 on Fargate in us-east-1" in message
-        assert "--service-code fargate --quota-code L-3032A538 --desired-value 16" in message
-    (asked,) = machine.aws.asked("GetServiceQuota")
-    assert asked == {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
-
-
-@pytest.mark.parametrize("given", [{}, {"database-snapshot": "before"}])
-def test_a_new_database_is_not_made_when_nobody_may_ask_rds(
-    machine: Any, as_stack: Any, set_config: Any, given: dict[str, Any]
-) -> None:
-    as_stack("cloud")
-    set_config(given, platform="cloud")
-    machine.aws.on("DescribeDBInstances", RefusalError("AccessDenied", "not authorized", 403))
-    settings = Settings.load()
-    if given:
-        assert "database-snapshot can't be checked: " in refusal(settings)
-    else:
-        module.preflight(settings)
