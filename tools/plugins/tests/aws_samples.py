@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from aws_edge_samples import EDGE, group
 from aws_monitoring_samples import MONITORING, TAGS, policy
 
 from django_stack_plugins.values import Properties
@@ -41,53 +42,6 @@ def expiry(count: int) -> str:
     return json.dumps({"rules": [rule]}, sort_keys=True)
 
 
-def group(*statuses: int) -> dict[str, Any]:
-    members = [{"originId": "bucket"}, {"originId": "site"}]
-    return {"originId": "both", "failoverCriteria": {"statusCodes": [*statuses]}, "members": members}
-
-
-def cors(origin: str) -> dict[str, Any]:
-    return {
-        "accessControlAllowCredentials": False,
-        "accessControlAllowHeaders": {"items": ["*"]},
-        "accessControlAllowMethods": {"items": ["GET", "HEAD"]},
-        "accessControlAllowOrigins": {"items": [origin]},
-        "accessControlExposeHeaders": {"items": ["ETag"]},
-        "accessControlMaxAgeSec": 600,
-        "originOverride": True,
-    }
-
-
-def measured(name: str) -> dict[str, Any]:
-    return {"metricName": name, "cloudwatchMetricsEnabled": True, "sampledRequestsEnabled": True}
-
-
-def limit(requests: int) -> dict[str, Any]:
-    rate = {"limit": requests, "aggregateKeyType": "IP", "evaluationWindowSec": 300}
-    return {
-        "name": "rate-limit",
-        "priority": 0,
-        "action": {"block": {}},
-        "statement": {"rateBasedStatement": rate},
-        "visibilityConfig": measured("rate-limit"),
-    }
-
-
-MANAGED = {
-    "name": "common",
-    "priority": 1,
-    "overrideAction": {"none": {}},
-    "statement": {
-        "managedRuleGroupStatement": {
-            "vendorName": "AWS",
-            "name": "AWSManagedRulesCommonRuleSet",
-            "ruleActionOverrides": [{"name": "SizeRestrictions_BODY", "actionToUse": {"count": {}}}],
-        }
-    },
-    "visibilityConfig": measured("common"),
-}
-
-
 def _subnets(account: Any) -> list[str]:
     second = {**SAMPLES["Subnet"](account), "cidrBlock": "10.0.16.0/20", "availabilityZone": "eu-central-1b"}
     if "second" not in account.others:
@@ -123,6 +77,7 @@ def _logs(account: Any) -> str:
 
 SAMPLES: dict[str, Callable[[Any], Properties]] = {
     **MONITORING,
+    **EDGE,
     "Vpc": lambda _: {"cidrBlock": "10.0.0.0/16", "enableDnsSupport": True, "enableDnsHostnames": True, "tags": TAGS},
     "Subnet": lambda account: {
         "vpcId": account.sample("Vpc").id,
@@ -340,15 +295,6 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "viewerCertificate": {"cloudfrontDefaultCertificate": True},
         "tags": TAGS,
     },
-    "WebAcl": lambda _: {
-        "name": "app",
-        "region": "us-east-1",
-        "scope": "CLOUDFRONT",
-        "defaultAction": {"allow": {}},
-        "rules": [limit(2000), MANAGED],
-        "visibilityConfig": measured("app"),
-        "tags": TAGS,
-    },
     "LogDeliverySource": lambda account: {
         "name": "app",
         "region": "us-east-1",
@@ -371,13 +317,6 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "deliveryDestinationArn": account.sample("LogDeliveryDestination").state["arn"],
         "tags": TAGS,
     },
-    "OriginAccessControl": lambda _: {
-        "name": "app-media",
-        "originAccessControlOriginType": "s3",
-        "signingBehavior": "always",
-        "signingProtocol": "sigv4",
-    },
-    "ResponseHeadersPolicy": lambda _: {"name": "app-media", "corsConfig": cors("https://www.example.com")},
     "Bucket": lambda _: {"bucketPrefix": "app-media-", "forceDestroy": True, "tags": TAGS},
     "PublicAccessBlock": _of_bucket(
         blockPublicAcls=True, blockPublicPolicy=True, ignorePublicAcls=True, restrictPublicBuckets=True

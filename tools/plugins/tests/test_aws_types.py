@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from aws_account import KINDS, Account
+from aws_edge_samples import MANAGED, group, limit
 from aws_monitoring_samples import SENDS, TAGS, policy
-from aws_samples import BEHAVIOR, MANAGED, SAMPLES, TRUST, expiry, group, limit
+from aws_samples import BEHAVIOR, SAMPLES, TRUST, expiry
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
 UNKNOWN_TO_MOTO = {"Budget", "NatGateway", "ResponseHeadersPolicy", "Target", "VpcOrigin"}
