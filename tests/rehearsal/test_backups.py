@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.rehearsal.conftest import AWS
+from tests.rehearsal.rds import make_database, wait_for_database
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
@@ -22,10 +23,7 @@ class Databases:
 
     def wait(self, name: str) -> dict[str, Any]:
         """What RDS says of it once it is available."""
-        waiting = {"Delay": 1, "MaxAttempts": 60}
-        self.rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier=name, WaiterConfig=waiting)
-        found: dict[str, Any] = self.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
-        return found
+        return wait_for_database(self.aws, name)
 
     def query(self, name: str, sql: str, password: str = "a-password") -> str:
         """What PostgreSQL answers, over the network with the password."""
@@ -51,19 +49,7 @@ class Databases:
 def databases(aws: AWS) -> Iterator[Databases]:
     """One database, `first`, that has the word `good`."""
     found = Databases(aws)
-    found.rds.create_db_instance(
-        DBInstanceIdentifier="first",
-        DBInstanceClass="db.t4g.micro",
-        Engine="postgres",
-        EngineVersion="17",
-        MasterUsername="app",
-        MasterUserPassword="a-password",
-        DBName="app",
-        AllocatedStorage=20,
-        StorageEncrypted=True,
-        BackupRetentionPeriod=7,
-    )
-    found.wait("first")
+    make_database(aws, "first", StorageEncrypted=True, BackupRetentionPeriod=7)
     found.query("first", "CREATE TABLE words (word text); INSERT INTO words VALUES ('good')")
     yield found
     found.remove()

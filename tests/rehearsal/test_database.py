@@ -5,6 +5,7 @@ import pytest
 from infra.cloud.certificates import certificates
 from tests.rehearsal import ecs
 from tests.rehearsal.conftest import AWS, REGION
+from tests.rehearsal.rds import make_database
 
 pytestmark = pytest.mark.docker
 
@@ -12,22 +13,7 @@ pytestmark = pytest.mark.docker
 @pytest.fixture(scope="module")
 def address(aws: AWS) -> str:
     """The address of a database that is available."""
-    rds = aws.client("rds")
-    rds.create_db_instance(
-        DBInstanceIdentifier="tests",
-        DBInstanceClass="db.t4g.micro",
-        Engine="postgres",
-        EngineVersion="17",
-        MasterUsername="app",
-        MasterUserPassword="a-password",
-        DBName="app",
-        AllocatedStorage=20,
-        EnableCloudwatchLogsExports=["postgresql", "upgrade"],
-    )
-    rds.get_waiter("db_instance_available").wait(
-        DBInstanceIdentifier="tests", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
-    (database,) = rds.describe_db_instances(DBInstanceIdentifier="tests")["DBInstances"]
+    database = make_database(aws, "tests", EnableCloudwatchLogsExports=["postgresql", "upgrade"])
     assert database["Endpoint"]["Port"] == 5432
     found: str = database["Endpoint"]["Address"]
     return found
