@@ -10,6 +10,7 @@ from infra.cloud.context import CloudContext
 from infra.cloud.database import Database
 from infra.cloud.image import AppImage
 from infra.cloud.settings import CloudSettings
+from infra.cloud.shell import make_shell
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
 from infra.cloud.task_role import make_task_role
@@ -26,14 +27,6 @@ PREPARE = (
     "import os, pathlib; os.chmod('/tmp', 0o1777); "
     f"pathlib.Path('{certificates.FILE}').write_text(os.environ['CERTIFICATES'])"
 )
-# The agent of `aws ecs execute-command` needs these three folders; no others are writable. AWS calls a read-only root
-# unsupported for it, and says nothing of folders; these are the ones with which users report that it works:
-# https://github.com/aws/containers-roadmap/issues/1359, https://github.com/aws-containers/amazon-ecs-exec-checker/issues/71
-EXECUTE_COMMAND_FOLDERS = {
-    "managed-agents": "/managed-agents",
-    "ssm-lib": "/var/lib/amazon",
-    "ssm-log": "/var/log/amazon",
-}
 RECOVERY_DAYS = 7
 
 
@@ -91,7 +84,7 @@ class Task(pulumi.ComponentResource):
             )
         ]
         role = make_task_role(f"{name}-app-role", "app", settings, network.account, own)
-        statements = _app_statements(environment.media.bucket_arn, settings)
+        statements = _app_statements(environment.media.bucket_arn)
         if statements:
             rights.append(
                 aws.iam.RolePolicy(
@@ -108,29 +101,32 @@ class Task(pulumi.ComponentResource):
                 for variable in sorted(environment.secret)
             ]
         )
-        volumes = ["certificates", "tmp", *(sorted(EXECUTE_COMMAND_FOLDERS) if settings.execute_command else ())]
-        definition = aws.ecs.TaskDefinition(
-            name,
-            family=settings.prefix,
-            network_mode="awsvpc",
-            requires_compatibilities=["FARGATE"],
-            cpu=str(settings.cpu),
-            memory=str(settings.memory),
-            runtime_platform={
+        containers = pulumi.Output.from_input(_containers(settings, image.id, environment, references, logs.name))
+        shape: dict[str, Any] = {
+            "network_mode": "awsvpc",
+            "requires_compatibilities": ["FARGATE"],
+            "cpu": str(settings.cpu),
+            "memory": str(settings.memory),
+            "runtime_platform": {
                 "cpu_architecture": {"amd64": "X86_64", "arm64": "ARM64"}[settings.architecture],
                 "operating_system_family": "LINUX",
             },
-            execution_role_arn=execution_role.arn,
+            "execution_role_arn": execution_role.arn,
+            "volumes": [{"name": "certificates"}, {"name": "tmp"}],
+        }
+        definition = aws.ecs.TaskDefinition(
+            name,
+            family=settings.prefix,
             task_role_arn=role.arn,
-            volumes=[{"name": volume} for volume in volumes],
-            container_definitions=pulumi.Output.json_dumps(
-                _containers(settings, image.id, environment, references, logs.name), sort_keys=True
-            ),
+            container_definitions=pulumi.Output.json_dumps(containers, sort_keys=True),
             # After a failed roll-out, ECS returns to the previous definition, which must still exist.
             skip_destroy=True,
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self, depends_on=rights),
+            **shape,
         )
+        if settings.execute_command:
+            make_shell(settings, network.account, statements, containers, shape, self)
         self.definition: pulumi.Output[str] = definition.arn
         self.log_group: pulumi.Output[str] = logs.name
         self.register_outputs({"definition": self.definition, "log_group": self.log_group})
@@ -162,34 +158,19 @@ def _execution_policy(
     }
 
 
-def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) -> list[dict[str, object]]:
-    """The rights of the app: files in its own bucket and, with `execute-command`, the channels of the shell."""
-    statements: list[dict[str, object]] = []
-    if bucket is not None:
-        statements += [
-            {"Sid": "Bucket", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
-            {
-                "Sid": "Files",
-                "Effect": "Allow",
-                "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-                "Resource": pulumi.Output.concat(bucket, "/*"),
-            },
-        ]
-    if settings.execute_command:
-        statements.append(
-            {
-                "Sid": "ExecuteCommand",
-                "Effect": "Allow",
-                "Action": [
-                    "ssmmessages:CreateControlChannel",
-                    "ssmmessages:CreateDataChannel",
-                    "ssmmessages:OpenControlChannel",
-                    "ssmmessages:OpenDataChannel",
-                ],
-                "Resource": "*",  # AWS supports these actions only on all resources
-            }
-        )
-    return statements
+def _app_statements(bucket: pulumi.Output[str] | None) -> list[dict[str, object]]:
+    """The rights of the app: files in its own bucket, if it has one."""
+    if bucket is None:
+        return []
+    return [
+        {"Sid": "Bucket", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
+        {
+            "Sid": "Files",
+            "Effect": "Allow",
+            "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            "Resource": pulumi.Output.concat(bucket, "/*"),
+        },
+    ]
 
 
 def _containers(
@@ -221,7 +202,6 @@ def _containers(
             },
         },
     }
-    folders = EXECUTE_COMMAND_FOLDERS if settings.execute_command else {}
     prepare = {
         **shared,
         "name": "prepare",
@@ -244,7 +224,6 @@ def _containers(
         "linuxParameters": {"initProcessEnabled": True},
         "mountPoints": [
             _mount("certificates", certificates.FOLDER, read_only=True),
-            *(_mount(volume, path) for volume, path in sorted(folders.items())),
             _mount("tmp", "/tmp"),  # noqa: S108
         ],
         "portMappings": [{"containerPort": PORT, "hostPort": PORT, "protocol": "tcp"}],

@@ -71,7 +71,7 @@ class Web(pulumi.ComponentResource):
             deployment_circuit_breaker={"enable": True, "rollback": True},
             # A version that breaks after it was ready: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html
             alarms={"enable": True, "rollback": True, "alarm_names": [alarms.rollback]},
-            enable_execute_command=settings.execute_command,
+            enable_execute_command=False,  # infra/cloud/shell.py has tasks of their own for that
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
             wait_for_steady_state=False,
