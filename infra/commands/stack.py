@@ -39,6 +39,16 @@ option = click.option(
 )
 
 
+limit_option = click.option(
+    "--limit",
+    type=click.FloatRange(min=60),
+    default=4 * 3600,
+    show_default=True,
+    metavar="SECONDS",
+    help="End the session after this time.",
+)
+
+
 def project_name() -> str:
     """The name in Pulumi.yaml of the working directory, or else of this checkout."""
     for folder in (Path.cwd(), ROOT):
@@ -95,3 +105,8 @@ def has_source_mounted(container: "Container") -> bool:
     working_folder = normpath(container.attrs["Config"]["WorkingDir"] or "/")
     mounts = container.attrs["Mounts"]
     return any(mount["Type"] == "bind" and normpath(mount["Destination"]) == working_folder for mount in mounts)
+
+
+def coloured(text: str, colour: str) -> str:
+    """The text in a colour, on a terminal alone, and not where NO_COLOR (https://no-color.org) is set."""
+    return click.style(text, fg=colour) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
