@@ -156,4 +156,3 @@ def test_with_the_source_mounted_an_edit_starts_the_command_again(make_stack: Ma
         "has ended",
     ]
     assert worker(stack).id == before
-    stack.up("--expect-no-changes")
