@@ -91,7 +91,7 @@ class Task(pulumi.ComponentResource):
             )
         ]
         role = make_task_role(f"{name}-app-role", "app", settings, network.account, own)
-        statements = _app_statements(environment.media.bucket_arn, settings)
+        statements = _app_statements(environment.media.bucket_arn, network.account, settings)
         if statements:
             rights.append(
                 aws.iam.RolePolicy(
@@ -162,8 +162,11 @@ def _execution_policy(
     }
 
 
-def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) -> list[dict[str, object]]:
-    """The rights of the app: files in its own bucket and, with `execute-command`, the channels of the shell."""
+def _app_statements(
+    bucket: pulumi.Output[str] | None, account: pulumi.Output[str], settings: CloudSettings
+) -> list[dict[str, object]]:
+    """The rights of the app: files in its own bucket; with `mail: ses` mails of its own domain; with `execute-command`
+    the channels of the shell."""
     statements: list[dict[str, object]] = []
     if bucket is not None:
         statements += [
@@ -175,6 +178,18 @@ def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) 
                 "Resource": pulumi.Output.concat(bucket, "/*"),
             },
         ]
+    if settings.mail == "ses":
+        statements.append(
+            {
+                "Sid": "Mail",
+                "Effect": "Allow",
+                # The second one is asked for a whole message, which Django makes.
+                "Action": ["ses:SendEmail", "ses:SendRawEmail"],
+                "Resource": pulumi.Output.concat(
+                    "arn:aws:ses:", settings.region, ":", account, ":identity/", settings.sending_domain
+                ),
+            }
+        )
     if settings.execute_command:
         statements.append(
             {

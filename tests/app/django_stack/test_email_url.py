@@ -71,7 +71,23 @@ def test_a_mail_urls_other_arguments_become_settings() -> None:
     assert found["DEFAULT_FROM_EMAIL"] == "me@other.org", "the variable of that name wins"
 
 
+def test_amazon_ses_is_asked_in_its_region_by_the_rights_of_the_process() -> None:
+    assert email("ses://eu-central-1") == {
+        "EMAIL_BACKEND": "anymail.backends.amazon_ses.EmailBackend",
+        "ANYMAIL": {"AMAZON_SES_CLIENT_PARAMS": {"region_name": "eu-central-1"}},
+    }
+
+
+def test_amazon_ses_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_stack.urls.find_spec", lambda _: None)
+    with pytest.raises(MalformedError, match=re.escape("the package `django-anymail` is not installed")):
+        email("ses://eu-central-1")
+
+
 REFUSED_MAIL = [
+    ("ses://", "without a region of AWS (ses://eu-central-1)"),
+    ("ses://hunter2", "without a region of AWS (ses://eu-central-1)"),
+    ("ses://eu-central-1?region=hunter2", "unknown arguments"),
     ("smtps://me:hunter2@host:465", "write smtp+ssl://"),
     ("submission://me:hunter2@host:465", "write smtp+ssl://"),
     ("smtp://me:hunter2@host:465", "asks for no TLS on port 465"),

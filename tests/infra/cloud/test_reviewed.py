@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.cloud.variants import OTHER
+from tests.infra.cloud.variants import OTHER, SERVICES
 from tests.infra.reviewed import differences, reviewed, table, unsorted_documents
 
 FOLDER = Path(__file__).parent / "reviewed"
@@ -13,7 +13,13 @@ SHIPPED = [FOLDER / f"{part}.yaml" for part in ("network", "address", "data", "t
 
 
 @pytest.mark.parametrize(
-    ("settings", "files"), [({}, SHIPPED), (OTHER, [*SHIPPED, FOLDER / "other.yaml"])], ids=["shipped", "other"]
+    ("settings", "files"),
+    [
+        ({}, SHIPPED),
+        (OTHER, [*SHIPPED, FOLDER / "other.yaml"]),
+        (OTHER | SERVICES, [*SHIPPED, FOLDER / "other.yaml", FOLDER / "services.yaml"]),
+    ],
+    ids=["shipped", "other", "services"],
 )
 def test_the_cloud_stack_is_what_was_reviewed(cloud: Any, settings: dict[str, Any], files: list[Path]) -> None:
     run = cloud(settings)

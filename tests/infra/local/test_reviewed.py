@@ -31,8 +31,9 @@ OTHER: dict[str, Any] = {
         ({}, [SHIPPED]),
         (OTHER, [SHIPPED, FOLDER / "other.yaml"]),
         ({"media": "filesystem"}, [SHIPPED, FOLDER / "filesystem.yaml"]),
+        ({"cache": "valkey", "mail": "mailpit"}, [SHIPPED, FOLDER / "services.yaml"]),
     ],
-    ids=["shipped", "other", "filesystem"],
+    ids=["shipped", "other", "filesystem", "services"],
 )
 def test_the_local_stack_is_what_was_reviewed(program: Any, settings: dict[str, Any], files: list[Path]) -> None:
     wanted = reviewed(*files)
