@@ -1,4 +1,8 @@
-"""Builds Mailpit from its Go module, whose pages have to be built first: releases have them, the repository hasn't."""
+"""Builds Mailpit from its Go module, whose pages have to be built first: releases have them, the repository hasn't.
+
+The pages are made from what tools/mailpit/package-lock.json has, which is what package mirrors have; the viewer of the
+API's documentation is not among it, so that this one page is empty here.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ MAILPIT = go.Tool(
 def build(machine: Machine) -> Path:
     """The program, built unless it exists already, in the version that tools/mailpit pins. Raises SetupError.
 
-    The module's own lock files say what it is made from, package-lock.json for the pages and go.sum for the program.
+    The module's go.sum says what the program is made from.
     """
     program = MAILPIT.program(machine)
     if program.exists():
@@ -40,7 +44,7 @@ def build(machine: Machine) -> Path:
     flags = f"-s -w -X {MAILPIT.version_variable}={MAILPIT.version(machine)}"
     steps = (
         ("fetching what Mailpit's pages are made from", ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
-        ("building Mailpit's pages", ["npm", "run", "package"]),
+        ("building Mailpit's pages", ["node", "esbuild.config.mjs"]),
         (
             f"building Mailpit {MAILPIT.version(machine)} from its Go module ({MAILPIT.takes}, once)",
             ["go", "build", "-mod=readonly", "-ldflags", flags, "-o", str(built), "."],
@@ -51,8 +55,11 @@ def build(machine: Machine) -> Path:
         shutil.copytree(go.source(machine, MAILPIT), source, copy_function=shutil.copyfile)
         for path in (source, *source.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(machine.root / "tools/mailpit" / name, source / name)
+        (source / "server/ui-src/docs.js").write_text("")
         for what, command in steps:
-            machine.run(what, command, cwd=source, environ=go.environ(machine))
+            machine.run(what, command, cwd=source, environ={**go.environ(machine), "MINIFY": "true"})
         built.replace(program)
     except CommandError as error:
         remedy = "Check that the Go module proxy and npm's registry can be reached, then try again."
