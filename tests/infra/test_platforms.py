@@ -156,7 +156,10 @@ def test_the_release_runs_again_for_the_same_reasons(
 
 @pytest.mark.parametrize(
     ("platform", "change"),
-    [("local", {"database-port": 15432, "mount-source": True}), ("cloud", {"log-days": 90, "memory": 2048, "tasks-max": 1})],
+    [
+        ("local", {"database-port": 15432, "mount-source": True}),
+        ("cloud", {"log-days": 90, "memory": 2048, "tasks-max": 1}),
+    ],
     ids=str,
 )
 def test_what_only_the_web_is_changed_by_is_no_reason_for_a_release(

@@ -93,8 +93,8 @@ class ReplicationGroup(AWSResource):
     required = words("description replicationGroupId")
     replacing = words("replicationGroupId engine port subnetGroupName atRestEncryptionEnabled transitEncryptionEnabled")
     in_place = words(
-        "applyImmediately authToken authTokenUpdateStrategy autoMinorVersionUpgrade automaticFailoverEnabled description"
-        " engineVersion multiAzEnabled nodeType numCacheClusters parameterGroupName securityGroupIds"
+        "applyImmediately authToken authTokenUpdateStrategy autoMinorVersionUpgrade automaticFailoverEnabled"
+        " description engineVersion multiAzEnabled nodeType numCacheClusters parameterGroupName securityGroupIds"
         " snapshotRetentionLimit transitEncryptionMode"
     )
     unordered = words("securityGroupIds")
