@@ -67,6 +67,7 @@ class Cache(pulumi.ComponentResource):
                 port=settings.cache_port,
                 question=pulumi.Output.concat("AUTH ", password, "\r\n"),
                 answer="+OK",
+                secrets=[password],
             ),
             opts=own,
         )

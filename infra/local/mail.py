@@ -61,6 +61,7 @@ class Mail(pulumi.ComponentResource):
                 port=settings.mail_port,
                 question="GET /readyz HTTP/1.0\r\n\r\n",
                 answer="HTTP/1.0 200",
+                secrets=[],
             ),
             opts=own,
         )

@@ -54,8 +54,9 @@ class AnswerRequest(StepRequest):
     container: str
     what: str
     port: int
-    question: str = field(repr=False, metadata=SECRET)
+    question: str = field(repr=False)
     answer: str
+    secrets: list[str] = field(repr=False, metadata=SECRET)
 
 
 @dataclass(frozen=True, kw_only=True)
