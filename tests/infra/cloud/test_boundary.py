@@ -107,7 +107,7 @@ def test_what_has_no_name_is_changed_and_removed_only_with_the_tag_of_the_projec
                 "cloudfront:Update*",
                 "ec2:CreateRoute",
                 "ses:DeleteEmailIdentity",
-                "ses:PutEmailIdentityDkimSigningAttributes",
+                "ses:PutEmail*",
                 "ses:UntagResource",
             }:
                 assert statement.get("Condition") == {"StringEquals": {TAG: "django-stack"}}, action
