@@ -21,9 +21,8 @@ def cached(
 ) -> Iterator[Stack]:
     """A stack with a cache, up."""
     stack = Stack(tmp_path_factory.mktemp("rehearsal"), engine)
-    stack.change(cache="valkey")
     try:
-        stack.up(print)
+        stack.up(print, {"django-stack:cache": "valkey"})
         yield stack
     finally:
         stack.down()
