@@ -89,6 +89,11 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_a_task_that_another_one_do
             wait_until(made, "the thumbnail in S3", 30)
             worker.kill("KILL")
             wait_until(lambda: worker.reload() or worker.status == "exited", "its death")
+        # Waiting for the lock, PostgreSQL hasn't noticed; it would still do what the dead worker has asked for.
+        services.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE \"gallery_picture\"%'"
+        )
     first = made()
     assert queue() == [("gallery.make_thumbnail", "doing", 0)]
     assert row(services, "Killed")[2] == ""
