@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import views
+from django.http import HttpRequest
 from django.urls import path
 
 
@@ -25,6 +26,16 @@ class Ask(views.PasswordResetView):
         return super().form_valid(form)
 
 
+class Choose(views.PasswordResetConfirmView):
+    """Asks for the new password. The link's token is in the query, since that is never logged, as the path is."""
+
+    template_name = "gallery/password/new.html"
+
+    def dispatch(self, request: HttpRequest, *arguments: Any, **options: Any) -> Any:
+        token = request.GET.get("token", self.reset_url_token)
+        return super().dispatch(request, *arguments, **options, token=token)
+
+
 urlpatterns = [
     path("forgotten/", Ask.as_view(), name="password_reset"),
     path(
@@ -32,11 +43,7 @@ urlpatterns = [
         views.PasswordResetDoneView.as_view(template_name="gallery/password/sent.html"),
         name="password_reset_done",
     ),
-    path(
-        "new/<uidb64>/<token>/",
-        views.PasswordResetConfirmView.as_view(template_name="gallery/password/new.html"),
-        name="password_reset_confirm",
-    ),
+    path("new/<uidb64>/", Choose.as_view(), name="password_reset_confirm"),
     path(
         "changed/",
         views.PasswordResetCompleteView.as_view(template_name="gallery/password/changed.html"),

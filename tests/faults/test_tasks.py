@@ -73,7 +73,10 @@ def test_a_worker_killed_in_the_middle_of_a_task_leaves_it_to_be_done_once(worki
         wait_until(lambda: busy[0].reload() or busy[0].attrs["RestartCount"] == 1, "the killed worker's restart", 30)
         done = "select thumbnail from gallery_picture where title = 'Killed' and thumbnail <> ''"
         [[thumbnail]] = wait_until(lambda: working.query(done), "the thumbnail", 150)
-        wait_until(lambda: not working.query("select 1 from procrastinate_jobs where task_name like '%%thumbnail'"), "an empty queue")
+        wait_until(
+            lambda: not working.query("select 1 from procrastinate_jobs where task_name like '%%thumbnail'"),
+            "an empty queue",
+        )
     assert [key for key in working.bucket().objects() if key.startswith("thumbnails/killed-")] == [thumbnail]
     logs = "".join(each.logs().decode() for each in containers(working, "worker"))
     assert logs.count("has its thumbnail") == 1

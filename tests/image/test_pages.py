@@ -281,7 +281,7 @@ PAGES: dict[str, tuple[str, Callable[[Page, Site], None]]] = {
     "password": ("full", at("/password/forgotten/", "Forgotten your password?")),
     "password-sent": ("full", password_asked),
     "password-new": ("full", password_link),
-    "password-old-link": ("full", at("/password/new/MQ/made-up/", "This link no longer works")),
+    "password-old-link": ("full", at("/password/new/MQ/?token=made-up", "This link no longer works")),
     "password-changed": ("full", at("/password/changed/", "Your password is changed")),
     "400": ("full", at("/", "That request made no sense", host="other.localhost")),
     "403": ("full", expired_form),

@@ -83,8 +83,17 @@ def test_a_mail_server_that_is_down_breaks_nothing_and_is_logged(
     assert "Failed to send password reset email" in caplog.text
 
 
+def test_no_log_has_the_token(client: Client, member: Any, caplog: pytest.LogCaptureFixture) -> None:
+    ask(client)
+    assert client.get(link().partition("testserver")[2]).status_code == 302
+    token = link().rpartition("=")[2]
+    assert len(token) > 30
+    assert "GET /password/new/" in caplog.text
+    assert token not in caplog.text
+
+
 @pytest.mark.parametrize(
-    "address", ["/password/new/MQ/set-password/", "/password/new/x/abc-def/", "/password/new/MQ/a/"]
+    "address", ["/password/new/MQ/", "/password/new/MQ/?token=a-b", "/password/new/x/?token=a-b", "/password/new/x/"]
 )
 def test_a_link_that_somebody_made_up_does_not_work(client: Client, member: Any, address: str) -> None:
     assert b"This link no longer works" in client.get(address).content
