@@ -11,7 +11,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 from gallery import tasks, views
@@ -253,3 +253,22 @@ def aged() -> Callable[[str], None]:
         os.utime(default_storage.path(name), (then, then))
 
     return age
+
+
+def test_what_has_no_thumbnail_is_queued_again_when_told_to(
+    visitor: Client, queue: InMemoryConnector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    send(visitor, picture())
+    send(visitor, picture())
+    made(queue)
+    newest = Picture.objects.first()
+    Picture.objects.filter(pk=newest.pk).update(thumbnail="")
+    call_command("thumbnails")
+    assert capsys.readouterr().out == "Queued: 1\n"
+    assert made(queue) == [newest.pk]
+    assert Picture.objects.filter(thumbnail="").count() == 0
+
+
+def test_without_postgresql_there_is_no_queue_and_the_command_says_so() -> None:
+    with pytest.raises(CommandError, match="needs PostgreSQL"):
+        call_command("thumbnails")
