@@ -115,7 +115,7 @@ def test_a_task_that_costs_one_worker_after_another_its_life_is_given_up(
     site.visitor().upload("Deadly")
     services.query("UPDATE procrastinate_jobs SET status = 'doing', attempts = 4")
     with working(services) as worker:
-        wait_until(lambda: queue() == [("gallery.make_thumbnail", "failed", 4)], "its end", 90)
+        wait_until(lambda: queue() == [("gallery.make_thumbnail", "failed", 5)], "its end", 90)
         wait_until(lambda: b"is given up" in worker.logs(stdout=False), "a line in the log")
     assert row(services, "Deadly")[2] == ""
 
