@@ -64,7 +64,7 @@ def test_an_order_whose_worker_is_killed_is_filled_by_another_one(shop: Stack) -
     order(shop, 1, 1, 5)
     [[_, host, _]] = wait_until(lambda: runs(shop, 1, 1), "an order that is being filled", 30)
     [busy] = [each for each in containers(shop, "worker") if each.attrs["Config"]["Hostname"] == host]
-    kill(shop, busy)
+    kill(busy)
     wait_until(lambda: busy.reload() or busy.attrs["RestartCount"] == 1, "the killed worker's restart", 30)
     wait_until(lambda: any(ended for *_, ended in runs(shop, 1, 1)), "a filled order", 120)
     assert [ended for *_, ended in runs(shop, 1, 1)] == [False, True], "begun twice, filled once"

@@ -69,7 +69,7 @@ def test_a_worker_killed_in_the_middle_of_a_task_leaves_it_to_be_done_once(worki
         wait_until(lambda: working.query(begun), "a task that is at work", 30)
         busy = [each for each in containers(working, "worker") if b"Starting job gallery.make_thumbnail" in each.logs()]
         assert len(busy) == 1
-        kill(working, busy[0])
+        kill(busy[0])
         wait_until(lambda: busy[0].reload() or busy[0].attrs["RestartCount"] == 1, "the killed worker's restart", 30)
         done = "select thumbnail from gallery_picture where title = 'Killed' and thumbnail <> ''"
         [[thumbnail]] = wait_until(lambda: working.query(done), "the thumbnail", 150)
