@@ -16,6 +16,8 @@ REPLACED_BY = {
     "BucketPolicy": "bucket",
     "Bucket": "bucketPrefix",
     "Budget": "name notifications",
+    "CacheParameterGroup": "description family name",
+    "CacheSubnetGroup": "name",
     "Certificate": "domainName region subjectAlternativeNames validationMethod",
     "CertificateValidation": "certificateArn region validationRecordFqdns",
     "Cluster": "name",
@@ -24,6 +26,7 @@ REPLACED_BY = {
     "DefaultSecurityGroup": "vpcId",
     "Distribution": "",
     "EgressRule": "securityGroupId",
+    "EmailIdentity": "emailIdentity",
     "Encryption": "bucket",
     "EventRule": "name",
     "EventTarget": "rule targetId",
@@ -48,6 +51,9 @@ REPLACED_BY = {
     "Policy": "name resourceId scalableDimension serviceNamespace",
     "PublicAccessBlock": "bucket",
     "Record": "name zoneId",
+    "ReplicationGroup": (
+        "atRestEncryptionEnabled engine port replicationGroupId subnetGroupName transitEncryptionEnabled"
+    ),
     "Repository": "encryptionConfigurations name",
     "ResponseHeadersPolicy": "",
     "Role": "name",
@@ -170,6 +176,17 @@ def test_what_somebody_else_deleted_is_gone(account: Account) -> None:
     group = account.sample("LogGroup")
     account.ask("logs", "DeleteLogGroup", logGroupName=group.id)
     assert group.read() is None
+
+
+def test_a_bucket_that_is_imported_has_the_prefix_that_its_name_was_made_from(account: Account) -> None:
+    bucket = account.sample("Bucket")
+    found = bucket.kind.adopt(bucket.operation, bucket.id)
+    assert found is not None
+    own_id, state, inputs = found
+    assert own_id == bucket.id
+    assert (state["arn"], state["forceDestroy"]) == (bucket.state["arn"], False)
+    assert inputs == {"bucketPrefix": "app-media-", "forceDestroy": False, "tags": bucket.inputs["tags"]}
+    assert bucket.kind.adopt(bucket.operation, "nobodys") is None
 
 
 def test_a_bucket_with_files_goes_when_it_may(account: Account) -> None:
