@@ -74,7 +74,8 @@ def test_tasks_that_go_on_running_end_the_wait(ecs: FakeAWS, run: Run) -> None:
 
 
 def test_a_version_that_starts_and_ends_is_taken_back_with_its_log_and_no_secret(ecs: FakeAWS, run: Run) -> None:
-    ecs.on("DescribeServices", GOING, GOING, STEADY, STEADY, STEADY, BACK)
+    both_run = service(deployment(NEW), deployment(OLD, "ACTIVE", "COMPLETED", runningCount=1))
+    ecs.on("DescribeServices", both_run, both_run, STEADY, STEADY, STEADY, BACK)
     with_stopped(ecs, [], [ended(TASKS[0])])
     code, _, error = rollout(run)
     assert code == 1
