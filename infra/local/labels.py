@@ -19,6 +19,7 @@ PROJECT = "django-stack.project"
 STACK = "django-stack.stack"
 STATE = "django-stack.state"
 RUN = "django-stack.release-run"
+PROCESS = "django-stack.process"  # whose instance a container is, if it has several or is the app's
 STAND_IN = stand_in.LABEL
 
 

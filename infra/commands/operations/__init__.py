@@ -14,6 +14,7 @@ from infra.commands import stack
 from infra.commands.operations.status import Status
 
 PLATFORMS = ("local", "cloud")
+RELEASE = "release"  # the process of the release step
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,18 @@ class LogLine:
 
 @dataclass(frozen=True)
 class LogQuery:
-    """Which lines: of these processes (all when there are none), from `since` on, the last `tail`, then new ones."""
+    """Which lines: of these processes (all when there are none), from `since` on, the last `tail`, then new ones.
+
+    `previous` is for the lines of instances that have ended, whose process has another one since. Lines without
+    `words` may be left out.
+    """
 
     processes: tuple[str, ...] = ()
     since: datetime | None = None
     tail: int | None = None
     follow: bool = False
+    previous: bool = False
+    words: str = ""
 
 
 class Operations(Protocol):

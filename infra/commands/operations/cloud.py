@@ -115,7 +115,8 @@ class StackOperations:
     def logs(self, query: LogQuery) -> Iterator[LogLine]:
         try:
             with explain_errors():
-                found = CloudLogs(self._stack.client("logs"), self._stack.log_group, self._process_of)
+                running = self._running() if query.previous else ()
+                found = CloudLogs(self._stack.client("logs"), self._stack.log_group, self._process_of, running)
                 yield from found.lines(query)
         except AWSError as error:
             sys.exit(str(error))
@@ -133,8 +134,18 @@ class StackOperations:
             sections=ask(sections.questions(), SECONDS),
         )
 
-    def _process_of(self, task: str) -> str:
-        """What the task is for; ECS knows ended tasks for about an hour, and of older ones only the web is likely."""
+    def _running(self) -> set[str]:
+        """The ids of the tasks that run."""
+        pages = self._stack.client("ecs").get_paginator("list_tasks").paginate(cluster=self._stack.prefix)
+        return {str(arn).rpartition("/")[2] for page in pages for arn in page["taskArns"]}
+
+    def _process_of(self, container: str, task: str) -> str:
+        """What a container of a task is for. One-off tasks have the web's, too, and ECS knows them for about an hour.
+
+        Of older ones only the web is likely.
+        """
+        if container != self._stack.container["name"]:
+            return container
         if task not in self._processes:
             found = self._stack.client("ecs").describe_tasks(cluster=self._stack.prefix, tasks=[task])["tasks"]
             started_by = str(found[0].get("startedBy", "")) if found else ""
