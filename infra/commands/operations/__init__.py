@@ -59,6 +59,12 @@ class Operations(Protocol):
     def manage(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         """Runs a Django management command; its exit status."""
 
+    def output(self, command: Sequence[str]) -> tuple[int, str]:
+        """Runs a short command of the running version; its exit status and what it printed."""
+
+    def environment(self) -> Mapping[str, str]:
+        """The app's variables by name, secret ones as well."""
+
     def shell(self, command: Sequence[str], limit: float) -> int:
         """Runs a command that has the terminal in a one-off container, which ends after `limit` seconds at most."""
 

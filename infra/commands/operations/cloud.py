@@ -95,6 +95,27 @@ class StackOperations:
             print(f"The command {how}.", file=sys.stderr)
         return 1 if status is None else status
 
+    @explained
+    def output(self, command: Sequence[str]) -> tuple[int, str]:
+        tasks = OneOffTasks(self._stack.request(f"run-{uuid.uuid4().hex[:8]}"))
+        try:
+            task = tasks.start(command)
+            while (state := tasks.look(task))["lastStatus"] != "STOPPED":
+                time.sleep(tasks.request.pause)
+        except TaskError as error:
+            return 1, str(error)
+        except BaseException:
+            tasks.stop_all("Interrupted", wait=False)
+            raise
+        time.sleep(2 * tasks.request.pause)  # the last lines arrive a moment after the end
+        lines = Log(self._stack.client("logs"), tasks.request, task).read()
+        status = exit_status(state, tasks.request.container)
+        return (1, judge(state, tasks.request.container)) if status is None else (status, "\n".join(lines))
+
+    @explained
+    def environment(self) -> Mapping[str, str]:
+        return self._stack.environment
+
     # Sessions
 
     def shell(self, command: Sequence[str], limit: float) -> int:

@@ -99,6 +99,14 @@ class StackOperations:
         line = ["docker", "exec", *options, web.id or "", "python", "manage.py", *arguments]
         os.execvpe("docker", line, {**os.environ, **environment})
 
+    def output(self, command: Sequence[str]) -> tuple[int, str]:
+        status, output = stack.web(self._engine, self._name).exec_run(list(command))
+        assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
+        return status or 0, output.decode(errors="replace")
+
+    def environment(self) -> Mapping[str, str]:
+        return stack.environment(self._known("web"))
+
     # Sessions
 
     def shell(self, command: Sequence[str], limit: float) -> int:
