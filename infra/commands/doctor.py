@@ -33,8 +33,9 @@ def command(name: str, as_json: bool, shows_all: bool) -> int:
     """
     for module in CHECKS:
         import_module(f"infra.commands.diagnosis.{module}")
+    found = operations(name)
     print(f"Looking at the stack {name}…", file=sys.stderr, flush=True)
-    findings = diagnose(collect(name, platform_of(name), operations(name)))
+    findings = diagnose(collect(name, platform_of(name), found))
     click.echo(_as_json(findings) if as_json else _for_people(findings, shows_all=shows_all))
     return max((STATUS.get(one.level, 0) for one in findings), key=[0, 3, 1].index)
 
