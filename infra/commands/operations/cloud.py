@@ -78,10 +78,12 @@ class StackOperations:
         """Shows the output of a task as it comes; the command's exit status. Raises TaskError."""
         request = tasks.request
         log = Log(self._stack.client("logs"), request, task)
-        until = time.monotonic() + timeout if timeout else None
+        until: float | None = None  # from the start of the command on, for which a task takes a minute
         ended = False
         while (state := tasks.look(task))["lastStatus"] != "STOPPED":
             _show(log)
+            if timeout and not until and state["lastStatus"] == "RUNNING":
+                until = time.monotonic() + timeout
             if until and time.monotonic() > until and not ended:
                 ended = tasks.stop(task, f"It took longer than {timeout:g} seconds")
             time.sleep(request.pause)
