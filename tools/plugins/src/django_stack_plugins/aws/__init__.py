@@ -19,6 +19,7 @@ from django_stack_plugins.aws import (
     registry,
     rights,
     scaling,
+    scheduler,
     secret,
     storage,
     tasks,
@@ -90,6 +91,8 @@ TYPES: tuple[type[AWSResource], ...] = (
     secret.SecretVersion,
     scaling.Target,
     scaling.Policy,
+    scheduler.ScheduleGroup,
+    scheduler.Schedule,
 )
 
 
