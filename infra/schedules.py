@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from infra.setting_kinds import Boolean, Command, Cron, Entries, Integer, TimeZone, setting
 
 LONGEST_RUN = 86400  # seconds
+SKIPPED = 75  # the exit status of a run that found the one before it still going on (django_stack.once)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ ROLLBACK_ERRORS = 10
 class Alarms(pulumi.ComponentResource):
     """CloudWatch alarms that notify an SNS topic, and `alarm-email` if it is set.
 
-    There are ten at most, and autoscaling creates two; AWS's free tier has ten. Each says in its description what to
+    There are ten at most, one more with schedules, and autoscaling creates two; AWS's free tier has ten. Each says in its description what to
     do. Exposes `rollback`, the name of the alarm by which ECS goes back to the version before a roll-out.
     """
 
@@ -52,6 +52,8 @@ class Alarms(pulumi.ComponentResource):
             )
         self._of_the_site(address)
         self._of_the_database(database)
+        if settings.schedules:
+            self._of_schedules()
         tell_of_failures(settings, network, topic.arn, own)
         if settings.monthly_budget:
             self._of_the_bill(name, policy)
@@ -184,6 +186,24 @@ class Alarms(pulumi.ComponentResource):
                 ">",
                 0,
             )
+
+    def _of_schedules(self) -> None:
+        """What EventBridge Scheduler gave up: a task that never was has no event.
+
+        https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
+        """
+        self._alarm(
+            "schedule-not-started",
+            "a schedule couldn't start its task, and its time was left out",
+            "look for want of capacity or for a quota of Fargate; django-stack schedule run runs it now",
+            "AWS/Scheduler",
+            "InvocationDroppedCount",
+            {"ScheduleGroup": pulumi.Output.from_input(self._settings.prefix)},
+            "Sum",
+            ">",
+            0,
+            periods=1,
+        )
 
     def _of_the_bill(self, name: str, policy: aws.sns.TopicPolicy) -> None:
         """A budget of the account, since AWS knows a stack's part only where its tags are activated for billing."""

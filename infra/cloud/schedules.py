@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from infra.cloud.context import CloudContext
 from infra.cloud.cron import aws_cron
 from infra.cloud.database import Database
+from infra.cloud.events import SCHEDULE
 from infra.cloud.release import Release
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
@@ -18,7 +19,6 @@ from infra.environment import AppEnvironment
 from infra.schedules import ScheduleSettings, once
 
 CONTAINER = "schedule"  # of a run's task; also in the names of its definition and its log streams
-GROUP = "schedule"  # a run's task is in the group schedule:NAME
 # A task that can't be started, for want of room, say, is tried again; a run that failed is not, its next time comes.
 # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
 RETRIES, LATE = 10, 900  # seconds, as much as on the local platform
@@ -83,7 +83,7 @@ class Schedules(pulumi.ComponentResource):
                         "task_count": 1,
                         "launch_type": "FARGATE",
                         "platform_version": FARGATE,
-                        "group": f"{GROUP}:{schedule.name}",
+                        "group": f"{SCHEDULE}{schedule.name}",
                         "propagate_tags": "TASK_DEFINITION",
                         "network_configuration": {
                             "subnets": network.public,
