@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -133,13 +132,5 @@ def _for_people(line: LogLine, text: str) -> str:
         if "traceback" in entry:
             text += f"\n{entry['traceback']}"
     colour = COLOURS[sum(map(ord, line.process)) % len(COLOURS)]
-    label = (
-        click.style(f"{line.process}/{line.instance}", fg=colour)
-        if _has_colours()
-        else f"{line.process}/{line.instance}"
-    )
+    label = stack.coloured(f"{line.process}/{line.instance}", colour)
     return f"{line.time:%Y-%m-%d %H:%M:%S.}{line.time.microsecond // 1000:03} {label} {text}"
-
-
-def _has_colours() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -95,3 +95,8 @@ def has_source_mounted(container: "Container") -> bool:
     working_folder = normpath(container.attrs["Config"]["WorkingDir"] or "/")
     mounts = container.attrs["Mounts"]
     return any(mount["Type"] == "bind" and normpath(mount["Destination"]) == working_folder for mount in mounts)
+
+
+def coloured(text: str, colour: str) -> str:
+    """The text in a colour, on a terminal alone, and not where NO_COLOR (https://no-color.org) is set."""
+    return click.style(text, fg=colour) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text

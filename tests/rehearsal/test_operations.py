@@ -34,7 +34,10 @@ def test_status_says_what_runs_and_where(stack: Stack) -> None:
     status = json.loads(done.stdout)
     assert status["url"] == f"https://{stack.domain}/"
     assert status["processes"] == {"web": {"running": 1, "wanted": 1, "health": "healthy"}}
-    assert status["postgresql"].startswith("17")
+    assert status["database"]["version"].startswith("17")
+    assert status["media"]["objects"] >= 0
+    assert status["release"]["result"] == "succeeded"
+    assert status["alarms"] == {"ringing": []}
     assert "@sha256:" in status["image"]
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Protocol
 import yaml
 
 from infra.commands import stack
+from infra.commands.operations.status import Status
 
 PLATFORMS = ("local", "cloud")
 
@@ -35,34 +36,6 @@ class LogQuery:
     follow: bool = False
 
 
-@dataclass(frozen=True)
-class ProcessStatus:
-    """A process of the stack, how many instances of it run and should run, and what is known of their health."""
-
-    name: str
-    running: int
-    wanted: int
-    health: str
-
-
-@dataclass(frozen=True)
-class Status:
-    """A running stack. `since` is when the running version started (UTC); `details` are more facts by their names."""
-
-    url: str
-    image: str
-    since: datetime | None
-    processes: list[ProcessStatus]
-    details: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether everything that should run does."""
-        return bool(self.processes) and all(
-            process.running >= process.wanted and process.health != "unhealthy" for process in self.processes
-        )
-
-
 class Operations(Protocol):
     """What the commands ask of one running stack. An answer that can't be had ends the command with one line."""
 
@@ -85,8 +58,8 @@ class Operations(Protocol):
     def logs(self, query: LogQuery) -> Iterator[LogLine]:
         """The lines, in the order of their times."""
 
-    def status(self) -> Status:
-        """What runs, and how it is."""
+    def status(self, *, cost: bool) -> Status:
+        """What runs, and how it is; with what this month has cost so far, if `cost`."""
 
 
 def operations(name: str) -> Operations:

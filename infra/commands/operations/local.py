@@ -14,8 +14,10 @@ from docker.errors import APIError, NotFound
 from docker.types import LogConfig
 
 from infra.commands import stack
-from infra.commands.operations import LogLine, LogQuery, ProcessStatus, Status
+from infra.commands.operations import LogLine, LogQuery
+from infra.commands.operations.local_status import SECONDS, LocalStatus
 from infra.commands.operations.log_order import in_order
+from infra.commands.operations.status import ProcessStatus, Status, ask
 from infra.local.labels import PROJECT, STACK, STATE, state
 from infra.secret_forms import secret_values
 
@@ -151,7 +153,8 @@ class StackOperations:
         containers = [(process, self._known(process)) for process in query.processes or ("web",)]
         return in_order([self._lines(process, container, query) for process, container in containers])
 
-    def status(self) -> Status:
+    def status(self, *, cost: bool) -> Status:
+        del cost  # a local stack has none
         found = {
             str(container.name).removeprefix(f"{self._prefix}-"): container
             for container in self._engine.containers.list(all=True, filters=stack.filters(self._name))
@@ -161,6 +164,7 @@ class StackOperations:
         web = found["web"]
         port = next((bindings[0]["HostPort"] for bindings in web.ports.values() if bindings), "")
         started = str(web.attrs["State"]["StartedAt"])
+        questions = LocalStatus(self._name, found).questions()
         return Status(
             url=f"http://{stack.environment(web)['DOMAIN']}{f':{port}' if port else ''}/",
             image=next(iter(web.image.tags if web.image else []), str(web.attrs["Image"])),
@@ -168,30 +172,10 @@ class StackOperations:
             processes=[
                 ProcessStatus(name, int(container.status == "running"), 1, _health(container))
                 for name, container in sorted(found.items(), key=lambda one: (one[0] != "web", one[0]))
-                if not name.startswith(f"{RUN}-")
+                if name not in questions and not name.startswith(f"{RUN}-")
             ],
-            details=self._database(found.get("database")),
+            sections=ask(questions, SECONDS),
         )
-
-    def _database(self, container: "Container | None") -> dict[str, str]:
-        """Version, size and connections of the database, nothing when it doesn't answer."""
-        if container is None or container.status != "running":
-            return {}
-        query = (
-            "select current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())), "
-            "(select count(*) from pg_stat_activity where backend_type = 'client backend'), "
-            "current_setting('max_connections')"
-        )
-        environment = stack.environment(container)
-        user = environment.get("POSTGRES_USER", "postgres")
-        line = ["psql", "-XAtU", user, "-d", environment.get("POSTGRES_DB", user), "-c", query]
-        status, output = container.exec_run(line)
-        assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
-        values = output.decode(errors="replace").strip().split("|")
-        if status or len(values) != 4:
-            return {}
-        version, size, connections, most = values
-        return {"postgresql": f"{version.split()[0]}, {size}, {connections} of {most} connections"}
 
     def _known(self, process: str) -> "Container":
         """The container of a process, running or not; ends the command with one line when there is none."""

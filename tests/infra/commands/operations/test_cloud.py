@@ -1,18 +1,28 @@
 """The status of a cloud stack is its own, also beside a stack whose name begins in the same way."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from infra.commands.operations import cloud
+from infra.commands.operations import cloud, cloud_stack, cloud_status
+from infra.commands.operations.status import ProcessStatus, Status
 
 PREFIX = "arn:aws:sns:us-east-1:123456789012:shop-cloud"
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-cloud-environment-x-AbCdEf"
+URL = "postgres://app:password@shop-cloud.abc.us-east-1.rds.amazonaws.com:5432/app"
+DSN = "s3://shop-cloud-media-1a2b.s3.us-east-1.amazonaws.com/"
+WORKER = {
+    "status": "ACTIVE",
+    "serviceName": "shop-cloud-worker",
+    "runningCount": 1,
+    "desiredCount": 1,
+    "deployments": [{"status": "PRIMARY", "rolloutState": "COMPLETED"}],
+}
 SERVICE = {
+    "serviceName": "shop-cloud-web",
     "status": "ACTIVE",
     "taskDefinition": "shop-cloud:3",
     "runningCount": 2,
@@ -23,8 +33,13 @@ SERVICE = {
 WEB = {
     "name": "web",
     "image": "image",
-    "environment": [{"name": "DOMAIN", "value": "www.example.com"}],
-    "secrets": [{"name": "DATABASE_URL", "valueFrom": f"{SECRET}:DATABASE_URL::version"}],
+    "environment": [
+        {"name": "DOMAIN", "value": "www.example.com"},
+        {"name": "EMAIL_URL", "value": "dummymail://"},
+    ],
+    "secrets": [
+        {"name": name, "valueFrom": f"{SECRET}:{name}::version"} for name in ("DATABASE_URL", "DEFAULT_STORAGE_DSN")
+    ],
 }
 
 
@@ -35,6 +50,7 @@ def database(name: str) -> dict[str, Any]:
         "EngineVersion": "17.6" if name == "shop-cloud" else "16.1",
         "DBInstanceClass": "db.t4g.micro",
         "AllocatedStorage": 20,
+        "LatestRestorableTime": datetime.now(UTC) - timedelta(minutes=2),
         "Endpoint": {"Address": f"{name}.abc.us-east-1.rds.amazonaws.com"},
     }
 
@@ -43,40 +59,155 @@ def alarm(name: str, topic: str) -> dict[str, Any]:
     return {"AlarmName": name, "AlarmActions": [topic]}
 
 
-@pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> cloud.StackOperations:
-    """The stack `cloud` of the project `shop`, beside `cloud-2`."""
-    url = "postgres://app:password@shop-cloud.abc.us-east-1.rds.amazonaws.com:5432/app"
-    alarms = [alarm("shop-cloud-errors", f"{PREFIX}-alarms"), alarm("shop-cloud-2-errors", f"{PREFIX}-2-alarms")]
-    states = [{"TargetHealth": {"State": state}} for state in ("draining", "healthy")]
+class Pages:
+    """A paginator whose only page is `page`."""
 
-    def secret(SecretId: str) -> dict[str, str]:  # noqa: N803
+    def __init__(self, page: dict[str, Any]) -> None:
+        self.page = page
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        return [self.page]
+
+
+class AWS:
+    """The stack `cloud` of the project `shop`, beside `cloud-2`, as AWS answers; `answers` replace single ones."""
+
+    def __init__(self) -> None:
+        self.pages = {
+            "describe_db_instances": {"DBInstances": [database("shop-cloud-2"), database("shop-cloud")]},
+            "describe_alarms": {
+                "MetricAlarms": [
+                    alarm("shop-cloud-errors", f"{PREFIX}-alarms"),
+                    alarm("shop-cloud-2-errors", f"{PREFIX}-2-alarms"),
+                ]
+            },
+            "list_services": {
+                "serviceArns": ["arn:x:service/shop-cloud/shop-cloud-worker", "arn:x:service/shop-cloud/shop-cloud-web"]
+            },
+            "list_objects_v2": {"Contents": [{"Size": 1000}, {"Size": 500}]},
+        }
+        self.measured = {"databaseConnections": [3.0], "freeStorageSpace": [1.5e10]}
+        self.tasks: list[dict[str, Any]] = []
+        self.asked: list[dict[str, Any]] = []
+        self.certificate_end = datetime.now(UTC) + timedelta(days=90, hours=1)
+
+    def get_paginator(self, name: str) -> Pages:
+        return Pages(self.pages[name])
+
+    def describe_services(self, cluster: str, services: list[str]) -> dict[str, Any]:
+        found = {"shop-cloud-web": SERVICE, "shop-cloud-worker": WORKER}
+        return {"services": [found[name] for name in services]}
+
+    def describe_task_definition(self, **_: Any) -> dict[str, Any]:
+        return {"taskDefinition": {"containerDefinitions": [{"name": "prepare"}, WEB]}}
+
+    def describe_target_health(self, **_: Any) -> dict[str, Any]:
+        return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in ("draining", "healthy")]}
+
+    def get_metric_data(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        return {"MetricDataResults": [{"Id": name, "Values": values} for name, values in self.measured.items()]}
+
+    def list_tasks(self, desiredStatus: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        return {"taskArns": [f"task-{desiredStatus}"] if desiredStatus == "STOPPED" and self.tasks else []}
+
+    def describe_tasks(self, **_: Any) -> dict[str, Any]:
+        return {"tasks": self.tasks}
+
+    def get_cost_and_usage(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        return {"ResultsByTime": [{"Total": {"UnblendedCost": {"Amount": "12.345", "Unit": "USD"}}}]}
+
+    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803
         assert SecretId == SECRET
-        return {"SecretString": json.dumps({"DATABASE_URL": url})}
+        return {"SecretString": json.dumps({"DATABASE_URL": URL, "DEFAULT_STORAGE_DSN": DSN})}
 
-    aws = SimpleNamespace(
-        describe_services=lambda **_: {"services": [SERVICE]},
-        describe_task_definition=lambda **_: {"taskDefinition": {"containerDefinitions": [{"name": "prepare"}, WEB]}},
-        describe_target_health=lambda **_: {"TargetHealthDescriptions": states},
-        describe_db_instances=lambda: {"DBInstances": [database("shop-cloud-2"), database("shop-cloud")]},
-        describe_alarms=lambda **_: {"MetricAlarms": alarms},
-        get_secret_value=secret,
-    )
-    monkeypatch.setattr(cloud, "client", lambda service, account: aws)
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AWS:
+    found = AWS()
+    monkeypatch.setattr(cloud_stack, "client", lambda service, account: found)
+    monkeypatch.setattr(cloud_status, "certificate_end", lambda host: found.certificate_end)
     (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
     monkeypatch.chdir(tmp_path)
+    return found
+
+
+def status(*, cost: bool = False) -> Status:
+    return stack().status(cost=cost)
+
+
+def stack() -> cloud.StackOperations:
     return cloud.StackOperations("cloud", {"aws:region": "us-east-1"})
 
 
-def test_the_status_of_a_stack_is_not_its_neighbours(stack: cloud.StackOperations) -> None:
-    status = stack.status()
-    assert status.is_whole
-    assert (status.url, status.processes[0].health) == ("https://www.example.com/", "healthy")
-    assert status.details == {
-        "postgresql": "17.6, db.t4g.micro, 20 GiB, available",
+def test_the_status_of_a_stack_is_not_its_neighbours(aws: AWS) -> None:
+    found = status()
+    assert found.url == "https://www.example.com/"
+    assert found.processes == [ProcessStatus("web", 2, 2, "healthy"), ProcessStatus("worker", 1, 1, "running")]
+    sections = {name: section.text for name, section in found.sections.items()}
+    assert sections.pop("certificate").endswith(", for 90 days")
+    assert sections == {
+        "database": "PostgreSQL 17.6, db.t4g.micro, 20 GiB, 15.0 GB free, 3 of 76 connections, backed up 2 minutes ago",
+        "media": "2 objects, 1.5 kB",
+        "cache": "the project's own; without one, each process has its own in memory",
+        "mail": "not sent: thrown away (dummymail)",
+        "release": "none in the last hour; that of the running version succeeded",
         "alarms": "shop-cloud-errors",
     }
+    assert not found.is_whole
 
 
-def test_the_secrets_that_logs_do_not_show_are_the_values_of_the_stacks_secret(stack: cloud.StackOperations) -> None:
-    assert stack.secrets() == ["postgres://app:password@shop-cloud.abc.us-east-1.rds.amazonaws.com:5432/app"]
+def test_without_an_alarm_the_stack_is_whole(aws: AWS) -> None:
+    aws.pages["describe_alarms"] = {"MetricAlarms": []}
+    assert status().is_whole
+    assert status().sections["alarms"].text == "none rings"
+
+
+def test_a_database_without_metrics_or_backups_is_there_all_the_same(aws: AWS) -> None:
+    aws.measured = {}
+    plain = {**database("shop-cloud"), "LatestRestorableTime": None, "DBInstanceStatus": "storage-full"}
+    aws.pages["describe_db_instances"] = {"DBInstances": [plain]}
+    found = status().sections["database"]
+    assert found.text == "PostgreSQL 17.6, db.t4g.micro, 20 GiB, storage-full, no backup"
+    assert not found.is_well
+
+
+def test_a_certificate_that_should_have_been_renewed_is_wrong(aws: AWS) -> None:
+    assert status().sections["certificate"].is_well
+    aws.certificate_end = datetime.now(UTC) + timedelta(days=9, hours=1)
+    found = status().sections["certificate"]
+    assert (found.text, found.is_well) == (f"valid until {aws.certificate_end:%Y-%m-%d}, for 9 days", False)
+
+
+def test_the_last_release_is_the_newest_task_of_one(aws: AWS) -> None:
+    def task(minutes: int, code: int) -> dict[str, Any]:
+        at = datetime.now(UTC) - timedelta(minutes=minutes)
+        container = {"name": "web", "exitCode": code}
+        return {"lastStatus": "STOPPED", "createdAt": at, "stoppedAt": at, "containers": [container]}
+
+    aws.tasks = [task(30, 0), task(5, 3), task(20, 0)]
+    found = status().sections["release"]
+    assert (found.text, found.is_well) == ("failed with exit status 3 5 minutes ago", False)
+    aws.tasks = [task(30, 3), task(5, 0)]
+    assert status().sections["release"].text == "succeeded 5 minutes ago"
+
+
+def test_a_bucket_with_very_many_objects_has_cloudwatchs_daily_count(aws: AWS) -> None:
+    aws.pages["list_objects_v2"] = {"Contents": [{"Size": 10}] * 10_001}
+    assert status().sections["media"].text == "more than 10,000 objects, 100 kB"
+    aws.measured |= {"numberOfObjects": [2_000_000.0], "bucketSizeBytes": [3e12]}
+    assert status().sections["media"].text == "2,000,000 objects, 3.0 TB at the last daily count"
+
+
+def test_the_cost_is_this_months_of_the_stacks_tags(aws: AWS) -> None:
+    assert "cost" not in status().sections
+    first = datetime.now(UTC).strftime("%Y-%m-01")
+    assert status(cost=True).sections["cost"].text == f"12.35 USD since {first}"
+    asked = next(one for one in aws.asked if "TimePeriod" in one)
+    assert asked["TimePeriod"]["Start"] == first < asked["TimePeriod"]["End"]
+    assert [one["Tags"]["Values"] for one in asked["Filter"]["And"]] == [["shop"], ["cloud"]]
+
+
+def test_the_secrets_that_logs_do_not_show_are_the_values_of_the_stacks_secret(aws: AWS) -> None:
+    assert stack().secrets() == [URL, DSN]

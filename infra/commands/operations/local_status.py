@@ -1,0 +1,127 @@
+"""The sections of a local stack's status. A new one is a method here, and a line in `questions`."""
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from infra.commands import stack
+from infra.commands.operations.media import Count, count
+from infra.commands.operations.services import cache_section, mail_section
+from infra.commands.operations.status import Question, Section, ago, size
+from infra.dsn import S3DSN, DSNError
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+SECONDS = 1.5  # for all sections together, so that `status` takes two at most
+DATABASE = (
+    "select current_setting('server_version'), pg_database_size(current_database()), "
+    "(select count(*) from pg_stat_activity where backend_type = 'client backend'), current_setting('max_connections')"
+)
+
+
+class LocalStatus:
+    """Asks for the sections of a stack, whose containers are given by what follows the stack in their names."""
+
+    def __init__(self, name: str, containers: Mapping[str, "Container"]) -> None:
+        self._name = name
+        self._containers = containers
+        self._environment = stack.environment(containers["web"])
+
+    def questions(self) -> dict[str, Question]:
+        """The sections by name. A container of such a name is no process of the stack."""
+        return {
+            "database": self._database,
+            "media": self._media,
+            "cache": lambda: cache_section(self._environment),
+            "mail": lambda: mail_section(self._environment),
+            "release": self._release,
+        }
+
+    def _database(self) -> Section | None:
+        if not (container := self._containers.get("database")):
+            return None
+        if container.status != "running":
+            return Section(f"doesn't run ({container.status})", {"running": False}, is_well=False)
+        environment = stack.environment(container)
+        user = environment.get("POSTGRES_USER", "postgres")
+        output = _run_in(container, ["psql", "-XAtU", user, "-d", environment.get("POSTGRES_DB", user), "-c", DATABASE])
+        version, bytes_, connections, most = output.split("|")
+        version = version.split()[0]
+        return Section(
+            f"PostgreSQL {version}, {size(int(bytes_))}, {connections} of {most} connections",
+            {
+                "version": version,
+                "bytes": int(bytes_),
+                "connections": int(connections),
+                "max_connections": int(most),
+            },
+        )
+
+    def _media(self) -> Section | None:
+        container = self._containers.get("media")
+        if container and container.status != "running":
+            return Section(f"doesn't run ({container.status})", {"running": False}, is_well=False)
+        text = self._environment.get("DEFAULT_STORAGE_DSN", "")
+        if text.startswith("file:"):
+            # One line a file, with its size; no program of the image but Python is sure to be there.
+            program = (
+                "import os, sys; sizes = [os.path.getsize(os.path.join(folder, name))"
+                " for folder, _, names in os.walk(sys.argv[1]) for name in names]; print(len(sizes), sum(sizes))"
+            )
+            output = _run_in(self._containers["web"], ["python", "-c", program, urlsplit(text).path])
+            objects, bytes_ = map(int, output.split())
+            return Count(objects, bytes_).section()
+        try:
+            return count(S3DSN.parse(text)).section()
+        except DSNError as error:
+            raise RuntimeError(f"DEFAULT_STORAGE_DSN: {error}") from None
+
+    def _release(self) -> Section | None:
+        """When the release last ran to its end, and whether an update failed since; both are in Pulumi's state."""
+        exported = _pulumi("export", self._name)["deployment"].get("resources") or []
+        releases = [
+            one for one in exported if one["urn"].endswith("::release") and one["type"] == "command:local:Command"
+        ]
+        history = _pulumi("history", self._name, "--json", "--page-size", "1")
+        failed = _moment(history[0].get("endTime")) if history and history[0].get("result") == "failed" else None
+        if not releases:
+            return Section("none yet", {"succeeded": None}, is_well=False)
+        succeeded = _moment(releases[0].get("modified") or releases[0].get("created"))
+        text = f"succeeded {ago(succeeded)}" if succeeded else "succeeded"
+        if failed:
+            text += f"; the last `pulumi up` failed {ago(failed)}"
+        facts = {
+            "succeeded": succeeded.isoformat(timespec="seconds") if succeeded else None,
+            "failed_update": failed.isoformat(timespec="seconds") if failed else None,
+        }
+        return Section(text, facts, is_well=not failed)
+
+
+def _run_in(container: "Container", line: list[str]) -> str:
+    """What a command in a container prints; raises RuntimeError with its last line when it fails."""
+    status, output = container.exec_run(line)
+    assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
+    text = output.decode(errors="replace").strip()
+    if status:
+        raise RuntimeError(text.rpartition("\n")[2] or f"{line[0]} ended with exit status {status}")
+    return text
+
+
+def _pulumi(what: str, name: str, *options: str) -> Any:
+    """The JSON that `pulumi stack WHAT` prints. It needs no passphrase."""
+    done = subprocess.run(
+        ["pulumi", "stack", what, "--stack", name, *options], check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"pulumi stack {what}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A time in the state or the history, which may have nanoseconds; none without a text."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)) if text else None

@@ -1,0 +1,141 @@
+"""The sections of a local stack: what its containers, its bucket and Pulumi's state say."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from infra.commands.operations import local_status, media
+from infra.commands.operations.local_status import LocalStatus
+from infra.commands.operations.media import MOST_OBJECTS, count
+from infra.commands.operations.status import Section
+from infra.dsn import S3DSN
+
+DSN = S3DSN("media", "key", "TOPSECRET", endpoint_url="http://media.localhost:9000")
+
+
+class Container:
+    """A container that answers every command with `output` and `code`."""
+
+    def __init__(self, output: str = "", code: int = 0, *, status: str = "running", **environment: str) -> None:
+        self.output, self.code, self.status = output, code, status
+        self.attrs = {"Config": {"Env": [f"{name}={value}" for name, value in environment.items()]}}
+        self.lines: list[list[str]] = []
+
+    def exec_run(self, line: list[str]) -> tuple[int, bytes]:
+        self.lines.append(line)
+        return self.code, self.output.encode()
+
+
+def section(name: str, **containers: Any) -> Section | None:
+    return LocalStatus("local", {"web": Container(), **containers}).questions()[name]()
+
+
+def test_a_database_has_its_version_size_and_connections() -> None:
+    database = Container("17.6 (Debian 17.6-1)|9100000|3|100\n", POSTGRES_USER="app", POSTGRES_DB="shop")
+    found = section("database", database=database)
+    assert found
+    assert found.text == "PostgreSQL 17.6, 9.1 MB, 3 of 100 connections"
+    assert found.facts == {"version": "17.6", "bytes": 9_100_000, "connections": 3, "max_connections": 100}
+    assert database.lines[0][:5] == ["psql", "-XAtU", "app", "-d", "shop"]
+
+
+def test_a_database_that_does_not_run_or_answer_is_not_passed_over() -> None:
+    stopped = section("database", database=Container(status="exited"))
+    assert stopped
+    assert (stopped.text, stopped.is_well) == ("doesn't run (exited)", False)
+    with pytest.raises(RuntimeError, match=r"^the database system is starting up$"):
+        section("database", database=Container("psql: error\nthe database system is starting up\n", 2))
+
+
+def test_a_stack_without_a_database_of_its_own_has_no_such_section() -> None:
+    assert section("database") is None
+
+
+def test_a_media_folder_is_counted_in_the_container() -> None:
+    web = Container("12 3400000\n", DEFAULT_STORAGE_DSN="file:///data/media/?url=%2Fmedia%2F")
+    found = section("media", web=web)
+    assert found
+    assert found.text == "12 objects, 3.4 MB"
+    assert web.lines[0][-1] == "/data/media/"
+
+
+class S3:
+    """A bucket of `number` objects of 10 bytes, in pages of a thousand."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def get_paginator(self, name: str) -> "S3":
+        assert name == "list_objects_v2"
+        return self
+
+    def paginate(self, **asked: Any) -> Any:
+        assert asked["Bucket"] == "media"
+        left = min(self.number, asked["PaginationConfig"]["MaxItems"])
+        for first in range(0, left, 1000):
+            yield {"Contents": [{"Size": 10}] * min(1000, left - first)}
+
+
+def test_a_bucket_is_counted_page_by_page_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "_client", lambda dsn: S3(2345))
+    found = section("media", web=Container(DEFAULT_STORAGE_DSN=str(DSN)))
+    assert found
+    assert found.text == "2,345 objects, 23.4 kB"
+    assert count(DSN, S3(MOST_OBJECTS)).section().text == "10,000 objects, 100 kB"
+    most = count(DSN, S3(10**6)).section()
+    assert (most.text, most.facts["at_least"]) == ("more than 10,000 objects, 100 kB", True)
+    assert count(DSN, S3(0)).section().text == "0 objects, 0 bytes"
+
+
+def test_the_local_server_is_asked_at_this_machines_address_whoever_the_proxy_is() -> None:
+    client = media._client(DSN)
+    assert client.meta.endpoint_url == "http://127.0.0.1:9000"
+    assert client.meta.config.proxies == {}
+
+
+@pytest.mark.parametrize(
+    ("last", "text", "is_well"),
+    [
+        ({"result": "succeeded"}, "succeeded 3 hours ago", True),
+        (
+            {"result": "failed", "endTime": "FAILED"},
+            "succeeded 3 hours ago; the last `pulumi up` failed 4 minutes ago",
+            False,
+        ),
+        (None, "succeeded 3 hours ago", True),
+    ],
+)
+def test_the_last_release_is_in_the_state_and_a_failed_update_in_the_history(
+    monkeypatch: pytest.MonkeyPatch, last: dict[str, str] | None, text: str, is_well: bool
+) -> None:
+    now = datetime.now(UTC)
+    failed = (now - timedelta(minutes=4)).isoformat(timespec="seconds").replace("+00:00", ".000Z")
+    created = (now - timedelta(hours=3)).isoformat(timespec="microseconds").replace("+00:00", "789Z")
+    resources = [
+        {"type": "command:local:Command", "urn": "urn:x::web-rollout", "created": failed},
+        {"type": "command:local:Command", "urn": "urn:x::release", "created": created},
+    ]
+    answers = {
+        "export": {"deployment": {"resources": resources}},
+        "history": [last] if last else [],
+    }
+    printed = {name: json.dumps(answer).replace("FAILED", failed) for name, answer in answers.items()}
+
+    def run(line: list[str], **_: Any) -> Any:
+        assert line[:3] == ["pulumi", "stack", line[2]]
+        return SimpleNamespace(returncode=0, stdout=printed[line[2]], stderr="")
+
+    monkeypatch.setattr(local_status.subprocess, "run", run)
+    found = section("release")
+    assert found
+    assert (found.text, found.is_well) == (text, is_well)
+
+
+def test_what_pulumi_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = SimpleNamespace(returncode=255, stdout="", stderr="error: no stack named 'local' found\n")
+    monkeypatch.setattr(local_status.subprocess, "run", lambda *_, **__: refusal)
+    with pytest.raises(RuntimeError, match="no stack named 'local' found"):
+        section("release")
