@@ -73,7 +73,7 @@ def times(expression: str, zone: tzinfo, after: datetime, until: datetime) -> It
 
 def parts(expression: str) -> tuple[list[int], list[int], list[int], list[int], list[int]]:
     """The numbers that each field allows, in their order; of weekdays, Sunday is 0."""
-    found = CronSim(expression, datetime(2000, 1, 1))  # noqa: DTZ001  # its times aren't asked for
+    found = CronSim(expression, datetime(2000, 1, 1))  # its times aren't asked for
     weekdays = {int(day) % 7 for day in found.weekdays if isinstance(day, int)}
     minutes, hours, days, months = (sorted(one) for one in (found.minutes, found.hours, found.days, found.months))
     return minutes, hours, days, months, sorted(weekdays)
@@ -98,6 +98,6 @@ def _read(name: str, item: str) -> None:
     fields = ["*"] * 5
     fields[FIELDS.index(name)] = item
     try:
-        CronSim(" ".join(fields), datetime(2000, 1, 1))  # noqa: DTZ001
+        CronSim(" ".join(fields), datetime(2000, 1, 1))
     except CronSimError:
         raise MalformedError(f"has {item!r} for the {name}, which there isn't.") from None

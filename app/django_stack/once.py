@@ -185,8 +185,12 @@ def kill_group(process: subprocess.Popen[bytes], number: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m django_stack.once", description="Never runs a command twice at once.")
-    parser.add_argument("--timeout", type=float, default=3600, metavar="SECONDS", help="ends the command after this time")
+    parser = argparse.ArgumentParser(
+        prog="python -m django_stack.once", description="Never runs a command twice at once."
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=3600, metavar="SECONDS", help="ends the command after this time"
+    )
     parser.add_argument("--record", type=Path, metavar="FOLDER", help="where the run's record is written, as NAME.json")
     parser.add_argument("--label", action="store_true", help="begins each line with the name")
     parser.add_argument("name")

@@ -96,7 +96,11 @@ def tell_of_failures(
                     **stopped,
                     "group": [{"prefix": SCHEDULE}],
                     "$or": [
-                        {"containers": {"exitCode": [{"numeric": [">", 0, "<", SKIPPED]}, {"numeric": [">", SKIPPED]}]}},
+                        {
+                            "containers": {
+                                "exitCode": [{"numeric": [">", 0, "<", SKIPPED]}, {"numeric": [">", SKIPPED]}]
+                            }
+                        },
                         {"stopCode": ["TaskFailedToStart"]},
                     ],
                 },

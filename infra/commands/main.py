@@ -11,6 +11,7 @@ COMMANDS = {
     "logs": "Show and follow what the containers print.",
     "manage": "Run a Django management command.",
     "run": "Run any command in a one-off container.",
+    "schedule": "List the schedules with their last runs, or run one.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",

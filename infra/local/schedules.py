@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
+from pulumi_docker import ContainerVolumeArgsDict
 
-from infra.components import Web
 from infra.environment import AppEnvironment
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
@@ -18,6 +18,7 @@ from infra.local.release import Release
 from infra.local.requests import MakeWritableRequest, SchedulerRequest
 from infra.local.source import source_mounts
 from infra.local.storage import MediaStorage, media_volumes
+from infra.local.web import Web
 from infra.schedules import ScheduleSettings
 from infra.steps import step_command, step_input
 
@@ -29,9 +30,9 @@ START_TIMEOUT = 60  # seconds
 class Schedules(pulumi.ComponentResource):
     """One container, which moves to a new image only after the site did.
 
-    A deploy neither kills a run nor starts it twice: the old scheduler begins no run any more and ends when those that
-    go on have ended, at the latest after the longest time-out; the new one makes up for what came due meanwhile. What it
-    notes is in a volume, so that it outlives the container.
+    A deploy neither kills a run nor starts it twice: the old scheduler begins no more of them, and ends when those that
+    go on have ended, at the latest after the longest time-out; the new one makes up for what came due meanwhile. What is
+    noted of them is in a volume, so that it outlives the container.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Schedules(pulumi.ComponentResource):
             triggers=[volume.id, settings.mount_source],
             opts=own,
         )
+        records: ContainerVolumeArgsDict = {"volume_name": volume.name, "container_path": FOLDER}
         longest = max((one.timeout for one in settings.schedules.values() if one.enabled), default=0)
         container = docker.Container(
             name,
@@ -68,7 +70,7 @@ class Schedules(pulumi.ComponentResource):
             envs=[pulumi.Output.concat(key, "=", value) for key, value in environment.variables.items()],
             user=f"{os.getuid()}:{os.getgid()}" if settings.mount_source else None,
             init=True,  # passes SIGTERM on to the scheduler alone, and not to its runs
-            volumes=[*media_volumes(settings), {"volume_name": volume.name, "container_path": FOLDER}],
+            volumes=[*media_volumes(settings), records],
             mounts=source_mounts(settings, release.image),
             network_mode="bridge",
             networks_advanced=[{"name": context.network.name, "aliases": ["scheduler"]}],

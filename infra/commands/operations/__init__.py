@@ -11,6 +11,7 @@ from typing import Protocol
 import yaml
 
 from infra.commands import stack
+from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import Status
 
 PLATFORMS = ("local", "cloud")
@@ -51,6 +52,12 @@ class Operations(Protocol):
 
     def manage(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         """Runs a Django management command; its exit status."""
+
+    def schedules(self) -> list[StackSchedule]:
+        """The schedules by name, with their last runs."""
+
+    def run_schedule(self, schedule: str, *, detach: bool) -> int:
+        """Runs the command of a schedule that there is; the exit status of the run."""
 
     def secrets(self) -> list[str]:
         """The values that the logs must not show."""

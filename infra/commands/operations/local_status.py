@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from infra.commands import stack
+from infra.commands.operations.local_schedules import SCHEDULER, schedules_of
 from infra.commands.operations.media import Count, count
+from infra.commands.operations.schedules import schedules_section
 from infra.commands.operations.services import cache_section, mail_section
 from infra.commands.operations.status import Question, Section, ago, size
 from infra.dsn import S3DSN, DSNError
@@ -40,6 +42,7 @@ class LocalStatus:
             "cache": lambda: cache_section(self._environment),
             "mail": lambda: mail_section(self._environment),
             "release": self._release,
+            "schedules": self._schedules,
         }
 
     def _database(self) -> Section | None:
@@ -80,6 +83,12 @@ class LocalStatus:
             return count(S3DSN.parse(text)).section()
         except DSNError as error:
             raise RuntimeError(f"DEFAULT_STORAGE_DSN: {error}") from None
+
+    def _schedules(self) -> Section | None:
+        if not (scheduler := self._containers.get(SCHEDULER)):
+            return None
+        running = [str(one.id) for one in self._containers.values() if one.status == "running"]
+        return schedules_section(schedules_of(scheduler, running))
 
     def _release(self) -> Section | None:
         """When the release last ran to its end, and whether an update failed since; both are in Pulumi's state."""

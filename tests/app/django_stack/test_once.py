@@ -1,4 +1,4 @@
-"""`python -m django_stack.once` on a real PostgreSQL: runs that never overlap, however they or their connections end."""
+"""`python -m django_stack.once` on a real PostgreSQL: runs never overlap, however they or their connections end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ once.GRACE, once.HEARTBEAT, run_lock.PATIENCE = 1.0, 0.5, {patience}
 sys.exit(once.main(sys.argv[1:]))
 """
 WAIT = "import pathlib, sys, time; print('at work', flush=True); time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('at work', flush=True); time.sleep(60)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('at work', flush=True); time.sleep(60)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +124,9 @@ class Runs:
         ) == [(1,)]
 
     def break_connection(self) -> None:
-        self.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", f"once {self.name}")
+        self.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", f"once {self.name}"
+        )
 
 
 @pytest.fixture
@@ -255,7 +259,9 @@ def test_what_a_command_leaves_in_the_background_ends_with_it(runs: Runs) -> Non
     status, out, _ = runs.run("sh", "-c", "sleep 60 & echo $!")
     assert status == 0
     left = int(next(line for line in out.splitlines() if line.isdigit()))
-    wait_until(lambda: not Path(f"/proc/{left}").exists() or "Z" in Path(f"/proc/{left}/stat").read_text().split(), "its end")
+    wait_until(
+        lambda: not Path(f"/proc/{left}").exists() or "Z" in Path(f"/proc/{left}/stat").read_text().split(), "its end"
+    )
 
 
 def test_a_broken_connection_is_made_again_and_the_run_goes_on(runs: Runs) -> None:
@@ -276,9 +282,10 @@ def test_a_run_whose_lock_went_to_another_ends(runs: Runs) -> None:
         with waiting, waiting.pipeline():
             waiting.execute("SELECT pg_advisory_lock(%s)", [runs.lock])
             wait_until(
-                lambda: other.execute(
-                    "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted", [pid]
-                ).fetchone() == (1,),
+                lambda: (
+                    other.execute("SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted", [pid]).fetchone()
+                    == (1,)
+                ),
                 "another that waits for the lock",
             )
             runs.break_connection()

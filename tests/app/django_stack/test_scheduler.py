@@ -57,7 +57,9 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def hourly(**more: Any) -> Schedule:
-    return Schedule(**({"name": "sweep", "command": ["true"], "cron": "0 * * * *", "timezone": "UTC", "timeout": 60} | more))
+    return Schedule(
+        **({"name": "sweep", "command": ["true"], "cron": "0 * * * *", "timezone": "UTC", "timeout": 60} | more)
+    )
 
 
 def test_a_year_in_three_zones_starts_each_time_once_and_within_seconds(
@@ -83,7 +85,9 @@ def test_a_year_in_three_zones_starts_each_time_once_and_within_seconds(
         found = [at for name, at in machine.started if name == one.name]
         assert len(expected) > 300
         assert len(found) == len(expected)
-        assert all(timedelta(0) <= at - wanted <= timedelta(seconds=5) for at, wanted in zip(found, expected, strict=True))
+        assert all(
+            timedelta(0) <= at - wanted <= timedelta(seconds=5) for at, wanted in zip(found, expected, strict=True)
+        )
 
 
 def test_a_time_that_passes_during_a_deploy_is_made_up_for_once(

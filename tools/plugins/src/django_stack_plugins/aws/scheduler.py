@@ -68,4 +68,7 @@ def _with_network(inputs: Properties) -> Properties:
     word = "ENABLED" if network.get("assignPublicIp") else "DISABLED"
     deeper = {"awsvpcConfiguration": {**network, "assignPublicIp": word}}
     target = inputs["target"]
-    return {**inputs, "target": {**target, "ecsParameters": {**target["ecsParameters"], "networkConfiguration": deeper}}}
+    return {
+        **inputs,
+        "target": {**target, "ecsParameters": {**target["ecsParameters"], "networkConfiguration": deeper}},
+    }
