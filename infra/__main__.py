@@ -19,4 +19,6 @@ media = platform.MediaStorage("media", context, address)
 environment = AppEnvironment.of(settings, address, database, media, SecretKey("secret-key"))
 release = platform.Release("release", context, address, image, environment)
 web = platform.Web("web", context, address, environment, release)
+if settings.schedules:
+    platform.Schedules("schedules", context, environment, release, web)
 export_outputs(address, image, environment, release)

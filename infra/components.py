@@ -60,6 +60,10 @@ class Release(Protocol):
     log: pulumi.Output[str]
 
 
+class Schedules(Protocol):
+    """What runs at its times, from the version that the site has moved to."""
+
+
 class Web(Protocol):
     """The site. `id` is what runs it, a container or a service."""
 

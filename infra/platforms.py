@@ -13,10 +13,11 @@ from infra.settings import Settings
 ImageT = TypeVar("ImageT", bound=components.AppImage)
 AddressT = TypeVar("AddressT", bound=components.Address)
 ReleaseT = TypeVar("ReleaseT", bound=components.Release)
+WebT = TypeVar("WebT", bound=components.Web)
 
 
 @dataclass(frozen=True)
-class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT, ReleaseT]):
+class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT, ReleaseT, WebT]):
     """The components of a platform in the order in which they are made; each takes the name of its resource first.
 
     A platform has one of these, `PLATFORM` in its module `platform`. There mypy checks that each component exposes what
@@ -32,8 +33,9 @@ class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT,
     Release: Callable[
         [str, Context[SettingsT, NetworkT], AddressT, ImageT, AppEnvironment[DatabaseT, MediaT]], ReleaseT
     ]
-    Web: Callable[
-        [str, Context[SettingsT, NetworkT], AddressT, AppEnvironment[DatabaseT, MediaT], ReleaseT], components.Web
+    Web: Callable[[str, Context[SettingsT, NetworkT], AddressT, AppEnvironment[DatabaseT, MediaT], ReleaseT], WebT]
+    Schedules: Callable[
+        [str, Context[SettingsT, NetworkT], AppEnvironment[DatabaseT, MediaT], ReleaseT, WebT], components.Schedules
     ]
 
 
@@ -46,6 +48,7 @@ AnyPlatform = Platform[
     components.Database,
     components.MediaStorage,
     components.Release,
+    components.Web,
 ]
 
 

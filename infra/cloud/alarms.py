@@ -23,7 +23,8 @@ class Alarms(pulumi.ComponentResource):
     """CloudWatch alarms that notify an SNS topic, and `alarm-email` if it is set.
 
     There are ten at most, one more with schedules, and autoscaling creates two; AWS's free tier has ten. Each says in
-    its description what to do. Exposes `rollback`, the name of the alarm by which ECS goes back to the version before a roll-out.
+    its description what to do. Exposes `rollback`, the name of the alarm by which ECS goes back to the version before a
+    roll-out.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ class Schedules(pulumi.ComponentResource):
         del environment  # the task's definition has it
         settings, network = context.settings, context.network
         own = pulumi.ResourceOptions(parent=self)
-        definition = release.task.define(CONTAINER, own)
+        definition = release.task.define(CONTAINER)
         group = aws.scheduler.ScheduleGroup(f"{name}-group", name=settings.prefix, tags=tags(settings), opts=own)
         role = aws.iam.Role(
             f"{name}-role",

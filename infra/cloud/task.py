@@ -131,9 +131,50 @@ class Task(pulumi.ComponentResource):
             tags=tags(settings),
             opts=pulumi.ResourceOptions(parent=self, depends_on=rights),
         )
+        self.roles: tuple[pulumi.Output[str], pulumi.Output[str]] = (execution_role.arn, role.arn)
+
+        def define(container: str) -> pulumi.Output[str]:
+            """The ARN of a definition for one-off tasks whose container has another name, which its log has, too."""
+            found = aws.ecs.TaskDefinition(
+                f"{name}-{container}",
+                family=f"{settings.prefix}-{container}",
+                network_mode="awsvpc",
+                requires_compatibilities=["FARGATE"],
+                cpu=str(settings.cpu),
+                memory=str(settings.memory),
+                runtime_platform={
+                    "cpu_architecture": {"amd64": "X86_64", "arm64": "ARM64"}[settings.architecture],
+                    "operating_system_family": "LINUX",
+                },
+                execution_role_arn=execution_role.arn,
+                task_role_arn=role.arn,
+                volumes=[{"name": "certificates"}, {"name": "tmp"}],
+                container_definitions=pulumi.Output.json_dumps(
+                    [
+                        one if one["name"] == "prepare" else one_off(one, container)
+                        for one in _containers(settings, image.id, environment, references, logs.name)
+                    ],
+                    sort_keys=True,
+                ),
+                skip_destroy=True,
+                tags=tags(settings),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=rights),
+            )
+            return found.arn
+
+        self.define = define
         self.definition: pulumi.Output[str] = definition.arn
         self.log_group: pulumi.Output[str] = logs.name
         self.register_outputs({"definition": self.definition, "log_group": self.log_group})
+
+
+LONGEST_STOP = 120  # seconds, the most that Fargate allows
+
+
+def one_off(container: dict[str, Any], name: str) -> dict[str, Any]:
+    """The app's container for one-off tasks: nobody reaches it, and what it runs is said when it starts."""
+    kept = {key: value for key, value in container.items() if key != "command"}
+    return {**kept, "name": name, "portMappings": [], "stopTimeout": LONGEST_STOP}
 
 
 def _execution_policy(

@@ -6,8 +6,9 @@ from infra.local.image import AppImage
 from infra.local.network import Network
 from infra.local.preflight import preflight
 from infra.local.release import Release
+from infra.local.schedules import Schedules
 from infra.local.storage import MediaStorage
 from infra.local.web import Web
 from infra.platforms import Platform
 
-PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Web)
+PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Web, Schedules)

@@ -31,8 +31,8 @@ class Schedules(pulumi.ComponentResource):
     """One container, which moves to a new image only after the site did.
 
     A deploy neither kills a run nor starts it twice: the old scheduler begins no more of them, and ends when those that
-    go on have ended, at the latest after the longest time-out; the new one makes up for what came due meanwhile. What is
-    noted of them is in a volume, so that it outlives the container.
+    go on have ended, at the latest after the longest time-out; the new one makes up for what came due meanwhile. What
+    is noted of them is in a volume, so that it outlives the container.
     """
 
     def __init__(
