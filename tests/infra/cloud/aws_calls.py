@@ -146,6 +146,12 @@ CALLS = {
     "s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": """
         s3:GetEncryptionConfiguration s3:PutEncryptionConfiguration""",
     "s3/bucketVersioning:BucketVersioning": "s3:GetBucketVersioning s3:PutBucketVersioning",
+    "scheduler/schedule:Schedule": """
+        scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule scheduler:DeleteSchedule
+        iam:PassRole""",
+    "scheduler/scheduleGroup:ScheduleGroup": """
+        scheduler:CreateScheduleGroup scheduler:GetScheduleGroup scheduler:DeleteScheduleGroup
+        scheduler:TagResource scheduler:UntagResource scheduler:ListTagsForResource""",
     "secretsmanager/secret:Secret": """
         secretsmanager:CreateSecret secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy
         secretsmanager:UpdateSecret secretsmanager:DeleteSecret secretsmanager:TagResource
