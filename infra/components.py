@@ -60,11 +60,17 @@ class Release(Protocol):
     log: pulumi.Output[str]
 
 
-class Schedules(Protocol):
-    """What runs at its times, from the version that the site has moved to."""
+class Process(Protocol):
+    """What runs beside the web; what comes after it waits until its new version runs. `process` is its name."""
+
+    process: str
 
 
 class Web(Protocol):
     """The site. `id` is what runs it, a container or a service."""
 
     id: pulumi.Output[str]
+
+
+class Schedules(Protocol):
+    """What runs at its times, from the version that the site has moved to."""

@@ -13,7 +13,7 @@ LONGEST_STOP = 120  # seconds, the most that Fargate allows
 
 
 @dataclass(frozen=True)
-class Process:
+class ProcessSettings:
     """A process of the stack. `stop_timeout` is in seconds, `memory` in MiB, `secret_env` the names in `env` whose
     values are secret.
     """
@@ -51,9 +51,9 @@ class Process:
     )
     connections: int = setting(
         Integer(1, 1000, "a number of connections", zero="for a process without a database"),
-        4,
-        "Database connections that a container opens at most, one for each thread or child process that works; counted "
-        "against the connections that database-class has.",
+        6,
+        "Database connections that a container opens at most, its library's pool and one for each thread or child "
+        "process that works; counted against the connections that database-class has.",
         only="cloud",
     )
     stop_timeout: int = setting(
@@ -79,4 +79,4 @@ class Process:
         return max(self.count, self.max)
 
 
-PROCESSES: Entries[Process] = Entries(Process, "process", TAKEN)
+PROCESSES: Entries[ProcessSettings] = Entries(ProcessSettings, "process", TAKEN)

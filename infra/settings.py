@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pulumi
 
 from infra.names import Names
-from infra.processes import PROCESSES, Process
+from infra.processes import PROCESSES, ProcessSettings
 from infra.schedules import SCHEDULES, ScheduleSettings
 from infra.setting_kinds import (
     AppPath,
@@ -105,7 +105,7 @@ class Settings:
         "Command that replaces the image's own CMD; runserver for local development, empty for the image's gunicorn; "
         'shell syntax ($PORT, &&) needs sh -c "...".',
     )
-    processes: Mapping[str, Process] = setting(
+    processes: Mapping[str, ProcessSettings] = setting(
         PROCESSES,
         {},
         "What runs beside the web from the same image, by name, such as {worker: {command: python manage.py "

@@ -16,6 +16,7 @@ from infra.cloud.tags import tags
 from infra.cloud.task import FARGATE
 from infra.cloud.web import Web
 from infra.environment import AppEnvironment
+from infra.processes import LONGEST_STOP
 from infra.schedules import ScheduleSettings, once
 
 CONTAINER = "schedule"  # of a run's task; also in the names of its definition and its log streams
@@ -45,11 +46,11 @@ class Schedules(pulumi.ComponentResource):
         del environment  # the task's definition has it
         settings, network = context.settings, context.network
         own = pulumi.ResourceOptions(parent=self)
-        definition = release.task.define(CONTAINER)
+        definition = release.task.definition_of("task-schedule", CONTAINER, stop_timeout=LONGEST_STOP, opts=own)
         group = aws.scheduler.ScheduleGroup(f"{name}-group", name=settings.prefix, tags=tags(settings), opts=own)
         role = aws.iam.Role(
             f"{name}-role",
-            name=f"{settings.prefix}-scheduler",
+            name=f"{settings.prefix}-scheduler-app",
             assume_role_policy=pulumi.Output.json_dumps(_trust(network.account, group.arn), sort_keys=True),
             permissions_boundary=settings.permissions_boundary or None,
             tags=tags(settings),
@@ -60,7 +61,8 @@ class Schedules(pulumi.ComponentResource):
             name="rights",
             role=role.name,
             policy=pulumi.Output.json_dumps(
-                _rights(definition, network.cluster_arn, release.task.roles), sort_keys=True
+                _rights(definition.arn, network.cluster_arn, [release.task.role_arn, release.task.execution_role_arn]),
+                sort_keys=True,
             ),
             opts=own,
         )
@@ -79,7 +81,7 @@ class Schedules(pulumi.ComponentResource):
                     "role_arn": role.arn,
                     "input": _overrides(schedule),
                     "ecs_parameters": {
-                        "task_definition_arn": definition,
+                        "task_definition_arn": definition.arn,
                         "task_count": 1,
                         "launch_type": "FARGATE",
                         "platform_version": FARGATE,

@@ -79,6 +79,16 @@ class RolloutRequest(StepRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StartRequest(StepRequest):
+    """The start of a process: `containers` are ids, `timeout` is in seconds for all of them together."""
+
+    process: str
+    containers: list[str]
+    timeout: float
+    secrets: list[str] = field(repr=False, metadata=SECRET)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SchedulerRequest(StepRequest):
     """`container` is the scheduler's id, `folder` where it notes what it did; `timeout` is in seconds."""
 

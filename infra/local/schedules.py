@@ -1,23 +1,21 @@
 """The scheduler: a process of the app's image that runs the stack's `schedules` at their times."""
 
 import json
-import os
 from collections.abc import Iterable
 
 import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
-from pulumi_docker import ContainerVolumeArgsDict
 
 from infra.environment import AppEnvironment
+from infra.local.app_container import app_container
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
 from infra.local.database import Database
 from infra.local.labels import label_args
 from infra.local.release import Release
 from infra.local.requests import MakeWritableRequest, SchedulerRequest
-from infra.local.source import source_mounts
-from infra.local.storage import MediaStorage, media_volumes
+from infra.local.storage import MediaStorage
 from infra.local.web import Web
 from infra.schedules import ScheduleSettings
 from infra.steps import step_command, step_input
@@ -60,20 +58,14 @@ class Schedules(pulumi.ComponentResource):
             triggers=[volume.id, settings.mount_source],
             opts=own,
         )
-        records: ContainerVolumeArgsDict = {"volume_name": volume.name, "container_path": FOLDER}
         longest = max((one.timeout for one in settings.schedules.values() if one.enabled), default=0)
+        app = app_container(context, release, environment.variables, "scheduler")
+        app["volumes"] = [*app["volumes"], {"volume_name": volume.name, "container_path": FOLDER}]
         container = docker.Container(
             name,
             name=f"{settings.prefix}-scheduler",
-            image=release.image.id,
+            **app,
             command=["python", "-m", "django_stack.scheduler", FOLDER, as_json(settings.schedules.values())],
-            envs=[pulumi.Output.concat(key, "=", value) for key, value in environment.variables.items()],
-            user=f"{os.getuid()}:{os.getgid()}" if settings.mount_source else None,
-            init=True,  # passes SIGTERM on to the scheduler alone, and not to its runs
-            volumes=[*media_volumes(settings), records],
-            mounts=source_mounts(settings, release.image),
-            network_mode="bridge",
-            networks_advanced=[{"name": context.network.name, "aliases": ["scheduler"]}],
             labels=label_args(settings),
             healthcheck={
                 "tests": ["CMD", "python", "-m", "django_stack.scheduler", "healthy", FOLDER],
@@ -82,7 +74,7 @@ class Schedules(pulumi.ComponentResource):
                 "retries": 3,
                 "start_period": "10s",
             },
-            restart="unless-stopped",
+            stop_signal="SIGTERM",  # the image's own may be the web server's
             stop_timeout=longest + GRACE,
             destroy_grace_seconds=longest + GRACE,
             opts=container_options(self, depends_on=[release, web, writable]),

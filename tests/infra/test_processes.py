@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.processes import Process
+from infra.processes import ProcessSettings
 from infra.settings import Settings
 
 WORKER = {"command": "python manage.py db_worker"}
@@ -83,8 +83,8 @@ def test_all_that_is_wrong_with_all_processes_is_listed_at_once(load: Any) -> No
 def test_a_process_has_the_defaults_of_what_it_does_not_say(load: Any) -> None:
     settings = load({"worker": WORKER, "beat": {"command": "celery -A site beat", "count": "1", "stop-timeout": 5}})
     assert settings.processes == {
-        "beat": Process("beat", frozenset(), ("celery", "-A", "site", "beat"), 1, 0, 0, 0, 4, 5, {}),
-        "worker": Process("worker", frozenset(), ("python", "manage.py", "db_worker"), 1, 0, 0, 0, 4, 30, {}),
+        "beat": ProcessSettings("beat", frozenset(), ("celery", "-A", "site", "beat"), 1, 0, 0, 0, 6, 5, {}),
+        "worker": ProcessSettings("worker", frozenset(), ("python", "manage.py", "db_worker"), 1, 0, 0, 0, 6, 30, {}),
     }
     assert settings.processes["worker"].is_single
 

@@ -184,6 +184,6 @@ PROGRAMS = """
     ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
     ecr:PutImage logs:FilterLogEvents secretsmanager:GetSecretValue cloudwatch:DescribeAlarms
-    elasticloadbalancing:DescribeTargetHealth ecs:ListServices cloudwatch:GetMetricData ce:GetCostAndUsage"""
+    scheduler:ListSchedules scheduler:GetSchedule elasticloadbalancing:DescribeTargetHealth ecs:ListServices cloudwatch:GetMetricData ce:GetCostAndUsage"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.
 LISTS = {"ce:GetCostAndUsage", "cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"}

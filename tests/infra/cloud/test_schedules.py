@@ -74,7 +74,7 @@ def test_a_start_that_fails_is_tried_again_for_as_long_as_a_local_one_may_be_lat
 
 def test_the_role_may_start_these_tasks_alone_and_is_only_for_schedules_of_this_stack(cloud: Any) -> None:
     run = cloud({"schedules": SCHEDULES})
-    assert run["schedule-sweep"].inputs["target"]["roleArn"].endswith("django-stack-cloud-scheduler")
+    assert run["schedule-sweep"].inputs["target"]["roleArn"].endswith("django-stack-cloud-scheduler-app")
     (trust,) = json.loads(run["schedules-role"].inputs["assumeRolePolicy"])["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
     assert trust["Condition"]["StringEquals"]["aws:SourceAccount"] == "123456789012"
