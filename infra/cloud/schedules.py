@@ -10,6 +10,7 @@ from infra.cloud.context import CloudContext
 from infra.cloud.cron import aws_cron
 from infra.cloud.database import Database
 from infra.cloud.events import SCHEDULE
+from infra.cloud.network import Network
 from infra.cloud.release import Release
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
@@ -61,7 +62,7 @@ class Schedules(pulumi.ComponentResource):
             name="rights",
             role=role.name,
             policy=pulumi.Output.json_dumps(
-                _rights(definition.arn, network.cluster_arn, [release.task.role_arn, release.task.execution_role_arn]),
+                _rights(definition.arn, network, [release.task.role_arn, release.task.execution_role_arn]),
                 sort_keys=True,
             ),
             opts=own,
@@ -125,14 +126,15 @@ def _trust(account: pulumi.Output[str], group: pulumi.Output[str]) -> dict[str, 
     }
 
 
-def _rights(
-    definition: pulumi.Output[str], cluster: pulumi.Output[str], roles: Sequence[pulumi.Output[str]]
-) -> dict[str, object]:
+def _rights(definition: pulumi.Output[str], network: Network, roles: Sequence[pulumi.Output[str]]) -> dict[str, object]:
     """Tasks of this definition in this cluster, with the definition's own roles and tags, and nothing else.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/CWE_IAM_role.html
     """
     # Any revision: a schedule may start a task in the moment in which it moves to the next one.
+    tasks = pulumi.Output.concat(
+        network.cluster_arn.apply(lambda arn: arn.rpartition(":")[0]), ":task/", network.cluster, "/*"
+    )
     family = definition.apply(lambda arn: f"{arn.rpartition(':')[0]}:*")
     return {
         "Version": "2012-10-17",
@@ -142,13 +144,13 @@ def _rights(
                 "Effect": "Allow",
                 "Action": "ecs:RunTask",
                 "Resource": family,
-                "Condition": {"ArnEquals": {"ecs:cluster": cluster}},
+                "Condition": {"ArnEquals": {"ecs:cluster": network.cluster_arn}},
             },
             {
                 "Sid": "Tag",
                 "Effect": "Allow",
                 "Action": "ecs:TagResource",
-                "Resource": cluster.apply(lambda arn: f"{arn.replace(':cluster/', ':task/')}/*"),
+                "Resource": tasks,
                 "Condition": {"StringEquals": {"ecs:CreateAction": "RunTask"}},
             },
             {

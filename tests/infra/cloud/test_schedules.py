@@ -83,6 +83,7 @@ def test_the_role_may_start_these_tasks_alone_and_is_only_for_schedules_of_this_
     assert (start["Action"], tag["Action"], roles["Action"]) == ("ecs:RunTask", "ecs:TagResource", "iam:PassRole")
     assert start["Resource"] == "arn:aws:ecs:us-east-1:123456789012:task-definition/django-stack-cloud-schedule:*"
     assert start["Condition"] == {"ArnEquals": {"ecs:cluster": run["web"].inputs["cluster"]}}
+    assert tag["Resource"] == "arn:aws:ecs:us-east-1:123456789012:task/django-stack-cloud/*"
     assert tag["Condition"] == {"StringEquals": {"ecs:CreateAction": "RunTask"}}
     definition = run["task-schedule"].inputs
     assert set(roles["Resource"]) == {definition["taskRoleArn"], definition["executionRoleArn"]}
