@@ -7,7 +7,20 @@ from infra.setting_kinds import Command, Entries, Env, Integer, setting
 
 # What the stack's own containers, services and one-off tasks are called, or may be called one day.
 TAKEN = frozenset(
-    {"cache", "database", "mail", "media", "media-files", "migrate", "release", "run", "schedule", "scheduler", "web"}
+    {
+        "cache",
+        "database",
+        "mail",
+        "media",
+        "media-files",
+        "migrate",
+        "release",
+        "run",
+        "schedule",
+        "scheduler",
+        "shell",
+        "web",
+    }
 )
 LONGEST_STOP = 120  # seconds, the most that Fargate allows
 

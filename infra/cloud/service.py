@@ -50,7 +50,7 @@ def service_args(context: CloudContext) -> ServiceArgs:
             "assign_public_ip": not settings.nat_gateway,  # the way to AWS's services
         },
         "deployment_circuit_breaker": {"enable": True, "rollback": True},
-        "enable_execute_command": settings.execute_command,
+        "enable_execute_command": False,  # infra/cloud/shell.py has tasks of their own for that
         "enable_ecs_managed_tags": True,
         "propagate_tags": "SERVICE",
         "wait_for_steady_state": False,

@@ -134,7 +134,7 @@ class CloudSettings(Settings):
     execute_command: bool = setting(
         Boolean(),
         False,
-        "Whether `aws ecs execute-command` can open a shell in a task; makes three folders of the task writable.",
+        "Whether `django-stack shell`, `psql` and `tunnel` work: by tasks of their own, with a role of their own.",
     )
     zones: tuple[str, ...] = setting(
         Words("names of zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]"),

@@ -11,6 +11,7 @@ from infra.cloud.context import CloudContext
 from infra.cloud.database import Database
 from infra.cloud.image import AppImage
 from infra.cloud.settings import CloudSettings
+from infra.cloud.shell import make_shell
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
 from infra.cloud.task_role import make_task_role
@@ -28,14 +29,6 @@ PREPARE = (
     "import os, pathlib; os.chmod('/tmp', 0o1777); "
     f"pathlib.Path('{certificates.FILE}').write_text(os.environ['CERTIFICATES'])"
 )
-# The agent of `aws ecs execute-command` needs these three folders; no others are writable. AWS calls a read-only root
-# unsupported for it, and says nothing of folders; these are the ones with which users report that it works:
-# https://github.com/aws/containers-roadmap/issues/1359, https://github.com/aws-containers/amazon-ecs-exec-checker/issues/71
-EXECUTE_COMMAND_FOLDERS = {
-    "managed-agents": "/managed-agents",
-    "ssm-lib": "/var/lib/amazon",
-    "ssm-log": "/var/log/amazon",
-}
 RECOVERY_DAYS = 7
 STOP_TIMEOUT = 30  # seconds; the time that the load balancer gives a task that leaves
 
@@ -96,7 +89,7 @@ class Task(pulumi.ComponentResource):
             )
         ]
         role = make_task_role(f"{name}-app-role", "app", settings, network.account, own)
-        statements = _app_statements(environment.media.bucket_arn, settings)
+        statements = _app_statements(environment.media.bucket_arn)
         if statements:
             rights.append(
                 aws.iam.RolePolicy(
@@ -116,7 +109,10 @@ class Task(pulumi.ComponentResource):
         self.execution_role_arn: pulumi.Output[str] = execution_role.arn
         self.log_group: pulumi.Output[str] = logs.name
         containers = self._containers(CONTAINER, settings.web_command, STOP_TIMEOUT, environment, "", has_port=True)
-        definition = self._define(name, settings.prefix, containers, settings.cpu, settings.memory, own)
+        size = (settings.cpu, settings.memory)
+        definition = self._define(name, settings.prefix, containers, size, own)
+        if settings.execute_command:
+            make_shell(settings, network.account, statements, containers, self._shape(*size), self)
         self.definition: pulumi.Output[str] = definition.arn
         self.register_outputs({"definition": self.definition, "log_group": self.log_group})
 
@@ -142,40 +138,43 @@ class Task(pulumi.ComponentResource):
             environment = environment.with_own(process.env, process.secret_env)
             prefix = process.name
         containers = self._containers(container, command, stop_timeout, environment, prefix)
-        cpu, memory = size or (settings.cpu, settings.memory)
-        return self._define(name, f"{settings.prefix}-{container}", containers, cpu, memory, opts)
+        size = size or (settings.cpu, settings.memory)
+        return self._define(name, f"{settings.prefix}-{container}", containers, size, opts)
 
     def _define(
         self,
         name: str,
         family: str,
         containers: pulumi.Output[list[dict[str, Any]]],
-        cpu: int,
-        memory: int,
+        size: tuple[int, int],
         opts: pulumi.ResourceOptions,
     ) -> aws.ecs.TaskDefinition:
-        settings = self._context.settings
-        volumes = ["certificates", "tmp", *(sorted(EXECUTE_COMMAND_FOLDERS) if settings.execute_command else ())]
         return aws.ecs.TaskDefinition(
             name,
             family=family,
-            network_mode="awsvpc",
-            requires_compatibilities=["FARGATE"],
-            cpu=str(cpu),
-            memory=str(memory),
-            runtime_platform={
-                "cpu_architecture": {"amd64": "X86_64", "arm64": "ARM64"}[settings.architecture],
-                "operating_system_family": "LINUX",
-            },
-            execution_role_arn=self.execution_role_arn,
             task_role_arn=self.role_arn,
-            volumes=[{"name": volume} for volume in volumes],
             container_definitions=pulumi.Output.json_dumps(containers, sort_keys=True),
             # After a failed roll-out, ECS returns to the previous definition, which must still exist.
             skip_destroy=True,
-            tags=tags(settings),
+            tags=tags(self._context.settings),
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=self._rights)),
+            **self._shape(*size),
         )
+
+    def _shape(self, cpu: int, memory: int) -> dict[str, Any]:
+        """The arguments that all task definitions have; CPU units and MiB."""
+        return {
+            "network_mode": "awsvpc",
+            "requires_compatibilities": ["FARGATE"],
+            "cpu": str(cpu),
+            "memory": str(memory),
+            "runtime_platform": {
+                "cpu_architecture": {"amd64": "X86_64", "arm64": "ARM64"}[self._context.settings.architecture],
+                "operating_system_family": "LINUX",
+            },
+            "execution_role_arn": self.execution_role_arn,
+            "volumes": [{"name": "certificates"}, {"name": "tmp"}],
+        }
 
     def _containers(
         self,
@@ -222,7 +221,6 @@ class Task(pulumi.ComponentResource):
                 },
             },
         }
-        folders = EXECUTE_COMMAND_FOLDERS if settings.execute_command else {}
         prepare = {
             **shared,
             "name": "prepare",
@@ -245,7 +243,6 @@ class Task(pulumi.ComponentResource):
             "linuxParameters": {"initProcessEnabled": True},
             "mountPoints": [
                 _mount("certificates", certificates.FOLDER, read_only=True),
-                *(_mount(volume, path) for volume, path in sorted(folders.items())),
                 _mount("tmp", "/tmp"),  # noqa: S108
             ],
             "portMappings": [{"containerPort": PORT, "hostPort": PORT, "protocol": "tcp"}] if has_port else [],
@@ -295,34 +292,19 @@ def _execution_policy(
     }
 
 
-def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) -> list[dict[str, object]]:
-    """The rights of the app: files in its own bucket and, with `execute-command`, the channels of the shell."""
-    statements: list[dict[str, object]] = []
-    if bucket is not None:
-        statements += [
-            {"Sid": "Bucket", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
-            {
-                "Sid": "Files",
-                "Effect": "Allow",
-                "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-                "Resource": pulumi.Output.concat(bucket, "/*"),
-            },
-        ]
-    if settings.execute_command:
-        statements.append(
-            {
-                "Sid": "ExecuteCommand",
-                "Effect": "Allow",
-                "Action": [
-                    "ssmmessages:CreateControlChannel",
-                    "ssmmessages:CreateDataChannel",
-                    "ssmmessages:OpenControlChannel",
-                    "ssmmessages:OpenDataChannel",
-                ],
-                "Resource": "*",  # AWS supports these actions only on all resources
-            }
-        )
-    return statements
+def _app_statements(bucket: pulumi.Output[str] | None) -> list[dict[str, object]]:
+    """The rights of the app: files in its own bucket, if it has one."""
+    if bucket is None:
+        return []
+    return [
+        {"Sid": "Bucket", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
+        {
+            "Sid": "Files",
+            "Effect": "Allow",
+            "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            "Resource": pulumi.Output.concat(bucket, "/*"),
+        },
+    ]
 
 
 def _mount(volume: str, path: str, *, read_only: bool = False) -> dict[str, object]:
