@@ -1,7 +1,7 @@
 """Runs commands at their times: `python -m django_stack.scheduler FOLDER SCHEDULES`, the local stack's scheduler.
 
 SCHEDULES is a JSON object of names and objects with `command` (a list of words), `cron`, `timezone`, `timeout` (in
-seconds) and `enabled`. Each run is a `django_stack.once`, a process of its own, so that a run reads the code as it is then.
+seconds) and `enabled`. Each run is a process of its own, `django_stack.once`, which reads the code as it is then.
 
 FOLDER outlives the container. In `.checked.json` there is, for each schedule, up to when its times have been seen to. A
 time that passed while no scheduler ran, as in a deploy, is made up for within `LATE`, once; so is one that passed while
