@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,11 +25,11 @@ SCHEDULES: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: MakeStack) -> Iterator[Stack]:
+def stack(make_stack: MakeStack) -> Stack:
     made = make_stack("schedules", {**SERVING, "schedules": SCHEDULES})
     (made.app / "gallery" / "management" / "commands" / "say.py").write_text(COMMAND)
     made.up()
-    yield made
+    return made
 
 
 def logged(stack: Stack, name: str, what: str) -> list[datetime]:
