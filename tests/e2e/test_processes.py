@@ -75,7 +75,7 @@ def test_containers_of_a_process_run_with_the_environment_beside_the_web(working
         assert WORKS in printed(working, number)
         assert worker(working, number).status == "running"
         assert worker(working, number).attrs["Config"]["StopTimeout"] == 20
-        assert not worker(working, number).ports
+        assert not any(worker(working, number).ports.values())
     assert started(worker(working)) < started(working.container("web"))
     working.up("--expect-no-changes")
 
