@@ -16,7 +16,7 @@ def test_alarms_go_to_the_email_address_when_there_is_one(cloud: Any) -> None:
     alarms = [
         alarm for alarm in run.of_type("aws:cloudwatch/metricAlarm:MetricAlarm") if alarm.name != "alarm-rollback"
     ]
-    assert len(alarms) == 10
+    assert len(alarms) == 9
     for alarm in alarms:
         assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [run["alarms-email"].inputs["topic"]]
 
