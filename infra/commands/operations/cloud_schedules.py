@@ -37,8 +37,9 @@ class CloudSchedules:
         return str(target["EcsParameters"]["TaskDefinitionArn"]), str(override["name"]), list(override["command"])
 
     def _names(self) -> list[str]:
-        pages = self._stack.client("scheduler").get_paginator("list_schedules").paginate(GroupName=self._stack.prefix)
+        paginator = self._stack.client("scheduler").get_paginator("list_schedules")
         try:
+            pages = paginator.paginate(GroupName=self._stack.prefix)
             return sorted(str(one["Name"]) for page in pages for one in page["Schedules"])
         except ClientError as error:
             if error.response["Error"].get("Code") == "ResourceNotFoundException":  # a stack without schedules
