@@ -6,7 +6,7 @@ from infra.commands import stack
 from infra.commands.operations import operations
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
 @stack.option
 @stack.limit_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[--] [ARGUMENTS]...")
@@ -19,6 +19,6 @@ def command(name: str, limit: float, arguments: tuple[str, ...]) -> int:
     \b
     Example:
       django-stack psql
-      django-stack psql -s cloud -- -c "select count(*) from auth_user"
+      django-stack psql -s cloud -c "select count(*) from auth_user"
     """
     return operations(name).psql(arguments, limit)

@@ -114,17 +114,35 @@ def test_a_stack_that_is_not_there_is_one_line(command: str) -> None:
     assert done.stderr.endswith("Fix: make local STACK=nowhere\n")
 
 
-def test_the_shell_completes_commands_and_the_stacks_of_the_project(tmp_path: Path) -> None:
+def completed(folder: Path, shell: str, *words: str) -> list[str]:
+    """What a shell's completion offers for the last word, by click's protocol for that shell."""
+    environment = {"_DJANGO_STACK_COMPLETE": f"{shell}_complete", "COMP_WORDS": " ".join(words)}
+    environment["COMP_CWORD"] = words[-1] if shell == "fish" else str(len(words) - 1)
+    done = subprocess.run(
+        [PROGRAM], cwd=folder, capture_output=True, text=True, check=True, env=os.environ | environment
+    )
+    lines = done.stdout.splitlines()
+    if shell == "zsh":  # a kind, a word and its help, a line each
+        return lines[1::3]
+    return [line.partition(",")[2].partition("\t")[0] for line in lines]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes_commands_options_and_the_stacks_of_the_project(tmp_path: Path, shell: str) -> None:
     for stack in ("local", "pr-12"):
         (tmp_path / f"Pulumi.{stack}.yaml").touch()
+    assert completed(tmp_path, shell, "django-stack", "rep") == ["repair"]
+    assert completed(tmp_path, shell, "django-stack", "logs", "-s", "pr") == ["pr-12"]
+    assert completed(tmp_path, shell, "django-stack", "logs", "--req") == ["--request-id"]
+    assert completed(tmp_path, shell, "django-stack", "logs", "--level", "err") == ["error"]
 
-    def completed(*words: str) -> list[str]:
-        environment = {"_DJANGO_STACK_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words)}
-        environment["COMP_CWORD"] = str(len(words) - 1)
-        done = subprocess.run(
-            [PROGRAM], cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ | environment
-        )
-        return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
-    assert completed("django-stack", "re") == ["ready", "repair", "rehearse"]
-    assert completed("django-stack", "logs", "-s", "pr") == ["pr-12"]
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_what_the_documentation_puts_into_a_shells_start_up_file_is_a_script_of_that_shell(shell: str) -> None:
+    line = f"_DJANGO_STACK_COMPLETE={shell}_source django-stack"
+    assert line in (ROOT / "docs" / "operate.md").read_text()
+    assert line in django_stack("--help").stdout
+    script = django_stack(_DJANGO_STACK_COMPLETE=f"{shell}_source").stdout
+    assert f"_DJANGO_STACK_COMPLETE={shell}_complete" in script
+    if shell == "bash":
+        assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
