@@ -16,6 +16,7 @@ COMMANDS = {
     "shell": "Open a shell in a one-off container.",
     "psql": "Open a prompt of the database.",
     "tunnel": "Lead the database to this machine, for other programs.",
+    "schedule": "List the schedules with their last runs, or run one.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",

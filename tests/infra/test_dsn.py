@@ -90,7 +90,7 @@ def test_the_contracts_grammar_is_the_apps_own(copy: Path) -> None:
 
 
 def test_the_grammar_is_copied_with_all_that_it_imports() -> None:
-    assert [path.stem for path in COPIES] == ["malformed", "s3_hosts", "storage_dsn"]
+    assert [path.stem for path in COPIES] == ["cron", "malformed", "s3_hosts", "storage_dsn"]
     imported = {name for path in COPIES for name in re.findall(r"^from \.(\w+) import", path.read_text(), re.MULTILINE)}
     assert imported <= {path.stem for path in COPIES}
 

@@ -61,6 +61,8 @@ REPLACED_BY = {
     "Route": "destinationCidrBlock routeTableId",
     "RouteTable": "vpcId",
     "RouteTableAssociation": "subnetId",
+    "Schedule": "groupName name",
+    "ScheduleGroup": "name",
     "Secret": "namePrefix",
     "SecretVersion": "secretId secretString",
     "SecurityGroup": "description name vpcId",

@@ -15,6 +15,8 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from django_stack import advisory_lock
+
 LOCK = 0x6D696772617465  # "migrate"; advisory locks are per database, so one number is enough
 
 
@@ -41,10 +43,9 @@ class Command(migrate.Command):
             yield
             return
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-            if not cursor.fetchone()[0]:
+            if not advisory_lock.try_to_take(cursor, LOCK):
                 self.stdout.write("Another migration is running; waiting for it to end.")
-                cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+                advisory_lock.take(cursor, LOCK)
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [lock_timeout])
         try:
             yield
