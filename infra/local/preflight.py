@@ -150,7 +150,9 @@ def _is_free(port: int) -> bool:
 
 
 def _images(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
-    wanted = {"postgres-image": settings.postgres_image, "python-image": settings.python_image}
+    wanted = {"postgres-image": settings.postgres_image}
+    if not settings.image:  # else nothing is built
+        wanted["python-image"] = settings.python_image
     if settings.media == "s3" and not settings.storage_dsn:
         wanted["s3-image"] = settings.s3_image
     return [error for key, name in wanted.items() for error in image_errors(engine, key, name)]

@@ -61,6 +61,10 @@ class LocalSettings(Settings):
                 taken.add(free)
                 reader.note_wrong(key, f"a port of its own; {ports[port]} has {port} already", str(free))
             ports.setdefault(port, key)
+        if self.image and self.mount_source:
+            reader.note_wrong(
+                "mount-source", "false with image, since the mounted source would hide that version's code", "false"
+            )
         if self.media == "filesystem":
             if not self.debug:
                 reader.note_wrong("media", "s3 when debug is false: only runserver in debug mode serves files", "s3")

@@ -5,7 +5,7 @@
 
 from infra.setting_kinds.base import Kind, Setting, declared, setting
 from infra.setting_kinds.commands import Command, Commands
-from infra.setting_kinds.project import AppPath, StorageDSN
+from infra.setting_kinds.project import AppPath, StorageDSN, Version
 from infra.setting_kinds.variables import Env
 from infra.setting_kinds.words import (
     AddressBlock,
@@ -41,6 +41,7 @@ __all__ = [
     "Setting",
     "StorageDSN",
     "Text",
+    "Version",
     "Words",
     "declared",
     "setting",
