@@ -173,6 +173,7 @@ CALLS = {
 FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:GetManagedPrefixListEntries"
 PROGRAMS = """
     ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices ecs:UpdateService
+    ecs:ListTaskDefinitions ecs:DescribeTaskDefinition ecs:RegisterTaskDefinition ecs:DeregisterTaskDefinition
     logs:GetLogEvents iam:PassRole rds:DescribeDBInstances rds:DescribeDBSnapshots
     rds:DescribeDBInstanceAutomatedBackups freetier:GetAccountPlanState servicequotas:GetServiceQuota
     ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
