@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from docker.errors import DockerException
 
 from infra import built, endpoint
-from infra.cloud.aws import Account, client
+from infra.cloud.aws import client
 from infra.cloud.push import push
 from infra.cloud.registry import RegistryError, Repository, copy
 from infra.cloud.requests import CopyImageRequest, PushImageRequest
@@ -129,7 +129,7 @@ def bring(request: CopyImageRequest) -> str:
 
 
 @dataclass(frozen=True)
-class _Elsewhere(Account):
+class _Elsewhere:
     repository: str
     region: str
     profile: str

@@ -10,7 +10,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra import built, endpoint, pinned
+from infra import built, pinned
+from infra.cloud import versions
 from infra.cloud.requests import CopyImageRequest
 from infra.local import image as local_image
 from infra.pinned import Neighbour, PinError, neighbours
@@ -43,7 +44,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAWS]:
         for name, value in fake.environment.items():
             monkeypatch.setenv(name, value)
         fake.on("DescribeImages", RefusalError("RepositoryNotFoundException"))
-        monkeypatch.setattr(endpoint, "client", lambda timeout: Engine())
+        monkeypatch.setattr(versions, "endpoint", SimpleNamespace(client=lambda timeout: Engine()))
         yield fake
 
 
@@ -123,7 +124,6 @@ def test_a_version_that_neither_registry_nor_engine_has_is_refused_before_anythi
 ) -> None:
     there = {"imageDigest": DIGEST, "imageTags": [HERE], "imagePushedAt": 1}
     aws.on("DescribeImages", RefusalError("ImageNotFoundException"), {"imageDetails": [there]})
-    monkeypatch.setattr(pinned, "neighbours", lambda folder, project: [])
     monkeypatch.setattr("infra.cloud.image.neighbours", lambda folder, project: [])
     with pytest.raises(pulumi.RunError) as refused:
         program(pulumi_loop, monkeypatch, "cloud", GONE)
@@ -134,7 +134,8 @@ def test_a_version_that_neither_registry_nor_engine_has_is_refused_before_anythi
 def test_a_version_of_this_machines_engine_will_do_for_a_cloud_stack(
     pulumi_loop: Any, monkeypatch: pytest.MonkeyPatch, aws: FakeAWS
 ) -> None:
-    monkeypatch.setattr(endpoint, "client", lambda timeout: Engine(f"django-stack/local:{HERE}"))
+    engine = Engine(f"django-stack/local:{HERE}")
+    monkeypatch.setattr(versions, "endpoint", SimpleNamespace(client=lambda timeout: engine))
     run = program(pulumi_loop, monkeypatch, "cloud", HERE)
     assert json.loads(run["image-push"].inputs["stdin"])["tag"] == HERE
 
