@@ -1,4 +1,4 @@
-"""The program: settings, then what the app needs, then the release step, then the web. The same on every platform."""
+"""The program: settings, then what the app needs, then the release step, then what runs. The same on every platform."""
 
 from infra.context import Context
 from infra.environment import AppEnvironment, SecretKey
@@ -18,5 +18,10 @@ database = platform.Database("database", context)
 media = platform.MediaStorage("media", context, address)
 environment = AppEnvironment.of(settings, address, database, media, SecretKey("secret-key"))
 release = platform.Release("release", context, address, image, environment)
-web = platform.Web("web", context, address, environment, release)
+processes = [
+    platform.Process(f"process-{name}", context, environment, release, process)
+    for name, process in settings.processes.items()
+]
+# The web comes last: no process is older than the web whose tasks it gets.
+web = platform.Web("web", context, address, environment, release, processes)
 export_outputs(address, image, environment, release)

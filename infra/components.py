@@ -60,6 +60,12 @@ class Release(Protocol):
     log: pulumi.Output[str]
 
 
+class Process(Protocol):
+    """What runs beside the web; what comes after it waits until its new version runs. `process` is its name."""
+
+    process: str
+
+
 class Web(Protocol):
     """The site. `id` is what runs it, a container or a service."""
 

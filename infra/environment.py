@@ -3,8 +3,8 @@
 The same on every platform; the app reads nothing else (Twelve-Factor, "III. Config").
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import pulumi
@@ -61,12 +61,20 @@ class AppEnvironment(Generic[DatabaseT, MediaT]):
             "DEFAULT_STORAGE_DSN": media.dsn,
             "SECRET_KEY": secret_key.value,
         }
-        for name, value in settings.env.items():
-            if name in settings.secret_env:
+        return cls(plain, secret, database, media).with_own(settings.env, settings.secret_env)
+
+    def with_own(self, env: Mapping[str, str], secret_env: Collection[str]) -> "AppEnvironment[DatabaseT, MediaT]":
+        """This environment with variables of the project's own, of which `secret_env` are secret; the same without."""
+        if not env:
+            return self
+        plain = {name: value for name, value in self.plain.items() if name not in env}
+        secret = {name: value for name, value in self.secret.items() if name not in env}
+        for name, value in env.items():
+            if name in secret_env:
                 secret[name] = pulumi.Output.secret(value)
             else:
                 plain[name] = value
-        return cls(plain, secret, database, media)
+        return replace(self, plain=plain, secret=secret)
 
     @property
     def variables(self) -> dict[str, pulumi.Input[str]]:

@@ -13,9 +13,20 @@ from pathlib import Path
 from infra.checkout import ROOT
 
 
+def path(key: str, *names: str) -> str:
+    """What is at `names` below a setting, as `pulumi config set --path` takes it."""
+    for name in names:
+        if re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII):
+            key = f"{key}.{name}"
+        else:
+            escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+            key = f'{key}["{escaped}"]'
+    return key
+
+
 def set_value(stack: str, key: str, value: str) -> str:
-    """Sets a setting, or one command in a list (`release-commands[0]`)."""
-    path = "--path " if key.endswith("]") else ""
+    """Sets a setting, or what is at a path in it: `processes.worker.count`, `release-commands[0]`."""
+    path = "--path " if "." in key or key.endswith("]") else ""
     return f"pulumi config set -s {shlex.quote(stack)} {path}{shlex.quote(key)} {_argument(value)}"
 
 
@@ -54,12 +65,24 @@ def remove_path(stack: str, path: str) -> str:
     return f"pulumi config rm -s {shlex.quote(stack)} --path {shlex.quote(path)}"
 
 
+def move(stack: str, old: str, new: str, *, secret: bool) -> str:
+    """Gives one path the value of another, which is removed."""
+    stack, old, new = map(shlex.quote, (stack, old, new))
+    flags = "--secret --path" if secret else "--path"
+    return (
+        f'pulumi config set -s {stack} {flags} {new} -- "$(pulumi config get -s {stack} --path {old})" && '
+        f"pulumi config rm -s {stack} --path {old}"
+    )
+
+
 def edit_json(stack: str, key: str, statement: str, *, secret: bool) -> str:
     """Changes an object that is stored as one JSON text, by a Python statement about `d`; numbers become text.
 
     `pulumi config set --path` would replace the whole object.
     """
     stack = shlex.quote(stack)
+    if "os." in statement:
+        statement = f"import os; {statement}"
     read, write = "d = json.load(sys.stdin, parse_int=str, parse_float=str)", "print(json.dumps(d))"
     program = "; ".join(filter(None, ["import json, sys", read, statement, write]))
     return (

@@ -1,6 +1,6 @@
 """What a platform must provide: the components that infra/__main__.py makes, and what each of them is made from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Generic, TypeVar
@@ -8,15 +8,17 @@ from typing import Generic, TypeVar
 from infra import components
 from infra.context import Context, NetworkT, SettingsT
 from infra.environment import AppEnvironment, DatabaseT, MediaT
+from infra.processes import ProcessSettings
 from infra.settings import Settings
 
 ImageT = TypeVar("ImageT", bound=components.AppImage)
 AddressT = TypeVar("AddressT", bound=components.Address)
 ReleaseT = TypeVar("ReleaseT", bound=components.Release)
+ProcessT = TypeVar("ProcessT", bound=components.Process)
 
 
 @dataclass(frozen=True)
-class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT, ReleaseT]):
+class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT, ReleaseT, ProcessT]):
     """The components of a platform in the order in which they are made; each takes the name of its resource first.
 
     A platform has one of these, `PLATFORM` in its module `platform`. There mypy checks that each component exposes what
@@ -32,8 +34,19 @@ class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT,
     Release: Callable[
         [str, Context[SettingsT, NetworkT], AddressT, ImageT, AppEnvironment[DatabaseT, MediaT]], ReleaseT
     ]
+    Process: Callable[
+        [str, Context[SettingsT, NetworkT], AppEnvironment[DatabaseT, MediaT], ReleaseT, ProcessSettings], ProcessT
+    ]
     Web: Callable[
-        [str, Context[SettingsT, NetworkT], AddressT, AppEnvironment[DatabaseT, MediaT], ReleaseT], components.Web
+        [
+            str,
+            Context[SettingsT, NetworkT],
+            AddressT,
+            AppEnvironment[DatabaseT, MediaT],
+            ReleaseT,
+            Sequence[ProcessT],
+        ],
+        components.Web,
     ]
 
 
@@ -46,6 +59,7 @@ AnyPlatform = Platform[
     components.Database,
     components.MediaStorage,
     components.Release,
+    components.Process,
 ]
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import pulumi
 
 from infra.names import Names
+from infra.processes import PROCESSES, ProcessSettings
 from infra.setting_kinds import (
     AppPath,
     Boolean,
@@ -103,6 +104,12 @@ class Settings:
         "",
         "Command that replaces the image's own CMD; runserver for local development, empty for the image's gunicorn; "
         'shell syntax ($PORT, &&) needs sh -c "...".',
+    )
+    processes: Mapping[str, ProcessSettings] = setting(
+        PROCESSES,
+        {},
+        "What runs beside the web from the same image, by name, such as {worker: {command: python manage.py "
+        "db_worker}}; the fields are in docs/settings.md.",
     )
     domain: str = setting(
         Host(),

@@ -34,6 +34,7 @@ NOT_TAKEN = (
 )
 POLLING = 0.5  # seconds between a visitor's requests
 TASK_TIMEOUT = 900  # seconds
+SNAPSHOT_TIMEOUT = 3600  # seconds
 
 
 class StepError(Exception):
@@ -73,6 +74,7 @@ class Acceptance:
                 self.step("a new version is rolled out", self.new_version)
                 self.step("a version that exits is rolled back", self.bad_version)
                 self.step("a one-off command", self.one_off_command)
+                self.step("lost data comes back from a snapshot", self.restore)
         finally:
             self.step("destroy", self.destroy)
         return not any(step.problem for step in self.steps)
@@ -126,29 +128,31 @@ class Acceptance:
 
     def one_off_command(self) -> None:
         """A task of the running version, as docs/operate.md has it."""
-        ecs = self.client("ecs")
-        service = self.service()
-        command = ["python", "manage.py", "check", "--deploy"]
-        (task,) = ecs.run_task(
-            cluster=self.prefix,
-            launchType="FARGATE",
-            taskDefinition=service["taskDefinition"],
-            networkConfiguration=service["networkConfiguration"],
-            overrides={"containerOverrides": [{"name": "web", "command": command}]},
-        )["tasks"]
-        until = time.monotonic() + TASK_TIMEOUT
-        while (ended := ecs.describe_tasks(cluster=self.prefix, tasks=[task["taskArn"]])["tasks"][0])[
-            "lastStatus"
-        ] != "STOPPED":
-            expect(time.monotonic() < until, f"the task is still {ended['lastStatus']}")
-            time.sleep(2)
-        (status,) = [one.get("exitCode") for one in ended["containers"] if one["name"] == "web"]
-        self.notes.append(f"`{' '.join(command)}` ended with {status}")
-        expect(status == 0, f"it ended with {status}: {ended.get('stoppedReason')}")
+        self.run_task("check", "--deploy")
+
+    def restore(self) -> None:
+        """Data that was there at the time of a snapshot, and is lost, is there again, and no visitor notices."""
+        database, snapshot = self.client("rds"), f"{self.prefix}-before"
+        self.run_sql("CREATE TABLE acceptance (id integer)")
+        database.create_db_snapshot(DBInstanceIdentifier=self.prefix, DBSnapshotIdentifier=snapshot)
+        attempts = {"Delay": 5, "MaxAttempts": SNAPSHOT_TIMEOUT // 5}
+        database.get_waiter("db_snapshot_available").wait(DBSnapshotIdentifier=snapshot, WaiterConfig=attempts)
+        self.run_sql("DROP TABLE acceptance")
+        self.change(**{"django-stack:database-snapshot": snapshot})
+        with self.visitor():
+            self.pulumi("up", "--yes", "--skip-preview")
+        self.run_sql("SELECT * FROM acceptance")
+        self.change()
+        self.pulumi("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes")
 
     def destroy(self) -> None:
-        """Nothing is left, neither on AWS nor here."""
+        """Nothing is left, neither on AWS nor here; snapshots neither."""
         self.pulumi("destroy", "--yes", "--skip-preview")
+        database = self.client("rds")
+        for page in database.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual"):
+            for snapshot in page["DBSnapshots"]:
+                if snapshot["DBSnapshotIdentifier"].startswith(f"{self.prefix}-"):
+                    database.delete_db_snapshot(DBSnapshotIdentifier=snapshot["DBSnapshotIdentifier"])
         self.pulumi("stack", "rm", "--yes")
         self.config.unlink(missing_ok=True)
 
@@ -179,6 +183,33 @@ class Acceptance:
             words = f"`pulumi {' '.join(arguments)}` ended with {done.returncode}"
             raise StepError(f"{words}:\n{(done.stdout + done.stderr)[-4000:]}")
         return done.stdout + (done.stderr if fails else "")
+
+    def run_sql(self, statement: str) -> None:
+        """Runs a statement in the site's database, by a task. Raises StepError when it fails."""
+        program = f"from django.db import connection; connection.cursor().execute({statement!r})"
+        self.run_task("shell", "-c", program)
+
+    def run_task(self, *arguments: str) -> None:
+        """Runs a management command in a task of the running version. Raises StepError unless it ends with 0."""
+        ecs = self.client("ecs")
+        service = self.service()
+        command = ["python", "manage.py", *arguments]
+        (task,) = ecs.run_task(
+            cluster=self.prefix,
+            launchType="FARGATE",
+            taskDefinition=service["taskDefinition"],
+            networkConfiguration=service["networkConfiguration"],
+            overrides={"containerOverrides": [{"name": "web", "command": command}]},
+        )["tasks"]
+        until = time.monotonic() + TASK_TIMEOUT
+        while (ended := ecs.describe_tasks(cluster=self.prefix, tasks=[task["taskArn"]])["tasks"][0])[
+            "lastStatus"
+        ] != "STOPPED":
+            expect(time.monotonic() < until, f"the task is still {ended['lastStatus']}")
+            time.sleep(2)
+        (status,) = [one.get("exitCode") for one in ended["containers"] if one["name"] == "web"]
+        self.notes.append(f"`{' '.join(command)}` ended with {status}")
+        expect(status == 0, f"`{' '.join(command)}` ended with {status}: {ended.get('stoppedReason')}")
 
     @contextmanager
     def visitor(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from infra.checkout import ROOT
-from infra.setting_kinds import Setting, declared
+from infra.setting_kinds import Entries, Setting, declared
 from infra.settings import PLATFORMS, Settings, section_of
 
 _BLOCK = """config:
@@ -43,7 +43,29 @@ def page() -> str:
     """The text of docs/settings.md."""
     titles = ["Every platform", *(f"The {platform} platform only" for platform in PLATFORMS)]
     tables = (f"\n## {title}\n\n{_table(section)}" for title, section in zip(titles, _sections(), strict=True))
-    return _PAGE + "".join(tables)
+    return _PAGE + "".join(tables) + "".join(_entries_pages())
+
+
+def _entries_pages() -> Iterator[str]:
+    """A section for each setting of named entries: the fields that an entry has."""
+    for setting in (setting for section in _sections() for setting in section):
+        if isinstance(setting.kind, Entries):
+            kind = setting.kind
+            path = f"{setting.key}.NAME"
+            yield (
+                f"\n## `{path}`: the fields of a {kind.word}\n\n"
+                f"`pulumi config set -s STACK --path {path}.FIELD VALUE` sets one. {kind.names}\n\n"
+                f"{_fields(kind.fields.values())}"
+            )
+
+
+def _fields(settings: Iterable[Setting[Any]]) -> str:
+    rows = ["| field | meaning | allowed | default | platform |", "|---|---|---|---|---|"]
+    for setting in settings:
+        allowed, default = _values(setting)
+        cells = (f"`{setting.key}`", setting.description, allowed, default, setting.only or "every")
+        rows.append("| " + " | ".join(map(_cell, cells)) + " |")
+    return "\n".join(rows) + "\n"
 
 
 def _sections() -> list[list[Setting[Any]]]:
@@ -89,6 +111,8 @@ def _table(settings: Iterable[Setting[Any]]) -> str:
 
 
 def _values(setting: Setting[Any]) -> tuple[str, str]:
+    if setting.default is None:
+        return setting.kind.allowed, "required"
     return setting.kind.allowed, f"`{setting.default_text}`" if setting.default_text else "none"
 
 

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import fixes
 from infra.cloud.aws import client
+from infra.cloud.capacity import size_of
 from infra.cloud.settings import CloudSettings
 
 FREE_BACKUP_DAYS = 1
@@ -59,11 +60,15 @@ def _fargate(settings: CloudSettings) -> Iterator[str]:
         quota = client("service-quotas", settings).get_service_quota(**FARGATE_VCPUS)["Quota"]["Value"]
     except (BotoCoreError, ClientError, KeyError):
         return
-    needed = settings.tasks_min * 2 * settings.cpu / 1024
+    units = settings.tasks_min * 2 * settings.cpu
+    for process in settings.processes.values():
+        units += process.count * (1 if process.is_single else 2) * size_of(settings, process)[0]
+    needed = units / 1024
     if needed > quota:
+        others = ", with the processes, " if settings.processes else " "
         yield (
-            f"tasks-min x 2 (old and new tasks in a roll-out) x cpu is {needed:g} vCPUs, and this account may run "
-            f"{quota:g} on Fargate in {settings.region}. Fix: aws service-quotas request-service-quota-increase "
+            f"tasks-min x 2 (old and new tasks in a roll-out) x cpu{others}is {needed:g} vCPUs, and this account may "
+            f"run {quota:g} on Fargate in {settings.region}. Fix: aws service-quotas request-service-quota-increase "
             f"--region {settings.region} --service-code {FARGATE_VCPUS['ServiceCode']} "
             f"--quota-code {FARGATE_VCPUS['QuotaCode']} --desired-value {max(16, round(needed * 2))}"
         )

@@ -1,5 +1,6 @@
 """Alarms on what visitors notice first: errors, slow pages, tasks that don't answer, a database short of resources."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import pulumi
@@ -13,7 +14,7 @@ from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 
 GIB = 2**30
-BALANCER, DATABASE = "AWS/ApplicationELB", "AWS/RDS"
+BALANCER, DATABASE, TASKS = "AWS/ApplicationELB", "AWS/RDS", "AWS/ECS"
 SLOW = 2  # seconds that one answer in twenty may exceed
 # Of answers in a minute, for two minutes. A good roll-out has none; and more would be too late for a small site.
 ROLLBACK_ERRORS = 10
@@ -22,8 +23,9 @@ ROLLBACK_ERRORS = 10
 class Alarms(pulumi.ComponentResource):
     """CloudWatch alarms that notify an SNS topic, and `alarm-email` if it is set.
 
-    There are ten at most, and autoscaling creates two; AWS's free tier has ten. Each says in its description what to
-    do. Exposes `rollback`, the name of the alarm by which ECS goes back to the version before a roll-out.
+    There are ten at most, one more for each process, and autoscaling creates two; AWS's free tier has ten. Each says in
+    its description what to do. Exposes `rollback`, the name of the alarm by which ECS goes back to the version before a
+    roll-out.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Alarms(pulumi.ComponentResource):
             )
         self._of_the_site(address)
         self._of_the_database(database)
+        self._of_the_processes()
         tell_of_failures(settings, network, topic.arn, own)
         if settings.monthly_budget:
             self._of_the_bill(name, policy)
@@ -136,6 +139,26 @@ class Alarms(pulumi.ComponentResource):
             missing="breaching",
         )
 
+    def _of_the_processes(self) -> None:
+        """AWS has this metric only while a task of the service runs:
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
+        """
+        for name in self._settings.processes:
+            self._alarm(
+                f"no-task-of-{name}",
+                f"no task of the process {name} runs",
+                "see why tasks stopped in the events of the service and in their logs; go back to the version before",
+                TASKS,
+                "CPUUtilization",
+                of_service(self._settings, name),
+                "SampleCount",
+                "<",
+                1,
+                period=60,
+                periods=5,  # a single process has none while it is rolled out
+                missing="breaching",
+            )
+
     def _of_the_database(self, instance: Database) -> None:
         settings = self._settings
         database = {"DBInstanceIdentifier": instance.name}
@@ -217,8 +240,8 @@ class Alarms(pulumi.ComponentResource):
         action: str,
         namespace: str,
         metric: str,
-        dimensions: dict[str, pulumi.Output[str]],
-        statistic: Literal["Sum", "Average", "Minimum", "Maximum", "p95"],
+        dimensions: Mapping[str, pulumi.Input[str]],
+        statistic: Literal["Sum", "Average", "Minimum", "Maximum", "SampleCount", "p95"],
         comparison: Literal["<", ">"],
         threshold: float,
         *,
@@ -252,6 +275,11 @@ class Alarms(pulumi.ComponentResource):
             tags=tags(settings),
             opts=self._own,
         )
+
+
+def of_service(settings: CloudSettings, process: str) -> dict[str, pulumi.Input[str]]:
+    """The dimensions of a process's metrics."""
+    return {"ClusterName": settings.prefix, "ServiceName": f"{settings.prefix}-{process}"}
 
 
 def _policy(topic: pulumi.Output[str], account: pulumi.Output[str]) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """A CloudWatch dashboard with the ten lines that matter: what visitors get, then what tasks and database have left.
 
+Each process has one more.
+
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
 
@@ -7,11 +9,10 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.address import Address
-from infra.cloud.alarms import BALANCER, DATABASE
+from infra.cloud.alarms import BALANCER, DATABASE, TASKS, of_service
 from infra.cloud.database import Database
 from infra.cloud.settings import CloudSettings
 
-TASKS = "AWS/ECS"
 WIDTH, HEIGHT = 12, 6  # of a graph; a dashboard has 24 columns
 
 
@@ -26,20 +27,23 @@ def dashboard(
     """The dashboard of a stack; `service` is the name of the web's service."""
     balancer = ("LoadBalancer", address.load_balancer)
     tasks = (*balancer, "TargetGroup", address.target_group)
-    of_service = ("ClusterName", settings.prefix, "ServiceName", service)
+    of_web = ("ClusterName", settings.prefix, "ServiceName", service)
     of_database = ("DBInstanceIdentifier", database.name)
-    lines = [
+    lines: list[tuple[str, str, str, tuple[pulumi.Input[str], ...], str]] = [
         ("Requests a minute", BALANCER, "RequestCount", balancer, "Sum"),
         ("Errors of the site a minute", BALANCER, "HTTPCode_Target_5XX_Count", tasks, "Sum"),
         ("Errors because no task answers, a minute", BALANCER, "HTTPCode_ELB_5XX_Count", balancer, "Sum"),
         ("Seconds that one answer in twenty exceeds", BALANCER, "TargetResponseTime", tasks, "p95"),
         ("Healthy tasks", BALANCER, "HealthyHostCount", tasks, "Minimum"),
-        ("CPU of the tasks, per cent", TASKS, "CPUUtilization", of_service, "Average"),
-        ("Memory of the tasks, per cent", TASKS, "MemoryUtilization", of_service, "Maximum"),
+        ("CPU of the tasks, per cent", TASKS, "CPUUtilization", of_web, "Average"),
+        ("Memory of the tasks, per cent", TASKS, "MemoryUtilization", of_web, "Maximum"),
         ("CPU of the database, per cent", DATABASE, "CPUUtilization", of_database, "Average"),
         ("Connections to the database", DATABASE, "DatabaseConnections", of_database, "Maximum"),
         ("Free storage of the database, bytes", DATABASE, "FreeStorageSpace", of_database, "Minimum"),
     ]
+    for process in settings.processes:
+        dimensions = tuple(part for pair in of_service(settings, process).items() for part in pair)
+        lines.append((f"CPU of {process}, per cent", TASKS, "CPUUtilization", dimensions, "Average"))
     widgets = [
         {
             "type": "metric",

@@ -35,10 +35,17 @@ class OneOffTasks:
         self._ecs = client("ecs", request)
         self._seen: dict[str, float] = {}
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None, role: str = "") -> str:
+    def start(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        role: str = "",
+        *,
+        with_agent: bool = False,
+    ) -> str:
         """Starts a task with the words of a command, more variables, and another role than the app's (an ARN); its ARN.
 
-        Raises TaskError.
+        `with_agent` is for sessions: AWS's agent runs in it. Raises TaskError.
         """
         request = self.request
         container: dict[str, Any] = {"name": request.container, "command": list(command)}
@@ -60,6 +67,7 @@ class OneOffTasks:
                 },
                 startedBy=request.started_by,
                 propagateTags="TASK_DEFINITION",
+                enableExecuteCommand=with_agent,
                 overrides={"containerOverrides": [container], **({"taskRoleArn": role} if role else {})},
             )
         except ClientError as error:
@@ -86,14 +94,17 @@ class OneOffTasks:
             raise TaskError(f"ECS no longer knows the task {task}.")
         return {"lastStatus": ""}
 
-    def stop_all(self, reason: str) -> None:
-        """Stops the tasks of this name, also one whose start was never confirmed, and waits until they stopped."""
+    def stop_all(self, reason: str, *, wait: bool = True) -> None:
+        """Stops the tasks of this name, also one whose start was never confirmed, and waits until they stopped.
+
+        Without `wait`, it returns as soon as ECS knows that they are to stop.
+        """
         tasks = self._ecs.list_tasks(cluster=self.request.cluster, startedBy=self.request.started_by)["taskArns"]
         until = time.monotonic() + STOPPING
         for task in {*tasks, *self.running}:
             while not self.stop(task, reason) and time.monotonic() < until:
                 time.sleep(self.request.pause)
-            while time.monotonic() < until and self.look(task)["lastStatus"] != "STOPPED":
+            while wait and time.monotonic() < until and self.look(task)["lastStatus"] != "STOPPED":
                 time.sleep(self.request.pause)
 
     def stop(self, task: str, reason: str) -> bool:

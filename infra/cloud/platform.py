@@ -15,9 +15,10 @@ from infra.cloud.database import Database
 from infra.cloud.image import AppImage
 from infra.cloud.network import Network
 from infra.cloud.preflight import preflight
+from infra.cloud.process import Process
 from infra.cloud.release import Release
 from infra.cloud.storage import MediaStorage
 from infra.cloud.web import Web
 from infra.platforms import Platform
 
-PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Web)
+PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Process, Web)

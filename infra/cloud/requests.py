@@ -78,12 +78,11 @@ class ReleaseRequest(OneOffTaskRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RolloutRequest(CloudRequest):
+class ServiceRequest(CloudRequest):
     """The roll-out of `task_definition` (an ARN) by a service of `stack`; at least `tasks` tasks of it must run.
 
-    `domain` is the site's host name, `connect_to` the host (and port) that answers for it. In seconds are `timeout`,
-    `tolerance` for answers of the previous version, and `pause` between two checks. `secrets` are values that the logs
-    of tasks may contain.
+    In seconds are `timeout`, `tolerance` for answers of the previous version, and `pause` between two checks. `secrets`
+    are values that the logs of tasks may contain.
     """
 
     stack: str
@@ -92,11 +91,29 @@ class RolloutRequest(CloudRequest):
     container: str
     task_definition: str
     tasks: int
-    domain: str
-    connect_to: str
     log_group: str
     stream_prefix: str
     timeout: float
     tolerance: float
     pause: float
     secrets: list[str] = field(repr=False, metadata=SECRET)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutRequest(ServiceRequest):
+    """The roll-out of the site. `domain` is its host name, `connect_to` the host (and port) that answers for it."""
+
+    domain: str
+    connect_to: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessRolloutRequest(ServiceRequest):
+    """The roll-out of a process, whose tasks must go on running for `steady` seconds.
+
+    `single` says that there are never two tasks, and `most` is the number up to which autoscaling may go.
+    """
+
+    single: bool
+    most: int
+    steady: float

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from infra import fixes
+from infra.cloud.capacity import check_connections, check_sizes
 from infra.cloud.certificates import certificates
 from infra.cloud.mail import NO_MAIL, check_mail
 from infra.cloud.names import CloudNames
@@ -16,9 +17,7 @@ from infra.cloud.sizes import (
     DATABASE_CLASSES,
     FAMILIES,
     FARGATE_SIZES,
-    KEPT_CONNECTIONS,
     LOG_DAYS,
-    THREADS,
     ZONES,
     connections,
 )
@@ -135,7 +134,7 @@ class CloudSettings(Settings):
     execute_command: bool = setting(
         Boolean(),
         False,
-        "Whether `aws ecs execute-command` can open a shell in a task; makes three folders of the task writable.",
+        "Whether `django-stack shell`, `psql` and `tunnel` work: by tasks of their own, with a role of their own.",
     )
     zones: tuple[str, ...] = setting(
         Words("names of zones", rf"[a-z]{{2}}(-[a-z]+)+-\d[{ZONES}]"),
@@ -292,7 +291,9 @@ class CloudSettings(Settings):
             reader.note_wrong("media", "s3 on the cloud platform: a task's disk is not kept", "s3")
         check_mail(self.mail, self.env, reader)
         self._check_account(reader)
-        self._check_sizes(reader)
+        check_sizes(self, reader)
+        check_connections(self, reader)
+        self._check_storage(reader)
         check_origin(self.origin, self.region, reader)
         self._check_address(reader)
         if self.monthly_budget and not self.alarm_email:
@@ -316,44 +317,13 @@ class CloudSettings(Settings):
             fix = ",".join(here) if len(here) > 1 else ""
             reader.note_wrong("zones", f"at least two zones of {self.region}, or nothing for its first two", fix)
 
-    def _check_sizes(self, reader: Reader) -> None:
-        memory = FARGATE_SIZES[self.cpu]
-        if self.memory not in memory:
-            allowed = f"{memory[0]} to {memory[-1]}, in steps of {memory[1] - memory[0]}"
-            if len(memory) < 5:
-                allowed = ", ".join(map(str, memory))
-            reader.note_wrong("memory", f"with cpu {self.cpu}: {allowed} MiB", str(memory[0]))
+    def _check_storage(self, reader: Reader) -> None:
         if self.database_storage_max and self.database_storage_max * 10 < self.database_storage * 11:
             allowed = f"a tenth more than database-storage, {self.database_storage}, or 0"
             most = min(self.database_storage * 2, 65536)
             reader.note_wrong(
                 "database-storage-max", allowed, str(most if most * 10 >= self.database_storage * 11 else 0)
             )
-        workers = self.workers
-        each = workers * THREADS * 2
-        free = self.connections - KEPT_CONNECTIONS
-        most = (free - 1) // each
-        name = self.database_class
-
-        def calculated(tasks: int) -> str:
-            return (
-                f"{name} has connections for: {workers} workers x {THREADS} threads x tasks-max x 2 (old and new tasks "
-                f"in a roll-out) + 1 (release) is {each * tasks + 1}, and it has {free}"
-            )
-
-        if not most:
-            enough = [other for other in DATABASE_CLASSES if connections(other) - KEPT_CONNECTIONS > each]
-            family = [other for other in enough if other.split(".")[1] == name.split(".")[1]]
-            allowed = f"one that is large enough for one task; {calculated(1)}"
-            reader.note_wrong(
-                "database-class", allowed, (family or enough or [max(DATABASE_CLASSES, key=connections)])[0]
-            )
-        elif self.tasks_min > most:
-            reader.note_wrong("tasks-min", f"at most as many tasks as {calculated(self.tasks_min)}", str(most))
-        elif self.tasks_max < self.tasks_min:
-            reader.note_wrong("tasks-max", f"tasks-min, {self.tasks_min}, or more", str(self.tasks_min))
-        elif self.tasks_max > most:
-            reader.note_wrong("tasks-max", f"as many tasks as {calculated(self.tasks_max)}", str(most))
 
     def _check_address(self, reader: Reader) -> None:
         domain = self.domain

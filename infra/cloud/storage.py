@@ -50,7 +50,11 @@ class MediaStorage(pulumi.ComponentResource):
             bucket_prefix=f"{settings.prefix}-media-",  # names of buckets are unique in all of AWS
             force_destroy=not settings.keep_data,
             tags=tags(settings),
-            opts=pulumi.ResourceOptions(parent=self, protect=settings.keep_data),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=settings.keep_data,
+                ignore_changes=["bucketPrefix"],  # a stack may adopt the bucket of another one
+            ),
         )
         self.bucket_arn = bucket.arn
         blocked = make_private(name, bucket, own)

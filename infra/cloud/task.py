@@ -1,5 +1,6 @@
-"""The ECS task definition of release and web: image, environment, secrets and rights."""
+"""The ECS task definitions of a stack: image, environment, secrets and rights."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -10,10 +11,12 @@ from infra.cloud.context import CloudContext
 from infra.cloud.database import Database
 from infra.cloud.image import AppImage
 from infra.cloud.settings import CloudSettings
+from infra.cloud.shell import make_shell
 from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
 from infra.cloud.task_role import make_task_role
 from infra.environment import AppEnvironment
+from infra.processes import ProcessSettings
 from infra.reserved import PORT, WORKERS
 
 CONTAINER = "web"
@@ -26,22 +29,16 @@ PREPARE = (
     "import os, pathlib; os.chmod('/tmp', 0o1777); "
     f"pathlib.Path('{certificates.FILE}').write_text(os.environ['CERTIFICATES'])"
 )
-# The agent of `aws ecs execute-command` needs these three folders; no others are writable. AWS calls a read-only root
-# unsupported for it, and says nothing of folders; these are the ones with which users report that it works:
-# https://github.com/aws/containers-roadmap/issues/1359, https://github.com/aws-containers/amazon-ecs-exec-checker/issues/71
-EXECUTE_COMMAND_FOLDERS = {
-    "managed-agents": "/managed-agents",
-    "ssm-lib": "/var/lib/amazon",
-    "ssm-log": "/var/log/amazon",
-}
 RECOVERY_DAYS = 7
+STOP_TIMEOUT = 30  # seconds; the time that the load balancer gives a task that leaves
 
 
 class Task(pulumi.ComponentResource):
     """A task definition, with the log group, the secret and the two roles behind it.
 
-    All secret variables are one secret in Secrets Manager. The definition names its version, so that a changed secret
-    causes a new definition and a roll-out. Exposes `definition` (ARN) and `log_group` (name).
+    All secret variables are one secret in Secrets Manager. A definition names its version, so that a changed secret
+    causes a new definition and a roll-out. Exposes `definition` (ARN) of web and release, `log_group` (name),
+    and the ARNs of both roles, `role_arn` and `execution_role_arn`.
     """
 
     def __init__(
@@ -70,7 +67,8 @@ class Task(pulumi.ComponentResource):
             tags=tags(settings),
             opts=own,
         )
-        secret_string: pulumi.Output[str] = pulumi.Output.json_dumps(environment.secret, sort_keys=True)
+        secrets = {**environment.secret, **_own_secrets(settings)}
+        secret_string: pulumi.Output[str] = pulumi.Output.json_dumps(secrets, sort_keys=True)
         version = aws.secretsmanager.SecretVersion(
             f"{name}-secret-version",
             secret_id=secret.id,
@@ -91,7 +89,7 @@ class Task(pulumi.ComponentResource):
             )
         ]
         role = make_task_role(f"{name}-app-role", "app", settings, network.account, own)
-        statements = _app_statements(environment.media.bucket_arn, settings)
+        statements = _app_statements(environment.media.bucket_arn)
         if statements:
             rights.append(
                 aws.iam.RolePolicy(
@@ -102,38 +100,170 @@ class Task(pulumi.ComponentResource):
                     opts=own,
                 )
             )
-        references = pulumi.Output.all(secret.arn, version.version_id).apply(
-            lambda known: [
-                {"name": variable, "valueFrom": f"{known[0]}:{variable}::{known[1]}"}
-                for variable in sorted(environment.secret)
-            ]
-        )
-        volumes = ["certificates", "tmp", *(sorted(EXECUTE_COMMAND_FOLDERS) if settings.execute_command else ())]
-        definition = aws.ecs.TaskDefinition(
+        self._context = context
+        self._image = image.id
+        self._environment = environment
+        self._secret = pulumi.Output.all(secret.arn, version.version_id)
+        self._rights = rights
+        self.role_arn: pulumi.Output[str] = role.arn
+        self.execution_role_arn: pulumi.Output[str] = execution_role.arn
+        self.log_group: pulumi.Output[str] = logs.name
+        containers = self._containers(CONTAINER, settings.web_command, STOP_TIMEOUT, environment, "", has_port=True)
+        size = (settings.cpu, settings.memory)
+        definition = self._define(name, settings.prefix, containers, size, own)
+        if settings.execute_command:
+            make_shell(settings, network.account, statements, containers, self._shape(*size), self)
+        self.definition: pulumi.Output[str] = definition.arn
+        self.register_outputs({"definition": self.definition, "log_group": self.log_group})
+
+    def definition_of(
+        self,
+        name: str,
+        container: str,
+        *,
+        command: Sequence[str] = (),
+        size: tuple[int, int] | None = None,
+        stop_timeout: int = STOP_TIMEOUT,
+        process: ProcessSettings | None = None,
+        opts: pulumi.ResourceOptions,
+    ) -> aws.ecs.TaskDefinition:
+        """A task definition of its own for another command, with the web's image, environment, secrets and rights.
+
+        `container` is what the container is called and what the family ends in; nobody reaches it. `size` are CPU units
+        and MiB, those of the web if there are none, and `process` has variables of its own.
+        """
+        settings = self._context.settings
+        environment, prefix = self._environment, ""
+        if process:
+            environment = environment.with_own(process.env, process.secret_env)
+            prefix = process.name
+        containers = self._containers(container, command, stop_timeout, environment, prefix)
+        size = size or (settings.cpu, settings.memory)
+        return self._define(name, f"{settings.prefix}-{container}", containers, size, opts)
+
+    def _define(
+        self,
+        name: str,
+        family: str,
+        containers: pulumi.Output[list[dict[str, Any]]],
+        size: tuple[int, int],
+        opts: pulumi.ResourceOptions,
+    ) -> aws.ecs.TaskDefinition:
+        return aws.ecs.TaskDefinition(
             name,
-            family=settings.prefix,
-            network_mode="awsvpc",
-            requires_compatibilities=["FARGATE"],
-            cpu=str(settings.cpu),
-            memory=str(settings.memory),
-            runtime_platform={
-                "cpu_architecture": {"amd64": "X86_64", "arm64": "ARM64"}[settings.architecture],
-                "operating_system_family": "LINUX",
-            },
-            execution_role_arn=execution_role.arn,
-            task_role_arn=role.arn,
-            volumes=[{"name": volume} for volume in volumes],
-            container_definitions=pulumi.Output.json_dumps(
-                _containers(settings, image.id, environment, references, logs.name), sort_keys=True
-            ),
+            family=family,
+            task_role_arn=self.role_arn,
+            container_definitions=pulumi.Output.json_dumps(containers, sort_keys=True),
             # After a failed roll-out, ECS returns to the previous definition, which must still exist.
             skip_destroy=True,
-            tags=tags(settings),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=rights),
+            tags=tags(self._context.settings),
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=self._rights)),
+            **self._shape(*size),
         )
-        self.definition: pulumi.Output[str] = definition.arn
-        self.log_group: pulumi.Output[str] = logs.name
-        self.register_outputs({"definition": self.definition, "log_group": self.log_group})
+
+    def _shape(self, cpu: int, memory: int) -> dict[str, Any]:
+        """The arguments that all task definitions have; CPU units and MiB."""
+        return {
+            "network_mode": "awsvpc",
+            "requires_compatibilities": ["FARGATE"],
+            "cpu": str(cpu),
+            "memory": str(memory),
+            "runtime_platform": {
+                "cpu_architecture": {"amd64": "X86_64", "arm64": "ARM64"}[self._context.settings.architecture],
+                "operating_system_family": "LINUX",
+            },
+            "execution_role_arn": self.execution_role_arn,
+            "volumes": [{"name": "certificates"}, {"name": "tmp"}],
+        }
+
+    def _containers(
+        self,
+        name: str,
+        command: Sequence[str],
+        stop_timeout: int,
+        environment: AppEnvironment[Database, MediaStorage],
+        process: str,
+        *,
+        has_port: bool = False,
+    ) -> pulumi.Output[list[dict[str, Any]]]:
+        """The container definitions in the form in which ECS returns them (sorted, complete, no nulls).
+
+        Any other form would look like a change in every update (pulumi-aws #4576, #5256). `process` is the name of one
+        that has secrets of its own.
+        """
+        settings = self._context.settings
+        own: Mapping[str, str] = settings.processes[process].env if process else {}
+        own_secrets = settings.processes[process].secret_env if process else frozenset()
+        plain = dict(environment.plain)
+        if WORKERS not in {*environment.secret, *own}:  # ECS refuses a name that is in both lists
+            plain[WORKERS] = str(settings.workers)
+        references = self._secret.apply(
+            lambda known: [
+                {
+                    "name": name,
+                    "valueFrom": f"{known[0]}:{_key(process, name) if name in own_secrets else name}::{known[1]}",
+                }
+                for name in sorted(environment.secret)
+            ]
+        )
+        shared = {
+            "image": self._image,
+            "cpu": 0,
+            "readonlyRootFilesystem": True,
+            "systemControls": [],
+            "volumesFrom": [],
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": self.log_group,
+                    "awslogs-region": settings.region,
+                    "awslogs-stream-prefix": STREAM_PREFIX,
+                },
+            },
+        }
+        prepare = {
+            **shared,
+            "name": "prepare",
+            "essential": False,
+            "user": "0:0",
+            "entryPoint": ["python", "-c", PREPARE],
+            "environment": [{"name": "CERTIFICATES", "value": certificates.certificates()[settings.region]}],
+            "mountPoints": [_mount("certificates", certificates.FOLDER), _mount("tmp", "/tmp")],  # noqa: S108  # the container's
+            "portMappings": [],
+        }
+        app = {
+            **shared,
+            "name": name,
+            "essential": True,
+            "user": USER,
+            "dependsOn": [{"containerName": "prepare", "condition": "SUCCESS"}],
+            # An empty variable means the same as an absent one.
+            "environment": [{"name": key, "value": value} for key, value in sorted(plain.items()) if value != ""],
+            "secrets": references,
+            "linuxParameters": {"initProcessEnabled": True},
+            "mountPoints": [
+                _mount("certificates", certificates.FOLDER, read_only=True),
+                _mount("tmp", "/tmp"),  # noqa: S108
+            ],
+            "portMappings": [{"containerPort": PORT, "hostPort": PORT, "protocol": "tcp"}] if has_port else [],
+            "stopTimeout": stop_timeout,
+        }
+        if command:
+            app["command"] = list(command)
+        return pulumi.Output.from_input([prepare, app])
+
+
+def _own_secrets(settings: CloudSettings) -> dict[str, pulumi.Output[str]]:
+    """The secret variables that only a process gets, by their names in the stack's one secret."""
+    return {
+        _key(process.name, name): pulumi.Output.secret(process.env[name])
+        for process in settings.processes.values()
+        for name in sorted(process.secret_env)
+    }
+
+
+def _key(process: str, name: str) -> str:
+    return f"{process}.{name}"  # a variable's name has no dot
 
 
 def _execution_policy(
@@ -162,97 +292,19 @@ def _execution_policy(
     }
 
 
-def _app_statements(bucket: pulumi.Output[str] | None, settings: CloudSettings) -> list[dict[str, object]]:
-    """The rights of the app: files in its own bucket and, with `execute-command`, the channels of the shell."""
-    statements: list[dict[str, object]] = []
-    if bucket is not None:
-        statements += [
-            {"Sid": "Bucket", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
-            {
-                "Sid": "Files",
-                "Effect": "Allow",
-                "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-                "Resource": pulumi.Output.concat(bucket, "/*"),
-            },
-        ]
-    if settings.execute_command:
-        statements.append(
-            {
-                "Sid": "ExecuteCommand",
-                "Effect": "Allow",
-                "Action": [
-                    "ssmmessages:CreateControlChannel",
-                    "ssmmessages:CreateDataChannel",
-                    "ssmmessages:OpenControlChannel",
-                    "ssmmessages:OpenDataChannel",
-                ],
-                "Resource": "*",  # AWS supports these actions only on all resources
-            }
-        )
-    return statements
-
-
-def _containers(
-    settings: CloudSettings,
-    image: pulumi.Output[str],
-    environment: AppEnvironment[Database, MediaStorage],
-    references: pulumi.Output[list[dict[str, str]]],
-    log_group: pulumi.Output[str],
-) -> list[dict[str, Any]]:
-    """The container definitions in the form in which ECS returns them (sorted, complete, no nulls).
-
-    Any other form would look like a change in every update (pulumi-aws #4576, #5256).
-    """
-    plain = dict(environment.plain)
-    if WORKERS not in environment.secret:  # ECS refuses a name that is in both lists
-        plain[WORKERS] = str(settings.workers)
-    shared = {
-        "image": image,
-        "cpu": 0,
-        "readonlyRootFilesystem": True,
-        "systemControls": [],
-        "volumesFrom": [],
-        "logConfiguration": {
-            "logDriver": "awslogs",
-            "options": {
-                "awslogs-group": log_group,
-                "awslogs-region": settings.region,
-                "awslogs-stream-prefix": STREAM_PREFIX,
-            },
+def _app_statements(bucket: pulumi.Output[str] | None) -> list[dict[str, object]]:
+    """The rights of the app: files in its own bucket, if it has one."""
+    if bucket is None:
+        return []
+    return [
+        {"Sid": "Bucket", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
+        {
+            "Sid": "Files",
+            "Effect": "Allow",
+            "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            "Resource": pulumi.Output.concat(bucket, "/*"),
         },
-    }
-    folders = EXECUTE_COMMAND_FOLDERS if settings.execute_command else {}
-    prepare = {
-        **shared,
-        "name": "prepare",
-        "essential": False,
-        "user": "0:0",
-        "entryPoint": ["python", "-c", PREPARE],
-        "environment": [{"name": "CERTIFICATES", "value": certificates.certificates()[settings.region]}],
-        "mountPoints": [_mount("certificates", certificates.FOLDER), _mount("tmp", "/tmp")],  # noqa: S108  # the container's
-        "portMappings": [],
-    }
-    web = {
-        **shared,
-        "name": CONTAINER,
-        "essential": True,
-        "user": USER,
-        "dependsOn": [{"containerName": "prepare", "condition": "SUCCESS"}],
-        # An empty variable means the same as an absent one.
-        "environment": [{"name": name, "value": value} for name, value in sorted(plain.items()) if value != ""],
-        "secrets": references,
-        "linuxParameters": {"initProcessEnabled": True},
-        "mountPoints": [
-            _mount("certificates", certificates.FOLDER, read_only=True),
-            *(_mount(volume, path) for volume, path in sorted(folders.items())),
-            _mount("tmp", "/tmp"),  # noqa: S108
-        ],
-        "portMappings": [{"containerPort": PORT, "hostPort": PORT, "protocol": "tcp"}],
-        "stopTimeout": 30,
-    }
-    if settings.web_command:
-        web["command"] = list(settings.web_command)
-    return [prepare, web]
+    ]
 
 
 def _mount(volume: str, path: str, *, read_only: bool = False) -> dict[str, object]:

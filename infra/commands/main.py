@@ -1,5 +1,6 @@
 """`django-stack`: the commands for a running stack. Each is a module in this folder, imported when it is run."""
 
+import signal
 import sys
 from importlib import import_module
 
@@ -11,6 +12,9 @@ COMMANDS = {
     "logs": "Show and follow what the containers print.",
     "manage": "Run a Django management command.",
     "run": "Run any command in a one-off container.",
+    "shell": "Open a shell in a one-off container.",
+    "psql": "Open a prompt of the database.",
+    "tunnel": "Lead the database to this machine, for other programs.",
     "versions": "List the versions that a stack can run.",
     "rollback": "Run an earlier version again.",
     "promote": "Run one stack's version on another one.",
@@ -65,7 +69,12 @@ def cli(ctx: click.Context) -> None:
 
 
 def main() -> None:
-    """Ends with the exit status of the command; 2 for a wrong command line, 130 after Ctrl-C."""
+    """Ends with the exit status of the command; 2 for a wrong command line, 130 after Ctrl-C.
+
+    SIGTERM and a closed terminal end a command as Ctrl-C does, with what it started.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         status = cli.main(prog_name="django-stack", standalone_mode=False)
     except click.ClickException as error:

@@ -5,8 +5,8 @@ import sys
 import click
 
 from infra import fixes
-from infra.commands import move, stack
-from infra.commands.operations import platform_of, read_settings
+from infra.commands import stack
+from infra.commands.operations import move, platform_of, read_settings
 from infra.commands.operations.versions import Version, setting, versions_of
 
 

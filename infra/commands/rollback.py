@@ -2,7 +2,8 @@
 
 import click
 
-from infra.commands import move, stack
+from infra.commands import stack
+from infra.commands.operations import move
 from infra.commands.operations.versions import chosen, versions_of
 
 

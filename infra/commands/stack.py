@@ -39,6 +39,16 @@ option = click.option(
 )
 
 
+limit_option = click.option(
+    "--limit",
+    type=click.FloatRange(min=60),
+    default=4 * 3600,
+    show_default=True,
+    metavar="SECONDS",
+    help="End the session after this time.",
+)
+
+
 def project_name() -> str:
     """The name in Pulumi.yaml of the working directory, or else of this checkout."""
     for folder in (Path.cwd(), ROOT):

@@ -5,7 +5,7 @@ import json
 import click
 
 from infra.commands import stack
-from infra.commands.move import marked, pinned
+from infra.commands.operations.move import marked, pinned
 from infra.commands.operations.status import ago, size
 from infra.commands.operations.versions import Version, versions_of
 
@@ -22,7 +22,6 @@ def command(name: str, as_json: bool) -> None:
     \b
     Example:
       django-stack versions -s cloud
-      django-stack rollback -s cloud 3f2a9c01d4e7
     """
     found = versions_of(name)
     versions = found.all()

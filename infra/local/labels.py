@@ -19,6 +19,7 @@ PROJECT = "django-stack.project"
 STACK = "django-stack.stack"
 STATE = "django-stack.state"
 RUN = "django-stack.release-run"
+PROCESS = "django-stack.process"  # of the containers of one process, several of which are one process to a person
 STAND_IN = stand_in.LABEL
 
 
@@ -44,9 +45,9 @@ def labels(settings: "LocalSettings") -> dict[str, str]:
     return {PROJECT: settings.project, STACK: settings.stack, STATE: state()}
 
 
-def label_args(settings: "LocalSettings") -> "list[ContainerLabelArgsDict]":
+def label_args(settings: "LocalSettings", **more: str) -> "list[ContainerLabelArgsDict]":
     """The same labels in the form that pulumi-docker takes, for containers and networks."""
-    return _args(labels(settings))
+    return _args({**labels(settings), **more})
 
 
 def data_label_args(settings: "LocalSettings", **more: str) -> "list[ContainerLabelArgsDict]":

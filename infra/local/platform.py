@@ -5,9 +5,10 @@ from infra.local.database import Database
 from infra.local.image import AppImage
 from infra.local.network import Network
 from infra.local.preflight import preflight
+from infra.local.process import Process
 from infra.local.release import Release
 from infra.local.storage import MediaStorage
 from infra.local.web import Web
 from infra.platforms import Platform
 
-PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Web)
+PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Process, Web)

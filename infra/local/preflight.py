@@ -81,6 +81,8 @@ def _namesakes(engine: docker.DockerClient, containers: list[_Container], settin
     """An error if another stack has the same physical names (b-c of project a, c of a-b): both would share volumes."""
     ours = {labels.PROJECT: settings.project, labels.STACK: settings.stack}
     names = {f"{settings.prefix}-{part}" for part in ("web", "database", "media", "media-files", "release")}
+    for name, process in settings.processes.items():
+        names |= {f"{settings.prefix}-{name}-{number}" for number in range(1, process.count + 1)}
     volumes = engine.volumes.list(filters={"name": settings.prefix})
     found = [(volume.name, volume.attrs.get("Labels") or {}) for volume in volumes]
     found += [(container.name, container.labels) for container in containers]

@@ -76,3 +76,13 @@ class RolloutRequest(StepRequest):
     domain: str
     timeout: float
     secrets: list[str] = field(repr=False, metadata=SECRET)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartRequest(StepRequest):
+    """The start of a process: `containers` are ids, `timeout` is in seconds for all of them together."""
+
+    process: str
+    containers: list[str]
+    timeout: float
+    secrets: list[str] = field(repr=False, metadata=SECRET)

@@ -1,6 +1,6 @@
 """The site: the app's image with the contract's environment, published on this machine."""
 
-import os
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_command as command
@@ -8,14 +8,15 @@ import pulumi_docker as docker
 
 from infra.environment import AppEnvironment
 from infra.local.address import Address
+from infra.local.app_container import app_container
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
 from infra.local.database import Database
 from infra.local.labels import label_args
+from infra.local.process import Process
 from infra.local.release import Release
 from infra.local.requests import RolloutRequest
-from infra.local.source import source_mounts
-from infra.local.storage import MediaStorage, media_volumes
+from infra.local.storage import MediaStorage
 from infra.reserved import PORT
 from infra.steps import step_command, step_input
 
@@ -23,13 +24,11 @@ ROLLOUT_TIMEOUT = 60  # seconds
 
 
 class Web(pulumi.ComponentResource):
-    """One container on 127.0.0.1:`web-port`, which moves to a new image only after the release of that image succeeded.
+    """One container on 127.0.0.1:`web-port`, which moves to a new image only after the release of that image succeeded
+    and the processes moved to it.
 
     The roll-out check waits until the site is ready and has a home page. Otherwise the update fails with the last lines
     of the container, which stays.
-
-    With `mount-source` the app's folder is mounted at the image's WORKDIR, and the process runs as this machine's user,
-    who then owns the files that management commands write.
     """
 
     def __init__(
@@ -39,6 +38,7 @@ class Web(pulumi.ComponentResource):
         address: Address,
         environment: AppEnvironment[Database, MediaStorage],
         release: Release,
+        after: Sequence[Process],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:Web", name, None, opts)
@@ -46,15 +46,8 @@ class Web(pulumi.ComponentResource):
         container = docker.Container(
             name,
             name=f"{settings.prefix}-web",
-            image=release.image.id,
+            **app_container(context, release, environment.variables, "web"),
             command=list(settings.web_command) or None,
-            envs=[pulumi.Output.concat(key, "=", value) for key, value in environment.variables.items()],
-            user=f"{os.getuid()}:{os.getgid()}" if settings.mount_source else None,
-            init=True,  # as process 1, runserver would ignore SIGTERM
-            volumes=media_volumes(settings),
-            mounts=source_mounts(settings, release.image),
-            network_mode="bridge",
-            networks_advanced=[{"name": context.network.name, "aliases": ["web"]}],
             ports=[{"internal": PORT, "external": settings.web_port, "ip": "127.0.0.1"}],
             labels=label_args(settings),
             healthcheck={
@@ -64,9 +57,8 @@ class Web(pulumi.ComponentResource):
                 "retries": 3,
                 "start_period": "30s",
             },
-            restart="unless-stopped",
             destroy_grace_seconds=30,
-            opts=container_options(self, depends_on=[release]),
+            opts=container_options(self, depends_on=[release, *after]),
         )
         command.local.Command(
             f"{name}-rollout",

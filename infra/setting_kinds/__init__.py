@@ -5,6 +5,7 @@
 
 from infra.setting_kinds.base import Kind, Setting, declared, setting
 from infra.setting_kinds.commands import Command, Commands
+from infra.setting_kinds.entries import Entries
 from infra.setting_kinds.project import AppPath, StorageDSN, Version
 from infra.setting_kinds.variables import Env
 from infra.setting_kinds.words import (
@@ -29,6 +30,7 @@ __all__ = [
     "Choice",
     "Command",
     "Commands",
+    "Entries",
     "Env",
     "Host",
     "Hosts",

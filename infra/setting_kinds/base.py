@@ -28,7 +28,8 @@ class Kind(Protocol[T_co]):
 class Setting(Generic[T]):
     """A declared setting. `default` is written to Pulumi.yaml as it is: a text, a number, a boolean, a list, …
 
-    A `heading` is written there as a comment before this setting and those that follow it.
+    A `heading` is written there as a comment before this setting and those that follow it. `only` is the one platform
+    that has this field of an entry (entries.py); nothing for every platform.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Setting(Generic[T]):
     description: str
     heading: str = ""
     secret: bool = False
+    only: str = ""
 
     @property
     def default_text(self) -> str:
@@ -51,13 +53,20 @@ class Setting(Generic[T]):
 
 
 def setting(
-    kind: Kind[T], default: object, description: str, *, key: str = "", heading: str = "", secret: bool = False
+    kind: Kind[T],
+    default: object,
+    description: str,
+    *,
+    key: str = "",
+    heading: str = "",
+    secret: bool = False,
+    only: str = "",
 ) -> T:
     """Declares a setting as a field of a dataclass. The key is the field's name with hyphens, unless another is given.
 
     The value of a `secret` one is shown neither in errors nor when the dataclass is printed.
     """
-    metadata = {_DECLARATION: Setting(key, kind, default, description, heading, secret)}
+    metadata = {_DECLARATION: Setting(key, kind, default, description, heading, secret, only)}
     return cast("T", dataclasses.field(repr=not secret, metadata=metadata))
 
 

@@ -1,6 +1,7 @@
 """Kinds of settings that are command lines."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from infra import command_line, fixes
@@ -9,10 +10,15 @@ from infra.setting_kinds.base import Setting
 from infra.settings_reader import Reader
 
 
+@dataclass(frozen=True)
 class Command:
-    """A command line, as its words; no words for an empty one."""
+    """A command line, as its words; no words for an empty one, if it isn't `required`."""
 
-    allowed = "one program and its arguments, without shell syntax; or nothing"
+    required: bool = False
+
+    @property
+    def allowed(self) -> str:
+        return "one program and its arguments, without shell syntax" + ("" if self.required else "; or nothing")
 
     def read(self, reader: Reader, setting: Setting[Any]) -> tuple[str, ...]:
         try:

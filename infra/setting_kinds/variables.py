@@ -42,9 +42,8 @@ class _Variables:
         except (ValueError, RecursionError):  # not JSON, or nested too deeply
             value = None
         if not isinstance(value, dict):
-            self.refuse(
-                self.key, "can't be used", "only an object of names and values", fixes.remove(self.stack, self.key)
-            )
+            remove = fixes.remove(self.stack, self.key) if self.key == self.root else self.removed()
+            self.refuse(self.key, "can't be used", "only an object of names and values", remove)
             return {}
         result = {name: self.text(name, item) for name, item in value.items() if self.can_be_named(name)}
         secret = self.reader.secret_names(self.key, result)
@@ -92,7 +91,7 @@ class _Variables:
     def refuse_number(self, name: str, number: str) -> None:
         if self.is_one_text:
             what = "is a number" if self.secret or _HIDDEN_NAME.search(name) else f"is the number {number}"
-            fix = fixes.edit_json(self.stack, self.key, "", secret=self.secret)
+            fix = self.reader.edit_command(self.root, "")
             self.refuse(self.path(name), what, "text in quotes, or true or false", fix)
         else:
             self.refuse_changed(name, "a number", self.written(name, number), number)
@@ -114,33 +113,31 @@ class _Variables:
 
     def path(self, name: str) -> str:
         """The path of a variable as `pulumi config set --path` takes it."""
-        if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-            return f"{self.key}.{name}"
-        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-        return f'{self.key}["{escaped}"]'
+        return fixes.path(*self.key.split("."), name)
+
+    @property
+    def root(self) -> str:
+        """The setting that the variables are in; env itself, or one with an object that has a field of this kind."""
+        return self.key.partition(".")[0]
 
     @property
     def is_one_text(self) -> bool:
-        """Whether the whole object is one JSON text in the stack's file: `pulumi config set env '{…}'`."""
-        return self.reader.is_one_text(self.key)
+        """Whether the whole object is one JSON text in the stack's file (`pulumi config set env '{…}'`), or will be."""
+        return self.reader.is_rewritten(self.root)
 
     def written(self, name: str, comes: str) -> str:
-        return self.reader.file.written(comes, self.reader.full_key(self.key), name)
+        return self.reader.file.written(comes, *self.reader.place(self.key), name)
 
     def changed(self, name: str, value: str) -> str:
-        if self.is_one_text:
-            return fixes.edit_json(self.stack, self.key, f"d[{name!r}] = {value!r}", secret=self.secret)
-        return fixes.set_text(self.stack, self.path(name), value)
+        return self.reader.set_command(self.key, value, name, text=True)
 
-    def removed(self, name: str) -> str:
-        if self.is_one_text:
-            return fixes.edit_json(self.stack, self.key, f"del d[{name!r}]", secret=self.secret)
-        return fixes.remove_path(self.stack, self.path(name))
+    def removed(self, *name: str) -> str:
+        return self.reader.remove_command(self.key, *name)
 
     def warn(self, paths: list[str]) -> None:
         if paths:
             look, are = ("looks like a secret", "is") if len(paths) == 1 else ("look like secrets", "are")
-            encrypt = fixes.encrypt(self.stack, [self.key] if self.is_one_text else paths)
+            encrypt = fixes.encrypt(self.stack, [self.root] if self.is_one_text else paths)
             pulumi.log.warn(
                 f"{', '.join(paths)} {look}, and {are} in plain text in the stack's file. Encrypt: {encrypt}"
             )

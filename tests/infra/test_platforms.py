@@ -23,7 +23,7 @@ STORY = {
     "release": "Release",
     "web": "Web",
 }
-PARTS = list(STORY.values())
+PARTS = [*STORY.values(), "Process"]
 # Both platforms with the same settings as far as they can be: how the local one serves like the cloud.
 SAME: dict[str, Any] = {"debug": False, "mount-source": False, "web-command": "", "architecture": "amd64"}
 ADDRESS = {"domain": "www.example.com", "domain-aliases": "example.com", "domain-redirects": "example.org"}
@@ -278,6 +278,17 @@ def _runtime_types(type_: Any) -> tuple[type, ...]:
 
 
 @PLATFORMS
+def test_a_process_exposes_its_name_and_the_web_is_made_after_it(program: Any, platform: str) -> None:
+    run = run_on(program, platform, {"processes": {"worker": {"command": "python x.py"}}})
+    (process,) = run.story["processes"]
+    assert process.process == "worker"
+    assert "django-stack:" in run["process-worker (component)"].type
+    assert {"process-worker (component)", "web (component)"} <= set(run.resources)
+    before = {urn.rpartition("::")[2] for urn in run["web"].request.dependencies}
+    assert before & {"process-worker-start", "process-worker-rollout"}
+
+
+@PLATFORMS
 def test_no_program_is_handed_what_it_printed_before(program: Any, platform: str) -> None:
     """It would be in the environment, where Linux takes 128 KiB; a release's log may be longer."""
     commands = run_on(program, platform).of_type("command:local:Command")
@@ -302,7 +313,7 @@ def test_a_component_is_made_with_the_same_arguments_on_both_platforms(part: str
 
 def test_the_cloud_is_a_mirror_image_file_by_file() -> None:
     story = {"address", "context", "database", "image", "network", "platform", "preflight", "release", "requests"}
-    story |= {"settings", "storage", "web"}
+    story |= {"process", "settings", "storage", "web"}
     for platform in BOTH:
         folder = ROOT / "infra" / platform
         assert story <= {path.stem for path in folder.glob("*.py")}

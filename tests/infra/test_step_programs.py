@@ -6,7 +6,12 @@ from tests import ROOT
 from tests.steps import run_step
 
 # Modules of infra/*/steps that the steps share.
-SHARED = {"infra.cloud.steps.logs", "infra.local.steps.containers", "infra.local.steps.first_boot"}
+SHARED = {
+    "infra.cloud.steps.logs",
+    "infra.cloud.steps.service",
+    "infra.local.steps.containers",
+    "infra.local.steps.first_boot",
+}
 MODULES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts)
     for file in ROOT.glob("infra/*/steps/*.py")

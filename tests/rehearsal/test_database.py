@@ -74,6 +74,14 @@ def test_what_rds_shows_of_the_load_is_known_and_changed(aws: AWS, address: str)
     assert shown() == ("advanced", True, 465)
 
 
+def test_a_database_moves_to_another_subnet_group(aws: AWS, address: str) -> None:
+    rds = aws.client("rds")
+    rds.create_db_subnet_group(DBSubnetGroupName="another", DBSubnetGroupDescription="another", SubnetIds=["subnet-1"])
+    rds.modify_db_instance(DBInstanceIdentifier="tests", DBSubnetGroupName="another")
+    (database,) = rds.describe_db_instances(DBInstanceIdentifier="tests")["DBInstances"]
+    assert database["DBSubnetGroup"]["DBSubnetGroupName"] == "another"
+
+
 def test_no_port_of_the_machine_leads_to_it(aws: AWS, address: str) -> None:
     (container,) = aws.engine.containers.list(filters={"label": "db_id=tests"})
     assert not any(container.ports.values())

@@ -5,7 +5,10 @@ The tests share a stack and depend on their order.
 
 import json
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -139,31 +142,114 @@ def test_a_lost_database_comes_back_from_a_snapshot(stack: Stack) -> None:
     assert status == 0, output
 
 
+CONNECT = """
+import os, psycopg, time
+until = time.time() + 300
+while time.time() < until:
+    begun = time.time()
+    try:
+        psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=2).close()
+        print(begun, "taken", flush=True)
+    except psycopg.OperationalError as error:
+        print(begun, "refused" if "password authentication failed" in str(error) else error, flush=True)
+    time.sleep(0.2)
+"""
+
+
+@contextmanager
+def connecting(stack: Stack) -> Iterator[list[tuple[float, str]]]:
+    """The task that serves now makes a new connection all the time, until it ends: when, and how it went."""
+    engine = stack.engine.api
+    run = engine.exec_create(stack.web().id, ["python", "-c", CONNECT])["Id"]
+    found: list[tuple[float, str]] = []
+
+    def follow() -> None:
+        lines: Any = engine.exec_start(run, stream=True)
+        for line in lines:
+            at, _, how = line.decode().strip().partition(" ")
+            found.append((float(at), how))
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    yield found
+    thread.join(60)
+    assert not thread.is_alive(), "the old task runs on"
+
+
 def test_a_new_password_reaches_the_site_and_what_fails_meanwhile_is_measured(stack: Stack) -> None:
     """RDS knows one password at a time: from then on, old tasks have only the connections that are open."""
     url = stack.outputs["DATABASE_URL"]
     urns = stack.run_pulumi("stack", "--show-urns")[1].split()
     password = next(word for word in urns if word.endswith("RandomPassword::database-password"))
-    with polling(stack) as answers:
+    with connecting(stack) as connections, polling(stack) as answers:
         status, output = stack.update("--replace", password)
-    assert status == 0, output
+        assert status == 0, output
     assert stack.outputs["DATABASE_URL"] != url
     assert stack.get("/").status == 200
+    assert {how for _, how in connections} == {"taken", "refused"}
+    refused = [at for at, how in connections if how == "refused"]
+    assert connections[0][1] == "taken"
+    assert all(how == "refused" for at, how in connections if at >= refused[0]), "no connection is taken any more"
     failed = [status for status in answers if status != 200]
-    print(f"{len(failed)} of {len(answers)} requests failed while the password changed")
+    print(
+        f"the old task was refused {len(refused)} new connections in its last {refused[-1] - refused[0]:.0f} seconds; "
+        f"{len(failed)} of {len(answers)} visitors got an error"
+    )
     assert set(failed) <= {500, 503}
+    assert refused[-1] - refused[0] < 120
     assert len(failed) < len(answers) / 2
 
 
 def documented_import() -> str:
     """The file for `pulumi import` in docs/data.md."""
     text = (ROOT / "docs" / "data.md").read_text()
-    return text.partition("cat > adopt.json <<'END'\n")[2].partition("END\n")[0]
+    found = text.partition("cat > adopt.json <<END\n")[2].partition("END\n")[0]
+    assert found
+    return found
 
 
-def test_a_stack_that_lost_its_state_adopts_its_database(stack: Stack) -> None:
-    """As docs/data.md has it, by a stack with another name: the database would be changed in place, not made anew."""
+def bucket_of(stack: Stack) -> str:
+    """The bucket of uploads of the stack `rehearsal`."""
+    names = [one["Name"] for one in stack.client("s3").list_buckets()["Buckets"]]
+    (found,) = [name for name in names if name.startswith(f"{PREFIX}-media-")]
+    return str(found)
+
+
+def old_secret_key(stack: Stack) -> str:
+    """What Secrets Manager has of the stack `rehearsal`."""
+    secrets = stack.client("secretsmanager")
+    (name,) = [one["Name"] for one in secrets.list_secrets()["SecretList"] if f"{PREFIX}-environment-" in one["Name"]]
+    return str(json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])["SECRET_KEY"])
+
+
+def run_in(stack: Stack, name: str, program: str) -> str:
+    """What the program prints that Django's shell runs in a task of another stack's site."""
+    tasks = stack.engine.containers.list(filters={"label": "com.amazonaws.ecs.container-name=web"})
+    (task,) = [one for one in tasks if f"STAGE={name}" in one.attrs["Config"]["Env"]]
+    done: Any = task.exec_run(["python", "manage.py", "shell", "--verbosity", "0", "-c", program])
+    assert done.exit_code == 0, done.output
+    return str(done.output.decode().strip())
+
+
+SAVE = (
+    "from django.core.files.base import ContentFile; from django.core.files.storage import default_storage as s; "
+    "from django.core import signing; print(s.save('kept.txt', ContentFile(b'an upload')), signing.dumps('a session'))"
+)
+LOAD = (
+    "from django.core.files.storage import default_storage as s; from django.core import signing; "
+    "print(s.open('{}').read(), signing.loads('{}'))"
+)
+
+
+def test_a_stack_that_lost_its_state_is_adopted_with_its_data(stack: Stack) -> None:
+    """As docs/data.md has it, by a stack with another name: database and bucket are changed in place, not made anew."""
     (name,) = databases(stack)
+    own_id, bucket, key = databases(stack)[name]["DbiResourceId"], bucket_of(stack), old_secret_key(stack)
+    assert key == stack.outputs["SECRET_KEY"]
+    people, upload = run(stack, READ), run(stack, SAVE).split()
+    status, output = stack.run_pulumi("stack", "rm", "--force", "--preserve-config", "--yes")
+    assert status == 0, output
+    assert not stack.outputs
 
     def pulumi(*arguments: str) -> str:
         command = ["pulumi", *arguments, "--stack", "adopter", "--non-interactive"]
@@ -175,16 +261,37 @@ def test_a_stack_that_lost_its_state_adopts_its_database(stack: Stack) -> None:
 
     config = {"config": yaml.safe_load(stack.config.read_text())["config"]}
     (stack.folder / "Pulumi.adopter.yaml").write_text(yaml.safe_dump(config))
-    (stack.folder / "adopt.json").write_text(documented_import().replace("django-stack-cloud", name))
+    (stack.folder / "adopt.json").write_text(
+        documented_import().replace("django-stack-cloud", name).replace("$BUCKET", bucket)
+    )
     pulumi("stack", "init", "--no-select")
     try:
+        pulumi("config", "set", "--secret", "--path", "env.SECRET_KEY_FALLBACKS", key)
         pulumi("import", "--file", "adopt.json", "--generate-code=false", "--yes", "--skip-preview")
-        steps = json.loads(pulumi("preview", "--json"))["steps"]
-        (step,) = [step for step in steps if step["urn"].endswith("aws:rds/instance:Instance::database")]
-        assert step["op"] == "update"
-        assert step["oldState"]["inputs"]["skipFinalSnapshot"] is True
-        assert step["newState"]["inputs"]["skipFinalSnapshot"] is False
-        assert step["newState"]["inputs"]["identifier"] == name
-        assert step["newState"]["protect"]
+        steps = {step["urn"].partition("::adopter::")[2]: step for step in preview_steps(pulumi("preview", "--json"))}
+        (database,) = [step for urn, step in steps.items() if urn.endswith("aws:rds/instance:Instance::database")]
+        (media,) = [step for urn, step in steps.items() if urn.endswith("aws:s3/bucket:Bucket::media")]
+        assert (database["op"], media["op"]) == ("update", "update")
+        assert database["oldState"]["inputs"]["skipFinalSnapshot"] is True
+        assert database["newState"]["inputs"]["skipFinalSnapshot"] is False
+        assert database["newState"]["inputs"]["identifier"] == name
+        assert database["newState"]["protect"]
+        assert media["newState"]["protect"]
+        pulumi("up", "--yes", "--skip-preview")
+        domain = json.loads(pulumi("stack", "output", "--json"))["DOMAIN"]
+        assert stack.get("/", domain).status == 200
+        assert run_in(stack, "adopter", READ) == people
+        assert run_in(stack, "adopter", LOAD.format(*upload)) == "b'an upload' a session"
+        (found,) = databases(stack).values()
+        assert found["DbiResourceId"] == own_id
+        assert found["DBSubnetGroup"]["DBSubnetGroupName"] == "django-stack-adopter"
+        assert {"Key": "django-stack.stack", "Value": "adopter"} in found["TagList"]
+        pulumi("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes")
     finally:
         pulumi("stack", "rm", "--force", "--yes")
+
+
+def preview_steps(output: str) -> list[dict[str, Any]]:
+    """The steps of `pulumi preview --json`."""
+    found: list[dict[str, Any]] = json.loads(output)["steps"]
+    return found

@@ -279,3 +279,45 @@ def test_a_policy_is_there_until_it_or_its_target_is_removed(aws: AWS, service: 
     assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 60
     scaling.deregister_scalable_target(**place)
     assert not scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
+
+
+LINGER = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda number, frame: (time.sleep(6), sys.exit(0)))
+time.sleep(600)
+"""
+
+
+def test_a_task_that_is_still_ending_does_not_keep_the_next_one_from_starting(aws: AWS) -> None:
+    """Of a service without a load balancer, that may have at most one: why the roll-out check hands over by itself."""
+    client, name = aws.client("ecs"), f"tests-{secrets.token_hex(3)}"
+    client.create_cluster(clusterName="tests")
+    first, second = (
+        ecs.define(aws, [{"name": "beat", "entryPoint": [*python(LINGER), number], "stopTimeout": 20}])
+        for number in "12"
+    )
+    client.create_service(
+        cluster="tests",
+        serviceName=name,
+        taskDefinition=first,
+        desiredCount=1,
+        launchType="FARGATE",
+        networkConfiguration=ecs.NETWORK,
+        deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 100},
+    )
+
+    def states() -> dict[str, str]:
+        arns = [
+            arn
+            for desired in ("RUNNING", "STOPPED")
+            for arn in client.list_tasks(cluster="tests", serviceName=name, desiredStatus=desired)["taskArns"]
+        ]
+        tasks = client.describe_tasks(cluster="tests", tasks=arns)["tasks"] if arns else []
+        return {task["taskDefinitionArn"]: task["lastStatus"] for task in tasks}
+
+    wait_until(lambda: states() == {first: "RUNNING"}, "the first task", 30)
+    client.update_service(cluster="tests", service=name, taskDefinition=second)
+    seen: list[dict[str, str]] = []
+    wait_until(lambda: seen.append(states()) or seen[-1] == {first: "STOPPED", second: "RUNNING"}, "the second", 40)
+    assert {first: "STOPPING", second: "RUNNING"} in seen
+    client.delete_service(cluster="tests", service=name, force=True)

@@ -6,6 +6,7 @@ import re
 import shutil
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +21,11 @@ pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
 
 ASSET = re.compile(rb'(?:href|src)="(/static/[^"]+)"')
 VISITORS = 2  # more of them, and two cores have no time for the versions that change
-# Of pages with all their assets: as many as there are in that time. PAGE_LOADS=10000 goes on for as long as it takes.
+PAUSE = 0.1  # seconds between a visitor's page loads during an update, for the same reason
+# Of pages with all their assets, a quarter of them at least in each of the four updates and after it. PAGE_LOADS=10000
+# goes on for as long as it takes.
 LOADS = int(os.environ.get("PAGE_LOADS", "300"))
+UPDATES = 4
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +43,22 @@ class Visits:
     """What visitors met: page loads, the assets they asked for with the statuses, and what was missing."""
 
     loads: int = 0
+    pause: float = PAUSE
     pages: dict[int, int] = field(default_factory=dict)
     assets: dict[str, set[int]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def of_an_update(self) -> Iterator[None]:
+        """Page loads during an update, then as fast as they go until its share of them is reached."""
+        wanted = self.loads + LOADS // UPDATES
+        yield
+        self.pause, begun = 0.0, time.monotonic()
+        during = self.loads
+        while self.loads < wanted:
+            time.sleep(0.2)
+        print(f"{self.loads - during} page loads more in {time.monotonic() - begun:.0f} seconds")
+        self.pause = PAUSE
 
     @property
     def missing(self) -> dict[str, set[int]]:
@@ -84,7 +101,7 @@ def visiting(stack: Stack) -> Iterator[Visits]:
 
     def visit() -> None:
         visitor = Visitor(stack, domain)
-        while not end.wait(0.1):
+        while not end.wait(visits.pause):
             visitor.load(visits)
 
     threads = [threading.Thread(target=visit) for _ in range(VISITORS)]
@@ -139,17 +156,18 @@ def test_no_page_lacks_a_static_file_in_three_roll_outs_and_a_roll_back(stack: S
     styles = [style(stack)]
     with visiting(stack) as visits:
         for version in ("second", "third", "fourth"):
-            change_style(stack, version)
+            with visits.of_an_update():
+                change_style(stack, version)
+                status, output = stack.update()
+                assert status == 0, output
+                styles.append(style(stack))
+        with visits.of_an_update():
+            change_style(stack, "broken")
+            break_after(stack, 3)
             status, output = stack.update()
-            assert status == 0, output
-            styles.append(style(stack))
-        change_style(stack, "broken")
-        break_after(stack, 3)
-        status, output = stack.update()
-        assert status != 0, output
-        assert "ECS went back to" in output, output
-        while visits.loads < LOADS:
-            threading.Event().wait(1)
+            assert status != 0, output
+            assert "ECS went back to" in output, output
+    assert visits.loads >= LOADS
     assert len(set(styles)) == 4
     assert set(styles) <= visits.assets.keys()
     assert len([path for path in visits.assets if "/style." in path]) == 5, "the broken version's was asked for, too"

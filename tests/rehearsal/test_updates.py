@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,6 +13,7 @@ from tests import ROOT
 from tests.rehearsal.stacks import Stack, polling
 from tests.rehearsal.tasks import images, release_tasks, releases, running, service, zones_of_tasks
 from tests.waiting import wait_until
+from tools.rehearsal.container import ACCOUNT
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
 
@@ -242,25 +244,89 @@ def test_an_own_domain_is_added_and_answers_before_anybodys_dns_does_and_goes_ag
     assert {one["Type"] for one in left} == {"NS", "SOA"}
 
 
-def test_what_an_auditor_asks_for_is_turned_on_changes_nothing_else_and_goes_again(stack: Stack) -> None:
-    turned = ("access_logs", "container_insights", "database_insights", "flow_logs", "nat_gateway")
-    stack.change(**dict(zip(turned, (True, "enhanced", "standard", True, True), strict=True)))
-    status, output = stack.update()
+OPTIONS: dict[str, Any] = {
+    "access_logs": True,
+    "alarm_email": "operators@example.com",
+    "container_insights": "enhanced",
+    "database_insights": "standard",
+    "database_multi_az": True,
+    "execute_command": True,
+    "flow_logs": True,
+    "log_days": 365,
+    "monthly_budget": 50,
+    "nat_gateway": True,
+    "waf": True,
+    "waf_rate_limit": 500,
+}
+
+
+def update_under_load(stack: Stack) -> None:
+    """`pulumi up`, while somebody asks for the home page and gets it each time; afterwards nothing is left to do."""
+    with polling(stack) as statuses:
+        status, output = stack.update()
     assert status == 0, output
+    assert set(statuses) == {200}
     status, output = stack.update("--refresh", "--expect-no-changes")
     assert status == 0, output
+
+
+def firewall_rules(stack: Stack) -> list[dict[str, Any]]:
+    """The rules of the firewall that is in front of the site; nothing without one."""
+    firewalls = stack.client("wafv2")
+    distributions = stack.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    (in_front,) = [one["WebACLId"] for one in distributions if one["DomainName"] == stack.domain]
+    there = {one["ARN"]: one for one in firewalls.list_web_acls(Scope="CLOUDFRONT")["WebACLs"]}
+    assert there.keys() == {in_front} - {""}
+    if not in_front:
+        return []
+    found = firewalls.get_web_acl(Name=there[in_front]["Name"], Id=there[in_front]["Id"], Scope="CLOUDFRONT")
+    rules: list[dict[str, Any]] = found["WebACL"]["Rules"]
+    return rules
+
+
+def told_of_the_bill(stack: Stack) -> list[tuple[str, str]]:
+    """What the account may cost, and who is told, for each budget."""
+    budgets, account = stack.client("budgets"), {"AccountId": ACCOUNT}
+    found = []
+    for budget in budgets.describe_budgets(**account).get("Budgets", []):
+        named = {**account, "BudgetName": budget["BudgetName"]}
+        for notification in budgets.describe_notifications_for_budget(**named)["Notifications"]:
+            who = budgets.describe_subscribers_for_notification(**named, Notification=notification)["Subscribers"]
+            found += [(budget["BudgetLimit"]["Amount"], one["Address"].rpartition(":")[2]) for one in who]
+    return found
+
+
+def subscribers(stack: Stack) -> list[str]:
+    """The e-mail addresses that get alarms."""
+    return [one["Endpoint"] for one in stack.client("sns").list_subscriptions()["Subscriptions"]]
+
+
+def test_all_options_are_turned_on_and_off_again_and_no_request_fails(stack: Stack) -> None:
+    stack.update("--refresh")
+    stack.change(**OPTIONS)
+    update_under_load(stack)
     (log,) = stack.client("ec2").describe_flow_logs()["FlowLogs"]
     assert {"Key": "django-stack.project", "Value": "django-stack"} in log["Tags"]
     bucket = log["LogDestination"].removeprefix("arn:aws:s3:::").removesuffix("/network")
-    stack.change(**dict.fromkeys(turned))
-    status, output = stack.update()
-    assert status == 0, output
+    (limit,) = [
+        rule["Statement"]["RateBasedStatement"]["Limit"] for rule in firewall_rules(stack) if not rule["Priority"]
+    ]
+    assert limit == 500
+    assert told_of_the_bill(stack) == [("50", "django-stack-rehearsal-alarms")] * 2
+    assert subscribers(stack) == ["operators@example.com"]
+    (media,) = [one["Name"] for one in stack.client("s3").list_buckets()["Buckets"] if "-media-" in one["Name"]]
+    logged = stack.client("s3").get_bucket_logging(Bucket=media)["LoggingEnabled"]
+    assert (logged["TargetBucket"], logged["TargetPrefix"]) == (bucket, "media/")
+
+    stack.change(**dict.fromkeys(OPTIONS))
+    update_under_load(stack)
     assert not stack.client("ec2").describe_flow_logs()["FlowLogs"]
-    assert stack.get("/").status == 200
+    assert firewall_rules(stack) == []
+    assert told_of_the_bill(stack) == []
+    assert subscribers(stack) == []
+    assert "LoggingEnabled" not in stack.client("s3").get_bucket_logging(Bucket=media)
     kept = stack.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    assert kept[0]["Expiration"] == {"Days": 30}  # it stays, since keep-data is true, and so does the end of its logs
-    status, output = stack.update("--refresh", "--expect-no-changes")
-    assert status == 0, output
+    assert kept[0]["Expiration"] == {"Days": 365}  # it stays, since keep-data is true, and so does the end of its logs
 
 
 def test_data_that_is_kept_is_removed_by_no_destroy_before_it_is_let_go(stack: Stack) -> None:

@@ -4,13 +4,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cloud.requests import OneOffTaskRequest, RolloutRequest
+from infra.cloud.requests import OneOffTaskRequest, ServiceRequest
 
 
 class Log:
     """The log stream of the request's container in one task; `read()` returns the new lines."""
 
-    def __init__(self, client: Any, request: OneOffTaskRequest | RolloutRequest, task_arn: str) -> None:
+    def __init__(self, client: Any, request: OneOffTaskRequest | ServiceRequest, task_arn: str) -> None:
         self._client = client
         task_id = task_arn.rpartition("/")[2]
         self._stream = {

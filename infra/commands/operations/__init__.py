@@ -52,6 +52,15 @@ class Operations(Protocol):
     def manage(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         """Runs a Django management command; its exit status."""
 
+    def shell(self, command: Sequence[str], limit: float) -> int:
+        """Runs a command that has the terminal in a one-off container, which ends after `limit` seconds at most."""
+
+    def psql(self, arguments: Sequence[str], limit: float) -> int:
+        """Runs psql, with more arguments, on the stack's database; its exit status."""
+
+    def tunnel(self, port: int, limit: float) -> int:
+        """Says where on this machine the stack's database is, at `port` if it has to be led here first."""
+
     def secrets(self) -> list[str]:
         """The values that the logs must not show."""
 

@@ -1,8 +1,14 @@
 """What the commands ask of a stack on AWS."""
 
+import fcntl
+import os
+import select
+import stat
 import sys
+import termios
 import time
 import uuid
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -11,6 +17,7 @@ from infra.cloud.one_off_tasks import OneOffTasks, TaskError, exit_status, judge
 from infra.cloud.steps.logs import Log
 from infra.commands.operations import LogLine, LogQuery
 from infra.commands.operations.cloud_logs import CloudLogs
+from infra.commands.operations.cloud_sessions import CloudSessions
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.commands.operations.cloud_status import SECONDS, CloudStatus, primary_deployment
 from infra.commands.operations.status import Status, ask
@@ -31,17 +38,24 @@ class StackOperations:
     def run(
         self, command: Sequence[str], environment: Mapping[str, str], *, timeout: float | None, detach: bool
     ) -> int:
+        if not detach and _input_waits():
+            print("A task in the cloud has no input; what is piped to this command isn't read.", file=sys.stderr)
         tasks = OneOffTasks(self._stack.request(f"run-{uuid.uuid4().hex[:8]}"))
         try:
             task = tasks.start(command, environment)
+            run = task.rpartition("/")[2]
+            if detach:
+                print(f"{run}\nIts output and end: django-stack run -s {self._stack.name} --attach {run}")
+                return 0
+            print(f"Task {run} starts; on Fargate that takes a minute.", file=sys.stderr)
+            return self._follow(tasks, task, timeout)
+        except KeyboardInterrupt:
+            # Also a task whose start was not confirmed yet.
+            print("The task is being ended.", file=sys.stderr)
+            tasks.stop_all("Ctrl-C", wait=False)
+            return 130
         except TaskError as error:
-            sys.exit(f"The command can't be started: {error}")
-        run = task.rpartition("/")[2]
-        if detach:
-            print(f"{run}\nIts output and end: django-stack run -s {self._stack.name} --attach {run}")
-            return 0
-        print(f"Task {run} starts; on Fargate that takes a minute.", file=sys.stderr)
-        return self._follow(tasks, task, timeout)
+            sys.exit(f"The command can't be run: {error}")
 
     @explained
     def attach(self, run: str) -> int:
@@ -50,30 +64,27 @@ class StackOperations:
         found = self._stack.client("ecs").describe_tasks(cluster=request.cluster, tasks=[run])["tasks"]
         if not found:
             sys.exit(f"There is no run {run} of the stack {self._stack.name}. ECS knows ended tasks for about an hour.")
-        return self._follow(tasks, str(found[0]["taskArn"]), None)
+        try:
+            return self._follow(tasks, str(found[0]["taskArn"]), None)
+        except KeyboardInterrupt:
+            return 130  # what was detached goes on
+        except TaskError as error:
+            sys.exit(str(error))
 
     def manage(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return self.run(["python", "manage.py", *arguments], environment, timeout=None, detach=False)
 
     def _follow(self, tasks: OneOffTasks, task: str, timeout: float | None) -> int:
-        """Shows the output of a task as it comes; the command's exit status."""
+        """Shows the output of a task as it comes; the command's exit status. Raises TaskError."""
         request = tasks.request
         log = Log(self._stack.client("logs"), request, task)
         until = time.monotonic() + timeout if timeout else None
         ended = False
-        try:
-            while (state := tasks.look(task))["lastStatus"] != "STOPPED":
-                _show(log)
-                if until and time.monotonic() > until and not ended:
-                    ended = True
-                    tasks.stop(task, f"It took longer than {timeout:g} seconds")
-                time.sleep(request.pause)
-        except KeyboardInterrupt:
-            if request.started_by:  # what was detached goes on
-                tasks.stop(task, "Ctrl-C")
-            return 130
-        except TaskError as error:
-            sys.exit(str(error))
+        while (state := tasks.look(task))["lastStatus"] != "STOPPED":
+            _show(log)
+            if until and time.monotonic() > until and not ended:
+                ended = tasks.stop(task, f"It took longer than {timeout:g} seconds")
+            time.sleep(request.pause)
         time.sleep(request.pause)  # the last lines arrive a moment after the end
         _show(log)
         if ended:
@@ -83,6 +94,17 @@ class StackOperations:
         if how and (status is None or "memory" in how or "was stopped" in how):
             print(f"The command {how}.", file=sys.stderr)
         return 1 if status is None else status
+
+    # Sessions
+
+    def shell(self, command: Sequence[str], limit: float) -> int:
+        return CloudSessions(self._stack).shell(command, limit)
+
+    def psql(self, arguments: Sequence[str], limit: float) -> int:
+        return CloudSessions(self._stack).psql(arguments, limit)
+
+    def tunnel(self, port: int, limit: float) -> int:
+        return CloudSessions(self._stack).tunnel(port, limit)
 
     # What there is to be seen
 
@@ -124,6 +146,20 @@ class StackOperations:
     @cached_property
     def _processes(self) -> dict[str, str]:
         return {}
+
+
+def _input_waits() -> bool:
+    """Whether somebody piped something to this command that a task can't read."""
+    try:
+        if os.isatty(0) or not select.select([0], [], [], 0)[0]:
+            return False
+        kind = os.fstat(0)
+    except OSError:  # it is closed
+        return False
+    waiting = array("i", [0])
+    if stat.S_ISFIFO(kind.st_mode):
+        fcntl.ioctl(0, termios.FIONREAD, waiting)
+    return (stat.S_ISREG(kind.st_mode) and kind.st_size > 0) or waiting[0] > 0
 
 
 def _show(log: Log) -> None:

@@ -99,6 +99,43 @@ class StackOperations:
         line = ["docker", "exec", *options, web.id or "", "python", "manage.py", *arguments]
         os.execvpe("docker", line, {**os.environ, **environment})
 
+    # Sessions
+
+    def shell(self, command: Sequence[str], limit: float) -> int:
+        return self.run(command, {}, timeout=limit, detach=False)
+
+    def psql(self, arguments: Sequence[str], limit: float) -> int:
+        del limit  # nobody is billed for it
+        container = self._running("database")
+        environment = stack.environment(container)
+        user = environment.get("POSTGRES_USER", "postgres")
+        options = ["--interactive", *(["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else [])]
+        line = ["psql", "-U", user, "-d", environment.get("POSTGRES_DB", user), *arguments]
+        os.execvp("docker", ["docker", "exec", *options, container.id or "", *line])
+
+    def tunnel(self, port: int, limit: float) -> int:
+        del port, limit  # it is published already
+        container = self._running("database")
+        published = [bindings[0]["HostPort"] for bindings in container.ports.values() if bindings]
+        if not published:
+            sys.exit(f"The container {container.name} publishes no port. Fix: {stack.make('local', self._name)}")
+        environment = stack.environment(container)
+        user = environment.get("POSTGRES_USER", "postgres")
+        words = f"host=127.0.0.1 port={published[0]} dbname={environment.get('POSTGRES_DB', user)} user={user}"
+        print(
+            "The local database is on this machine already, without a tunnel:\n\n"
+            f'  psql "{words}"\n\n'
+            f"Its password is in: pulumi stack output -s {self._name} DATABASE_URL --show-secrets"
+        )
+        return 0
+
+    def _running(self, process: str) -> "Container":
+        """The container of a process that runs; ends the command with one line when it doesn't."""
+        container = self._known(process)
+        if container.status != "running":
+            sys.exit(f"The container {container.name} is not running. Fix: {stack.make('local', self._name)}")
+        return container
+
     def _start(self, identity: str) -> None:
         try:
             self._engine.api.start(identity)

@@ -179,6 +179,20 @@ PROGRAMS = """
     ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
     ecr:PutImage logs:FilterLogEvents secretsmanager:GetSecretValue cloudwatch:DescribeAlarms
-    elasticloadbalancing:DescribeTargetHealth ecs:ListServices cloudwatch:GetMetricData ce:GetCostAndUsage"""
+    elasticloadbalancing:DescribeTargetHealth"""
+# What the commands of `django-stack` call, for which there is a policy of its own.
+COMMANDS = """
+    ecs:DescribeServices ecs:DescribeTaskDefinition ecs:DescribeTasks ecs:ExecuteCommand ecs:ListServices
+    ecs:ListTaskDefinitions ecs:ListTasks ecs:RunTask ecs:StopTask iam:PassRole
+    ecr:DescribeImages logs:FilterLogEvents logs:GetLogEvents secretsmanager:GetSecretValue s3:ListBucket
+    rds:DescribeDBInstances
+    cloudwatch:DescribeAlarms cloudwatch:GetMetricData elasticloadbalancing:DescribeTargetHealth
+    ce:GetCostAndUsage ssm:StartSession ssm:TerminateSession"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.
-LISTS = {"ce:GetCostAndUsage", "cloudwatch:DescribeAlarms", "ecs:ListTasks", "rds:DescribeDBInstances"}
+LISTS = {
+    "ce:GetCostAndUsage",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetMetricData",
+    "ecs:ListTasks",
+    "rds:DescribeDBInstances",
+}

@@ -61,6 +61,23 @@ def test_a_quota_that_is_too_small_for_a_roll_out_is_named(
     assert asked == {"ServiceCode": "fargate", "QuotaCode": "L-3032A538"}
 
 
+@pytest.mark.parametrize(("quota", "enough"), [(3.7, False), (3.75, True)])
+def test_the_quota_is_to_hold_the_processes_too(
+    machine: Any, as_stack: Any, set_config: Any, quota: float, enough: bool
+) -> None:
+    """A quarter of a vCPU for each of two tasks of the web and for the single beat, a half for six workers."""
+    as_stack("cloud")
+    processes = {"beat": {"command": "x"}, "worker": {"command": "x", "count": 3, "cpu": 512, "max": 6}}
+    web = {"tasks-min": 1, "database-class": "db.t4g.large", "processes": processes}
+    set_config(web, platform="cloud")
+    machine.aws.on("GetServiceQuota", {"Quota": {"Value": quota}})
+    settings = Settings.load()
+    if enough:
+        module.preflight(settings)
+    else:
+        assert "x cpu, with the processes, is 3.75 vCPUs" in refusal(settings)
+
+
 @pytest.mark.parametrize("given", [{}, {"database-snapshot": "before"}])
 def test_a_new_database_is_not_made_when_nobody_may_ask_rds(
     machine: Any, as_stack: Any, set_config: Any, given: dict[str, Any]

@@ -2,6 +2,8 @@
 
 import re
 from collections import Counter
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,9 @@ from tests.infra.cloud.test_policies import RULES
 
 PAGE = (ROOT / "docs" / "audit.md").read_text()
 REVIEWED = ROOT / "tests" / "infra" / "cloud" / "reviewed"
-CHECK = re.compile(r"CKV2?_AWS_\d+|\b(?:ACM|CloudFront|CloudWatch|EC2|ECR|ECS|ELB|IAM|RDS|Route53|S3|SNS)\.\d+")
+CHECK = re.compile(
+    r"CKV2?_AWS_\d+|\b(?:ACM|CloudFront|CloudWatch|EC2|ECR|ECS|ELB|IAM|RDS|Route53|S3|SecretsManager|SNS|WAF)\.\d+"
+)
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -48,3 +52,28 @@ def test_each_check_has_one_answer() -> None:
     found = Counter(check for table in tables for row in table for check in CHECK.findall(" ".join(row[1:3])))
     assert len(found) > 120
     assert {check for check, times in found.items() if times > 1} <= for_several
+
+
+def test_each_of_prowlers_checks_has_one_answer() -> None:
+    """prowler.txt has all of them for the services that a stack uses; a pattern that fits none of them is a mistake."""
+    table = rows("prowler's checks, by their names")
+    patterns = [pattern for row in table for pattern in re.findall(r"`([a-z0-9_*]+)`", row[1])]
+    lines = Path(__file__).with_name("prowler.txt").read_text().splitlines()
+    checks = [line for line in lines if not line.startswith("#")]
+    answers = {check: [pattern for pattern in patterns if fnmatchcase(check, pattern)] for check in checks}
+    assert {check: found for check, found in answers.items() if len(found) != 1} == {}
+    assert set(patterns) == {found[0] for found in answers.values()}
+    assert len(checks) > 200
+
+
+def test_prowlers_options_are_settings() -> None:
+    answers = [row[0] for row in rows("prowler's checks, by their names")]
+    options = {answer.partition("`")[2].rstrip("`") for answer in answers if answer.startswith("an option")}
+    assert options
+    assert options <= {row[3].strip("`") for row in rows("Options")}
+    assert {answer.partition(",")[0].partition(":")[0] for answer in answers} == {
+        "met",
+        "an option",
+        "not wanted",
+        "nothing of the stack",
+    }

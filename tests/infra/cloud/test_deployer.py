@@ -109,6 +109,9 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         ],
         ("wafv2", "managedruleset"): ["arn:aws:wafv2:us-east-1:123456789012:global/managedruleset/AWS/Common"],
         ("wafv2", "webacl"): [f"arn:aws:wafv2:us-east-1:123456789012:global/webacl/{prefix}/0a1b"],
+        ("ssm", "document"): ["arn:aws:ssm:us-east-1::document/AWS-StartPortForwardingSessionToRemoteHost"],
+        ("ssm", "session"): [f"arn:aws:ssm:{WHERE}:session/${{aws:username}}-0a1b"],
+        ("ssm", "task"): [f"{ecs}:task/{cluster}/0123456789abcdef"],
         ("sns", "topic"): [f"arn:aws:sns:{WHERE}:{run['alarms'].inputs['name']}"],
     }
 

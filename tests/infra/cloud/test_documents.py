@@ -166,7 +166,9 @@ def test_cfn_lint_knows_fargates_sizes_as_the_settings_do(program: Any, cpu: str
     assert errors({"Task": resource})
 
 
-@pytest.mark.parametrize("name", ["cloud-deployer-policy.json", "cloud-tasks-boundary.json"])
+@pytest.mark.parametrize(
+    "name", ["cloud-deployer-policy.json", "cloud-operator-policy.json", "cloud-tasks-boundary.json"]
+)
 def test_a_policy_in_the_docs_is_a_policy_of_the_size_that_iam_takes(name: str) -> None:
     policy = json.loads((ROOT / "docs" / name).read_text())
     managed = _resource("AWS::IAM::ManagedPolicy", PolicyDocument=policy)

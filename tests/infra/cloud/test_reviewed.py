@@ -10,10 +10,28 @@ from tests.infra.reviewed import differences, reviewed, table, unsorted_document
 
 FOLDER = Path(__file__).parent / "reviewed"
 SHIPPED = [FOLDER / f"{part}.yaml" for part in ("network", "address", "data", "tasks", "alarms")]
+WORKER = {
+    "command": "python manage.py db_worker",
+    "count": 2,
+    "max": 4,
+    "cpu": 512,
+    "memory": 2048,
+    "stop-timeout": 120,
+}
+PROCESSES = {
+    "database-class": "db.t4g.medium",
+    "processes": {"worker": WORKER, "beat": {"command": "celery -A site beat"}},
+}
 
 
 @pytest.mark.parametrize(
-    ("settings", "files"), [({}, SHIPPED), (OTHER, [*SHIPPED, FOLDER / "other.yaml"])], ids=["shipped", "other"]
+    ("settings", "files"),
+    [
+        ({}, SHIPPED),
+        (OTHER, [*SHIPPED, FOLDER / "other.yaml"]),
+        (PROCESSES, [*SHIPPED, FOLDER / "processes.yaml"]),
+    ],
+    ids=["shipped", "other", "processes"],
 )
 def test_the_cloud_stack_is_what_was_reviewed(cloud: Any, settings: dict[str, Any], files: list[Path]) -> None:
     run = cloud(settings)

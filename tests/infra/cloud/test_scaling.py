@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.cloud import web
+from infra.cloud.service import CPU_TARGET
 from infra.cloud.sizes import THREADS
 from tests import ROOT
 
@@ -28,7 +28,7 @@ def test_a_vcpu_does_what_was_measured_as_far_as_autoscaling_uses_it() -> None:
     assert measured
     assert f"{measured[1]} pages a second on two processors" in PAGE
     each = int(measured[1]) // 2
-    assert f"{each} {TIMES} 0.{web.CPU_TARGET} = {each * web.CPU_TARGET // 100} pages" in PAGE
+    assert f"{each} {TIMES} 0.{CPU_TARGET} = {each * CPU_TARGET // 100} pages" in PAGE
 
 
 @pytest.mark.parametrize("row", TURNED, ids=lambda row: row[0])

@@ -92,13 +92,30 @@ def test_container_definitions_are_canonical(cloud: Any) -> None:
         assert {"cpu", "mountPoints", "volumesFrom", "systemControls", "portMappings"} <= container.keys()
 
 
-def test_execute_command_opens_its_folders_and_nothing_else(cloud: Any) -> None:
+def test_a_shell_has_a_task_of_its_own_like_the_apps_but_for_its_root(cloud: Any) -> None:
     run = cloud(OTHER)
-    paths = {mount["containerPath"]: mount["readOnly"] for mount in containers(run)["web"]["mountPoints"]}
-    folders = ("/managed-agents", "/tmp", "/var/lib/amazon", "/var/log/amazon")
-    assert paths == {"/certificates": True, **dict.fromkeys(folders, False)}
-    assert run["web"].inputs["enableExecuteCommand"] is True
-    assert cloud()["web"].inputs["enableExecuteCommand"] is False
+    prepare, shell = json.loads(run["shell"].inputs["containerDefinitions"])
+    app = containers(run)
+    assert prepare == app["prepare"]
+    assert {**shell, "readonlyRootFilesystem": True, "portMappings": app["web"]["portMappings"]} == app["web"]
+    assert (shell["readonlyRootFilesystem"], shell["portMappings"]) == (False, [])
+    assert run["shell"].inputs["skipDestroy"] is True
+    for key in ("cpu", "memory", "executionRoleArn", "runtimePlatform", "volumes"):
+        assert run["shell"].inputs[key] == run["task"].inputs[key]
+
+
+def test_only_the_shells_role_has_its_channels_besides_the_rights_of_the_app(cloud: Any) -> None:
+    run = cloud(OTHER)
+
+    def statements(name: str) -> list[dict[str, Any]]:
+        return list(json.loads(run[name].inputs["policy"])["Statement"])
+
+    *others, channels = statements("shell-rights")
+    assert others == statements("task-app-rights")
+    assert all(action.startswith("ssmmessages:") for action in channels["Action"])
+    assert run["shell"].inputs["taskRoleArn"].endswith(":role/django-stack-cloud-shell-app")
+    assert run["web"].inputs["enableExecuteCommand"] is False
+    assert not {"shell", "shell-role", "shell-rights"} & cloud().resources.keys()
 
 
 def test_each_role_reaches_this_stacks_own_and_nothing_else(cloud: Any) -> None:

@@ -43,6 +43,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "logs": {"access-logs": True, "flow-logs": True},
     "nat": {"nat-gateway": True},
     "own workers": {"env": {"WEB_CONCURRENCY": "1"}},
+    "processes": {
+        "database-class": "db.t4g.medium",
+        "processes": {
+            "worker": {"command": "python manage.py db_worker", "count": 2, "max": 4, "env": {"QUEUE": "x"}},
+            "beat": {"command": "celery -A site beat", "cpu": 512, "memory": 2048, "stop-timeout": 5},
+        },
+    },
     "from a snapshot": {"database-snapshot": "django-stack-cloud-last-0a1b2c3d"},
     "from a moment": {"database-restore-time": "latest"},
 }

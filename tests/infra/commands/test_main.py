@@ -1,6 +1,7 @@
 """`django-stack` explains itself: help with examples for each command, one line for what it can't do."""
 
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -16,9 +17,17 @@ FOLDER = ROOT / "infra" / "commands"
 PROGRAM = Path(sys.executable).with_name("django-stack")
 
 
-def django_stack(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def django_stack(
+    *arguments: str, stdin: int = subprocess.DEVNULL, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PROGRAM, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | environment
+        [PROGRAM, *arguments],
+        cwd=ROOT,
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
     )
 
 
@@ -49,7 +58,7 @@ def test_the_help_of_a_command_has_an_example_that_can_be_understood(command: st
         cli.get_command(None, command).make_context(command, example[1:])
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean", "rehearse"}))
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean", "promote", "rehearse"}))
 def test_a_command_for_a_stack_takes_it_by_the_same_option_and_shows_the_default(command: str) -> None:
     shown = CliRunner().invoke(cli, [command, "--help"]).output
     assert re.search(r"-s, --stack STACK +The stack's name\.  \[default: local\]", shown)
@@ -85,15 +94,20 @@ def test_a_line_that_cannot_be_understood_gets_one_line_and_status_2(arguments: 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys()))
 def test_without_an_engine_a_command_is_one_line_and_status_1(command: str) -> None:
-    arguments = {"manage": ["check"], "run": ["ls"], "rehearse": ["status"]}.get(command, [])
-    done = django_stack(command, *arguments, DOCKER_HOST="unix:///nowhere.sock")
+    arguments = {"manage": ["check"], "run": ["ls"], "rehearse": ["status"], "promote": ["local", "next"]}.get(
+        command, []
+    )
+    reading, writing = pty.openpty()  # a shell needs a terminal
+    done = django_stack(command, *arguments, stdin=writing, DOCKER_HOST="unix:///nowhere.sock")
+    os.close(reading)
+    os.close(writing)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "Fix: " in done.stderr
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("command", ["ready", "manage", "logs", "run", "status"])
+@pytest.mark.parametrize("command", ["ready", "manage", "logs", "run", "status", "psql", "tunnel"])
 def test_a_stack_that_is_not_there_is_one_line(command: str) -> None:
     done = django_stack(command, "-s", "nowhere", *(["check"] if command in {"manage", "run"} else []))
     assert done.returncode == 1

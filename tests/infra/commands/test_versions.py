@@ -12,9 +12,10 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from infra.commands import promote, rollback, schema, stack, versions
+from infra.commands import promote, rollback, stack, versions
+from infra.commands.operations import schema
+from infra.commands.operations.schema import Fit
 from infra.commands.operations.versions import Update, Version, ran
-from infra.commands.schema import Fit
 
 NOW = datetime.now(UTC)
 OLD, NEW, UNUSED = "111111111111", "222222222222", "333333333333"

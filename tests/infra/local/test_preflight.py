@@ -229,6 +229,17 @@ def test_the_container_of_a_namesake_is_not_taken(monkeypatch: pytest.MonkeyPatc
     assert "django-stack-local-web already belongs to the stack" in refusal(monkeypatch, Engine([theirs]), settings)
 
 
+def test_the_container_of_a_namesakes_process_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, as_stack: Any, set_config: Any
+) -> None:
+    """The process x-y of one stack, and y of another whose name ends in x."""
+    as_stack()
+    set_config({"processes": {"worker": {"command": "x", "count": 2}}})
+    theirs = container("django-stack-local-worker-2", 1, **NAMESAKES)
+    message = refusal(monkeypatch, Engine([theirs]), Settings.load())
+    assert "django-stack-local-worker-2 already belongs to the stack" in message
+
+
 @pytest.mark.parametrize("has", [OURS, {}, None, {PROJECT: "django-stack"}], ids=["ours", "none", "null", "half"])
 def test_own_volumes_and_those_made_by_hand_are_taken(
     has: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch

@@ -23,6 +23,7 @@ OTHER: dict[str, Any] = {
     "media-port": 19000,
     "database-port": 15432,
 }
+WORKER = {"command": "python manage.py db_worker", "count": 2, "stop-timeout": 60, "env": {"QUEUE": "mail"}}
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,9 @@ OTHER: dict[str, Any] = {
         ({}, [SHIPPED]),
         (OTHER, [SHIPPED, FOLDER / "other.yaml"]),
         ({"media": "filesystem"}, [SHIPPED, FOLDER / "filesystem.yaml"]),
+        (OTHER | {"processes": {"worker": WORKER}}, [SHIPPED, FOLDER / "other.yaml", FOLDER / "processes.yaml"]),
     ],
-    ids=["shipped", "other", "filesystem"],
+    ids=["shipped", "other", "filesystem", "processes"],
 )
 def test_the_local_stack_is_what_was_reviewed(program: Any, settings: dict[str, Any], files: list[Path]) -> None:
     wanted = reviewed(*files)

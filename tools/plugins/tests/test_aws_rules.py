@@ -172,6 +172,17 @@ def test_what_somebody_else_deleted_is_gone(account: Account) -> None:
     assert group.read() is None
 
 
+def test_a_bucket_that_is_imported_has_the_prefix_that_its_name_was_made_from(account: Account) -> None:
+    bucket = account.sample("Bucket")
+    found = bucket.kind.adopt(bucket.operation, bucket.id)
+    assert found is not None
+    own_id, state, inputs = found
+    assert own_id == bucket.id
+    assert (state["arn"], state["forceDestroy"]) == (bucket.state["arn"], False)
+    assert inputs == {"bucketPrefix": "app-media-", "forceDestroy": False, "tags": bucket.inputs["tags"]}
+    assert bucket.kind.adopt(bucket.operation, "nobodys") is None
+
+
 def test_a_bucket_with_files_goes_when_it_may(account: Account) -> None:
     bucket = account.sample("Bucket")
     for body in (b"1", b"2"):

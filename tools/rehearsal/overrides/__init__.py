@@ -26,6 +26,7 @@ OVERRIDES = (
     "origin_groups",
     "target_health",
     "deployments",
+    "stopping",
     "metrics",
     "deployment_alarms",
     "events",

@@ -7,6 +7,8 @@ It runs postgres:MAJOR-alpine, whose collations are not a managed PostgreSQL's; 
 It changes the password with psycopg2, which isn't here, and then goes by one that the database doesn't know:
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.DBInstance.Modifying.html
 It forgets EngineLifecycleSupport: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DBInstance.html
+An instance moves to another subnet group, of another network perhaps; MiniStack leaves it where it was made:
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html
 """
 
 import hashlib
@@ -61,6 +63,16 @@ def apply(config: EmulatorConfig) -> None:
         return answer
 
     replace(rds, "_create_db_instance", create_db_instance)
+    modify = rds._modify_db_instance
+
+    def modify_db_instance(params: Any) -> Any:
+        instance = rds._instances.get(rds._p(params, "DBInstanceIdentifier"))  # before the call, which may rename it
+        group = rds._subnet_groups.get(rds._p(params, "DBSubnetGroupName"))
+        if instance and group:
+            instance["DBSubnetGroup"] = group
+        return modify(params)
+
+    replace(rds, "_modify_db_instance", modify_db_instance)
     choose = rds._docker_image_for_engine
 
     def image(engine: str, version: str, *arguments: Any) -> Any:

@@ -1,7 +1,9 @@
-"""What a load balancer measures, and alarms on it. MiniStack's load balancers measure nothing, and its alarms add up
+"""What load balancers and running tasks measure, and alarms on it. MiniStack measures nothing, and its alarms add up
 all that has a metric's name, whatever the dimensions, and take no account of periods and of missing data.
 
-Metrics: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+Metrics of tasks, which exist while one runs:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
+Metrics of load balancers: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
 Alarms: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 Periods are a twentieth of those that an alarm has, so that nobody waits for nothing, and sums count five times: the
 few visitors of a test make fewer requests in them than those of a site.
@@ -13,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ministack.core.responses import request_scope
-from ministack.services import alb, cloudwatch
+from ministack.services import alb, cloudwatch, ecs
 
 from tools.rehearsal.emulator.config import EmulatorConfig
 from tools.rehearsal.overrides import replace, target_health
@@ -74,6 +76,7 @@ def _watch(config: EmulatorConfig) -> None:
         with request_scope(config.account, config.region):
             for group in list(alb._tgs.values()):
                 _count(group)
+            _measure_tasks()
             cloudwatch._evaluate_all_alarms()
 
 
@@ -86,6 +89,15 @@ def _count(group: dict[str, Any]) -> None:
         dimensions = {"LoadBalancer": balancer, "TargetGroup": arn.rpartition(":")[2]}
         for metric, state in (("HealthyHostCount", "healthy"), ("UnHealthyHostCount", "unhealthy")):
             cloudwatch.record_metric(BALANCER, metric, states.count(state), dimensions=dimensions)
+
+
+def _measure_tasks() -> None:
+    """A measurement of each task of a service that runs; nobody looks at its CPU."""
+    for task in list(ecs._tasks.values()):
+        kind, _, service = str(task.get("group", "")).partition(":")
+        if kind == "service" and task["lastStatus"] == "RUNNING":
+            dimensions = {"ClusterName": task["clusterArn"].rpartition("/")[2], "ServiceName": service}
+            cloudwatch.record_metric("AWS/ECS", "CPUUtilization", 1, dimensions=dimensions)
 
 
 def _evaluate(alarm: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 TARGETS = "aws:lb/targetGroup:TargetGroup"
 SECRET = "aws:secretsmanager/secret:Secret"
 ROLE = "aws:iam/role:Role"
+RIGHTS = "aws:iam/rolePolicy:RolePolicy"
 
 Rule = Callable[[Run], Iterator[str]]
 Edit = Callable[[Registered], None]

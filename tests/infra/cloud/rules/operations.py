@@ -21,7 +21,7 @@ from tests.infra.cloud.rules.base import (
     change,
     gone,
 )
-from tests.infra.conftest import Run
+from tests.infra.conftest import Registered, Run
 
 # Whoever deploys may tag only what is being made, and AWS makes this group itself.
 WITHOUT_TAGS = {"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"}
@@ -65,11 +65,16 @@ def a_failed_roll_out_is_noticed(run: Run) -> Iterator[str]:
     for service in run.of_type(SERVICE):
         if service.inputs.get("deploymentCircuitBreaker") != {"enable": True, "rollback": True}:
             yield "A version that doesn't start is tried for ever instead of being rolled back."
+        if service.inputs.get("waitForSteadyState") is not False:
+            yield "The provider waits for the service, and takes a roll-back for a success; the roll-out check waits."
+        if f"{service.name}-rollout" not in run.resources:
+            yield "Nothing compares what runs with what was wanted: a rolled-back deployment would look like a success."
+        if not service.inputs.get("loadBalancers"):
+            yield from _of_a_process(service)
+            continue
         watched = service.inputs.get("alarms") or {}
         if not (watched.get("enable") and watched.get("rollback") and set(watched["alarmNames"]) & _of_errors(run)):
             yield "A version that breaks after it was ready stays, whatever visitors get."
-        if service.inputs.get("waitForSteadyState") is not False:
-            yield "The provider waits for the service, and takes a roll-back for a success; the roll-out check waits."
         if service.inputs["deploymentMinimumHealthyPercent"] < 100:
             yield "A roll-out stops tasks before the new ones serve."
         if service.inputs["deploymentMaximumPercent"] != 200:
@@ -79,7 +84,16 @@ def a_failed_roll_out_is_noticed(run: Run) -> Iterator[str]:
         if (check.get("path"), check.get("matcher")) != ("/healthz/live", "200"):
             yield "The load balancer doesn't ask if tasks are alive, or has all replaced when the database is away."
     if "web-rollout" not in run.resources:
-        yield "Nothing compares what runs with what was wanted: a rolled-back deployment would look like a success."
+        yield "There is no web, or nothing checks it."
+
+
+def _of_a_process(service: Registered) -> Iterator[str]:
+    bounds = (service.inputs["deploymentMinimumHealthyPercent"], service.inputs["deploymentMaximumPercent"])
+    by_the_check = list(service.request.ignoreChanges) == ["taskDefinition", "desiredCount"]
+    if by_the_check and (bounds != (0, 100) or service.inputs["desiredCount"] != 1):
+        yield f"ECS may run two tasks of {service.name} at once."
+    if not by_the_check and bounds != (100, 200):
+        yield f"A roll-out of {service.name} leaves less to work, or needs more of the database than was counted."
 
 
 def _of_errors(run: Run) -> set[str]:
@@ -99,7 +113,8 @@ def load_is_met_with_more_tasks(run: Run) -> Iterator[str]:
     policies = run.of_type("aws:appautoscaling/policy:Policy")
     followed = {policy.inputs["resourceId"] for policy in policies if policy.inputs["policyType"].startswith("Target")}
     for service in run.of_type(SERVICE):
-        if list(service.request.ignoreChanges) != ["desiredCount"]:
+        is_scaled = f"{service.name}-scaling" in run.resources or service.inputs.get("loadBalancers")
+        if is_scaled and list(service.request.ignoreChanges) != ["desiredCount"]:
             yield "Each update takes back the number of tasks that autoscaling chose, in the midst of a rush."
     if not targets or any(target.inputs["resourceId"] not in followed for target in targets):
         yield "Nothing starts more tasks under load: the site gets slow, then it is down."
@@ -122,6 +137,14 @@ def somebody_is_told(run: Run) -> Iterator[str]:
         1,
     ):
         yield "When the last task is gone, no alarm fires: the load balancer then reports no tasks, healthy or not."
+    watched = {
+        alarm.inputs["dimensions"].get("ServiceName")
+        for alarm in run.of_type(ALARM)
+        if alarm.inputs["treatMissingData"] == "breaching" and alarm.inputs.get("alarmActions")
+    }
+    for service in run.of_type(SERVICE):
+        if not service.inputs.get("loadBalancers") and service.inputs["name"] not in watched:
+            yield f"Nobody is told when no task of {service.name} runs."
     for alarm in run.of_type(ALARM):
         if "What to do: " not in alarm.inputs["alarmDescription"]:
             yield f"Who gets {alarm.name} at night has to find out what to do."
@@ -189,4 +212,10 @@ BREAKS = [
     Break("web", change(deploymentCircuitBreaker={"enable": False}), "tried for ever"),
     Break("web", change(deploymentMinimumHealthyPercent=50), "before the new ones serve"),
     Break("web", change(deploymentMaximumPercent=150), "no room for as many new tasks"),
+    Break("process-worker-rollout", gone, "would look like a success", "processes"),
+    Break("process-worker-scaling-by-cpu", gone, "Nothing starts more tasks", "processes"),
+    Break("process-beat", change(deploymentMaximumPercent=200), "two tasks of process-beat at once", "processes"),
+    Break("process-beat", change(desiredCount=2), "two tasks of process-beat at once", "processes"),
+    Break("process-worker", change(deploymentMaximumPercent=300), "than was counted", "processes"),
+    Break("alarm-no-task-of-beat", gone, "Nobody is told when no task of process-beat runs", "processes"),
 ]

@@ -8,6 +8,7 @@ from tests.infra.cloud.rules.base import (
     DEFINITION,
     INSTANCE,
     REPOSITORY,
+    RIGHTS,
     ROLE,
     SECRET,
     SERVICE,
@@ -28,8 +29,8 @@ ON_EVERYTHING = {
     "ssmmessages:OpenControlChannel",
     "ssmmessages:OpenDataChannel",
 }
-# The folders of the agent behind `execute-command`, and a place for uploads on their way.
-WRITABLE = {"/tmp", "/managed-agents", "/var/lib/amazon", "/var/log/amazon"}
+WRITABLE = {"/tmp"}  # uploads on their way
+SHELL = "-shell"  # the end of the family that `execute-command` makes: AWS's agent needs a writable root
 
 
 def secrets_reach_tasks_as_references_only(run: Run) -> Iterator[str]:
@@ -64,7 +65,7 @@ def each_variable_has_one_source(run: Run) -> Iterator[str]:
 
 
 def rights_name_what_they_are_for(run: Run) -> Iterator[str]:
-    for policy in run.of_type("aws:iam/rolePolicy:RolePolicy"):
+    for policy in run.of_type(RIGHTS):
         for statement in json.loads(policy.inputs["policy"])["Statement"]:
             actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
             if any("*" in action for action in actions):
@@ -105,7 +106,8 @@ def tasks_can_do_little(run: Run) -> Iterator[str]:
     for definition in run.of_type(DEFINITION):
         for container in json.loads(definition.inputs["containerDefinitions"]):
             name = container["name"]
-            if container.get("readonlyRootFilesystem") is not True:
+            shell = container["essential"] and definition.inputs["family"].endswith(SHELL)
+            if container.get("readonlyRootFilesystem") is not True and not shell:
                 yield f"{name} can change its own file system: an intruder could plant a program there."
             if container.get("privileged"):
                 yield f"{name} is privileged."
@@ -114,15 +116,14 @@ def tasks_can_do_little(run: Run) -> Iterator[str]:
             writable = {m["containerPath"] for m in container["mountPoints"] if not m["readOnly"]}
             if container["essential"] and not writable <= WRITABLE:
                 yield f"{name} can write to {sorted(writable - WRITABLE)}."
+            if shell and container["portMappings"]:
+                yield f"{name} of the shell listens to somebody."
     for service in run.of_type(SERVICE):
-        definition_folders = {
-            mount["containerPath"]
-            for definition in run.of_type(DEFINITION)
-            for container in json.loads(definition.inputs["containerDefinitions"])
-            for mount in container["mountPoints"]
-        }
-        if {service.inputs["enableExecuteCommand"]} != {folder in definition_folders for folder in WRITABLE - {"/tmp"}}:
-            yield "A shell into tasks, and the folders that its agent writes to, belong together."
+        if service.inputs.get("enableExecuteCommand"):
+            yield "There is a shell into the tasks of the site: whoever opens it has what visitors' requests have."
+    channels = {policy.inputs["role"] for policy in run.of_type(RIGHTS) if "ssmmessages:" in policy.inputs["policy"]}
+    if channels - {role.inputs["name"] for role in run.of_type(ROLE) if role.inputs["name"].endswith(f"{SHELL}-app")}:
+        yield "Another role than the shell's may open the channels of a shell."
 
 
 def volumes_are_those_that_containers_mount(run: Run) -> Iterator[str]:
@@ -216,16 +217,23 @@ BREAKS = [
     Break("image-repository", change(imageTagMutability="MUTABLE"), "lets tags be moved"),
     Break("task", edit_web(readonlyRootFilesystem=False), "change its own file system"),
     Break("task", edit_web(user="0"), "runs as root"),
-    Break("web", change(enableExecuteCommand=True), "belong together"),
+    Break("web", change(enableExecuteCommand=True), "a shell into the tasks of the site"),
     Break(
-        "task",
-        change_json("containerDefinitions", lambda containers: containers[1]["mountPoints"].pop(1)),
-        "belong together",
+        "task-app-rights",
+        change_json("policy", lambda policy: policy["Statement"][0].update(Action="ssmmessages:OpenDataChannel")),
+        "Another role than the shell's",
+    ),
+    Break("shell", edit_web(user="0"), "runs as root", "execute-command"),
+    Break("shell", edit_web(portMappings=[{"containerPort": 8000}]), "listens to somebody", "execute-command"),
+    Break(
+        "shell",
+        change_json("containerDefinitions", lambda containers: containers[0].update(readonlyRootFilesystem=False)),
+        "change its own file system",
         "execute-command",
     ),
     Break("task", change(volumes=[{"name": "tmp"}]), "mount ['certificates'], which the task doesn't have"),
-    Break("task", change(volumes=[]), "which the task doesn't have", "execute-command"),
-    Break("task", lambda task: task.inputs["volumes"].append({"name": "ssm-lib"}), "no container mounts: ['ssm-lib']"),
+    Break("shell", change(volumes=[]), "which the task doesn't have", "execute-command"),
+    Break("task", lambda task: task.inputs["volumes"].append({"name": "old"}), "no container mounts: ['old']"),
     Break("task-logs", change(retentionInDays=0), "for ever"),
     Break("database", change(enabledCloudwatchLogsExports=["upgrade"]), "gone after three days"),
     Break("database-log-upgrade", gone, "upgrade'] by itself"),

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud import one_off_tasks
 from infra.cloud.requests import ReleaseRequest, RolloutRequest
 from infra.cloud.steps import release, rollout
+from infra.cloud.steps import service as service_step
 from infra.cloud.steps.logs import Log
 from infra.readiness import Answer
 from tests.infra.cloud.steps.test_release import ASKED
@@ -33,7 +34,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def ecs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The client of every service, whose calls a test sets."""
     made = SimpleNamespace(exceptions=SimpleNamespace(InvalidParameterException=ClientError))
-    for module in (release, rollout, one_off_tasks):
+    for module in (release, service_step, one_off_tasks):
         monkeypatch.setattr(module, "client", lambda service, account: made)
     return made
 
@@ -87,12 +88,12 @@ def test_a_site_has_a_minute_to_get_ready_however_long_its_tasks_took(
     run = a_rollout()
     clock[0] += 600  # the tasks took all of rollout-timeout
     with pytest.raises(
-        rollout.RolloutError, match="the site is not ready: https://localhost/healthz/ready answers 503"
+        service_step.RolloutError, match="the site is not ready: https://localhost/healthz/ready answers 503"
     ):
         run.wait_until_ready()
     assert clock[0] == 1665, "the first look after the minute"
     clock[0] = 1000
-    with pytest.raises(rollout.RolloutError):
+    with pytest.raises(service_step.RolloutError):
         a_rollout(timeout=20).wait_until_ready()
     assert clock[0] == 1025, "never longer than rollout-timeout itself"
 
@@ -101,7 +102,9 @@ def test_a_service_that_does_not_get_steady_has_rollout_timeout(clock: list[floa
     going = service(deployment(NEW, runningCount=1), running=1)
     ecs.describe_services = lambda **_: going
     ecs.list_tasks = lambda **_: {"taskArns": []}
-    with pytest.raises(rollout.RolloutError, match=r"not steady after rollout-timeout, 600 seconds: 1 of 3 tasks run"):
+    with pytest.raises(
+        service_step.RolloutError, match=r"not steady after rollout-timeout, 600 seconds: 1 of 3 tasks run"
+    ):
         a_rollout(tasks=3).wait_until_steady()
     assert clock[0] == 1605
 
@@ -109,7 +112,7 @@ def test_a_service_that_does_not_get_steady_has_rollout_timeout(clock: list[floa
 def test_a_first_deployment_without_numbers_is_told_as_none_running(clock: list[float], ecs: SimpleNamespace) -> None:
     ecs.describe_services = lambda **_: service(deployment(NEW), running=0)
     ecs.list_tasks = lambda **_: {"taskArns": []}
-    with pytest.raises(rollout.RolloutError, match="0 of 1 tasks run"):
+    with pytest.raises(service_step.RolloutError, match="0 of 1 tasks run"):
         a_rollout().wait_until_steady()
 
 

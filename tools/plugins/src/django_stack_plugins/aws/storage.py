@@ -1,5 +1,6 @@
 """Buckets and what belongs to one: aws.s3."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -30,6 +31,17 @@ class Bucket(AWSResource):
     missing = words("NoSuchBucket 404 NotFound")
     deleting = Call("DeleteBucket", {"Bucket": "id"})
     tagging = tags.BUCKETS
+
+    def adopt(self, operation: Operation, resource_id: str) -> tuple[str, Properties, Properties] | None:
+        document = self.find(operation, resource_id, {})
+        if document is None:
+            return None
+        state = {**self.properties(operation, resource_id, document, {}, {}), "forceDestroy": False}
+        # The provider tells by its end that it made a name up.
+        if made_up := re.fullmatch(r"(.+?)\d{14,18}[0-9a-f]{8}", resource_id):
+            state["bucketPrefix"] = made_up[1]
+        inputs = {key: value for key, value in state.items() if key in self.inputs and value is not None}
+        return resource_id, state, inputs
 
     def make(self, operation: Operation, inputs: Properties) -> Any:
         # The one region that must not be named.

@@ -7,8 +7,8 @@ import sys
 import click
 
 from infra import fixes
-from infra.commands import schema, stack
-from infra.commands.operations import read_settings
+from infra.commands import stack
+from infra.commands.operations import read_settings, schema
 from infra.commands.operations.versions import Version, Versions, setting
 
 SHOWN = 5  # migrations that are named

@@ -1,0 +1,79 @@
+"""A process of the setting `processes`: containers of the app's image beside the web."""
+
+from pathlib import Path
+
+import pulumi
+import pulumi_command as command
+import pulumi_docker as docker
+
+from infra.environment import AppEnvironment
+from infra.local import reload
+from infra.local.app_container import app_container
+from infra.local.containers import container_options
+from infra.local.context import LocalContext
+from infra.local.database import Database
+from infra.local.labels import PROCESS, label_args
+from infra.local.release import Release
+from infra.local.requests import StartRequest
+from infra.local.storage import MediaStorage
+from infra.processes import ProcessSettings
+from infra.steps import step_command, step_input
+
+START_TIMEOUT = 60  # seconds
+
+
+class Process(pulumi.ComponentResource):
+    """`count` containers, which move to a new image only after the release of that image succeeded.
+
+    A container gets SIGTERM and has `stop-timeout` to end before its successor starts; one that ends by itself is
+    started again. The check of the start waits until all of them run, and fails the update if they don't. With
+    `mount-source` the command is started again when the source changes. Exposes `process`, its name.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        context: LocalContext,
+        environment: AppEnvironment[Database, MediaStorage],
+        release: Release,
+        process: ProcessSettings,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("django-stack:local:Process", name, None, opts)
+        settings = context.settings
+        environment = environment.with_own(process.env, process.secret_env)
+        containers = [
+            docker.Container(
+                f"{name}-{number}",
+                name=f"{settings.prefix}-{process.name}-{number}",
+                **app_container(context, release, environment.variables, process.name),
+                command=reloading(process) if settings.mount_source else list(process.command),
+                labels=label_args(settings, **{PROCESS: process.name}),
+                healthcheck={"tests": ["NONE"]},  # the image's own asks the web
+                stop_signal="SIGTERM",  # the image's own may be the web server's
+                stop_timeout=process.stop_timeout,
+                destroy_grace_seconds=process.stop_timeout,
+                opts=container_options(self, depends_on=[release]),
+            )
+            for number in range(1, process.count + 1)
+        ]
+        command.local.Command(
+            f"{name}-start",
+            create=step_command("infra.local.steps.start"),
+            add_previous_output_in_env=False,
+            stdin=step_input(
+                StartRequest,
+                process=process.name,
+                containers=[container.id for container in containers],
+                timeout=START_TIMEOUT,
+                secrets=[environment.secret[name] for name in sorted(environment.secret)],
+            ),
+            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["stdout", "stderr"]),
+        )
+        self.process = process.name
+        self.register_outputs({"process": self.process})
+
+
+def reloading(process: ProcessSettings) -> list[str]:
+    """The command line that starts the process anew when the source changes; every image of the app has Python."""
+    return ["python", "-c", Path(reload.__file__).read_text(), str(process.stop_timeout), *process.command]

@@ -1,0 +1,159 @@
+"""Processes beside the web on the Docker engine: they run, end gracefully, and follow the code and their setting."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import MakeStack
+from tests.e2e.stacks import DEVELOPMENT, SERVING, Stack
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
+
+PROGRAM = """
+import os, signal, sys, time
+
+def end(number, frame):
+    print("told to end by", number, "as the child of", open("/proc/%d/comm" % os.getppid()).read().strip(), flush=True)
+    time.sleep(2)
+    print("has ended", flush=True)
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, end)
+print("works on", os.environ.get("QUEUE"), "first", os.environ["DATABASE_URL"][:11], flush=True)
+while True:
+    time.sleep(0.1)
+"""
+WORKER: dict[str, Any] = {"command": "python worker.py", "count": 2, "stop-timeout": 20, "env": {"QUEUE": "mail"}}
+WORKS = "works on mail first postgres://"
+
+
+@pytest.fixture(scope="module")
+def working(make_stack: MakeStack) -> Stack:
+    """A stack with two containers of a worker, up."""
+    stack = make_stack("work", {**SERVING, "processes": {"worker": WORKER}})
+    (stack.app / "worker.py").write_text(PROGRAM)
+    stack.up()
+    return stack
+
+
+def worker(stack: Stack, number: int = 1) -> Any:
+    return stack.container(f"worker-{number}")
+
+
+def printed(stack: Stack, number: int = 1) -> str:
+    return str(worker(stack, number).logs().decode())
+
+
+@contextmanager
+def followed(container: Any) -> Iterator[list[str]]:
+    """The lines that the container prints from now on, also while it is removed."""
+    lines: list[str] = []
+
+    def read() -> None:
+        for line in container.logs(stream=True, follow=True, tail=0):
+            lines.append(line.decode().strip())
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    yield lines
+    thread.join(10)
+
+
+def started(container: Any) -> str:
+    container.reload()
+    return str(container.attrs["State"]["StartedAt"])
+
+
+def test_containers_of_a_process_run_with_the_environment_beside_the_web(working: Stack) -> None:
+    for number in (1, 2):
+        assert WORKS in printed(working, number)
+        assert worker(working, number).status == "running"
+        assert worker(working, number).attrs["Config"]["StopTimeout"] == 20
+        assert not any(worker(working, number).ports.values())
+    assert started(worker(working)) < started(working.container("web"))
+    working.up("--expect-no-changes")
+
+
+def test_status_and_logs_know_a_process(working: Stack) -> None:
+    program = str(working.folder / ".venv/bin/django-stack")
+    shown = json.loads(working.run(program, "status", "-s", working.name, "--json").stdout)
+    running = {name: one["running"] for name, one in shown["processes"].items() if name.startswith("worker")}
+    assert sum(running.values()) == 2
+    assert WORKS in working.run(program, "logs", "-s", working.name, next(iter(running))).stdout
+
+
+def test_a_worker_that_is_killed_is_started_again(working: Stack) -> None:
+    before = started(worker(working))
+    kill = "import os; os.kill(int(open('/proc/1/task/1/children').read().split()[0]), 9)"
+    assert worker(working).exec_run(["python", "-c", kill], user="0")[0] in {0, 137}
+    wait_until(lambda: started(worker(working)) != before, "another start")
+    wait_until(lambda: printed(working).count(WORKS) == 2, "the worker's second line")
+
+
+def test_a_code_change_replaces_the_worker_which_ends_by_itself_before_the_web_moves(working: Stack) -> None:
+    old, other = worker(working), worker(working, 2).id
+    with followed(old) as lines:
+        (working.app / "worker.py").write_text(PROGRAM.replace("first", "second"))
+        begun = time.monotonic()
+        working.up()
+        print(f"up with a hand-over of two workers: {time.monotonic() - begun:.1f} s")
+    # docker-init, which Docker puts first, and no shell.
+    assert lines == ["told to end by 15 as the child of docker-init", "has ended"]
+    assert worker(working).id != old.id
+    assert worker(working, 2).id != other
+    assert "works on mail second" in printed(working)
+    assert started(worker(working)) < started(working.container("web"))
+
+
+def test_a_process_that_ends_at_once_fails_the_update_and_leaves_the_web(working: Stack) -> None:
+    web = working.container("web").id
+    (working.app / "worker.py").write_text("print('about to fail', flush=True)\nimport nothing_of_that_name\n")
+    done = working.up(check=False)
+    assert done.returncode != 0
+    assert "The process worker (" in done.stdout
+    assert "keeps restarting. Its last lines:" in done.stdout
+    assert "ModuleNotFoundError: No module named 'nothing_of_that_name'" in done.stdout
+    assert working.container("web").id == web
+    assert working.get("/healthz/ready").status_code == 200
+    (working.app / "worker.py").write_text(PROGRAM)
+    working.up()
+    assert WORKS in printed(working)
+
+
+def test_fewer_and_no_processes_take_their_containers_away_gracefully(working: Stack) -> None:
+    first, second = worker(working), worker(working, 2)
+    with followed(second) as lines, working.configured(processes={"worker": {**WORKER, "count": 1}}):
+        working.up()
+        assert lines[-1] == "has ended"
+        assert worker(working, 2) is None
+        assert worker(working).id == first.id
+    with followed(first) as lines, working.configured(processes=None):
+        working.up()
+    assert lines[-1] == "has ended"
+    assert [name for name in working.ids() if "worker" in name] == []
+
+
+def test_with_the_source_mounted_an_edit_starts_the_command_again(make_stack: MakeStack) -> None:
+    stack = make_stack("workdev", {**DEVELOPMENT, "processes": {"worker": {**WORKER, "count": 1}}})
+    (stack.app / "worker.py").write_text(PROGRAM)
+    stack.up()
+    before = worker(stack).id
+    assert WORKS in printed(stack)
+    begun = time.monotonic()
+    (stack.app / "worker.py").write_text(PROGRAM.replace("first", "second"))
+    wait_until(lambda: "works on mail second" in printed(stack), "the edited worker")
+    print(f"an edit works after {time.monotonic() - begun:.1f} s, of which the old one took 2 s to end")
+    lines = printed(stack).splitlines()
+    assert lines[1:4] == [
+        "The source has changed, and the command is started again.",
+        "told to end by 15 as the child of python",
+        "has ended",
+    ]
+    assert worker(stack).id == before
+    stack.up("--expect-no-changes")

@@ -1,0 +1,101 @@
+"""The policy in the docs for whoever operates a stack: it allows what `django-stack` calls, and changes no stack."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.commands.operations.cloud_sessions import FORWARDING
+from tests.infra.cloud.aws_calls import COMMANDS
+from tests.infra.cloud.test_deployer import _listed, lacking, names, reference
+from tests.infra.cloud.variants import run_variant
+from tests.infra.conftest import ROOT
+
+NEEDED = set(COMMANDS.split())
+# What only looks, by AWS's names; everything else that the policy allows is here.
+CHANGES = {
+    "ecs:ExecuteCommand",
+    "ecs:RunTask",
+    "ecs:StopTask",
+    "iam:PassRole",
+    "ssm:StartSession",
+    "ssm:TerminateSession",
+}
+
+
+def policy() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((ROOT / "docs" / "cloud-operator-policy.json").read_text())
+    return document
+
+
+@pytest.fixture
+def ours(program: Any) -> dict[tuple[str, str], list[str]]:
+    found = names(run_variant(program, "execute-command"))
+    found["logs", "log-group"] = [
+        arn for arn in found["logs", "log-group"] if "/aws/rds/" not in arn
+    ]  # the app's alone
+    return found
+
+
+def test_it_allows_every_call_of_the_commands_on_the_stacks_own(ours: dict[tuple[str, str], list[str]]) -> None:
+    assert list(lacking(policy(), NEEDED, ours)) == []
+    for action in NEEDED:
+        service, _, name = action.partition(":")
+        assert name.lower() in reference()[service]["Actions"], action
+
+
+def test_it_allows_nothing_else() -> None:
+    allowed = {action for statement in policy()["Statement"] for action in _listed(statement["Action"])}
+    assert allowed == NEEDED
+
+
+def test_what_changes_something_is_allowed_on_this_projects_tasks_alone() -> None:
+    for statement in policy()["Statement"]:
+        for action in _listed(statement["Action"]):
+            if action not in CHANGES:
+                assert action.partition(":")[2].startswith(("Describe", "Filter", "Get", "List")), action
+            elif action == "ssm:TerminateSession":
+                assert all("session/${aws:user" in one for one in statement["Resource"])  # one's own
+            else:
+                assert all("django-stack-" in one or one.endswith(FORWARDING) for one in statement["Resource"]), action
+
+
+def test_the_policy_of_another_project_does_not_reach_this_one(ours: dict[tuple[str, str], list[str]]) -> None:
+    others = json.loads(json.dumps(policy()).replace("django-stack", "shop"))
+    found = list(lacking(others, NEEDED, ours))
+    assert any(one.startswith("ecs:RunTask on arn:aws:ecs:") for one in found)
+    assert any(one.startswith("secretsmanager:GetSecretValue on ") for one in found)
+
+
+@pytest.mark.parametrize("action", sorted(NEEDED))
+def test_an_action_that_is_missing_is_found(ours: dict[tuple[str, str], list[str]], action: str) -> None:
+    document = deepcopy(policy())
+    for statement in document["Statement"]:
+        statement["Action"] = [one for one in _listed(statement["Action"]) if one != action]
+    assert any(one.startswith(f"{action} on ") for one in lacking(document, NEEDED, ours))
+
+
+def test_every_call_in_the_commands_modules_is_listed() -> None:
+    called = set(_calls(ROOT / "infra" / "commands" / "operations"))
+    listed = {action.partition(":")[2] for action in NEEDED}
+    assert called - listed == set()
+    assert {"ExecuteCommand", "StartSession", "GetCostAndUsage", "DescribeAlarms"} <= called
+
+
+def _calls(folder: Path) -> Iterator[str]:
+    """AWS's operations that modules call: methods and paginators whose names only boto3 has."""
+    verbs = re.compile(r"(?:describe|execute|filter|get|list|start|stop|terminate)_[a-z_0-9]+")
+    for file in sorted(folder.glob("cloud*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            name = node.func.attr
+            if name == "get_paginator" and isinstance(node.args[0], ast.Constant):
+                name = str(node.args[0].value)
+            if verbs.fullmatch(name) and name not in {"get_paginator", "start_all", "stop_all"}:
+                yield "".join(word.capitalize() for word in name.split("_")).replace("Db", "DB")
