@@ -16,7 +16,9 @@ context = Context(settings, network)  # what all other components are made with
 address = platform.Address("address", context)
 database = platform.Database("database", context)
 media = platform.MediaStorage("media", context, address)
-environment = AppEnvironment.of(settings, address, database, media, SecretKey("secret-key"))
+cache = platform.Cache("cache", context) if settings.has_cache else None
+mail = platform.Mail("mail", context) if settings.has_mail else None
+environment = AppEnvironment.of(settings, address, database, media, SecretKey("secret-key"), cache, mail)
 release = platform.Release("release", context, address, image, environment)
 processes = [
     platform.Process(f"process-{name}", context, environment, release, process)
@@ -24,4 +26,4 @@ processes = [
 ]
 # The web comes last: no process is older than the web whose tasks it gets.
 web = platform.Web("web", context, address, environment, release, processes)
-export_outputs(address, image, environment, release)
+export_outputs(address, image, environment, cache, mail, release)

@@ -54,6 +54,23 @@ class MediaStorage(Protocol):
     host_dsn: pulumi.Output[str]
 
 
+class Cache(Protocol):
+    """Valkey, which stacks with `cache: valkey` have. `url` and `broker_url` are for the app, CACHE_URL and REDIS_URL;
+    `host_url` and `host_broker_url` are the same for this machine."""
+
+    url: pulumi.Output[str]
+    broker_url: pulumi.Output[str]
+    host_url: pulumi.Output[str]
+    host_broker_url: pulumi.Output[str]
+
+
+class Mail(Protocol):
+    """What sends mail, in stacks that have it. `url` is EMAIL_URL; `page` is where mails are shown, or nothing."""
+
+    url: pulumi.Output[str]
+    page: str
+
+
 class Release(Protocol):
     """The release step. `log` is what its last run printed."""
 

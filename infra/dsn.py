@@ -1,4 +1,4 @@
-"""Builds and parses the two DSNs of the contract, DATABASE_URL and DEFAULT_STORAGE_DSN. Plain strings, no Pulumi.
+"""Builds and parses the DSNs of the contract: DATABASE_URL, DEFAULT_STORAGE_DSN, CACHE_URL. Plain strings, no Pulumi.
 
 A DSN is a URL, so every part is percent-encoded; keys and passwords may contain any character.
 The DSNs that a stack makes itself are built and parsed here. A DSN that a person wrote is checked by the app's grammar.
@@ -58,6 +58,22 @@ class DatabaseURL:
             name=name,
             options=dict(parse_qsl(url.query)),
         )
+
+
+@dataclass(frozen=True)
+class CacheURL:
+    """Valkey's address; `database` is the number of one of its databases, `tls` as for Redis."""
+
+    password: str = field(repr=False)
+    host: str
+    port: int
+    database: int
+    tls: bool = False
+
+    def __str__(self) -> str:
+        """`redis://:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` with TLS"""
+        scheme = "rediss" if self.tls else "redis"
+        return f"{scheme}://:{_encode(self.password)}@{self.host}:{self.port}/{self.database}"
 
 
 @dataclass(frozen=True)

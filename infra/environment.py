@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import pulumi
 import pulumi_random as random
 
-from infra.components import Address, Database, MediaStorage
+from infra.components import Address, Cache, Database, Mail, MediaStorage
 from infra.reserved import PORT
 from infra.settings import Settings
 
@@ -42,13 +42,21 @@ class AppEnvironment(Generic[DatabaseT, MediaT]):
 
     @classmethod
     def of(
-        cls, settings: Settings, address: Address, database: DatabaseT, media: MediaT, secret_key: SecretKey
+        cls,
+        settings: Settings,
+        address: Address,
+        database: DatabaseT,
+        media: MediaT,
+        secret_key: SecretKey,
+        cache: Cache | None,
+        mail: Mail | None,
     ) -> "AppEnvironment[DatabaseT, MediaT]":
         """The variables of the contract for one stack."""
         plain: dict[str, pulumi.Input[str]] = {
             "DOMAIN": address.domain,
             "DOMAIN_ALIASES": ",".join(address.domain_aliases),
             "DOMAIN_REDIRECTS": ",".join(settings.domain_redirects),
+            "SITE_URL": address.url,
             "SECURE_SSL_REDIRECT": str(address.https),
             "STAGE": settings.stack,
             "PORT": str(PORT),
@@ -61,6 +69,10 @@ class AppEnvironment(Generic[DatabaseT, MediaT]):
             "DEFAULT_STORAGE_DSN": media.dsn,
             "SECRET_KEY": secret_key.value,
         }
+        if cache:
+            secret |= {"CACHE_URL": cache.url, "REDIS_URL": cache.broker_url}
+        if mail:
+            plain["EMAIL_URL"] = mail.url
         return cls(plain, secret, database, media).with_own(settings.env, settings.secret_env)
 
     def with_own(self, env: Mapping[str, str], secret_env: Collection[str]) -> "AppEnvironment[DatabaseT, MediaT]":

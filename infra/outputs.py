@@ -6,17 +6,30 @@ platform only the tasks reach the database, so they are the app's own.
 
 import pulumi
 
-from infra.components import Address, AppImage, Database, MediaStorage, Release
+from infra.components import Address, AppImage, Cache, Database, Mail, MediaStorage, Release
 from infra.environment import AppEnvironment
 
 
 def export_outputs(
-    address: Address, image: AppImage, environment: AppEnvironment[Database, MediaStorage], release: Release
+    address: Address,
+    image: AppImage,
+    environment: AppEnvironment[Database, MediaStorage],
+    cache: Cache | None,
+    mail: Mail | None,
+    release: Release,
 ) -> None:
-    """Exports DATABASE_URL, DEFAULT_STORAGE_DSN, SECRET_KEY and release_log (secret), DOMAIN, url and image."""
+    """Exports DATABASE_URL, DEFAULT_STORAGE_DSN, SECRET_KEY and release_log (secret), DOMAIN, url and image.
+
+    With a cache CACHE_URL and REDIS_URL (secret), with a page of mails `mail_url`.
+    """
     pulumi.export("DATABASE_URL", pulumi.Output.secret(environment.database.host_url))
     pulumi.export("DEFAULT_STORAGE_DSN", pulumi.Output.secret(environment.media.host_dsn))
     pulumi.export("SECRET_KEY", environment.secret["SECRET_KEY"])
+    if cache:
+        pulumi.export("CACHE_URL", pulumi.Output.secret(cache.host_url))
+        pulumi.export("REDIS_URL", pulumi.Output.secret(cache.host_broker_url))
+    if mail and mail.page:
+        pulumi.export("mail_url", mail.page)
     pulumi.export("DOMAIN", address.domain)
     pulumi.export("url", address.url)
     pulumi.export("image", image.name)

@@ -31,6 +31,8 @@ class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT,
     Address: Callable[[str, Context[SettingsT, NetworkT]], AddressT]
     Database: Callable[[str, Context[SettingsT, NetworkT]], DatabaseT]
     MediaStorage: Callable[[str, Context[SettingsT, NetworkT], AddressT], MediaT]
+    Cache: Callable[[str, Context[SettingsT, NetworkT]], components.Cache]
+    Mail: Callable[[str, Context[SettingsT, NetworkT]], components.Mail]
     Release: Callable[
         [str, Context[SettingsT, NetworkT], AddressT, ImageT, AppEnvironment[DatabaseT, MediaT]], ReleaseT
     ]

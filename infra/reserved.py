@@ -28,6 +28,7 @@ RESERVED: Mapping[str, str] = {
     "DOMAIN": "the setting domain",
     "DOMAIN_ALIASES": "the setting domain-aliases",
     "DOMAIN_REDIRECTS": "the setting domain-redirects",
+    "SITE_URL": "only the platform's own choice, by the setting domain",
     "DJANGO_DEBUG": "the setting debug",
     "DEBUG": "the setting debug",
     "SECURE_SSL_REDIRECT": "only the platform's own choice",

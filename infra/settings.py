@@ -15,6 +15,7 @@ import pulumi
 
 from infra.names import Names
 from infra.processes import PROCESSES, ProcessSettings
+from infra.services import NO_MAIL, check_services
 from infra.setting_kinds import (
     AppPath,
     Boolean,
@@ -163,6 +164,38 @@ class Settings:
         "Whether `pulumi destroy` keeps the data (local, the volumes stay; cloud, database and bucket are protected); "
         "to remove the data, set false, run `pulumi up`, then destroy.",
     )
+    cache: str = setting(
+        Choice(
+            "none",
+            "valkey",
+            synonyms={
+                "none": ("no", "off", "false", "nothing", "locmem", "url"),
+                "valkey": ("redis", "elasticache", "yes", "on", "true"),
+            },
+        ),
+        "none",
+        "Cache and broker of the stack, none or valkey, which sets CACHE_URL and REDIS_URL; with none, a project's own "
+        "of env stay.",
+        heading="Services",
+    )
+    mail: str = setting(
+        Choice(
+            "url",
+            "mailpit",
+            "ses",
+            "none",
+            synonyms={
+                "url": ("smtp", "email", "email-url"),
+                "mailpit": ("mailhog", "mailcatcher", "maildev", "local"),
+                "ses": ("aws", "amazon", "amazon-ses", "sesv2"),
+                "none": ("no", "off", "false", "nothing", "dummy"),
+            },
+        ),
+        "url",
+        "How the site sends mail, url (by EMAIL_URL in env; without it a local stack prints mails into its log), "
+        "mailpit (local platform only, a page shows them), ses (cloud platform only, Amazon SES) or none (the app "
+        "throws its mails away).",
+    )
     python_image: str = setting(
         Image(),
         "python:3.13-slim-trixie",
@@ -182,12 +215,23 @@ class Settings:
         return f"{self.project}-{self.stack}"
 
     @property
+    def has_cache(self) -> bool:
+        """Whether the stack has a cache of its own."""
+        return self.cache != "none"
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether the stack itself has what sends mails or shows them."""
+        return self.mail in {"mailpit", "ses"}
+
+    @property
     def app_variables(self) -> Mapping[str, str]:
-        """Environment variables of the app that come from the platform's own settings."""
-        return {}
+        """Environment variables of the app that come from settings alone."""
+        return {"EMAIL_URL": NO_MAIL} if self.mail == "none" else {}
 
     def check_together(self, reader: Reader) -> None:
         """Notes in `reader` which values don't go together; each is valid by itself."""
+        check_services(self.cache, self.mail, self.env, reader)
 
     @staticmethod
     def load() -> "Settings":

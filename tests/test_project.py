@@ -12,7 +12,11 @@ import yaml
 from tests import ROOT
 from tools.setup.machine import PASSPHRASE
 
-LOCKS = [ROOT / "app" / "requirements.txt", *sorted((ROOT / "requirements").glob("*.txt"))]
+LOCKS = [
+    ROOT / "app" / "requirements.txt",
+    ROOT / "tests" / "e2e" / "celery_project" / "requirements.txt",
+    *sorted((ROOT / "requirements").glob("*.txt")),
+]
 PINNED = re.compile(r"[\w.-]+(\[[\w,-]+\])?==[\w.!+]+( ; .+)?( --hash=sha256:[0-9a-f]{64})+")
 
 

@@ -1,6 +1,7 @@
 """The gallery's own settings. Everything that depends on the stack comes from the environment, by `apply` at the
 end."""
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "csp",
+    "procrastinate.contrib.django",
     "gallery",
 ]
 
@@ -77,6 +79,7 @@ AXES_VERBOSE = False
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "gallery:index"
 LOGOUT_REDIRECT_URL = "gallery:index"
+PASSWORD_RESET_TIMEOUT = 3600  # seconds for which the link in the mail works
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -89,9 +92,28 @@ PICTURE_MAX_BYTES = 15 * 1024 * 1024
 PICTURE_MAX_PIXELS = 40_000_000  # a decoded picture takes 4 bytes of memory for each pixel
 REQUEST_MAX_BYTES = PICTURE_MAX_BYTES + 1024 * 1024  # room for the rest of the form
 
+# A finished task leaves the queue, so that the queue needs no maintenance; one that failed stays, to be looked at.
+PROCRASTINATE_WORKER_DEFAULTS = {"delete_jobs": "successful"}
+
 apply(globals())
 
-globals()["LOGGING"]["loggers"]["axes"] = {"level": "WARNING"}  # it would write four lines for each login
+# The queue is made of PostgreSQL's own functions. Without a stack, as in tests, the database is SQLite.
+if "postgresql" not in globals()["DATABASES"]["default"]["ENGINE"]:
+    MIGRATION_MODULES = {"procrastinate": None}
+
+
+def but_run_again(record: logging.LogRecord) -> bool:
+    """A filter that drops a worker's lines about the task that looks every minute for what killed workers left."""
+    return record.levelno > logging.INFO or getattr(record, "job", {}).get("task_name") != "gallery.run_again"
+
+
+globals()["LOGGING"]["filters"]["but_run_again"] = {"()": lambda: but_run_again}
+globals()["LOGGING"]["loggers"] |= {
+    "axes": {"level": "WARNING"},  # it would write four lines for each login
+    "procrastinate": {"level": "WARNING"},  # it would write a line for each task that a program knows or queues
+    "procrastinate.worker": {"level": "INFO", "filters": ["but_run_again"]},
+    "procrastinate.worker.worker": {"filters": ["but_run_again"]},
+}
 
 # No inline scripts or styles, which also holds for Django's admin; pictures come from the site or the media storage.
 CONTENT_SECURITY_POLICY = {

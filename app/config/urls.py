@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("gallery.urls")),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("password/", include("gallery.passwords")),
     path("admin/", admin.site.urls),
     path("favicon.ico", Favicon.as_view()),
 ]

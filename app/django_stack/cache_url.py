@@ -2,6 +2,7 @@
 
     rediss://:PASSWORD@HOST:6379/0?key_prefix=shop&ssl_cert_reqs=none
 
+The site outlives a Redis or Valkey that is away (`caches.py`), unless it has `ignore_exceptions=false`.
 `ssl_cert_reqs=none` is for Heroku, whose servers have self-signed certificates
 (devcenter.heroku.com/articles/connecting-heroku-redis). Without it every certificate is verified.
 """
@@ -59,11 +60,12 @@ TEXTS = {
 REDIS = WHOLE | DECIMAL | YES_OR_NO | TEXTS
 CERTIFICATES = ("none", "optional", "required")  # redis-py's words; the ssl module's are CERT_NONE and so on, or None
 
+OURS = {"django.core.cache.backends.redis.RedisCache": "django_stack.caches.RedisCache"}
 DJANGO_REDIS = "is django-redis's, which is not installed; remove it, since Django's own cache doesn't need it"
 # What django-redis reads in OPTIONS, only where it is installed.
 DJANGO_REDIS_OPTIONS = {"client_class", "compressor", "ignore_exceptions", "parser_class", "serializer"}
 INSTEAD = {
-    **dict.fromkeys(DJANGO_REDIS_OPTIONS, f"it {DJANGO_REDIS}"),
+    **dict.fromkeys(DJANGO_REDIS_OPTIONS - {"ignore_exceptions"}, f"it {DJANGO_REDIS}"),
     "binary": "it is django-pylibmc's; remove it",
     "connection_pool_class": f"it {DJANGO_REDIS}",
     "decode_responses": "Django stores bytes; remove it",
@@ -107,6 +109,8 @@ def cache(text: str) -> dict[str, Any]:
             raise MalformedError("asks for TLS on a socket, which has none: write unix:///SOCKET.")
         if socket(parts):
             config["LOCATION"] = f"unix://{parts.netloc}{path}" + (f"?db={number}" if number else "")
+        if config["BACKEND"] in OURS and yes_or_no("ignore_exceptions", arguments.pop("ignore_exceptions", "true")):
+            config["BACKEND"] = OURS[config["BACKEND"]]
         options = redis_options(arguments, secure=scheme == "rediss", django_redis="django_redis" in config["BACKEND"])
     else:
         known_only(arguments, ANY | (CULLING if scheme in CULLED else set()), "arguments", INSTEAD)

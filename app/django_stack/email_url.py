@@ -2,6 +2,7 @@
 
 smtp+tls://USER:PASSWORD@HOST:587      STARTTLS; also smtps:// (so in both libraries) and submission://
 smtp+ssl://USER:PASSWORD@HOST:465      TLS from the start; also submissions://, the name in RFC 8314
+ses://REGION                           Amazon SES by django-anymail, with the rights of the process (a task's role)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from urllib.parse import SplitResult, unquote
 from environ import Env
 
 from django_stack.malformed import MalformedError, attempt, known_only
-from django_stack.urls import ENCODED, arguments_of, host_of, url_parts, yes_or_no
+from django_stack.urls import ENCODED, arguments_of, host_of, installed, url_parts, yes_or_no
 from django_stack.values import mail_address
 
 # Each scheme in django-environ's spelling, and the port when none is given (None: Django's default, 25).
@@ -64,6 +65,8 @@ INSTEAD = {
 def email(text: str) -> dict[str, Any]:
     """The settings EMAIL_*, and DEFAULT_FROM_EMAIL and SERVER_EMAIL if the URL has those arguments."""
     written, _, rest = text.partition("://")
+    if written.lower() == "ses" and "@" not in rest:
+        return ses(rest)
     service = re.sub(r"\+.*", "", written.lower().removeprefix("anymail+"))
     if service in SERVICES:
         raise MalformedError(
@@ -93,6 +96,20 @@ def email(text: str) -> dict[str, Any]:
             raise MalformedError(f"has an argument {name} that is not an e-mail address.")
         config[name.lstrip("_").upper()] = address
     return config
+
+
+def ses(rest: str) -> dict[str, Any]:
+    """Amazon SES in a region, which `rest` names, by django-anymail."""
+    region, _, query = rest.partition("?")
+    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", region.strip("/")):
+        raise MalformedError("is ses:// without a region of AWS (ses://eu-central-1).")
+    known_only(arguments_of(query), set(), "arguments", {})
+    installed("ses://", "anymail", "django-anymail")
+    installed("ses://", "boto3", "django-anymail")
+    return {
+        "EMAIL_BACKEND": "anymail.backends.amazon_ses.EmailBackend",
+        "ANYMAIL": {"AMAZON_SES_CLIENT_PARAMS": {"region_name": region.strip("/")}},
+    }
 
 
 def has_place(parts: SplitResult) -> bool:

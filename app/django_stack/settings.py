@@ -157,9 +157,16 @@ def hosts(environment: Environment) -> dict[str, Any]:
     return {
         "ALLOWED_HOSTS": list(dict.fromkeys([*own, *environment.domain_redirects])),
         "SITE_DOMAIN": environment.domain,
+        "SITE_URL": environment.site_url or own_url(environment),
         "REDIRECTED_HOSTS": [name for name in environment.domain_redirects if name not in own],
         "CSRF_TRUSTED_ORIGINS": list(dict.fromkeys([*origins, *environment.trusted_origins])),
     }
+
+
+def own_url(environment: Environment) -> str:
+    """The site's address as it follows from DOMAIN, where a stack names no other; nothing without one."""
+    scheme = "https" if environment.ssl_redirect else "http"
+    return f"{scheme}://{environment.domain}" if environment.domain else ""
 
 
 def without_www(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,12 +258,14 @@ def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any
 
 
 def services(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
-    """Cache and mail."""
-    cache = environment.cache or {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    """Cache and mail. Without CACHE_URL the project keeps its own cache; it may have more settings in ANYMAIL."""
+    own = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}, **project.get("CACHES", {})}
     found: dict[str, Any] = {
-        "CACHES": {**project.get("CACHES", {}), "default": cache},
+        "CACHES": {**own, "default": environment.cache} if environment.cache else own,
         **(environment.email or {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}),
     }
+    if "ANYMAIL" in found:
+        found["ANYMAIL"] = {**project.get("ANYMAIL", {}), **found["ANYMAIL"]}
     if environment.from_email:
         found |= {"DEFAULT_FROM_EMAIL": environment.from_email, "SERVER_EMAIL": environment.from_email}
     return found

@@ -65,6 +65,16 @@ def origins(text: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in words(text))
 
 
+def site_url(text: str) -> str:
+    """Scheme, host and perhaps port under which visitors reach the site, without a slash at the end."""
+    place = text.rstrip("/")
+    if "," in place or "*" in place or not attempt(lambda: origins(place)):
+        raise MalformedError(
+            f"has {text[:100]!r}, which is not scheme and host of a site, like https://www.example.com."
+        )
+    return place.lower()
+
+
 def header_name(text: str) -> str:
     """The name of an HTTP header, as the key of `request.META`."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", text):

@@ -29,6 +29,7 @@ from django_stack.values import (
     secret_key,
     secret_keys,
     sentry,
+    site_url,
 )
 
 # A variable of the contract, and the names under which other platforms know it.
@@ -67,6 +68,7 @@ class Environment:
     domain: str
     domain_aliases: tuple[str, ...]
     domain_redirects: tuple[str, ...]
+    site_url: str
     trusted_origins: tuple[str, ...]
     ssl_redirect: bool
     hsts_seconds: int
@@ -160,6 +162,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         domain=parsed("DOMAIN", domain, ""),
         domain_aliases=parsed("DOMAIN_ALIASES", host_names, ()),
         domain_redirects=parsed("DOMAIN_REDIRECTS", host_names, ()),
+        site_url=parsed("SITE_URL", site_url, ""),
         trusted_origins=parsed("CSRF_TRUSTED_ORIGINS", origins, ()),
         ssl_redirect=value("SECURE_SSL_REDIRECT") != "False",
         hsts_seconds=parsed("SECURE_HSTS_SECONDS", seconds, YEAR),

@@ -24,4 +24,4 @@ class PictureAdmin(admin.ModelAdmin):
     @admin.display(description="view")
     def view(self, picture: Picture) -> str:
         """The picture, 72 pixels high."""
-        return format_html('<img src="{}" alt="" height="72">', picture.image.url) if picture.pk else ""
+        return format_html('<img src="{}" alt="" height="72">', picture.small.url) if picture.pk else ""

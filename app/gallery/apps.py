@@ -9,5 +9,5 @@ class GalleryConfig(AppConfig):
     name = "gallery"
 
     def ready(self) -> None:
-        """Connects the receiver that removes a deleted picture's file."""
+        """Connects the receivers that queue thumbnails and remove files."""
         from gallery import signals  # noqa: F401, PLC0415  (needs the models to be loaded)

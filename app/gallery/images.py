@@ -15,10 +15,11 @@ from pathlib import PurePath
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile, File
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}  # Pillow's name: extension
 
+THUMBNAIL = 640  # pixels, the longer side: twice the width of a card, for screens with two pixels to each
 # A decoded picture may take 160 MB, so a process decodes one at a time, regardless of its number of threads.
 TURN = threading.Lock()
 
@@ -77,4 +78,17 @@ def encode(image: Image.Image) -> bytes:
     image.info.pop("comment", None)
     out = io.BytesIO()
     image.save(out, image.format, **options)
+    return out.getvalue()
+
+
+def thumbnail(original: File) -> bytes:
+    """A small WebP picture: the first frame, upright, with its colour profile and transparency."""
+    with TURN, Image.open(original, formats=list(FORMATS)) as image:
+        image.draft("RGB", (THUMBNAIL, THUMBNAIL))  # a JPEG is decoded at an eighth of its size, if that is enough
+        profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
+        mode = "RGBA" if image.has_transparency_data else "RGB"
+        small = image if image.mode == mode else image.convert(mode)
+        small.thumbnail((THUMBNAIL, THUMBNAIL))
+        out = io.BytesIO()
+        ImageOps.exif_transpose(small).save(out, "WEBP", quality=80, icc_profile=profile, exif=b"")
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""A picture: one row in the database, one file in the media storage."""
+"""A picture: one row in the database; in the media storage its file, and a thumbnail once a worker has made it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
+from django.db.models.fields.files import FieldFile
 from django.urls import reverse
 from django.utils.text import slugify
 
-FOLDER = "pictures"  # in the media storage
+FOLDER, THUMBNAILS = "pictures", "thumbnails"  # in the media storage
 
 
 def stored_name(picture: Picture, filename: str) -> str:
@@ -28,6 +29,10 @@ class Picture(models.Model):
 
     title = models.CharField(max_length=120)
     image = models.ImageField(upload_to=stored_name, width_field="width", height_field="height", max_length=200)
+    # `db_default` lets the version before this field go on writing rows while a new one is rolled out.
+    thumbnail = models.FileField(
+        upload_to=THUMBNAILS, max_length=255, blank=True, default="", db_default="", editable=False
+    )
     width = models.PositiveIntegerField(editable=False)
     height = models.PositiveIntegerField(editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="pictures")
@@ -40,10 +45,11 @@ class Picture(models.Model):
         return self.title
 
     def save(self, *arguments: Any, **options: Any) -> None:
-        """Saves file and row. If the row cannot be written, the file is removed."""
+        """Saves file and row, and queues the thumbnail with the row. If that fails, the file is removed."""
         fresh = bool(self.image) and not self.image._committed
         try:
-            super().save(*arguments, **options)
+            with transaction.atomic():
+                super().save(*arguments, **options)
         except Exception:
             if fresh and self.image._committed:
                 with suppress(Exception):  # the first error is the one to report
@@ -52,6 +58,11 @@ class Picture(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("gallery:picture", args=[self.pk])
+
+    @property
+    def small(self) -> FieldFile:
+        """The thumbnail, or the picture itself as long as there is none."""
+        return self.thumbnail or self.image
 
     def may_be_deleted_by(self, user: object) -> bool:
         """True for the user who uploaded it, and for users with the permission to delete any picture."""

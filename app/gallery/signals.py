@@ -1,4 +1,4 @@
-"""Removes a picture's file when its row is deleted or gets another file.
+"""What follows when a picture is saved or deleted: its thumbnail is queued, and files that no row has are removed.
 
 These are signal receivers, so that they also apply to the admin and to querysets.
 """
@@ -16,36 +16,46 @@ from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 from django_stack.errors import is_outage
 
+from gallery import count
 from gallery.models import Picture
+from gallery.tasks import queue_thumbnail
 
 logger = logging.getLogger(__name__)
 
 
 @receiver(post_delete, sender=Picture)
-def delete_file(instance: Picture, **_: Any) -> None:
-    """Removes the file of a deleted row."""
+def delete_files(instance: Picture, **_: Any) -> None:
+    """Removes the files of a deleted row."""
     remove_once_committed(instance.image.storage, instance.image.name)
+    remove_once_committed(instance.thumbnail.storage, instance.thumbnail.name)
+    transaction.on_commit(count.forget, robust=True)
 
 
 @receiver(pre_save, sender=Picture)
-def remember_file(instance: Picture, **_: Any) -> None:
-    """Remembers which file the row has so far."""
-    instance.replaced = Picture.objects.filter(pk=instance.pk).values_list("image", flat=True).first()
+def compare_files(instance: Picture, **_: Any) -> None:
+    """Remembers the files that the row has had so far, if its picture is another one now."""
+    saved = Picture.objects.filter(pk=instance.pk).values_list("image", "thumbnail").first()
+    instance.replaced = saved if saved and saved[0] != instance.image.name else ()
+    if instance.replaced:
+        instance.thumbnail = ""
 
 
 @receiver(post_save, sender=Picture)
-def delete_replaced_file(instance: Picture, **_: Any) -> None:
-    """Removes the file that the row had before, if it has another one now."""
-    if instance.replaced and instance.replaced != instance.image.name:
-        remove_once_committed(instance.image.storage, instance.replaced)
+def follow(instance: Picture, created: bool, **_: Any) -> None:
+    """Queues the thumbnail of a new picture, and removes the files of the one that it takes the place of."""
+    if created or instance.replaced:
+        queue_thumbnail(instance)
+    for name in instance.replaced:
+        remove_once_committed(instance.image.storage, name)
 
 
-def remove_once_committed(storage: Storage, name: str) -> None:
+def remove_once_committed(storage: Storage, name: str | None) -> None:
     """Removes a file after the transaction is committed, or a rollback would leave rows without files.
 
     `robust`, so that an error with one file does not prevent the removal of others.
     """
-    transaction.on_commit(partial(remove, storage, name), robust=True)
+    if name:
+        transaction.on_commit(partial(remove, storage, name), robust=True)
 
 
 def remove(storage: Storage, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -10,19 +11,37 @@ from django.core.exceptions import PermissionDenied
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse_lazy
+from django.utils import timezone
 from django.views.generic import CreateView, DeleteView, DetailView, ListView
 
+from gallery.count import CountedPages
 from gallery.forms import PictureForm
 from gallery.models import Picture
+from gallery.tasks import has_worker
+
+PATIENCE = timedelta(minutes=10)  # after that, a picture without a thumbnail is shown itself
 
 
 class Index(ListView):
-    """The newest pictures, twelve on each page."""
+    """The newest pictures, twelve on each page.
+
+    A thumbnail that is on its way has a placeholder; without a worker there is the picture itself in its place.
+    """
 
     model = Picture
     template_name = "gallery/index.html"
     context_object_name = "pictures"
     paginate_by = 12
+    paginator_class = CountedPages
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        lacking = [picture for picture in context["pictures"] if not picture.thumbnail]
+        working = not lacking or has_worker()
+        since = timezone.now() - PATIENCE
+        context["waiting"] = {picture.pk for picture in lacking if working and picture.uploaded > since}
+        context["no_worker"] = not working
+        return context
 
 
 class Show(DetailView):

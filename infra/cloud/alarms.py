@@ -15,6 +15,7 @@ from infra.cloud.tags import tags
 
 GIB = 2**30
 BALANCER, DATABASE, TASKS = "AWS/ApplicationELB", "AWS/RDS", "AWS/ECS"
+CACHE, MAIL = "AWS/ElastiCache", "AWS/SES"
 SLOW = 2  # seconds that one answer in twenty may exceed
 # Of answers in a minute, for two minutes. A good roll-out has none; and more would be too late for a small site.
 ROLLBACK_ERRORS = 10
@@ -23,9 +24,9 @@ ROLLBACK_ERRORS = 10
 class Alarms(pulumi.ComponentResource):
     """CloudWatch alarms that notify an SNS topic, and `alarm-email` if it is set.
 
-    There are ten at most, one more for each process, and autoscaling creates two; AWS's free tier has ten. Each says in
-    its description what to do. Exposes `rollback`, the name of the alarm by which ECS goes back to the version before a
-    roll-out.
+    There are ten at most, besides one for each process, two for each node of a cache and two with `mail: ses`;
+    autoscaling creates two, and AWS's free tier has ten. Each says in its description what to do. Exposes `rollback`,
+    the name of the alarm by which ECS goes back to the version before a roll-out.
     """
 
     def __init__(
@@ -55,6 +56,10 @@ class Alarms(pulumi.ComponentResource):
         self._of_the_site(address)
         self._of_the_database(database)
         self._of_the_processes()
+        if settings.has_cache:
+            self._of_the_cache()
+        if settings.mail == "ses":
+            self._of_the_mail()
         tell_of_failures(settings, network, topic.arn, own)
         if settings.monthly_budget:
             self._of_the_bill(name, policy)
@@ -208,6 +213,62 @@ class Alarms(pulumi.ComponentResource):
                 0,
             )
 
+    def _of_the_cache(self) -> None:
+        """Of each node, whose names AWS makes from the group's.
+
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html
+        """
+        settings = self._settings
+        for number in range(1, settings.cache_nodes + 1):
+            node: dict[str, pulumi.Input[str]] = {"CacheClusterId": f"{settings.prefix}-{number:03d}"}
+            # AWS itself is connected always. A full cache is no reason: that is what eviction is for.
+            self._alarm(
+                f"cache-away-{number}",
+                "the cache doesn't answer; the site goes on without it, but a broker in it is away, too",
+                "see the events of ElastiCache; AWS replaces a node that failed, within minutes",
+                CACHE,
+                "CurrConnections",
+                node,
+                "Maximum",
+                "<",
+                1,
+                missing="breaching",
+            )
+            self._alarm(
+                f"cache-cpu-{number}",
+                "the cache is busy",
+                "find what asks it so often, or take a larger cache-class",
+                CACHE,
+                "EngineCPUUtilization",
+                node,
+                "Average",
+                ">",
+                80,
+            )
+
+    def _of_the_mail(self) -> None:
+        """Of the whole account, which AWS judges: it stops sending at twice and five times these shares.
+
+        https://docs.aws.amazon.com/ses/latest/dg/reputationdashboard-cloudwatch-alarm.html
+        """
+        for name, meaning, metric, threshold in (
+            ("mail-bounces", "one mail in twenty comes back", "Reputation.BounceRate", 0.05),
+            ("mail-complaints", "one reader in a thousand calls the mails spam", "Reputation.ComplaintRate", 0.001),
+        ):
+            self._alarm(
+                name,
+                f"{meaning}, and AWS may stop sending",
+                "see to whom the site sends, and whether forms are misused",
+                MAIL,
+                metric,
+                {},
+                "Average",
+                ">",
+                threshold,
+                period=3600,
+                periods=1,
+            )
+
     def _of_the_bill(self, name: str, policy: aws.sns.TopicPolicy) -> None:
         """A budget of the account, since AWS knows a stack's part only where its tags are activated for billing."""
         settings = self._settings
@@ -260,7 +321,7 @@ class Alarms(pulumi.ComponentResource):
             alarm_description=f"{settings.prefix}: {meaning}. What to do: {action}.",
             namespace=namespace,
             metric_name=metric,
-            dimensions=dimensions,
+            dimensions=dimensions or None,
             statistic=None if percentile else statistic,
             extended_statistic=statistic if percentile else None,
             # A few slow answers in the night are no percentile.

@@ -1,31 +1,64 @@
-"""How a cloud site sends mail: by EMAIL_URL, or not at all. Without either, Django would print mails into the log."""
+"""Mail by Amazon SES: the site's domain as a sender, and the records that prove it."""
 
-from collections.abc import Mapping
+import pulumi
+import pulumi_aws as aws
 
-from infra import fixes
-from infra.settings_reader import ASKS_FOR_VALUE, Reader
+from infra.cloud.context import CloudContext
+from infra.cloud.tags import tags
 
-NO_MAIL = "dummymail://"  # the contract's name of Django's backend that throws mails away
-IN_THE_LOG = "mails into the log, links that reset passwords included"
+# The regions whose DKIM records lead to a domain of their own.
+# https://docs.aws.amazon.com/general/latest/gr/ses.html#ses_dkim_domains
+OWN_DKIM_DOMAINS = {
+    "af-south-1",
+    "ap-northeast-3",
+    "ap-south-2",
+    "ap-southeast-3",
+    "eu-central-2",
+    "eu-south-1",
+    "me-central-1",
+}
+TOKENS = 3  # of Easy DKIM
 
 
-def check_mail(mail: str, env: Mapping[str, str], reader: Reader) -> None:
-    """Notes in `reader` what is wrong with the setting `mail` and EMAIL_URL in `env` together."""
-    url = env.get("EMAIL_URL", "")
-    prints = url.lower().startswith("console")
-    if mail == "url" and (not url or prints):
-        what = "env.EMAIL_URL prints" if prints else "env has no EMAIL_URL, so the app would print"
-        otherwise = "; ".join(
-            [
-                *([fixes.remove_path(reader.stack, "env.EMAIL_URL")] if prints else []),
-                fixes.set_value(reader.stack, "mail", "none"),
-            ]
+class Mail(pulumi.ComponentResource):
+    """An identity of SES for the domain of the sender, proved by its DKIM records in `hosted-zone`.
+
+    SES verifies it minutes after the first update. The tasks send by their role (infra/cloud/task.py), so `url` has no
+    secret. There is no MAIL FROM domain: DMARC is content with DKIM's signature, which is the sender's domain's.
+    Exposes `url`, which names the region, and `page`, which is empty.
+    """
+
+    page = ""
+
+    def __init__(self, name: str, context: CloudContext, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("django-stack:cloud:Mail", name, None, opts)
+        settings = context.settings
+        own = pulumi.ResourceOptions(parent=self)
+        domain = settings.sending_domain
+        identity = aws.sesv2.EmailIdentity(
+            name,
+            email_identity=domain,
+            dkim_signing_attributes={"next_signing_key_length": "RSA_2048_BIT"},
+            tags=tags(settings),
+            opts=own,
         )
-        fix = fixes.ask_for(reader.stack, "env.EMAIL_URL", secret=True)
-        reader.note_error(
-            "mail",
-            f"mail is url, and {what} {IN_THE_LOG}; allowed: a mail server, smtp+tls://USER:PASSWORD@HOST:587, "
-            f"{ASKS_FOR_VALUE}; or no mail at all, by `{otherwise}`. Fix: {fix}",
+        zone = f"dkim.{settings.region}.amazonses.com" if settings.region in OWN_DKIM_DOMAINS else "dkim.amazonses.com"
+        tokens: pulumi.Output[list[str]] = identity.dkim_signing_attributes.apply(
+            lambda found: list(found.tokens or ())
         )
-    elif mail == "none" and "EMAIL_URL" in env:
-        reader.note_wrong("mail", "url, since env has EMAIL_URL", "url")
+        records = [
+            aws.route53.Record(
+                f"{name}-dkim-{number}",
+                zone_id=settings.hosted_zone,
+                name=pulumi.Output.concat(tokens[number], "._domainkey.", domain),
+                type="CNAME",
+                records=[pulumi.Output.concat(tokens[number], ".", zone)],
+                ttl=300,
+                opts=own,
+            )
+            for number in range(TOKENS)
+        ]
+        self.url: pulumi.Output[str] = pulumi.Output.all(identity.arn, *(record.fqdn for record in records)).apply(
+            lambda _: f"ses://{settings.region}"
+        )
+        self.register_outputs({"url": self.url})

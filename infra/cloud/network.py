@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 import pulumi
 import pulumi_aws as aws
 
+from infra.cloud.groups import allow, make_group
 from infra.cloud.logs import LogBucket
 from infra.cloud.settings import CloudSettings
 from infra.cloud.sizes import ZONES
@@ -143,38 +144,10 @@ class Network(pulumi.ComponentResource):
         return subnet.id
 
     def _group(self, name: str, part: str, description: str) -> pulumi.Output[str]:
-        group = aws.ec2.SecurityGroup(
-            f"{name}-{part}",
-            name=f"{self._settings.prefix}-{part}",
-            description=description,
-            vpc_id=self.id,
-            tags=tags(self._settings, part),
-            opts=self._own,
-        )
-        return group.id
+        return make_group(f"{name}-{part}", part, description, self._settings, self.id, self._own)
 
     def _between(self, name: str, part: str, source: pulumi.Output[str], target: pulumi.Output[str], port: int) -> None:
-        """Allows TCP to `port` from the group `source` to the group `target`, by a rule for each of them."""
-        aws.vpc.SecurityGroupEgressRule(
-            f"{name}-{part}-out",
-            security_group_id=source,
-            referenced_security_group_id=target,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            tags=tags(self._settings, part),
-            opts=self._own,
-        )
-        aws.vpc.SecurityGroupIngressRule(
-            f"{name}-{part}-in",
-            security_group_id=target,
-            referenced_security_group_id=source,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            tags=tags(self._settings, part),
-            opts=self._own,
-        )
+        allow(f"{name}-{part}", part, source, target, port, self._settings, self._own)
 
 
 def _zones(settings: CloudSettings, parent: pulumi.Resource) -> tuple[list[str], list[str]]:

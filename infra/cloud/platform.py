@@ -11,8 +11,10 @@ if find_spec("pulumi_aws") is None:
     )
 
 from infra.cloud.address import Address
+from infra.cloud.cache import Cache
 from infra.cloud.database import Database
 from infra.cloud.image import AppImage
+from infra.cloud.mail import Mail
 from infra.cloud.network import Network
 from infra.cloud.preflight import preflight
 from infra.cloud.process import Process
@@ -21,4 +23,4 @@ from infra.cloud.storage import MediaStorage
 from infra.cloud.web import Web
 from infra.platforms import Platform
 
-PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Release, Process, Web)
+PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Cache, Mail, Release, Process, Web)

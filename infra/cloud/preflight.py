@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
 import docker
 import psutil
 import pulumi
@@ -37,7 +38,13 @@ def preflight(settings: CloudSettings) -> None:
         *_plugin(),
         *(
             _credentials(settings)
-            or [*account_errors(settings), *_network(settings), *_zones(settings), *_database(settings)]
+            or [
+                *account_errors(settings),
+                *_network(settings),
+                *_zones(settings),
+                *_database(settings),
+                *_mail(settings),
+            ]
         ),
     ]
     if not settings.image:  # else nothing is built
@@ -200,6 +207,28 @@ def _database(settings: CloudSettings) -> list[str]:
     if version > wanted:
         errors.append(f"{what}, which can't be downgraded. {fix} postgres-version {version}")
     return errors
+
+
+def _mail(settings: CloudSettings) -> list[str]:
+    """An error where Amazon SES isn't, or sends nothing for the account; a warning while it sends to few only."""
+    if settings.mail != "ses":
+        return []
+    fix = f"Fix: pulumi config set -s {settings.stack} mail url, with a mail server in EMAIL_URL (docs/cloud.md)"
+    regions = boto3.Session().get_available_regions("sesv2")  # what boto3 itself knows
+    if settings.region not in regions:
+        return [f"mail is ses, which Amazon doesn't have in {settings.region}. {fix}"]
+    try:
+        account = client("sesv2", settings).get_account()
+    except (BotoCoreError, ClientError):
+        return []  # the permission alone may be missing, and making the identity says more
+    if not account.get("SendingEnabled", True):
+        return [f"mail is ses, and AWS has stopped this account's sending in {settings.region}. {fix}"]
+    if not account.get("ProductionAccessEnabled", True):
+        pulumi.log.warn(
+            f"Amazon SES is in its sandbox in {settings.region}: it sends to verified addresses only, until AWS grants "
+            "production access (docs/cloud.md, Mail)."
+        )
+    return []
 
 
 def _is_rehearsal() -> bool:

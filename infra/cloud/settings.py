@@ -10,10 +10,12 @@ from typing import Any
 from infra import fixes
 from infra.cloud.capacity import check_connections, check_sizes
 from infra.cloud.certificates import certificates
-from infra.cloud.mail import NO_MAIL, check_mail
 from infra.cloud.names import CloudNames
 from infra.cloud.origin import Origin, check_origin
+from infra.cloud.senders import SENDER, check_mail, sending_domain
 from infra.cloud.sizes import (
+    CACHE_CLASSES,
+    CACHE_FAMILIES,
     DATABASE_CLASSES,
     FAMILIES,
     FARGATE_SIZES,
@@ -102,15 +104,6 @@ class CloudSettings(Settings):
         "Processor of the tasks and the image, amd64 or arm64 (a fifth cheaper; built by emulation on other machines).",
         heading="The cloud platform only; the region is the setting aws:region, a named profile of credentials "
         "aws:profile. docs/cloud.md",
-    )
-    mail: str = setting(
-        Choice(
-            "url",
-            "none",
-            synonyms={"url": ("smtp", "email", "email-url"), "none": ("no", "off", "false", "nothing", "dummy")},
-        ),
-        "url",
-        "How the site sends mail, url (by EMAIL_URL in env) or none (the app throws its mails away).",
     )
     cpu: int = setting(
         NumberOf(tuple(FARGATE_SIZES), "Fargate's CPU units, 1024 for one vCPU"),
@@ -223,6 +216,16 @@ class CloudSettings(Settings):
         "What RDS shows of the database's load: off; standard, of the last 7 days; advanced, of 15 months, billed by "
         "the vCPU.",
     )
+    cache_class: str = setting(
+        Choice(*CACHE_CLASSES, kind=f"a size of the classes {CACHE_FAMILIES}"),
+        "cache.t4g.micro",
+        "Node class of the cache, with cache: valkey.",
+    )
+    cache_multi_az: bool = setting(
+        Boolean(),
+        False,
+        "Whether a second node of the cache, in another zone, takes over when the first one fails; doubles its price.",
+    )
     container_insights: str = setting(
         Choice("disabled", "enabled", "enhanced"),
         "disabled",
@@ -261,8 +264,19 @@ class CloudSettings(Settings):
         return f"linux/{self.architecture}"
 
     @property
+    def sending_domain(self) -> str:
+        """The domain that `mail: ses` sends for."""
+        return sending_domain(self.domain, self.env)
+
+    @property
     def app_variables(self) -> Mapping[str, str]:
-        return {"EMAIL_URL": NO_MAIL} if self.mail == "none" else {}
+        sender = {SENDER: f"noreply@{self.sending_domain}"} if self.mail == "ses" and SENDER not in self.env else {}
+        return {**super().app_variables, **sender}
+
+    @property
+    def cache_nodes(self) -> int:
+        """The number of the cache's nodes."""
+        return 2 if self.cache_multi_az else 1
 
     @property
     def logs_to_bucket(self) -> bool:
@@ -289,7 +303,8 @@ class CloudSettings(Settings):
     def check_together(self, reader: Reader) -> None:
         if self.media == "filesystem":
             reader.note_wrong("media", "s3 on the cloud platform: a task's disk is not kept", "s3")
-        check_mail(self.mail, self.env, reader)
+        check_mail(self.mail, self.domain, self.hosted_zone, self.env, reader)
+        super().check_together(reader)
         self._check_account(reader)
         check_sizes(self, reader)
         check_connections(self, reader)

@@ -30,6 +30,16 @@ DATABASE_CLASSES = {
     for step, size in enumerate(sizes)
 }
 FAMILIES = ", ".join(family for families in _SIZES for family in families)
+# Node classes that Valkey can have: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html
+_CACHE_SIZES = {
+    ("t3", "t4g"): ("micro", "small", "medium"),
+    ("m5", "r5"): ("large", "xlarge", "2xlarge", "4xlarge", "12xlarge", "24xlarge"),
+    ("m6g", "m7g", "r6g", "r7g"): ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"),
+}
+CACHE_CLASSES = tuple(
+    f"cache.{family}.{size}" for families, sizes in _CACHE_SIZES.items() for family in families for size in sizes
+)
+CACHE_FAMILIES = ", ".join(family for families in _CACHE_SIZES for family in families)
 KEPT_CONNECTIONS = 5  # reserved for superusers by PostgreSQL and for RDS itself
 THREADS = 4  # of a web worker, as in the app's gunicorn configuration
 

@@ -89,7 +89,7 @@ class Task(pulumi.ComponentResource):
             )
         ]
         role = make_task_role(f"{name}-app-role", "app", settings, network.account, own)
-        statements = _app_statements(environment.media.bucket_arn)
+        statements = _app_statements(environment.media.bucket_arn, network.account, settings)
         if statements:
             rights.append(
                 aws.iam.RolePolicy(
@@ -292,19 +292,34 @@ def _execution_policy(
     }
 
 
-def _app_statements(bucket: pulumi.Output[str] | None) -> list[dict[str, object]]:
-    """The rights of the app: files in its own bucket, if it has one."""
-    if bucket is None:
-        return []
-    return [
-        {"Sid": "Bucket", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
-        {
-            "Sid": "Files",
-            "Effect": "Allow",
-            "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-            "Resource": pulumi.Output.concat(bucket, "/*"),
-        },
-    ]
+def _app_statements(
+    bucket: pulumi.Output[str] | None, account: pulumi.Output[str], settings: CloudSettings
+) -> list[dict[str, object]]:
+    """The rights of the app: files in its own bucket, if it has one; with `mail: ses` mails of its own domain."""
+    statements: list[dict[str, object]] = []
+    if bucket is not None:
+        statements += [
+            {"Sid": "Bucket", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
+            {
+                "Sid": "Files",
+                "Effect": "Allow",
+                "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+                "Resource": pulumi.Output.concat(bucket, "/*"),
+            },
+        ]
+    if settings.mail == "ses":
+        statements.append(
+            {
+                "Sid": "Mail",
+                "Effect": "Allow",
+                # The second one is asked for a whole message, which Django makes.
+                "Action": ["ses:SendEmail", "ses:SendRawEmail"],
+                "Resource": pulumi.Output.concat(
+                    "arn:aws:ses:", settings.region, ":", account, ":identity/", settings.sending_domain
+                ),
+            }
+        )
+    return statements
 
 
 def _mount(volume: str, path: str, *, read_only: bool = False) -> dict[str, object]:

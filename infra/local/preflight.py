@@ -80,7 +80,8 @@ def _strangers(containers: list[_Container], settings: LocalSettings) -> list[st
 def _namesakes(engine: docker.DockerClient, containers: list[_Container], settings: LocalSettings) -> list[str]:
     """An error if another stack has the same physical names (b-c of project a, c of a-b): both would share volumes."""
     ours = {labels.PROJECT: settings.project, labels.STACK: settings.stack}
-    names = {f"{settings.prefix}-{part}" for part in ("web", "database", "media", "media-files", "release")}
+    parts = ("web", "database", "media", "media-files", "cache", "mail", "release")
+    names = {f"{settings.prefix}-{part}" for part in parts}
     for name, process in settings.processes.items():
         names |= {f"{settings.prefix}-{name}-{number}" for number in range(1, process.count + 1)}
     volumes = engine.volumes.list(filters={"name": settings.prefix})
@@ -114,9 +115,7 @@ def _warn_of_another_checkout(containers: list[_Container], settings: LocalSetti
 
 def _ports(containers: list[_Container], settings: LocalSettings) -> list[str]:
     ours = labels.labels(settings)
-    wanted = {"web-port": settings.web_port, "database-port": settings.database_port}
-    if settings.media == "s3" and not settings.storage_dsn:
-        wanted["media-port"] = settings.media_port
+    wanted = settings.ports
     holders = {port: container for container in containers for port in container.ports}
     errors = []
     for key, port in wanted.items():
@@ -128,7 +127,7 @@ def _ports(containers: list[_Container], settings: LocalSettings) -> list[str]:
             continue
         else:
             who = "another program on this machine"
-        free = _next_free(port, holders.keys() | wanted.values())
+        free = _next_free(port, {*holders, *wanted.values()})
         errors.append(
             f"{key} is {port}, and {who} holds that port; stop it, or take another one. "
             f"Fix: pulumi config set -s {settings.stack} {key} {free}"
@@ -152,12 +151,7 @@ def _is_free(port: int) -> bool:
 
 
 def _images(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
-    wanted = {"postgres-image": settings.postgres_image}
-    if not settings.image:  # else nothing is built
-        wanted["python-image"] = settings.python_image
-    if settings.media == "s3" and not settings.storage_dsn:
-        wanted["s3-image"] = settings.s3_image
-    return [error for key, name in wanted.items() for error in image_errors(engine, key, name)]
+    return [error for key, name in settings.images.items() for error in image_errors(engine, key, name)]
 
 
 def _data(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:

@@ -45,6 +45,21 @@ class MakeWritableRequest(StepRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnswerRequest(StepRequest):
+    """`container` is the id of a server on the published `port`, `what` its name in messages.
+
+    Asked `question`, it answers something that begins with `answer`.
+    """
+
+    container: str
+    what: str
+    port: int
+    question: str = field(repr=False)
+    answer: str
+    secrets: list[str] = field(repr=False, metadata=SECRET)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReleaseRequest(StepRequest):
     """The containers of a release: `image` is an id, `commands` are command lines, `name` is the containers' name.
 

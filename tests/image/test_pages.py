@@ -6,6 +6,7 @@ Screenshots go to artifacts/, for people to look at.
 from __future__ import annotations
 
 import io
+import re
 import secrets
 from collections.abc import Callable, Iterator
 
@@ -105,6 +106,17 @@ def away(services: Services) -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="module")
+def waiting(services: Services) -> Iterator[Site]:
+    """One whose worker lives, but has not come to the newest picture yet."""
+    url = migrated(services)
+    with services.serving(DATABASE_URL=url) as site:
+        Visitor(site).upload(TITLES[0], landscape(0))
+        database = url.rpartition("/")[2]
+        services.query("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '1 day')", database)
+        yield site
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     with browser.new_context(viewport=WIDE, color_scheme="light") as context:
@@ -181,6 +193,30 @@ def full_index(page: Page, site: Site) -> None:
     page.get_by_role("link", name="Older").wait_for()
 
 
+def placeholder(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    page.locator(".placeholder").wait_for()
+
+
+def password_link(page: Page, site: Site) -> None:
+    """Opens the link of the mail, which goes into the log where a stack has no mail server."""
+    page.goto(f"{site.url}/password/forgotten/")
+    page.get_by_label("Email").fill("a@b.org")
+    page.get_by_role("button", name="Send the link").click()
+    page.get_by_role("heading", name="Look into your mail").wait_for()
+    found = re.findall(r"^http\S+(/password/new/\S+)$", site.container.logs().decode(), re.MULTILINE)
+    page.goto(site.url + found[-1])
+    page.get_by_role("heading", name="Choose a new password").wait_for()
+
+
+def password_asked(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/login/")
+    page.get_by_role("link", name="Forgotten your password?").click()
+    page.get_by_label("Email").fill("nobody@example.com")
+    page.get_by_role("button", name="Send the link").click()
+    page.get_by_role("heading", name="Look into your mail").wait_for()
+
+
 def upload_form(page: Page, site: Site) -> None:
     enter(page, site)
     page.goto(f"{site.url}/upload/")
@@ -233,6 +269,7 @@ def at(path: str, heading: str, host: str = "localhost") -> Callable[[Page, Site
 PAGES: dict[str, tuple[str, Callable[[Page, Site], None]]] = {
     "index-empty": ("empty", at("/", "No pictures yet")),
     "index-full": ("full", full_index),
+    "index-waiting": ("waiting", placeholder),
     "picture": ("full", picture),
     "upload": ("full", upload_form),
     "upload-refused": ("full", upload_refused),
@@ -241,6 +278,11 @@ PAGES: dict[str, tuple[str, Callable[[Page, Site], None]]] = {
     "deleted": ("full", after_deletion),
     "login": ("full", at("/login/", "Log in")),
     "login-refused": ("full", wrong_password),
+    "password": ("full", at("/password/forgotten/", "Forgotten your password?")),
+    "password-sent": ("full", password_asked),
+    "password-new": ("full", password_link),
+    "password-old-link": ("full", at("/password/new/MQ/?token=made-up", "This link no longer works")),
+    "password-changed": ("full", at("/password/changed/", "Your password is changed")),
     "400": ("full", at("/", "That request made no sense", host="other.localhost")),
     "403": ("full", expired_form),
     "404": ("full", at("/nothing/", "Nothing here")),

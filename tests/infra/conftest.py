@@ -206,11 +206,12 @@ def run_program(
     pulumi.runtime.set_mocks(
         mocks, project="django-stack", stack=stack or platform, preview=preview, monitor=_Monitor(mocks, result)
     )
+    root = pulumi.runtime.settings.get_root_resource()
+    assert root is not None
+    root.outputs = {}  # type: ignore[attr-defined]  # it is one for all runs
     write_config(settings, secrets=secrets, platform=platform)
     main = str(ROOT / "infra" / "__main__.py")
     loop.run_until_complete(run_pulumi_func(lambda: result.story.update(runpy.run_path(main))))
-    root = pulumi.runtime.settings.get_root_resource()
-    assert root is not None
     for name, value in root.outputs.items():  # type: ignore[attr-defined]
         output = pulumi.Output.from_input(value)
         result.outputs[name] = loop.run_until_complete(output.future())

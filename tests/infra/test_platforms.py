@@ -20,26 +20,34 @@ STORY = {
     "address": "Address",
     "database": "Database",
     "media": "MediaStorage",
+    "cache": "Cache",
+    "mail": "Mail",
     "release": "Release",
     "web": "Web",
 }
 PARTS = [*STORY.values(), "Process"]
 # Both platforms with the same settings as far as they can be: how the local one serves like the cloud.
-SAME: dict[str, Any] = {"debug": False, "mount-source": False, "web-command": "", "architecture": "amd64"}
+SAME: dict[str, Any] = {
+    "debug": False,
+    "mount-source": False,
+    "web-command": "",
+    "architecture": "amd64",
+    "cache": "valkey",
+}
 ADDRESS = {"domain": "www.example.com", "domain-aliases": "example.com", "domain-redirects": "example.org"}
 EXTRA = {
-    "local": {},
-    "cloud": {"hosted-zone": "Z0123456789ABC"},
+    "local": {"mail": "mailpit"},
+    "cloud": {"mail": "ses", "hosted-zone": "Z0123456789ABC"},
 }
 # Only the cloud has a proxy in front; and how many CPUs a task has is not seen from inside it.
-CLOUDS_OWN = {"EMAIL_URL", "SECURE_PROXY_SSL_HEADER", "WEB_CONCURRENCY"}
-SECRET = {"DATABASE_URL", "DEFAULT_STORAGE_DSN", "SECRET_KEY", "API_TOKEN"}
-SECRET_OUTPUTS = {"DATABASE_URL", "DEFAULT_STORAGE_DSN", "SECRET_KEY", "release_log"}
+CLOUDS_OWN = {"DEFAULT_FROM_EMAIL", "SECURE_PROXY_SSL_HEADER", "WEB_CONCURRENCY"}
+SECRET = {"CACHE_URL", "DATABASE_URL", "DEFAULT_STORAGE_DSN", "REDIS_URL", "SECRET_KEY", "API_TOKEN"}
+SECRET_OUTPUTS = {"CACHE_URL", "DATABASE_URL", "DEFAULT_STORAGE_DSN", "REDIS_URL", "SECRET_KEY", "release_log"}
 
 NAMING = {"name", "identifier", "family", "namePrefix", "bucketPrefix", "imageName"}
 # Names that are a host's, or stand inside of something that has the stack's name.
 OTHER_NAMES = {"aws:route53/record:Record", "aws:iam/rolePolicy:RolePolicy"}
-PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
+PARAMETERS = {"aws:elasticache/parameterGroup:ParameterGroup", "aws:rds/parameterGroup:ParameterGroup"}
 
 BOTH = ("local", "cloud")
 PLATFORMS = pytest.mark.parametrize("platform", BOTH)
@@ -82,7 +90,8 @@ def test_the_same_variables_are_secret_on_both_platforms(program: Any) -> None:
 
 def test_both_platforms_export_the_same_and_keep_the_same_secret(program: Any) -> None:
     local, cloud = (run_on(program, platform) for platform in BOTH)
-    assert set(local.outputs) == set(cloud.outputs) == SECRET_OUTPUTS | {"DOMAIN", "url", "image"}
+    assert set(local.outputs) - {"mail_url"} == set(cloud.outputs) == SECRET_OUTPUTS | {"DOMAIN", "url", "image"}
+    assert local.outputs["mail_url"] == "http://localhost:8025"
     assert local.secret_outputs == cloud.secret_outputs == SECRET_OUTPUTS
     assert local.outputs["DOMAIN"] == cloud.outputs["DOMAIN"] == "www.example.com"
 
@@ -147,7 +156,10 @@ def test_the_release_runs_again_for_the_same_reasons(
 
 @pytest.mark.parametrize(
     ("platform", "change"),
-    [("local", {"web-port": 8123, "mount-source": True}), ("cloud", {"log-days": 90, "memory": 2048, "tasks-max": 1})],
+    [
+        ("local", {"database-port": 15432, "mount-source": True}),
+        ("cloud", {"log-days": 90, "memory": 2048, "tasks-max": 1}),
+    ],
     ids=str,
 )
 def test_what_only_the_web_is_changed_by_is_no_reason_for_a_release(
@@ -214,11 +226,44 @@ def test_a_storage_dsn_replaces_the_own_bucket(program: Any, platform: str) -> N
 
 @PLATFORMS
 def test_env_is_refused_whatever_the_stack_sets_itself_but_the_number_of_workers(program: Any, platform: str) -> None:
-    """Otherwise a name could be set twice, in clear and as a secret. EMAIL_URL is set by `mail: none` only, which is
-    refused when `env` has it."""
+    """Otherwise a name could be set twice, in clear and as a secret. Those of cache and mail are set by `cache` and
+    `mail` only, which are refused when `env` has them; the sender is what `env` says, if it says one."""
     debug = {"debug": True} if platform == "local" else {}
-    own = web_environment(program(ADDRESS | EXTRA[platform] | debug, platform=platform))
-    assert own.keys() - {WORKERS, "EMAIL_URL"} <= RESERVED.keys()
+    own = web_environment(program(ADDRESS | EXTRA[platform] | debug | {"cache": "valkey"}, platform=platform))
+    assert own.keys() - {WORKERS, "EMAIL_URL", "DEFAULT_FROM_EMAIL", "CACHE_URL", "REDIS_URL"} <= RESERVED.keys()
+
+
+@PLATFORMS
+def test_without_cache_and_mail_nothing_is_made_and_what_env_names_stays(program: Any, platform: str) -> None:
+    own = {"CACHE_URL": "redis://elsewhere:6379/1", "REDIS_URL": "redis://elsewhere:6379/0", "EMAIL_URL": "smtp://h"}
+    run: Run = program({"cache": "none", "mail": "url", "env": own}, platform=platform)
+    assert run.story["cache"] is None
+    assert run.story["mail"] is None
+    assert not [name for name in run.resources if name.startswith(("cache", "mail")) or "-cache-" in name]
+    assert own.items() <= web_environment(run).items()
+    assert not {"CACHE_URL", "REDIS_URL", "mail_url"} & run.outputs.keys()
+
+
+@PLATFORMS
+def test_the_site_knows_its_own_address_with_scheme_and_port(program: Any, platform: str) -> None:
+    run = run_on(program, platform)
+    known = web_environment(run)["SITE_URL"]
+    assert known == run.outputs["url"]
+    assert known == {"local": "http://www.example.com:8000", "cloud": "https://www.example.com"}[platform]
+
+
+@PLATFORMS
+def test_emptying_the_cache_leaves_the_broker_alone(program: Any, platform: str) -> None:
+    known = web_environment(run_on(program, platform))
+    cache, broker = (known[name].rpartition("/") for name in ("CACHE_URL", "REDIS_URL"))
+    assert cache[0] == broker[0], "one server"
+    assert {cache[2], broker[2]} == {"0", "1"}, "two databases"
+
+
+@PLATFORMS
+def test_mails_sender_is_what_env_says(program: Any, platform: str) -> None:
+    run = run_on(program, platform, {"env": {"DEFAULT_FROM_EMAIL": "The shop <shop@example.com>"}})
+    assert web_environment(run)["DEFAULT_FROM_EMAIL"] == "The shop <shop@example.com>"
 
 
 @PLATFORMS
@@ -237,7 +282,7 @@ def test_physical_names_carry_the_stack_and_logical_names_do_not(program: Any, p
             continue
         assert "pr-12" not in resource.name
         for key in NAMING & resource.inputs.keys():
-            if resource.type in OTHER_NAMES or (resource.type, key) == (PARAMETERS, "family"):
+            if resource.type in OTHER_NAMES or (resource.type in PARAMETERS and key == "family"):
                 continue
             value = resource.inputs[key]
             assert "django-stack" in value, (resource.name, key, value)
@@ -313,7 +358,7 @@ def test_a_component_is_made_with_the_same_arguments_on_both_platforms(part: str
 
 def test_the_cloud_is_a_mirror_image_file_by_file() -> None:
     story = {"address", "context", "database", "image", "network", "platform", "preflight", "release", "requests"}
-    story |= {"process", "settings", "storage", "web"}
+    story |= {"cache", "mail", "process", "settings", "storage", "web"}
     for platform in BOTH:
         folder = ROOT / "infra" / platform
         assert story <= {path.stem for path in folder.glob("*.py")}

@@ -96,6 +96,40 @@ WRONG = [
         ("storage-dsn",),
         ['media is "filesystem"', "storage-dsn names a bucket"],
     ),
+    ({"cache": "redis"}, (), ['cache is "redis"', "none or valkey", "set -s local cache valkey"]),
+    ({"cache": "off"}, (), ['cache is "off"', "set -s local cache none"]),
+    ({"cache": "memcached"}, (), ['cache is "memcached"', "none or valkey", "set -s local cache none"]),
+    ({"cache": True}, (), ['cache is "true"', "set -s local cache valkey"]),
+    (
+        {"cache": "valkey", "env": {"CACHE_URL": "redis://:TOPSECRET@elsewhere"}},
+        ("env",),
+        ['cache is "valkey"', "none, since env has CACHE_URL", "set -s local cache none"],
+    ),
+    (
+        {"cache": "valkey", "env": {"REDIS_URL": "redis://:TOPSECRET@elsewhere", "CACHE_URL": ""}},
+        ("env",),
+        ["none, since env has CACHE_URL and REDIS_URL", "set -s local cache none"],
+    ),
+    ({"mail": "mailhog"}, (), ['mail is "mailhog"', "url or mailpit or ses or none", "set -s local mail mailpit"]),
+    ({"mail": "postmark"}, (), ['mail is "postmark"', "set -s local mail url"]),
+    ({"mail": "ses"}, (), ['mail is "ses"', "url, mailpit or none on the local platform", "set -s local mail mailpit"]),
+    (
+        {"mail": "mailpit", "env": {"EMAIL_URL": "smtp://me:TOPSECRET@h"}},
+        ("env",),
+        ['mail is "mailpit"', "url, since env has EMAIL_URL", "set -s local mail url"],
+    ),
+    ({"mail": "none", "env": {"EMAIL_URL": "smtp://h"}}, (), ['mail is "none"', "set -s local mail url"]),
+    ({"cache": "valkey", "cache-port": 0}, (), ['cache-port is "0"', "set -s local cache-port 6379"]),
+    ({"cache": "valkey", "cache-port": 5432}, (), ['cache-port is "5432"', "database-port has 5432 already"]),
+    ({"mail-port": "8025.5"}, (), ['mail-port is "8025.5"', "1 to 65535", "set -s local mail-port 8025"]),
+    (
+        {"cache": "valkey", "mail": "mailpit", "mail-port": 6379},
+        (),
+        ['mail-port is "6379"', "cache-port has 6379 already", "set -s local mail-port 6380"],
+    ),
+    ({"cache-image": "Valkey"}, (), ['cache-image is "Valkey"', "set -s local cache-image valkey/valkey:8.1"]),
+    ({"mail-image": "mailpit:"}, (), ['mail-image is "mailpit:"', "set -s local mail-image axllent/mailpit:"]),
+    ({"env": {"SITE_URL": "https://x.org"}}, (), ["env.SITE_URL, which the stack sets itself", "--path env.SITE_URL"]),
     ({"platform": "cloud"}, (), ['debug is "true"', "false on the cloud platform", 'mount-source is "true"']),
 ]
 
@@ -165,9 +199,15 @@ ELSEWHERE = [
     ("cloud", {"media-port": "nonsense"}, "media-port is for the local platform"),
     ("cloud", {"postgres-image": "postgres:17"}, "postgres-image is for the local platform"),
     ("cloud", {"s3-image": "minio/minio"}, "s3-image is for the local platform"),
+    ("cloud", {"cache-port": 6380}, "cache-port is for the local platform"),
+    ("cloud", {"mail-port": 8026}, "mail-port is for the local platform"),
+    ("cloud", {"cache-image": "redis:8"}, "cache-image is for the local platform"),
+    ("cloud", {"mail-image": "mailhog/mailhog"}, "mail-image is for the local platform"),
     ("local", {"cpu": 512}, "pulumi config rm -s local cpu"),
     ("local", {"zones": "us-east-1a,us-east-1b"}, "only the default, nothing on the local platform"),
     ("local", {"database-multi-az": True}, "database-multi-az is for the cloud platform"),
+    ("local", {"cache-class": "cache.t4g.small"}, "cache-class is for the cloud platform"),
+    ("local", {"cache-multi-az": True}, "cache-multi-az is for the cloud platform"),
 ]
 
 
@@ -268,6 +308,23 @@ def test_the_shipped_defaults_and_the_local_stack_are_valid(load: Any) -> None:
     assert settings.postgres_image == "postgres:17-trixie"
     assert settings.release_commands == ("python manage.py migrate --noinput",)
     assert (settings.web_port, settings.database_port, settings.media_port) == (8000, 5432, 9000)
+
+
+def test_a_port_of_a_service_that_the_stack_lacks_is_nobodys(load: Any) -> None:
+    settings = load({"web-port": 8025, "database-port": 6379})
+    assert settings.ports == {"web-port": 8025, "database-port": 6379, "media-port": 9000}
+    assert load({"cache": "valkey", "mail": "mailpit"}).ports == {
+        "web-port": 8000,
+        "database-port": 5432,
+        "media-port": 9000,
+        "cache-port": 6379,
+        "mail-port": 8025,
+    }
+
+
+def test_without_a_cache_of_the_stack_a_projects_own_is_named_in_env(load: Any) -> None:
+    own = {"CACHE_URL": "redis://elsewhere:6379/1", "REDIS_URL": "redis://elsewhere:6379/0", "EMAIL_URL": "smtp://h"}
+    assert load({"cache": "none", "mail": "url", "env": own}).env == own
 
 
 def test_the_postgres_image_follows_the_version(load: Any) -> None:

@@ -106,9 +106,9 @@ def test_a_broken_home_page_that_nobody_visits_is_taken_back_by_the_check(stack:
 
 def test_a_version_that_never_gets_ready_gets_no_request(stack: Stack) -> None:
     """Its processes run and answer; what it lacks is a migration, which the release leaves out."""
-    (stack.app / "gallery/migrations/0002_more.py").write_text(
+    (stack.app / "gallery/migrations/0003_more.py").write_text(
         "from django.db import migrations\n\n"
-        "class Migration(migrations.Migration):\n    dependencies = [('gallery', '0001_initial')]\n"
+        "class Migration(migrations.Migration):\n    dependencies = [('gallery', '0002_picture_thumbnail')]\n"
     )
     stack.change(release_commands=["python manage.py check"])
     before = tasks(stack)

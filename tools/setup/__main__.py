@@ -49,6 +49,7 @@ STEPS = {
     "plugins": plugins.ensure,
     "plugin-aws": plugins.ensure_aws,
     "images": images.ensure,
+    "all-images": images.ensure_all,
     "stack": stack.ensure,
     "testkit": testkit.ensure,
 }
@@ -57,7 +58,7 @@ TARGETS = {
     "local": ["engine", "python", "pulumi", "plugins", "images", "stack"],
     "cloud": ["engine", "python-cloud", "pulumi", "plugins"],
     "rehearse": ["engine", "python-cloud", "pulumi", "plugins", "plugin-aws", "images"],
-    "test": ["engine", "testkit", "python-dev", "pulumi", "plugins", "plugin-aws", "images"],
+    "test": ["engine", "testkit", "python-dev", "pulumi", "plugins", "plugin-aws", "all-images"],
     "unit": ["python-dev"],
 }
 

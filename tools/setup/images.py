@@ -1,4 +1,4 @@
-"""The three images of the local stack: used if present, else pulled, else built from Debian's packages.
+"""The images of the local stack: used if present, else pulled, else built from Debian's packages.
 
 An image that was built here stands in for the official one of the same name. Its label `django-stack.stand-in` has that
 name as its value; images built on a stand-in inherit the label, but have other names.
@@ -14,19 +14,24 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tools.setup import apt, engine, go
+from tools.setup import apt, engine, go, mailpit
 from tools.setup.machine import CommandError, Machine, SetupError
 
 PYTHON = "python:3.13-slim-trixie"
 POSTGRES = "postgres:17-trixie"
 S3 = "versity/versitygw:v1.8.0"
-# The defaults of python-image, postgres-image and s3-image in Pulumi.yaml. Others are pulled by the engine.
-IMAGES = (PYTHON, POSTGRES, S3)
+CACHE = "valkey/valkey:8.1"
+MAIL = "axllent/mailpit:v1.33.1"
+# The defaults of the settings python-image, postgres-image, s3-image, cache-image, mail-image. Others are pulled by the
+# engine.
+IMAGES = (PYTHON, POSTGRES, S3, CACHE, MAIL)
+# The lines of stacks' files that ask for an image; the others are in every local stack.
+ASKED_FOR = {CACHE: r"^\s*[\w-]+:cache:\s*[\"']?valkey\b", MAIL: r"^\s*[\w-]+:mail:\s*[\"']?mailpit\b"}
 # The folders of their recipes in tools/images.
-RECIPES = {PYTHON: "python", POSTGRES: "postgres", S3: "versitygw"}
+RECIPES = {PYTHON: "python", POSTGRES: "postgres", S3: "versitygw", CACHE: "valkey", MAIL: "mailpit"}
 BASE = "django-stack/debian:trixie"
 LABEL = "django-stack.stand-in"
 RECIPE_LABEL = "django-stack.recipe"
@@ -38,6 +43,7 @@ VERSITYGW = go.Tool(
     version_variable="main.Version",
     takes="one to two minutes",
 )
+PROGRAMS = {S3: VERSITYGW, MAIL: mailpit.MAILPIT}
 # Not /tmp, which may be mounted without device nodes or execution.
 SCRATCH = Path("/var/tmp")  # noqa: S108
 # A registry that says nothing for this long (seconds) counts as unreachable.
@@ -45,34 +51,54 @@ PULL_SILENCE = 10
 
 
 def ensure(machine: Machine) -> None:
-    """Makes sure that the engine has the images. Raises SetupError if one can be neither pulled nor built."""
+    """Makes sure that the engine has the images that this project's stacks ask for.
+
+    Raises SetupError if one can be neither pulled nor built.
+    """
+    files = [file.read_text(errors="replace") for file in machine.root.glob("Pulumi.*.yaml")]
+    _ensure(
+        machine,
+        [
+            image
+            for image in IMAGES
+            if image not in ASKED_FOR or any(re.search(ASKED_FOR[image], text, re.MULTILINE) for text in files)
+        ],
+    )
+
+
+def ensure_all(machine: Machine) -> None:
+    """The same for all images, which the tests need."""
+    _ensure(machine, IMAGES)
+
+
+def _ensure(machine: Machine, wanted: Sequence[str]) -> None:
     engine.choose(machine)
-    if absent(machine) or outdated(machine):
+    if absent(machine, wanted) or outdated(machine, wanted):
         with machine.lock():
             silent = False
-            for image in [*absent(machine), *outdated(machine)]:
+            for image in [*absent(machine, wanted), *outdated(machine, wanted)]:
                 # Don't wait again for a registry that was silent once.
                 reason, silent = ("the registry is silent", True) if silent else pull(machine, image)
                 if reason:
                     machine.say(f"it cannot be pulled: {reason}")
                     build(machine, image, reason)
-    machine.say(f"{', '.join(IMAGES)} are there")
+    machine.say(f"{', '.join(wanted)} are there")
 
 
-def absent(machine: Machine) -> list[str]:
-    """The images that the engine does not have."""
+def absent(machine: Machine, wanted: Sequence[str]) -> list[str]:
+    """Those of the images that the engine does not have."""
     reply = machine.ask(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"])
     if reply.returncode != 0:
         raise SetupError(
             reply.stderr.strip(), "`python3 tools/setup engine` makes sure that a Docker engine is running."
         )
-    return [image for image in IMAGES if image not in reply.stdout.split()]
+    return [image for image in wanted if image not in reply.stdout.split()]
 
 
-def outdated(machine: Machine) -> list[str]:
-    """The stand-ins that were built from another recipe than the present one; never official images."""
+def outdated(machine: Machine, wanted: Sequence[str]) -> list[str]:
+    """Those of the images that are stand-ins from another recipe than the present one; never official images."""
     found = []
-    for image in IMAGES:
+    for image in wanted:
         reply = machine.ask(["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image])
         labels = (json.loads(reply.stdout) if reply.returncode == 0 and reply.stdout.strip() else None) or {}
         if labels.get(LABEL) == image and labels.get(RECIPE_LABEL) != recipe(machine, image):
@@ -81,9 +107,9 @@ def outdated(machine: Machine) -> list[str]:
 
 
 def recipe(machine: Machine, image: str) -> str:
-    """A hash (12 hex digits) of what a stand-in is built from: its folder in tools/images, and versitygw's version."""
+    """A hash (12 hex digits) of what a stand-in is built from: its folder in tools/images and its program's version."""
     folder = machine.root / "tools/images" / RECIPES[image]
-    total = hashlib.sha256((VERSITYGW.version(machine) if image == S3 else "").encode())
+    total = hashlib.sha256((PROGRAMS[image].version(machine) if image in PROGRAMS else "").encode())
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         total.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes() + b"\0")
     return total.hexdigest()[:12]
@@ -136,6 +162,8 @@ def build_stand_in(machine: Machine, image: str) -> None:
             path.chmod(mode | (0o055 if mode & 0o100 else 0o044))
         if image == S3:
             add_versitygw(machine, context)
+        if image == MAIL:
+            shutil.copy(mailpit.build(machine), context / "mailpit")
         try:
             machine.run(f"building a stand-in for {image} (up to a minute)", [*command, str(context)])
         except CommandError as error:

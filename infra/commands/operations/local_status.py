@@ -1,12 +1,13 @@
 """The sections of a local stack's status. A new one is a method here, and a line in `questions`."""
 
+import http.client
 import json
 import re
 import subprocess
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from infra.commands import stack
 from infra.commands.operations.media import Count, count
@@ -37,8 +38,8 @@ class LocalStatus:
         return {
             "database": self._database,
             "media": self._media,
-            "cache": lambda: cache_section(self._environment),
-            "mail": lambda: mail_section(self._environment),
+            "cache": self._cache,
+            "mail": self._mail,
             "release": self._release,
         }
 
@@ -81,6 +82,35 @@ class LocalStatus:
         except DSNError as error:
             raise RuntimeError(f"DEFAULT_STORAGE_DSN: {error}") from None
 
+    def _cache(self) -> Section:
+        if not (container := self._containers.get("cache")):
+            return cache_section(self._environment)
+        if container.status != "running":
+            return Section(f"doesn't run ({container.status})", {"running": False}, is_well=False)
+        password = unquote(urlsplit(self._environment["CACHE_URL"]).password or "")
+        known = dict(
+            line.strip().split(":", 1)
+            for line in _run_in(container, ["valkey-cli", "info"], {"REDISCLI_AUTH": password}).splitlines()
+            if ":" in line
+        )
+        version, used, most = known["valkey_version"], int(known["used_memory"]), int(known["maxmemory"])
+        keys = sum(int(re.findall(r"keys=(\d+)", text)[0]) for name, text in known.items() if name.startswith("db"))
+        return Section(
+            f"Valkey {version}, {size(used)} of {size(most)}, {keys} keys",
+            {"version": version, "bytes": used, "max_bytes": most, "keys": keys},
+        )
+
+    def _mail(self) -> Section:
+        if not (container := self._containers.get("mail")):
+            return mail_section(self._environment)
+        if container.status != "running":
+            return Section(f"doesn't run ({container.status})", {"running": False}, is_well=False)
+        port = int((container.ports["8025/tcp"] or [])[0]["HostPort"])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)  # no proxy is asked
+        connection.request("GET", "/api/v1/messages?limit=1")
+        mails, page = int(json.load(connection.getresponse())["total"]), f"http://localhost:{port}/"
+        return Section(f"{mails} mails kept, shown at {page}", {"mails": mails, "page": page})
+
     def _release(self) -> Section | None:
         """When the release last ran to its end, and whether an update failed since; both are in Pulumi's state."""
         exported = _pulumi("export", self._name)["deployment"].get("resources") or []
@@ -102,9 +132,9 @@ class LocalStatus:
         return Section(text, facts, is_well=not failed)
 
 
-def _run_in(container: "Container", line: list[str]) -> str:
+def _run_in(container: "Container", line: list[str], environment: Mapping[str, str] | None = None) -> str:
     """What a command in a container prints; raises RuntimeError with its last line when it fails."""
-    status, output = container.exec_run(line)
+    status, output = container.exec_run(line, environment=dict(environment or {}))
     assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
     text = output.decode(errors="replace").strip()
     if status:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.cache.backends.redis import RedisCache
-from django_stack.cache_url import cache
+from django_stack.cache_url import OURS, cache
 from django_stack.malformed import MalformedError
 from environ import Env
 from redis.connection import SSLConnection, UnixDomainSocketConnection
@@ -32,6 +32,7 @@ def test_every_scheme_of_a_cache_means_the_same(scheme: str) -> None:
     theirs, ours = Env.cache_url_config(url), cache(url)
     if scheme == "memcache":  # its backend is gone since Django 4.1
         theirs["BACKEND"] = Env.CACHE_SCHEMES["pymemcache"]
+    theirs["BACKEND"] = OURS.get(theirs["BACKEND"], theirs["BACKEND"])
     if scheme in ("valkey", "valkeys"):  # it forgets the scheme, which Django's backend needs
         theirs["LOCATION"] = f"redis{scheme.removeprefix('valkey')}://{theirs['LOCATION']}"
     assert ours == theirs
@@ -68,7 +69,8 @@ def test_a_cache_is_where_it_is_elsewhere(url: str, backend: str, location: obje
     found = cache(url)
     if backend == "memcached.PyMemcacheCache":
         backend = Env.CACHE_SCHEMES["pymemcache"].removeprefix("django.core.cache.backends.")
-    assert (found["BACKEND"], found["LOCATION"]) == (f"django.core.cache.backends.{backend}", location)
+    wanted = f"django.core.cache.backends.{backend}"
+    assert (found["BACKEND"], found["LOCATION"]) == (OURS.get(wanted, wanted), location)
     assert "OPTIONS" not in found
 
 

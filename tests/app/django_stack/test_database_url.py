@@ -202,7 +202,6 @@ def test_the_query_of_a_sqlite_uri_belongs_to_its_name(url: str, name: str) -> N
 
 
 REFUSED_DATABASES = [
-    (f"{POSTGRES}?pool=true", "asks for pool=true, but the package `psycopg-pool` is not installed"),
     (f"{POSTGRES}?pool=5", "an argument pool that is neither true nor false"),
     (f"{POSTGRES}?schema=public", "write currentSchema=NAME"),
     (f"{POSTGRES}?pgbouncer=true", "write disable_server_side_cursors=true"),
@@ -237,6 +236,12 @@ def test_what_has_no_meaning_is_refused_with_the_right_form(url: str, message: s
     with pytest.raises(MalformedError, match=re.escape(message)) as caught:
         database(url)
     assert "hun" not in everything_said(caught.value)
+
+
+def test_a_pool_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_stack.urls.find_spec", lambda name: None if name == "psycopg_pool" else object())
+    with pytest.raises(MalformedError, match="asks for pool=true, but the package `psycopg-pool` is not installed"):
+        of_postgres("pool=true")
 
 
 @pytest.mark.usefixtures("everything_installed")

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import re
 
+import boto3
 import pytest
+from django.core.mail import EmailMultiAlternatives
+from django.test import override_settings
 from django_stack.email_url import email
 from django_stack.malformed import MalformedError
 from environ import Env
+from moto import mock_aws
+from moto.sesv2 import sesv2_backends
 
 from tests.app.environment import everything_said, settings_of
 
@@ -71,7 +76,40 @@ def test_a_mail_urls_other_arguments_become_settings() -> None:
     assert found["DEFAULT_FROM_EMAIL"] == "me@other.org", "the variable of that name wins"
 
 
+def test_amazon_ses_is_asked_in_its_region_by_the_rights_of_the_process() -> None:
+    assert email("ses://eu-central-1") == {
+        "EMAIL_BACKEND": "anymail.backends.amazon_ses.EmailBackend",
+        "ANYMAIL": {"AMAZON_SES_CLIENT_PARAMS": {"region_name": "eu-central-1"}},
+    }
+
+
+def test_a_mail_goes_to_amazon_ses_whole_and_without_a_key_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "the task's, in fact")):
+        monkeypatch.setenv(name, value)
+    found = email("ses://eu-central-1")
+    assert "the task's" not in repr(found)
+    with mock_aws():
+        ses = boto3.client("sesv2", region_name="eu-central-1")
+        ses.create_email_identity(EmailIdentity="example.com")
+        with override_settings(**found):
+            mail = EmailMultiAlternatives("Größe", "text", "The shop <noreply@example.com>", ["you@example.org"])
+            mail.attach_alternative("<p>text</p>", "text/html")
+            assert mail.send() == 1
+        (sent,) = sesv2_backends["123456789012"]["eu-central-1"].core_backend.sent_messages
+    assert "noreply@example.com" in sent.source
+    assert set(sent.destinations) == {"you@example.org"}
+
+
+def test_amazon_ses_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_stack.urls.find_spec", lambda _: None)
+    with pytest.raises(MalformedError, match=re.escape("the package `django-anymail` is not installed")):
+        email("ses://eu-central-1")
+
+
 REFUSED_MAIL = [
+    ("ses://", "without a region of AWS (ses://eu-central-1)"),
+    ("ses://hunter2", "without a region of AWS (ses://eu-central-1)"),
+    ("ses://eu-central-1?region=hunter2", "unknown arguments"),
     ("smtps://me:hunter2@host:465", "write smtp+ssl://"),
     ("submission://me:hunter2@host:465", "write smtp+ssl://"),
     ("smtp://me:hunter2@host:465", "asks for no TLS on port 465"),

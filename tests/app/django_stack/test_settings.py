@@ -57,9 +57,27 @@ def test_the_docs_name_the_settings_of_a_project_that_are_overwritten_and_no_oth
 @pytest.mark.parametrize("name", ["CACHES", "DATABASES", "STORAGES"])
 def test_a_projects_other_aliases_are_kept(name: str) -> None:
     mine = {"BACKEND": "mine"}
-    found = environment_settings.settings(read(CLOUD), {name: {"other": mine, "default": mine}})[name]
+    environment = read({**CLOUD, "CACHE_URL": "rediss://:p@cache.example.com:6379/1"})
+    found = environment_settings.settings(environment, {name: {"other": mine, "default": mine}})[name]
     assert found["other"] == mine
     assert found["default"] != mine, "where the default one is, the stack says"
+
+
+def test_a_project_keeps_its_own_cache_where_the_stack_has_none() -> None:
+    mine = {"default": {"BACKEND": "mine"}, "other": {"BACKEND": "mine, too"}}
+    assert environment_settings.settings(read(CLOUD), {"CACHES": mine})["CACHES"] == mine
+    found = environment_settings.settings(read(CLOUD), {"CACHES": {"other": mine["other"]}})["CACHES"]
+    assert found == {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}, "other": mine["other"]}
+
+
+def test_the_region_of_amazon_ses_joins_what_a_project_tells_anymail() -> None:
+    found = environment_settings.settings(
+        read({**CLOUD, "EMAIL_URL": "ses://eu-central-1"}), {"ANYMAIL": {"SEND_DEFAULTS": {"tags": ["site"]}}}
+    )["ANYMAIL"]
+    assert found == {
+        "SEND_DEFAULTS": {"tags": ["site"]},
+        "AMAZON_SES_CLIENT_PARAMS": {"region_name": "eu-central-1"},
+    }
 
 
 def test_how_a_project_uses_its_database_is_kept_and_where_it_was_is_not() -> None:

@@ -113,6 +113,21 @@ CALLS = {
         elasticloadbalancing:DescribeTargetGroupAttributes elasticloadbalancing:ModifyTargetGroup
         elasticloadbalancing:ModifyTargetGroupAttributes elasticloadbalancing:DeleteTargetGroup
         elasticloadbalancing:AddTags elasticloadbalancing:RemoveTags""",
+    "elasticache/parameterGroup:ParameterGroup": """
+        elasticache:CreateCacheParameterGroup elasticache:DescribeCacheParameterGroups
+        elasticache:DescribeCacheParameters elasticache:ModifyCacheParameterGroup elasticache:ResetCacheParameterGroup
+        elasticache:DeleteCacheParameterGroup
+        elasticache:AddTagsToResource elasticache:RemoveTagsFromResource elasticache:ListTagsForResource""",
+    "elasticache/replicationGroup:ReplicationGroup": """
+        elasticache:CreateReplicationGroup elasticache:DescribeReplicationGroups elasticache:DescribeCacheClusters
+        elasticache:ModifyReplicationGroup elasticache:IncreaseReplicaCount elasticache:DecreaseReplicaCount
+        elasticache:DeleteReplicationGroup
+        elasticache:AddTagsToResource elasticache:RemoveTagsFromResource elasticache:ListTagsForResource
+        iam:CreateServiceLinkedRole""",
+    "elasticache/subnetGroup:SubnetGroup": """
+        elasticache:CreateCacheSubnetGroup elasticache:DescribeCacheSubnetGroups elasticache:ModifyCacheSubnetGroup
+        elasticache:DeleteCacheSubnetGroup
+        elasticache:AddTagsToResource elasticache:RemoveTagsFromResource elasticache:ListTagsForResource""",
     "rds/instance:Instance": """
         rds:CreateDBInstance rds:DescribeDBInstances rds:ModifyDBInstance rds:RebootDBInstance rds:DeleteDBInstance
         rds:RestoreDBInstanceFromDBSnapshot rds:RestoreDBInstanceToPointInTime
@@ -153,6 +168,9 @@ CALLS = {
     "secretsmanager/secretVersion:SecretVersion": """
         secretsmanager:PutSecretValue secretsmanager:GetSecretValue secretsmanager:DescribeSecret
         secretsmanager:UpdateSecretVersionStage""",
+    "sesv2/emailIdentity:EmailIdentity": """
+        ses:CreateEmailIdentity ses:GetEmailIdentity ses:PutEmailIdentityDkimSigningAttributes ses:DeleteEmailIdentity
+        ses:TagResource ses:UntagResource ses:ListTagsForResource""",
     "sns/topic:Topic": """
         sns:CreateTopic sns:GetTopicAttributes sns:SetTopicAttributes sns:DeleteTopic
         sns:TagResource sns:UntagResource sns:ListTagsForResource""",
@@ -179,7 +197,7 @@ PROGRAMS = """
     ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
     ecr:PutImage logs:FilterLogEvents secretsmanager:GetSecretValue cloudwatch:DescribeAlarms
-    elasticloadbalancing:DescribeTargetHealth"""
+    elasticloadbalancing:DescribeTargetHealth ses:GetAccount"""
 # What the commands of `django-stack` call, for which there is a policy of its own.
 COMMANDS = """
     ecs:DescribeServices ecs:DescribeTaskDefinition ecs:DescribeTasks ecs:ExecuteCommand ecs:ListServices

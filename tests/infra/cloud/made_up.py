@@ -36,6 +36,13 @@ def computed(token: str, name: str, inputs: dict[str, Any], end: str = "") -> di
             outputs["arn"] = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{inputs['namePrefix']}1a2b3c{end}"
         case "SecretVersion":
             outputs["versionId"] = f"version-of-{name}{end}"
+        case "EmailIdentity":
+            outputs["dkimSigningAttributes"] = {"tokens": [f"token{number}" for number in range(3)]}
+        case "ReplicationGroup":
+            group = inputs["replicationGroupId"]
+            outputs["primaryEndpointAddress"] = f"master.{group}.abc123.use1.cache.amazonaws.com{end}"
+        case "ParameterGroup" if service == "elasticache":
+            outputs["name"] = inputs["name"]
         case "ParameterGroup":
             outputs["name"] = f"{inputs['namePrefix']}1a2b3c{end}"
         case "TaskDefinition":

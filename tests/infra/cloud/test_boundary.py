@@ -106,6 +106,9 @@ def test_what_has_no_name_is_changed_and_removed_only_with_the_tag_of_the_projec
                 "cloudfront:Delete*",
                 "cloudfront:Update*",
                 "ec2:CreateRoute",
+                "ses:DeleteEmailIdentity",
+                "ses:PutEmail*",
+                "ses:UntagResource",
             }:
                 assert statement.get("Condition") == {"StringEquals": {TAG: "django-stack"}}, action
 
@@ -129,5 +132,5 @@ def test_aws_knows_that_tag_of_everything_that_is_asked_for_it() -> None:
             service, _, name = action.partition(":")
             assert action in {"ec2:CreateRoute", "ec2:CreateTags"} or not name.startswith("Create")
             kinds = reference()[service]["Actions"][name.lower()].get("Resources", [])
-            for kind in set(kinds) & {*EC2, "certificate", "distribution", "vpcorigin"}:
+            for kind in set(kinds) & {*EC2, "certificate", "distribution", "identity", "vpcorigin"}:
                 assert "aws:ResourceTag/${TagKey}" in reference()[service]["Resources"][kind]["ConditionKeys"], action

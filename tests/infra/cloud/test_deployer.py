@@ -96,6 +96,16 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
             for end in ("destination", "source")
         },
         ("logs", "log-stream"): [f"arn:aws:logs:{WHERE}:log-group:{logs}:log-stream:app/web/0a1b"],
+        **{
+            ("elasticache", kind): [f"arn:aws:elasticache:{WHERE}:{kind}:{prefix}{end}"]
+            for kind, end in (
+                ("cluster", "-001"),
+                ("parametergroup", "-valkey8"),
+                ("replicationgroup", ""),
+                ("subnetgroup", ""),
+            )
+        },
+        ("ses", "identity"): [f"arn:aws:ses:{WHERE}:identity/example.com"],
         ("rds", "db"): [f"{rds}:db:{database['identifier']}"],
         ("rds", "og"): [f"{rds}:og:default:postgres-17"],
         ("rds", "pg"): [f"{rds}:pg:{database['parameterGroupName']}"],

@@ -114,6 +114,32 @@ WRONG = [
     ),
     ({"mail": "none", "env": {"EMAIL_URL": "smtp://h"}}, ['mail is "none"', "config set -s cloud mail url"]),
     ({"mail": "smtp"}, ['mail is "smtp"', "set -s cloud mail url"]),
+    ({"mail": "mailpit"}, ['mail is "mailpit"', "url, ses or none on the cloud platform", "set -s cloud mail url"]),
+    ({"mail": "ses"}, ['mail is "ses"', "only together with domain and hosted-zone", "set -s cloud mail url"]),
+    (
+        {"mail": "ses", "domain": "www.example.com", "certificate": CERTIFICATE},
+        ['mail is "ses"', "only together with domain and hosted-zone", "set -s cloud mail url"],
+    ),
+    (
+        {"mail": "ses", "domain": "www.example.com", "hosted-zone": ZONE, "env": {"EMAIL_URL": "smtp://h"}},
+        ['mail is "ses"', "url, since env has EMAIL_URL", "set -s cloud mail url"],
+    ),
+    *(
+        (
+            {"mail": "ses", "domain": "www.example.com", "hosted-zone": ZONE, "env": {"DEFAULT_FROM_EMAIL": sender}},
+            [
+                "env.DEFAULT_FROM_EMAIL is not an address that the hosted zone of www.example.com can vouch for",
+                "for noreply@example.com",
+                "config rm -s cloud --path env.DEFAULT_FROM_EMAIL",
+            ],
+        )
+        for sender in ("shop@gmail.com", "The shop <shop@notexample.com>")
+    ),
+    ({"cache": "elasticache"}, ['cache is "elasticache"', "none or valkey", "set -s cloud cache valkey"]),
+    ({"cache": "valkey", "env": {"REDIS_URL": "redis://h"}}, ["none, since env has REDIS_URL", "cloud cache none"]),
+    ({"cache-class": "db.t4g.micro"}, ['cache-class is "db.t4g.micro"', "cache.t4g.micro"]),
+    ({"cache-class": "t4g.small"}, ['cache-class is "t4g.small"', "set -s cloud cache-class cache.t4g.small"]),
+    ({"cache-multi-az": 2}, ['cache-multi-az is "2"', "true or false", "set -s cloud cache-multi-az false"]),
     ({"log-days": 31}, ['log-days is "31"', "30, 60"]),
     ({"permissions-boundary": "django-stack-boundary"}, ["permissions-boundary is", "the ARN of an IAM policy"]),
     ({"alarm-email": "ops"}, ['alarm-email is "ops"', "an e-mail address"]),
@@ -263,6 +289,14 @@ def test_the_number_of_workers_is_the_one_in_env(as_stack: Any, set_config: Any)
         {"database-restore-time": "latest"},
         {"database-restore-time": "2026-01-31T09:30:00+01:00", "database-restore-source": "db-ABCDEFGHIJKLMNOP"},
         {"mail": "url", "env": {"EMAIL_URL": "smtp+tls://u:p@mail.example.com:587"}},
+        {"mail": "ses", "domain": "www.example.com", "hosted-zone": ZONE},
+        {
+            "mail": "ses",
+            "domain": "www.shop.example.com",
+            "hosted-zone": ZONE,
+            "env": {"DEFAULT_FROM_EMAIL": "The shop <post@EXAMPLE.com>"},
+        },
+        {"cache": "valkey", "cache-class": "cache.r7g.large", "cache-multi-az": True},
         {"database-storage-max": 0, "log-days": 365, "alarm-email": "ops@example.com", "architecture": "arm64"},
     ],
     ids=str,

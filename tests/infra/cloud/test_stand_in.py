@@ -12,7 +12,7 @@ from django_stack_plugins.aws.functions import functions
 from django_stack_plugins.aws.session import Session
 
 from tests import ROOT
-from tests.infra.cloud.variants import OTHER, OWN_DOMAIN
+from tests.infra.cloud.variants import OTHER, OWN_DOMAIN, SERVICES
 from tests.infra.conftest import Program, Registered
 
 # What, together, registers all that the program knows for AWS.
@@ -21,6 +21,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"media-access": "public"},
     OWN_DOMAIN,
     OTHER,
+    OTHER | SERVICES,
     {"database-snapshot": "last"},
     {"database-restore-time": "latest"},
     {"permissions-boundary": "arn:aws:iam::123456789012:policy/django-stack-boundary"},

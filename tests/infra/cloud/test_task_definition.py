@@ -12,6 +12,7 @@ def test_the_app_gets_the_contract_of_the_cloud_column(cloud: Any) -> None:
     assert plain(run) == {
         "DOMAIN": "d111111abcdef8.cloudfront.net",
         "EMAIL_URL": "dummymail://",
+        "SITE_URL": "https://d111111abcdef8.cloudfront.net",
         "PORT": "8000",
         "SECURE_PROXY_SSL_HEADER": "CloudFront-Forwarded-Proto",
         "SECURE_SSL_REDIRECT": "True",

@@ -33,6 +33,7 @@ OTHER: dict[str, Any] = {
     "waf": True,
     "waf-rate-limit": 500,
 }
+SERVICES: dict[str, Any] = {"cache": "valkey", "cache-multi-az": True, "mail": "ses"}
 # The settings that make other resources, each for itself.
 VARIANTS: dict[str, dict[str, Any]] = {
     "shipped": {},
@@ -42,6 +43,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "execute-command": {"execute-command": True},
     "logs": {"access-logs": True, "flow-logs": True},
     "nat": {"nat-gateway": True},
+    "cache": {"cache": "valkey"},
+    "mail": {"mail": "ses", "domain": "www.example.com", "hosted-zone": ZONE},
     "own workers": {"env": {"WEB_CONCURRENCY": "1"}},
     "processes": {
         "database-class": "db.t4g.medium",

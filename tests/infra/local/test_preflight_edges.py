@@ -65,6 +65,23 @@ def test_a_stack_without_an_s3_server_needs_neither_its_port_nor_its_image(
     assert "s3-image is versity/versitygw" in message
 
 
+@pytest.mark.parametrize(
+    ("service", "port_key", "image_key"),
+    [({"cache": "valkey"}, "cache-port", "cache-image"), ({"mail": "mailpit"}, "mail-port", "mail-image")],
+    ids=str,
+)
+def test_a_services_port_and_image_count_only_where_the_stack_has_it(
+    monkeypatch: pytest.MonkeyPatch, load: Any, service: dict[str, Any], port_key: str, image_key: str
+) -> None:
+    settings = load(**service)
+    held = container("somebodys", settings.ports[port_key])
+    message = refusal(monkeypatch, Engine([held]), settings)
+    assert f"{port_key} is {settings.ports[port_key]}, and the container somebodys holds that port" in message
+    assert f"{image_key} is {settings.images[image_key]}" in message
+    monkeypatch.setattr(module.docker, "from_env", lambda **_: Engine([held]))
+    module.preflight(load())
+
+
 def test_the_port_that_is_proposed_is_no_others(monkeypatch: pytest.MonkeyPatch, load: Any) -> None:
     """Neither one of the stack's own, nor one that a container or a program holds."""
     settings = load(web_port=18500, database_port=18501)

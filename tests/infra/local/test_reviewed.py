@@ -33,8 +33,9 @@ WORKER = {"command": "python manage.py db_worker", "count": 2, "stop-timeout": 6
         (OTHER, [SHIPPED, FOLDER / "other.yaml"]),
         ({"media": "filesystem"}, [SHIPPED, FOLDER / "filesystem.yaml"]),
         (OTHER | {"processes": {"worker": WORKER}}, [SHIPPED, FOLDER / "other.yaml", FOLDER / "processes.yaml"]),
+        ({"cache": "valkey", "mail": "mailpit"}, [SHIPPED, FOLDER / "services.yaml"]),
     ],
-    ids=["shipped", "other", "filesystem", "processes"],
+    ids=["shipped", "other", "filesystem", "processes", "services"],
 )
 def test_the_local_stack_is_what_was_reviewed(program: Any, settings: dict[str, Any], files: list[Path]) -> None:
     wanted = reviewed(*files)

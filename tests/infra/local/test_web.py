@@ -25,6 +25,7 @@ def test_the_web_gets_the_contract_of_the_local_column(program: Any) -> None:
         "DJANGO_DEBUG": "True",
         "SECURE_SSL_REDIRECT": "False",
         "SECRET_KEY": "secret-key-random",
+        "SITE_URL": "http://localhost:8000",
         "STAGE": "local",
         "PORT": "8000",
     }

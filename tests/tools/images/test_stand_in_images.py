@@ -1,4 +1,4 @@
-"""What the local stack relies on in its three images; it holds for the official ones and for the stand-ins alike."""
+"""What the local stack relies on in its images; it holds for the official ones and for the stand-ins alike."""
 
 import subprocess
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.waiting import wait_until
-from tools.setup.images import POSTGRES, PYTHON, S3
+from tools.setup.images import CACHE, MAIL, POSTGRES, PYTHON, S3
 
 pytestmark = pytest.mark.docker
 PASSWORD = "s3cr:t/'\"%40"
@@ -154,3 +154,56 @@ def test_the_s3_server_answers_its_health_check_from_inside(place: str) -> None:
 def test_the_s3_server_can_be_set_up_by_variables_and_says_its_version(place: str) -> None:
     assert f"Version  : {S3.rpartition(':')[2]}" in docker("run", "--rm", S3, "--version")
     assert "VGW_BACKEND" in docker("run", "--rm", "--name", place, S3, fails=True)
+
+
+# valkey
+
+
+def test_valkey_takes_its_settings_as_arguments_and_asks_for_the_password(place: str) -> None:
+    arguments = ["valkey-server", "--requirepass", PASSWORD, "--save", "", "--maxmemory-policy", "volatile-lru"]
+    docker("run", "--detach", "--name", place, "--network", place, "--network-alias", "cache", CACHE, *arguments)
+    wait_until(lambda: "NOAUTH" in said(place, "ping"), "Valkey", 20)
+    assert said(place, "ping", password=PASSWORD) == "PONG"
+    assert said(place, "config", "get", "maxmemory-policy", password=PASSWORD).split() == [
+        "maxmemory-policy",
+        "volatile-lru",
+    ]
+    assert said(place, "info", "server", password=PASSWORD).partition("valkey_version:")[2].startswith("8.1.")
+    # Over the network as well, and the user is its own.
+    reach = ["--network", place, "--env", f"REDISCLI_AUTH={PASSWORD}"]
+    assert docker("run", "--rm", *reach, CACHE, "valkey-cli", "-h", "cache", "ping") == "PONG"
+    assert docker("exec", place, "stat", "--format", "%u", "/proc/1") == "999"
+
+
+def said(name: str, *words: str, password: str = "") -> str:
+    """What Valkey answers in its container."""
+    command = ["docker", "exec", "--env", f"REDISCLI_AUTH={password}", name, "valkey-cli", *words]
+    reply = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    return (reply.stdout + reply.stderr).strip()
+
+
+def test_valkey_ends_at_once_and_cleanly(place: str) -> None:
+    docker("run", "--detach", "--name", place, CACHE, "--save", "")
+    wait_until(lambda: said(place, "ping") == "PONG", "Valkey", 20)
+    docker("stop", "--time", "10", place)
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", place) == "0"
+
+
+# mailpit
+
+
+def test_mailpit_takes_mails_shows_them_and_knows_that_it_is_ready(place: str) -> None:
+    docker("run", "--detach", "--name", place, "--network", place, "--network-alias", "mail", MAIL)
+    wait_until(lambda: in_container(place, "/mailpit", "readyz"), "Mailpit", 20)
+    send = (
+        "import smtplib; s = smtplib.SMTP('mail', 1025); "
+        "s.sendmail('a@example.com', ['b@example.com'], 'Subject: hello\\r\\n\\r\\nworld')"
+    )
+    docker("run", "--rm", "--network", place, PYTHON, "python", "-c", send)
+    ask = "import urllib.request; print(urllib.request.urlopen('http://mail:8025{}').read().decode())"
+    listed = docker("run", "--rm", "--network", place, PYTHON, "python", "-c", ask.format("/api/v1/messages"))
+    assert '"Subject":"hello"' in listed
+    page = docker("run", "--rm", "--network", place, PYTHON, "python", "-c", ask.format("/"))
+    assert "dist/app.js" in page
+    script = docker("run", "--rm", "--network", place, PYTHON, "python", "-c", ask.format("/dist/app.js"))
+    assert len(script) > 100_000, "the page is built"

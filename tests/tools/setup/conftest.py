@@ -29,7 +29,13 @@ class FakeMachine(Machine):
         self.files: dict[str, bytes] = {}
         self.did: list[str] = []
         self.printed: list[str] = []
-        for file in ("tools/pulumi/go.mod", "tools/versitygw/go.mod", "requirements/infra.txt", "pyproject.toml"):
+        for file in (
+            "tools/pulumi/go.mod",
+            "tools/versitygw/go.mod",
+            "tools/mailpit/go.mod",
+            "requirements/infra.txt",
+            "pyproject.toml",
+        ):
             (self.root / file).parent.mkdir(parents=True, exist_ok=True)
             (self.root / file).write_bytes((ROOT / file).read_bytes())
         (self.venv / "bin").mkdir(parents=True)

@@ -10,7 +10,7 @@ import yaml
 
 from tests import ROOT
 from tests.tools.setup.conftest import FakeMachine
-from tools.setup import go, images
+from tools.setup import go, images, mailpit
 from tools.setup.machine import SetupError
 
 LIST = "docker image ls"
@@ -34,6 +34,7 @@ def debian(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     (tmp_path / "docker-entrypoint.sh").write_text("the entrypoint")
     monkeypatch.setattr(go, "build", lambda _machine, _tool: program)
     monkeypatch.setattr(go, "source", lambda _machine, _tool: tmp_path)
+    monkeypatch.setattr(mailpit, "build", lambda _machine: program)
 
     def debootstrap(command: list[str]) -> None:
         root = Path(next(word for word in command if word.endswith("/root")))
@@ -88,8 +89,32 @@ def test_missing_ones_are_pulled(machine: FakeMachine) -> None:
     assert machine.did == [f"docker pull {images.POSTGRES}", f"docker pull {images.S3}"]
 
 
+@pytest.mark.parametrize(
+    ("file", "more"),
+    [
+        ("config:\n  django-stack:cache: valkey\n", [images.CACHE]),
+        ("config:\n  shop:cache: 'valkey'   # for the page\n  shop:mail: mailpit\n", [images.CACHE, images.MAIL]),
+        ("config:\n  django-stack:cache: none\n  # django-stack:mail: mailpit\n  django-stack:mail: ses\n", []),
+    ],
+)
+def test_those_of_services_are_there_where_a_stack_asks_for_them(
+    machine: FakeMachine, file: str, more: list[str]
+) -> None:
+    machine.answers[LIST] = (0, "\n".join((images.PYTHON, images.POSTGRES, images.S3)), "")
+    (machine.root / "Pulumi.one.yaml").write_text("config: {}\n")
+    (machine.root / "Pulumi.two.yaml").write_text(file)
+    images.ensure(machine)
+    assert machine.did == [f"docker pull {image}" for image in more]
+
+
+def test_the_tests_have_them_all(machine: FakeMachine) -> None:
+    machine.answers[LIST] = (0, "", "")
+    images.ensure_all(machine)
+    assert machine.did == [f"docker pull {image}" for image in images.IMAGES]
+
+
 def test_where_no_registry_is_reached_stand_ins_are_built_on_one_base(debian: FakeMachine) -> None:
-    images.ensure(debian)
+    images.ensure_all(debian)
     assert len(commands(debian, "debootstrap --variant=minbase")) == 1
     assert f"LABEL {images.LABEL}={images.BASE}" in commands(debian, "docker import")[0]
     built = [re.search(r"--tag (\S+)", command) for command in commands(debian, "docker build")]
@@ -101,15 +126,15 @@ def test_where_no_registry_is_reached_stand_ins_are_built_on_one_base(debian: Fa
 
 def test_a_registry_that_was_silent_once_is_not_waited_for_again(debian: FakeMachine) -> None:
     debian.errors["docker pull"] = []
-    images.ensure(debian)
+    images.ensure_all(debian)
     assert len(commands(debian, "docker pull")) == 1
-    assert len(commands(debian, "docker build")) == 3
+    assert len(commands(debian, "docker build")) == 5
 
 
 def test_one_image_that_is_refused_does_not_keep_the_others_from_being_pulled(debian: FakeMachine) -> None:
     debian.errors = {f"docker pull {images.S3}": ["toomanyrequests: You have reached your pull rate limit"]}
-    images.ensure(debian)
-    assert len(commands(debian, "docker pull")) == 3
+    images.ensure_all(debian)
+    assert len(commands(debian, "docker pull")) == 5
     assert len(commands(debian, "docker build")) == 1
 
 
@@ -162,7 +187,7 @@ def test_only_authorities_that_debian_lacks_are_added(tmp_path: Path) -> None:
 
 def test_the_images_are_the_defaults_of_the_project() -> None:
     config = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    keys = ("python-image", "postgres-image", "s3-image")
+    keys = ("python-image", "postgres-image", "s3-image", "cache-image", "mail-image")
     version = config["postgres-version"]["default"]
     defaults = [config[key]["default"].replace("{postgres-version}", str(version)) for key in keys]
     assert defaults == list(images.IMAGES)
@@ -171,5 +196,6 @@ def test_the_images_are_the_defaults_of_the_project() -> None:
     )
 
 
-def test_the_s3_image_and_the_go_module_are_of_one_version(machine: FakeMachine) -> None:
+def test_images_and_go_modules_are_of_one_version(machine: FakeMachine) -> None:
     assert f"versity/versitygw:{images.VERSITYGW.version(machine)}" == images.S3
+    assert f"axllent/mailpit:{mailpit.MAILPIT.version(machine)}" == images.MAIL

@@ -16,6 +16,8 @@ REPLACED_BY = {
     "BucketPolicy": "bucket",
     "Bucket": "bucketPrefix",
     "Budget": "name notifications",
+    "CacheParameterGroup": "description family name",
+    "CacheSubnetGroup": "name",
     "Certificate": "domainName region subjectAlternativeNames validationMethod",
     "CertificateValidation": "certificateArn region validationRecordFqdns",
     "Cluster": "name",
@@ -24,6 +26,7 @@ REPLACED_BY = {
     "DefaultSecurityGroup": "vpcId",
     "Distribution": "",
     "EgressRule": "securityGroupId",
+    "EmailIdentity": "emailIdentity",
     "Encryption": "bucket",
     "EventRule": "name",
     "EventTarget": "rule targetId",
@@ -48,6 +51,9 @@ REPLACED_BY = {
     "Policy": "name resourceId scalableDimension serviceNamespace",
     "PublicAccessBlock": "bucket",
     "Record": "name zoneId",
+    "ReplicationGroup": (
+        "atRestEncryptionEnabled engine port replicationGroupId subnetGroupName transitEncryptionEnabled"
+    ),
     "Repository": "encryptionConfigurations name",
     "ResponseHeadersPolicy": "",
     "Role": "name",

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 ELB = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html"
 FLOW_LOGS = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html"
 RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html"
+CACHE = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/using-service-linked-roles.html"
+CACHE_ACCESS = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonElastiCacheFullAccess.html"
 ECS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
 # The handlers' permissions in CloudFormation's schema of AWS::CloudFront::VpcOrigin, and the role, which has a
 # principal of its own, vpcorigin.cloudfront.amazonaws.com.
@@ -45,6 +47,10 @@ DEPENDENT = {
     "ec2:CreateFlowLogs": {"logs:CreateLogDelivery": FLOW_LOGS},
     "ec2:DeleteFlowLogs": {"logs:DeleteLogDelivery": FLOW_LOGS},
     "rds:CreateDBInstance": {"iam:CreateServiceLinkedRole": RDS},
+    "elasticache:CreateReplicationGroup": {
+        "iam:CreateServiceLinkedRole": CACHE,
+        "ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs": CACHE_ACCESS,
+    },
     "ecs:RegisterTaskDefinition": {"iam:PassRole": ECS},
     "ecs:RunTask": {"iam:PassRole": ECS},
 }
@@ -52,6 +58,7 @@ DEPENDENT = {
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html
 SERVICE_LINKED_ROLES = {
     "elasticloadbalancing:CreateLoadBalancer": "elasticloadbalancing.amazonaws.com",
+    "elasticache:CreateReplicationGroup": "elasticache.amazonaws.com",
     "rds:CreateDBInstance": "rds.amazonaws.com",
     "cloudfront:CreateVpcOrigin": "vpcorigin.cloudfront.amazonaws.com",
     "ecs:CreateCluster": "ecs.amazonaws.com",
@@ -67,12 +74,14 @@ TAGGING = {
     "cloudwatch": "TagResource",
     "ecr": "TagResource",
     "ecs": "TagResource",
+    "elasticache": "AddTagsToResource",
     "elasticloadbalancing": "AddTags",
     "events": "TagResource",
     "iam": "TagRole",
     "logs": "TagResource",
     "rds": "AddTagsToResource",
     "secretsmanager": "TagResource",
+    "ses": "TagResource",
     "sns": "TagResource",
     "wafv2": "TagResource",
 }
@@ -120,6 +129,12 @@ ECS_NAMES = {
     "DescribeTasks ExecuteCommand StopTask": ("task/{cluster}/{name}", ("task", "tasks")),
     "RunTask": ("task-definition/{name}", ("taskDefinition",)),
     "RegisterTaskDefinition": ("task-definition/{name}:*", ("family",)),
+}
+CACHE_NAMES = {
+    "CacheClusterId": "cluster",
+    "CacheParameterGroupName": "parametergroup",
+    "CacheSubnetGroupName": "subnetgroup",
+    "ReplicationGroupId": "replicationgroup",
 }
 RDS_NAMES = {
     "DBInstanceIdentifier": "db",
@@ -313,6 +328,15 @@ def _rds(call: Call, state: State) -> list[str]:
     return found or _named_resources(call, state)
 
 
+def _caches(call: Call, state: State) -> list[str]:
+    found = [call.arn(f"{kind}:{name}") for key, kind in CACHE_NAMES.items() for name in call.get(key)]
+    return found or _named_resources(call, state)
+
+
+def _senders(call: Call, state: State) -> list[str]:
+    return [call.arn(f"identity/{name}") for name in call.get("EmailIdentity")] or _named_resources(call, state)
+
+
 def _balancers(call: Call, state: State) -> list[str]:
     if call.name.startswith("Describe"):  # whatever the call names
         return ["*"]
@@ -375,9 +399,11 @@ _RESOURCES: dict[str, Callable[[Call, State], Any]] = {
     "ec2": _ec2,
     "ecr": _repositories,
     "ecs": _ecs,
+    "elasticache": _caches,
     "elasticloadbalancing": _balancers,
     "events": _rules,
     "iam": _roles,
     "logs": _logs,
     "rds": _rds,
+    "ses": _senders,
 }

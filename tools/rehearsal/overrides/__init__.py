@@ -19,6 +19,7 @@ OVERRIDES = (
     "task_credentials",
     "database",
     "database_logs",
+    "cache",
     "deletion_protection",
     "backups",
     "cloudfront",

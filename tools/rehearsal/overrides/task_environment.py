@@ -2,7 +2,7 @@
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html
 A task finds AWS under AWS's own names here, by this emulator's DNS and with certificates of its authority, which is the
-one thing that a task has more than on AWS: a file, and AWS_CA_BUNDLE that names it.
+one thing that a task has more than on AWS: a file, and AWS_CA_BUNDLE and SSL_CERT_FILE that name it.
 AWS's certificates of RDS, which the program hands over, are replaced by those of the emulator's RDS: nobody here
 has the keys of AWS's.
 """
@@ -40,6 +40,7 @@ def apply(config: EmulatorConfig) -> None:
             "AWS_REGION": config.region,
             "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
             "AWS_CA_BUNDLE": f"{FOLDER}/bundle.pem",
+            "SSL_CERT_FILE": f"{FOLDER}/bundle.pem",
         }
         kwargs["volumes"] = [*(kwargs.get("volumes") or []), f"{config.volume}:{FOLDER}:ro"]
         kwargs["dns"] = [config.address]

@@ -21,6 +21,7 @@ from tests.infra.cloud.rules.base import (
 )
 from tests.infra.conftest import Run
 
+IDENTITY = "aws:sesv2/emailIdentity:EmailIdentity"
 # AWS knows these actions on no resource but all; nothing else may have "*" for a resource.
 ON_EVERYTHING = {
     "ecr:GetAuthorizationToken",
@@ -72,7 +73,9 @@ def rights_name_what_they_are_for(run: Run) -> Iterator[str]:
                 yield f"{policy.name} allows {actions}: whoever breaks into the app gets every such right."
             if "*" in resources and not set(actions) <= ON_EVERYTHING:
                 yield f"{policy.name} allows {actions} on everything in the account, not on this stack's own."
-            foreign = [r for r in resources if r != "*" and "django-stack" not in r]
+            # A sender's name is its domain, not the stack's.
+            own = [f":identity/{one.inputs['emailIdentity']}" for one in run.of_type(IDENTITY)]
+            foreign = [r for r in resources if r != "*" and "django-stack" not in r and not r.endswith((*own,))]
             if foreign:
                 yield f"{policy.name} allows {actions} on {foreign}, which isn't this stack's."
     for token in ("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "aws:iam/policyAttachment:PolicyAttachment"):

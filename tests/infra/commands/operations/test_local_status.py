@@ -12,6 +12,7 @@ from infra.commands.operations.local_status import LocalStatus
 from infra.commands.operations.media import MOST_OBJECTS, count
 from infra.commands.operations.status import Section
 from infra.dsn import S3DSN
+from tests.http_server import Reply, Request, serving
 
 DSN = S3DSN("media", "key", "TOPSECRET", endpoint_url="http://media.localhost:9000")
 
@@ -23,9 +24,12 @@ class Container:
         self.output, self.code, self.status = output, code, status
         self.attrs = {"Config": {"Env": [f"{name}={value}" for name, value in environment.items()]}}
         self.lines: list[list[str]] = []
+        self.given: dict[str, str] = {}
+        self.ports: dict[str, Any] = {}
 
-    def exec_run(self, line: list[str]) -> tuple[int, bytes]:
+    def exec_run(self, line: list[str], environment: dict[str, str] | None = None) -> tuple[int, bytes]:
         self.lines.append(line)
+        self.given |= environment or {}
         return self.code, self.output.encode()
 
 
@@ -52,6 +56,50 @@ def test_a_database_that_does_not_run_or_answer_is_not_passed_over() -> None:
 
 def test_a_stack_without_a_database_of_its_own_has_no_such_section() -> None:
     assert section("database") is None
+
+
+def test_a_cache_has_its_version_memory_and_keys_and_its_password_is_no_argument() -> None:
+    info = (
+        "# Server\r\nredis_version:7.2.4\r\nvalkey_version:8.1.1\r\nused_memory:1200000\r\nmaxmemory:268000000\r\n"
+        "# Keyspace\r\ndb0:keys=3,expires=0,avg_ttl=0\r\ndb1:keys=40,expires=40,avg_ttl=299\r\n"
+    )
+    cache = Container(info)
+    web = Container(CACHE_URL="redis://:TOP%2FSECRET@cache:6379/1")
+    found = section("cache", web=web, cache=cache)
+    assert found
+    assert found.text == "Valkey 8.1.1, 1.2 MB of 268 MB, 43 keys"
+    assert found.facts == {"version": "8.1.1", "bytes": 1_200_000, "max_bytes": 268_000_000, "keys": 43}
+    assert cache.given == {"REDISCLI_AUTH": "TOP/SECRET"}
+    assert "SECRET" not in str(cache.lines)
+
+
+def test_the_mails_that_are_kept_are_counted_and_their_page_is_named() -> None:
+    def answer(request: Request) -> Reply:
+        known = request.path == "/api/v1/messages?limit=1"
+        return Reply(200 if known else 404, "application/json", '{"total": 3, "messages": []}' if known else "{}")
+
+    mail = Container()
+    with serving(answer) as port:
+        mail.ports = {"1025/tcp": None, "8025/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
+        found = section("mail", mail=mail)
+    assert found
+    assert found.text == f"3 mails kept, shown at http://localhost:{port}/"
+    assert found.facts == {"mails": 3, "page": f"http://localhost:{port}/"}
+
+
+@pytest.mark.parametrize("name", ["cache", "mail"])
+def test_a_service_that_does_not_run_is_not_passed_over(name: str) -> None:
+    found = section(name, **{name: Container(status="exited")})
+    assert found
+    assert (found.text, found.is_well) == ("doesn't run (exited)", False)
+
+
+def test_without_services_of_the_stack_the_variables_say_which_the_app_has() -> None:
+    web = Container(CACHE_URL="rediss://:TOPSECRET@elsewhere:6379/1", EMAIL_URL="consolemail://")
+    cache, mail = (section(name, web=web) for name in ("cache", "mail"))
+    assert cache
+    assert mail
+    assert (cache.text, mail.text) == ("rediss at elsewhere", "not sent: printed to the log (consolemail)")
 
 
 def test_a_media_folder_is_counted_in_the_container() -> None:

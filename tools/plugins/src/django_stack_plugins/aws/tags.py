@@ -97,3 +97,8 @@ BUCKETS = Tagging(
     Call("GetBucketTagging", {"Bucket": "id"}, gives="TagSet"),
     argument="",
 )
+SES = Tagging(
+    Call("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
+    Call("UntagResource", {"ResourceArn": "arn", "TagKeys": "gone"}),
+    Call("ListTagsForResource", {"ResourceArn": "arn"}, gives="Tags"),
+)
