@@ -50,7 +50,7 @@ def command(source: str, target: str, schema_ahead: bool, yes: bool) -> int:
         if running.hash != wanted.hash:
             copied = Version(wanted.hash, there, wanted.made, wanted.size)
             line = f"django-stack promote {source} {target}"
-            move.check_schema(target, versions, copied, ahead=schema_ahead, command=line)
+            move.check_schema(target, versions, copied, running, ahead=schema_ahead, command=line)
     status = move.up(target, wanted.hash)
     if status:
         click.echo(

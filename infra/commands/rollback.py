@@ -38,7 +38,7 @@ def command(name: str, version: str, undo: bool, schema_ahead: bool, yes: bool) 
         return 0
     if running and not wanted.runs:
         line = f"django-stack rollback -s {name} {wanted.hash}"
-        move.check_schema(name, versions, wanted, ahead=schema_ahead, command=line)
+        move.check_schema(name, versions, wanted, running, ahead=schema_ahead, command=line)
     move.ask(f"Roll the stack {name} back{f' from {running.hash}' if running else ''} to {wanted.hash}?", yes=yes)
     status = move.up(name, wanted.hash)
     if status:

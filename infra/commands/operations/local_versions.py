@@ -4,6 +4,7 @@ import sys
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from docker.errors import APIError, ContainerError
 from docker.types import LogConfig
@@ -12,6 +13,9 @@ from infra import built
 from infra.commands import stack
 from infra.commands.operations.versions import Version, in_order, ran, updates
 from infra.local.labels import PROJECT, STACK, STATE, state
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
 
 LINES = 5  # of a failed program
 
@@ -27,16 +31,19 @@ class StackVersions:
         self._engine = stack.engine()
 
     def is_up(self) -> bool:
-        names = {"name": f"^/{self._project}-{self._name}-web$"}
-        return bool(self._engine.containers.list(filters={**stack.filters(self._name), **names}))
+        return self._web() is not None
+
+    def _web(self) -> "Container | None":
+        """The web's container, also one that ends again and again: that is when people go back."""
+        filters = {**stack.filters(self._name), "name": f"^/{self._project}-{self._name}-web$"}
+        return next(iter(self._engine.containers.list(all=True, filters=filters)), None)
 
     def all(self) -> list[Version]:
         own = [one for one in built.kept(self._engine, self._project) if one.stack == self._name]
         tagged = [(self._tagged(one), one.tag) for one in own]
         when = ran(updates(self._name), tagged)
         runs, since = "", datetime.now(UTC)
-        if self.is_up():
-            web = stack.web(self._engine, self._name)
+        if web := self._web():
             runs, since = str(web.attrs["Image"]), datetime.fromisoformat(f"{web.attrs['Created'][:19]}+00:00")
         return in_order(
             [
@@ -66,7 +73,9 @@ class StackVersions:
         return moment or one.built
 
     def ask(self, version: Version, program: str) -> str:
-        web = stack.web(self._engine, self._name)
+        web = self._web()
+        if not web:
+            raise RuntimeError(f"there is no container {self._project}-{self._name}-web")
         config, host = web.attrs["Config"], web.attrs["HostConfig"]
         try:
             output = self._engine.containers.run(

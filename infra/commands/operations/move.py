@@ -28,12 +28,13 @@ def refuse_mounted_source(name: str) -> None:
         )
 
 
-def check_schema(name: str, versions: Versions, version: Version, *, ahead: bool, command: str) -> None:
+def check_schema(
+    name: str, versions: Versions, version: Version, running: Version, *, ahead: bool, command: str
+) -> None:
     """Says which migrations the version would apply, and which it lacks; then the command ends, unless `ahead`.
 
-    `command` is what the person ran.
+    `running` is the version that runs, `command` what the person ran.
     """
-    running = next((one for one in versions.all() if one.runs), None)
     click.echo(f"Asking the version {version.hash} for its migrations ...", err=True)
     try:
         found = schema.fit(versions, version, running)

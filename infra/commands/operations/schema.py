@@ -40,11 +40,11 @@ class Fit:
     surplus: list[str]
 
 
-def fit(versions: Versions, version: Version, running: Version | None) -> Fit:
+def fit(versions: Versions, version: Version, running: Version) -> Fit:
     """How the stack's database fits a version; `running` is the one that runs. Raises RuntimeError."""
     found = _ask(versions, version)
     surplus = found["surplus"]
-    if found["without_app"] and running:
+    if found["without_app"]:
         # Left by an app that was removed long ago, when the running version doesn't have them either.
         gone = set(found["without_app"]) & set(_ask(versions, running)["without_app"])
         surplus = [one for one in surplus if one not in gone]

@@ -96,8 +96,8 @@ def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stacks:
         monkeypatch.setattr(module, "versions_of", made)
     monkeypatch.setattr(subprocess, "run", made.pulumi)
 
-    def fit(of: Stacks, wanted: Version, running: Version | None) -> Fit:
-        assert running is None or running.runs
+    def fit(of: Stacks, wanted: Version, running: Version) -> Fit:
+        assert running.runs
         found = made.fits.get(wanted.hash, Fit([], []))
         if isinstance(found, Exception):
             raise found
@@ -313,7 +313,7 @@ def test_what_an_app_left_that_is_long_gone_is_no_surplus(
 def test_a_version_that_says_nothing_is_an_error_with_its_words() -> None:
     silent: Any = SimpleNamespace(ask=lambda wanted, program: "no such command")
     with pytest.raises(RuntimeError, match="doesn't say which migrations it has: no such command"):
-        schema.fit(silent, version(OLD, 9), None)
+        schema.fit(silent, version(OLD, 9), version(NEW, 1))
 
 
 def test_without_pulumi_on_path_the_fix_is_said(stacks: Stacks, monkeypatch: pytest.MonkeyPatch) -> None:
