@@ -15,6 +15,7 @@ from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.one_off_tasks import OneOffTasks, TaskError, judge
 from infra.cloud.requests import ReleaseRequest
 from infra.cloud.steps.logs import Log
+from infra.destructive import release_variables
 from infra.steps import RedactedOutput, quoted, read_request
 
 TAIL = 20
@@ -92,7 +93,7 @@ class ReleaseRun:
     def start(self, command: str, role: str = "") -> str:
         """Starts a task for a command, with another role than the app's if one is given, and returns its ARN."""
         try:
-            arn = self.tasks.start(shlex.split(command), role=role)
+            arn = self.tasks.start(shlex.split(command), {} if role else release_variables(), role=role)
         except TaskError as error:
             raise ReleaseError(f"Release command `{command}` could not be started: {error}") from None
         print(f"Task {arn.rpartition('/')[2]} for `{command}` starts; on Fargate that takes a minute.", flush=True)
