@@ -11,7 +11,6 @@ from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import SERVING, Stack
 from tests.e2e.visitors import Visitor, log_in, screenshot
 from tests.pictures import png
-from tests.ports import free_ports
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
@@ -22,10 +21,8 @@ WORKER = {"command": "python manage.py procrastinate worker", "stop-timeout": 60
 @pytest.fixture(scope="module")
 def working(make_stack: MakeStack) -> Stack:
     """A stack with all of it, up."""
-    ports = dict(zip(("cache-port", "mail-port"), free_ports(2), strict=True))
-    stack = make_stack(
-        "tasks", {**SERVING, **ports, "processes": {"worker": WORKER}, "cache": "valkey", "mail": "mailpit"}
-    )
+    settings = {"processes": {"worker": WORKER}, "cache": "valkey", "mail": "mailpit"}
+    stack = make_stack("tasks", {**SERVING, **settings})
     stack.up()
     return stack
 
