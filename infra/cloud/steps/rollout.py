@@ -16,6 +16,7 @@ from typing import Any
 from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.requests import RolloutRequest
 from infra.cloud.steps.logs import Log
+from infra.cloud.steps.rollback_alarm import configuration, is_watched
 from infra.readiness import READY, GracePeriod, ReadinessError, ask, judge_home, judge_readiness
 from infra.redaction import redactor
 from infra.steps import quoted, read_request
@@ -24,8 +25,6 @@ TAIL = 15
 ANSWER = 30.0  # seconds that one answer may take
 MIN_READY_SECONDS = 60.0  # for the site, however long the tasks took
 BACK = 600.0  # seconds for the way back to the version before
-# What of a service's configuration of deployments is set by infra/cloud/web.py.
-DEPLOYMENT = ("alarms", "deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent")
 STOPPED_TASKS = 2  # the number of stopped tasks that are shown
 NEXT_STEP = (
     "Fix the code and run `pulumi up`. To try the same version again, run "
@@ -62,11 +61,15 @@ class Rollout:
         self.logs = client("logs", request)
         self.shown: set[str] = set()
         self.before = ""  # the definition that served until now, if it was seen
+        self.unwatched: dict[str, Any] = {}  # the service, if ECS doesn't watch its alarm
 
     def run(self) -> None:
         """Waits; raises RolloutError if the version is rolled back, is broken, or not steady or ready in time."""
-        self.wait_until_steady()
-        self.wait_until_ready()
+        try:
+            self.wait_until_steady()
+            self.wait_until_ready()
+        finally:
+            self.watch_again()
         print(f"{_short(self.request.task_definition)} serves https://{self.request.domain}", flush=True)
 
     def wait_until_steady(self) -> None:
@@ -118,6 +121,7 @@ class Rollout:
             fix = f"pulumi up -s {self.request.stack} --refresh"
             raise RolloutError(f"ECS has no service {self.request.service}. Fix: {fix}")
         service: dict[str, Any] = active[0]
+        self.unwatched = {} if is_watched(service) else service
         return service
 
     def show_events(self, service: Mapping[str, Any]) -> None:
@@ -196,16 +200,19 @@ class Rollout:
         """
         if not self.before:
             return ""
-        configuration = self.look().get("deploymentConfiguration", {})
-        watched = {key: configuration[key] for key in DEPLOYMENT if key in configuration}
-        unwatched = {**watched, "alarms": {**watched["alarms"], "enable": False}} if "alarms" in watched else watched
-        self._update(unwatched, taskDefinition=self.before)
+        service = self.look()
+        self._update(configuration(service, watched=False), taskDefinition=self.before)
         until = time.monotonic() + BACK
         while not (back := self._is_back()) and time.monotonic() < until:
             time.sleep(self.request.pause)
-        self._update(watched)
+        self.unwatched = service
         what = "went back to" if back else "is still going back to"
         return f".\nECS {what} {_short(self.before)}.\n{NEXT_STEP.format(stack=self.request.stack)}"
+
+    def watch_again(self) -> None:
+        """Has ECS watch the alarm again, where the release or the way back had it look away."""
+        if self.unwatched:
+            self._update(configuration(self.unwatched, watched=True))
 
     def _is_back(self) -> bool:
         return any(

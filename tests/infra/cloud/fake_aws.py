@@ -22,7 +22,7 @@ from tests.http_server import Reply, Request, serving
 
 EC2 = "2016-11-15"  # the version of its protocol
 Answer = dict[str, Any]
-SERVICES = ("ECS", "CLOUDWATCH_LOGS", "EC2", "ECR", "FREETIER", "RDS", "SERVICE_QUOTAS", "STS")
+SERVICES = ("ECS", "CLOUDWATCH_LOGS", "EC2", "ECR", "FREETIER", "RDS", "SECRETS_MANAGER", "SERVICE_QUOTAS", "STS")
 
 
 class RefusalError(Exception):
