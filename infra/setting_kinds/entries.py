@@ -109,16 +109,20 @@ class Entries(Generic[EntryT]):
         unknown = self._note_unknown(reader, path, given)
         self._note_foreign(reader, path, given)
         values: dict[str, Any] = {"name": name}
+        is_whole = True
         for field, declaration in declarations.items():
             key = f"{path}.{declaration.key}"
             reader.assume(key, declaration.default)
             if _is_required(declaration) and not reader.raw_value(key):
+                is_whole = False
                 if declaration.key not in unknown:
                     allowed = declaration.kind.allowed.replace("`", "")
                     ask = reader.ask_command(key, secret=reader.is_secret(path))
                     reader.note_error(key, f"{key} is missing; allowed: {allowed}; {ASKS_FOR_VALUE}. Fix: {ask}")
-                return None
-            values[field] = replace(declaration, key=key).read(reader)
+            else:
+                values[field] = replace(declaration, key=key).read(reader)
+        if not is_whole:
+            return None
         if "secret_env" in {one.name for one in fields(self.entry)}:  # type: ignore[arg-type]  # it is a dataclass
             values["secret_env"] = reader.secret_names(f"{path}.env", values["env"])
         return self.entry(**values)

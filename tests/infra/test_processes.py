@@ -53,9 +53,9 @@ WRONG: list[tuple[Any, list[str]]] = [
 @pytest.fixture
 def load(as_stack: Any, set_config: Any) -> Any:
     """Loads the settings of the local stack with these processes."""
+    as_stack()
 
     def load_(processes: object, secrets: tuple[str, ...] = ()) -> Settings:
-        as_stack()
         set_config({"processes": processes}, secrets=secrets)
         return Settings.load()
 
