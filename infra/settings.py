@@ -29,6 +29,7 @@ from infra.setting_kinds import (
     Image,
     Integer,
     StorageDSN,
+    Version,
     declared,
     setting,
 )
@@ -207,6 +208,12 @@ class Settings:
         "python:3.13-slim-trixie",
         "Base image of the app, passed to its Dockerfile as PYTHON_IMAGE.",
         heading="Images",
+    )
+    image: str = setting(
+        Version(),
+        "",
+        "Version of the app by its hash, or stack:NAME for the one that another stack runs, so that nothing is built; "
+        "empty to build the app's folder.",
     )
 
     @property

@@ -58,8 +58,7 @@ class Alarms(pulumi.ComponentResource):
         self._of_the_processes()
         if settings.schedules:
             self._of_schedules()
-        if settings.has_cache:
-            self._of_the_cache()
+        self._of_the_cache()
         if settings.mail == "ses":
             self._of_the_mail()
         tell_of_failures(settings, network, topic.arn, own)
@@ -234,13 +233,9 @@ class Alarms(pulumi.ComponentResource):
         )
 
     def _of_the_cache(self) -> None:
-        """Of each node, whose names AWS makes from the group's.
-
-        https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html
-        """
-        settings = self._settings
-        for number in range(1, settings.cache_nodes + 1):
-            node: dict[str, pulumi.Input[str]] = {"CacheClusterId": f"{settings.prefix}-{number:03d}"}
+        """Of each node. https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html"""
+        for number, name in enumerate(self._settings.cache_node_names, start=1):
+            node: dict[str, pulumi.Input[str]] = {"CacheClusterId": name}
             # AWS itself is connected always. A full cache is no reason: that is what eviction is for.
             self._alarm(
                 f"cache-away-{number}",

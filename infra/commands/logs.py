@@ -48,11 +48,11 @@ class _Since(click.ParamType[datetime]):
 @click.option(
     "--tail",
     type=click.IntRange(min=0),
-    help="The last lines only.  [default: 200; all of a day when looking for some, all with --since]",
+    help="The last lines only.  [default: 200; with --grep and the like all of a day; with --since all]",
 )
 @click.option("--grep", metavar="REGEX", help="Lines that contain it.")
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Lines of this level or a higher one.")
-@click.option("--request-id", metavar="ID", help="Lines of one request, by its X-Request-ID.")
+@click.option("--request-id", metavar="ID", help="Lines of one request, by its answer's header X-Request-ID.")
 @click.option("--previous", is_flag=True, help="Of instances that have ended, such as one that crashed.")
 @click.option("--release", is_flag=True, help="Of the last release; the same as the process `release`.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each line.")

@@ -14,7 +14,8 @@ def command(name: str, limit: float, arguments: tuple[str, ...]) -> int:
     """Opens psql on the stack's database, as the app's user, with psql's own ARGUMENTS. Input can be piped to it.
 
     On the local platform it runs in the database's container. In the cloud this machine's psql runs, through a tunnel
-    (see `django-stack tunnel`). The exit status is psql's own.
+    that needs the setting execute-command and AWS's Session Manager plugin (see `django-stack tunnel`). The exit status
+    is psql's own.
 
     \b
     Example:
