@@ -70,7 +70,10 @@ class RunLock:
         """Waits until the server ends the connection, the run ends, or the time is over."""
         until = time.monotonic() + seconds
         while not ended.wait(0.2) and time.monotonic() < until:
-            if select.select([self.fileno()], [], [], 0)[0]:  # it has nothing to say but goodbye
+            try:
+                if select.select([self.fileno()], [], [], 0)[0]:  # it has nothing to say but goodbye
+                    return
+            except Exception:  # of whichever driver: `is_held` finds out
                 return
 
     def fileno(self) -> int:

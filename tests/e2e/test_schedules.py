@@ -73,6 +73,7 @@ def test_status_and_list_say_how_the_last_runs_ended(stack: Stack) -> None:
     status = stack.run("django-stack", "status", "-s", stack.name, check=False)
     assert re.search(r"^schedules +broken failed \(exit status 1\)", status.stdout, re.MULTILINE)
     assert re.search(r"^scheduler +1 of 1 run", status.stdout, re.MULTILINE)
+    stack.up("--expect-no-changes")
 
 
 def test_a_run_that_goes_on_is_neither_doubled_nor_ended_by_a_deploy(stack: Stack) -> None:

@@ -20,6 +20,7 @@ import yaml
 from django_stack.advisory_lock import number
 
 from tests import ROOT
+from tests.ports import free_ports
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
@@ -37,23 +38,37 @@ STUBBORN = (
 )
 
 
+@dataclass
+class Server:
+    """A PostgreSQL of its own: its container, and a port of this machine that stays the same."""
+
+    container: Any
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"postgres://app:password@127.0.0.1:{self.port}/app"
+
+    def start(self) -> None:
+        self.container.start()
+        wait_until(lambda: answers(self.url), "a database")
+
+
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The URL of a PostgreSQL of its own."""
+def server() -> Iterator[Server]:
     config = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     version = str(config["postgres-version"]["default"])
-    container = docker.from_env().containers.run(
+    (port,) = free_ports(1)
+    container = docker.from_env().containers.create(
         config["postgres-image"]["default"].replace("{postgres-version}", version),
         environment={"POSTGRES_USER": "app", "POSTGRES_PASSWORD": "password", "POSTGRES_DB": "app"},
         name=f"django-stack-test-once-{secrets.token_hex(4)}",
-        ports={"5432/tcp": ("127.0.0.1", None)},
-        detach=True,
+        ports={"5432/tcp": ("127.0.0.1", port)},
     )
     try:
-        container.reload()
-        url = f"postgres://app:password@127.0.0.1:{container.ports['5432/tcp'][0]['HostPort']}/app"
-        wait_until(lambda: answers(url), "a database")
-        yield url
+        found = Server(container, port)
+        found.start()
+        yield found
     finally:
         container.remove(force=True, v=True)
 
@@ -130,8 +145,8 @@ class Runs:
 
 
 @pytest.fixture
-def runs(server: str, tmp_path: Path) -> Iterator[Runs]:
-    found = Runs(server, tmp_path)
+def runs(server: Server, tmp_path: Path) -> Iterator[Runs]:
+    found = Runs(server.url, tmp_path)
     yield found
     for process in found.started:
         if process.poll() is None:
@@ -160,7 +175,10 @@ def test_the_exit_status_is_the_commands_own(runs: Runs, code: str, status: int,
 
 
 def test_output_goes_where_it_went_and_its_last_lines_are_kept(runs: Runs) -> None:
-    code = "import sys; [print(f'line {n}', flush=True) for n in range(30)]; print('x' * 9000, file=sys.stderr)"
+    code = (
+        "import sys, time; [print(f'line {n}', flush=True) for n in range(30)]; "
+        "time.sleep(1); print('x' * 9000, file=sys.stderr)"  # two pipes, which are read side by side
+    )
     _, out, err = runs.run(sys.executable, "-c", code)
     assert [line for line in out.splitlines() if line.startswith("line")] == [f"line {n}" for n in range(30)]
     assert err == "x" * 9000 + "\n"
@@ -293,6 +311,26 @@ def test_a_run_whose_lock_went_to_another_ends(runs: Runs) -> None:
     assert process.returncode == 69
     assert "had lost its lock" in message(out)
     assert runs.record()["how"] == "lost"
+
+
+def test_a_database_that_restarts_is_waited_for_and_the_run_goes_on(runs: Runs, server: Server) -> None:
+    process = runs.begin("import time; print('at work', flush=True); time.sleep(12)", patience=20)
+    server.container.stop(timeout=5)
+    server.start()
+    wait_until(runs.is_locked, "the lock of a new connection", seconds=10)
+    assert process.wait(30) == 0
+    assert runs.record()["how"] == "ok"
+
+
+def test_a_run_whose_database_stays_away_ends_before_another_could_begin(runs: Runs, server: Server) -> None:
+    process = runs.begin(WAIT, patience=1)
+    server.container.stop(timeout=5)
+    try:
+        out, _ = process.communicate(timeout=30)
+        assert process.returncode == 69
+        assert "had lost its lock" in message(out)
+    finally:
+        server.start()
 
 
 def test_a_database_that_does_not_answer_is_named_without_its_password(runs: Runs) -> None:

@@ -17,7 +17,6 @@ TOLD = {
     "report": {"command": ["sh", "-c", "a b"], "cron": "0 * * * *", "timezone": "Europe/Zurich", "timeout": 90.0,
                "enabled": False},
 }  # fmt: skip
-NOW = datetime.now(UTC)
 
 
 class Scheduler:
@@ -42,7 +41,7 @@ class Scheduler:
 
 
 def record(how: str, ago: float = 60, **more: Any) -> str:
-    started = (NOW - timedelta(seconds=ago)).isoformat(timespec="seconds")
+    started = (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(timespec="seconds")
     known = {"schedule": "sweep", "started": started, "how": how, "host": "0a1b2c3d4e5f", "lines": ["a line"]}
     return json.dumps(known | {"seconds": 2.0 if how else None, "status": 0 if how == "ok" else 1} | more)
 
@@ -79,7 +78,7 @@ def test_how_a_run_ended_is_said_in_a_line() -> None:
     assert last("failed", status=3).text == "failed (exit status 3) 1 minute ago, 2 s"
     assert last("timed out", status=124).text == "timed out 1 minute ago, 2 s"
     assert last("", ("0a1b2c3d4e5f",)).text == "running since 1 minute"
-    skipped = (NOW - timedelta(hours=2)).isoformat()
+    skipped = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
     assert last("ok", skipped=skipped).text == "ok 1 minute ago, 2 s; skipped 2 hours ago, as it was still running"
 
 
