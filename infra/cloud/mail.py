@@ -43,9 +43,9 @@ class Mail(pulumi.ComponentResource):
             opts=own,
         )
         zone = f"dkim.{settings.region}.amazonses.com" if settings.region in OWN_DKIM_DOMAINS else "dkim.amazonses.com"
-        tokens: pulumi.Output[list[str]] = identity.dkim_signing_attributes.apply(
-            lambda found: list(found.tokens or ())
-        )
+        found = identity.dkim_signing_attributes.apply(lambda attributes: list(attributes.tokens or ()))
+        # With the ARN, which isn't known either while the tokens aren't: a preview may say of them that there are none.
+        tokens: pulumi.Output[list[str]] = pulumi.Output.all(found, identity.arn).apply(lambda known: known[0])
         records = [
             aws.route53.Record(
                 f"{name}-dkim-{number}",

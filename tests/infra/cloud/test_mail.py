@@ -120,3 +120,7 @@ def test_a_region_without_ses_is_refused_without_asking(ask: Any) -> None:
 @pytest.mark.usefixtures("machine")
 def test_an_account_that_may_not_be_asked_is_no_obstacle(ask: Any) -> None:
     module.preflight(ask(ClientError({"Error": {"Code": "AccessDenied"}}, "GetAccount")))
+
+
+def test_the_first_preview_knows_no_token_yet_and_goes_through(cloud: Any) -> None:
+    assert "mail-dkim-2" in cloud(SES, preview=True).resources

@@ -22,6 +22,7 @@ SETTINGS: list[dict[str, Any]] = [
     OWN_DOMAIN,
     OTHER,
     OTHER | SERVICES,
+    {"schedules": {"daily": {"command": "python manage.py check", "cron": "0 3 * * *", "timeout": 600}}},
     {"database-snapshot": "last"},
     {"database-restore-time": "latest"},
     {"permissions-boundary": "arn:aws:iam::123456789012:policy/django-stack-boundary"},

@@ -15,7 +15,7 @@ from django_stack_plugins.aws.cache import CacheParameterGroup, ReplicationGroup
 from django_stack_plugins.aws.mail import EmailIdentity
 from django_stack_plugins.aws.session import CallError, Session
 from django_stack_plugins.resource import Operation, Stop
-from django_stack_plugins.values import Properties, Secret, reveal
+from django_stack_plugins.values import UNKNOWN, Properties, Secret, reveal
 
 
 class Answers(Session):
@@ -263,6 +263,8 @@ def test_the_tokens_of_a_sender_are_an_output_beside_its_inputs(aws: Answers) ->
     assert life.state["arn"] == "arn:aws:ses:eu-central-1:123456789012:identity/example.com"
     assert life.changes() == []
     aws.changes()
+    assert life.kind.preview(inputs, None)["dkimSigningAttributes"] is UNKNOWN
+    assert life.kind.preview(inputs, life.state)["dkimSigningAttributes"]["tokens"] == ["a", "b", "c"]
     life.update(tags={"Name": "app"})
     assert [name for name, _ in aws.changes()] == ["TagResource"]
     life.update(dkimSigningAttributes={"nextSigningKeyLength": "RSA_1024_BIT"})

@@ -7,7 +7,7 @@ from django_stack_plugins.aws import tags
 from django_stack_plugins.aws.base import AWSResource
 from django_stack_plugins.aws.calls import Call, words
 from django_stack_plugins.resource import Operation
-from django_stack_plugins.values import Properties
+from django_stack_plugins.values import UNKNOWN, Properties
 
 _DKIM = "dkimSigningAttributes"
 
@@ -49,6 +49,12 @@ class EmailIdentity(AWSResource):
         computed = {"status": found.get("Status"), "tokens": found.get("Tokens") or []}
         # What AWS tells of the key is the one that is in use, and another one comes into use in days.
         return {**result, _DKIM: {**(inputs.get(_DKIM) or {}), **computed}}
+
+    def preview(self, inputs: Properties, state: Properties | None) -> Properties:
+        """The tokens are known once it is there; they stay when something else changes."""
+        shown = super().preview(inputs, state)
+        known = {key: value for key, value in ((state or {}).get(_DKIM) or {}).items() if key in {"status", "tokens"}}
+        return {**shown, _DKIM: {**(shown.get(_DKIM) or {}), **known} if state else UNKNOWN}
 
     def diff(self, old: Properties, new: Properties) -> list[Any]:
         return super().diff(_without_tokens(old), _without_tokens(new))
