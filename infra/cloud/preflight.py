@@ -47,10 +47,11 @@ def preflight(settings: CloudSettings) -> None:
             ]
         ),
     ]
-    try:
-        errors += _base_image(connect(), settings)
-    except pulumi.RunError as error:
-        errors.append(str(error))
+    if not settings.image:  # else nothing is built
+        try:
+            errors += _base_image(connect(), settings)
+        except pulumi.RunError as error:
+            errors.append(str(error))
     if errors:
         raise pulumi.RunError(
             f"Stack {settings.stack} can't be made on AWS, nothing was changed.\n"

@@ -11,6 +11,7 @@ from infra.cloud.image import AppImage
 from infra.cloud.requests import ReleaseRequest
 from infra.cloud.storage import MediaStorage
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX, Task
+from infra.destructive import release_arguments
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
 from infra.release_log import release_log
@@ -46,7 +47,7 @@ class Release(pulumi.ComponentResource):
         }
         release = command.local.Command(
             name,
-            create=step_command("infra.cloud.steps.release"),
+            create=step_command("infra.cloud.steps.release") + release_arguments(keep_data=settings.keep_data),
             update="exit 0",  # only a changed trigger runs the release again, not, say, another time-out
             add_previous_output_in_env=False,  # a long log would exceed the limit of an environment
             stdin=step_input(

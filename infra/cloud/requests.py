@@ -28,6 +28,17 @@ class PushImageRequest(CloudRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CopyImageRequest(CloudRequest):
+    """The version `tag` for a repository (a name). `others` are repositories where it may be: objects of repository,
+    region and profile.
+    """
+
+    repository: str
+    tag: str
+    others: list[dict[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class OneOffTaskRequest(CloudRequest):
     """How one-off tasks are started: `cluster` and `container` are names, `task_definition` is an ARN.
 

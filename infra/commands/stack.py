@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 
-def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The stacks that have a file in the working directory."""
     names = (file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in Path.cwd().glob("Pulumi.*.yaml"))
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
@@ -34,7 +34,7 @@ option = click.option(
     metavar="STACK",
     default="local",
     show_default=True,
-    shell_complete=_complete,
+    shell_complete=complete,
     help="The stack's name.",
 )
 

@@ -3,6 +3,7 @@
 import pulumi
 import pulumi_command as command
 
+from infra.destructive import release_arguments
 from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
 from infra.local.address import Address
@@ -46,7 +47,7 @@ class Release(pulumi.ComponentResource):
             }
             release = command.local.Command(
                 name,
-                create=step_command("infra.local.steps.release"),
+                create=step_command("infra.local.steps.release") + release_arguments(keep_data=settings.keep_data),
                 update="exit 0",  # only a changed trigger runs the release again, not, say, another time-out
                 add_previous_output_in_env=False,  # a long log would exceed the limit of an environment
                 stdin=step_input(

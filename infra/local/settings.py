@@ -68,7 +68,7 @@ class LocalSettings(Settings):
         """The images that the stack's containers are made from, by the keys of their settings."""
         return {
             "postgres-image": self.postgres_image,
-            "python-image": self.python_image,
+            **({} if self.image else {"python-image": self.python_image}),  # with `image`, nothing is built
             **({"s3-image": self.s3_image} if self.media == "s3" and not self.storage_dsn else {}),
             **({"cache-image": self.cache_image} if self.cache == "valkey" else {}),
             **({"mail-image": self.mail_image} if self.mail == "mailpit" else {}),
@@ -86,6 +86,10 @@ class LocalSettings(Settings):
                 taken.add(free)
                 reader.note_wrong(key, f"a port of its own; {holders[port]} has {port} already", str(free))
             holders.setdefault(port, key)
+        if self.image and self.mount_source:
+            reader.note_wrong(
+                "mount-source", "false with image, since the mounted source would hide that version's code", "false"
+            )
         if self.media == "filesystem":
             if not self.debug:
                 reader.note_wrong("media", "s3 when debug is false: only runserver in debug mode serves files", "s3")

@@ -1,6 +1,7 @@
-"""Kinds of settings about the Django project: its folder, its bucket."""
+"""Kinds of settings about the Django project: its folder, its bucket, its version."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,25 @@ class StorageDSN:
                 key, "only as a secret, since it contains keys", command=fixes.encrypt(reader.stack, [key])
             )
         return value
+
+
+class Version:
+    """A version of the app, by the hash of its content; the one that another stack runs, `stack:NAME`; or nothing."""
+
+    allowed = "a version's hash (12 hex digits, `django-stack versions` lists them), `stack:NAME`, or nothing"
+    _form = re.compile(r"[0-9a-f]{12}|stack:[a-z0-9][a-z0-9._-]*")
+
+    def read(self, reader: Reader, setting: Setting[Any]) -> str:
+        value = reader.value_as_written(setting.key)
+        if value and not self._form.fullmatch(value):
+            reader.note_wrong(setting.key, self.allowed.replace("`", ""), self._near(value, reader))
+        elif value == f"stack:{reader.stack}":
+            reader.note_wrong(setting.key, "a version's hash, or another stack than this one")
+        return value
+
+    def _near(self, value: str, reader: Reader) -> str:
+        """What was probably meant: the hash at the end of an image's name, or a stack; else nothing, to build."""
+        if found := re.search(r"(?:^|:)([0-9a-f]{12})$", value.lower()):
+            return found[1]
+        name = value.removeprefix("stack:").strip()
+        return f"stack:{name}" if name != reader.stack and name in reader.file.stacks() else ""

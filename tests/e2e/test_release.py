@@ -125,3 +125,17 @@ def test_a_release_that_hangs_is_ended_by_the_time_out(releasing: Stack) -> None
     assert "release-timeout is 3 seconds" in running.output
     assert releasing.container("release") is None
     releasing.wait_until_ready()
+
+
+def test_a_release_that_drops_something_is_refused_until_that_migration_is_allowed(releasing: Stack) -> None:
+    before = releasing.ids()
+    migration = releasing.add_migration("doomed", "migrations.RunSQL('drop table if exists e2e_doomed')").stem
+    refused = releasing.up(check=False)
+    assert refused.returncode
+    assert f"gallery.{migration} has SQL of its own with DROP TABLE" in refused.stdout
+    assert f"DESTRUCTIVE_MIGRATIONS=gallery.{migration} pulumi up" in refused.stdout
+    assert releasing.ids() == before
+    assert applied(releasing, migration) == 0
+    releasing.up(env={"DESTRUCTIVE_MIGRATIONS": f"gallery.{migration}"})
+    assert applied(releasing, migration) == 1
+    releasing.up("--expect-no-changes")

@@ -68,6 +68,18 @@ WRONG = [
     ({"postgres-version": "9.6"}, (), ['postgres-version is "9.6"', "14 to 18"]),
     ({"postgres-image": "postgres:17-alpine"}, (), ["postgres-image is", "glibc"]),
     ({"python-image": "Not An Image"}, (), ['python-image is "Not An Image"', "python:3.13-slim-trixie"]),
+    ({"image": "latest"}, (), ['image is "latest"', "a version's hash (12 hex digits", "config set -s local image ''"]),
+    (
+        {"image": "django-stack/local:0123456789AB"},
+        (),
+        ['image is "django-stack/local:0123456789AB"', "pulumi config set -s local image 0123456789ab"],
+    ),
+    ({"image": "stack:local"}, (), ['image is "stack:local"', "another stack than this one"]),
+    (
+        {"image": "0123456789ab", "mount-source": True},
+        (),
+        ['mount-source is "true"', "false with image", "pulumi config set -s local mount-source false"],
+    ),
     (
         {"storage-dsn": "s3://K:TOPSECRET@bucket.s3.amazonaws.com/"},
         (),

@@ -14,7 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.one_off_tasks import OneOffTasks, TaskError, judge
 from infra.cloud.requests import ReleaseRequest
+from infra.cloud.steps import rollback_alarm
 from infra.cloud.steps.logs import Log
+from infra.destructive import release_variables
 from infra.steps import RedactedOutput, quoted, read_request
 
 TAIL = 20
@@ -39,6 +41,7 @@ def main() -> None:
     try:
         with explain_errors():
             ReleaseRun(request).run()
+        rollback_alarm.leave_after_a_new_password(request)
     except (AWSError, ReleaseError, TaskError, Interrupted) as error:
         sys.exit(f"{error}\n{what_serves(request)}The next `pulumi up` runs the release again.")
 
@@ -92,7 +95,7 @@ class ReleaseRun:
     def start(self, command: str, role: str = "") -> str:
         """Starts a task for a command, with another role than the app's if one is given, and returns its ARN."""
         try:
-            arn = self.tasks.start(shlex.split(command), role=role)
+            arn = self.tasks.start(shlex.split(command), {} if role else release_variables(), role=role)
         except TaskError as error:
             raise ReleaseError(f"Release command `{command}` could not be started: {error}") from None
         print(f"Task {arn.rpartition('/')[2]} for `{command}` starts; on Fargate that takes a minute.", flush=True)

@@ -11,6 +11,7 @@ from typing import Protocol
 import yaml
 
 from infra.commands import stack
+from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import Status
 
 PLATFORMS = ("local", "cloud")
@@ -73,6 +74,12 @@ class Operations(Protocol):
 
     def tunnel(self, port: int, limit: float) -> int:
         """Says where on this machine the stack's database is, at `port` if it has to be led here first."""
+
+    def schedules(self) -> list[StackSchedule]:
+        """The schedules by name, with their last runs."""
+
+    def run_schedule(self, schedule: str, *, detach: bool) -> int:
+        """Runs the command of a schedule that there is; the exit status of the run."""
 
     def secrets(self) -> list[str]:
         """The values that the logs must not show."""

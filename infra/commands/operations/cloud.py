@@ -10,16 +10,20 @@ import time
 import uuid
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from infra.cloud.aws import AWSError, explain_errors
 from infra.cloud.one_off_tasks import OneOffTasks, TaskError, exit_status, judge
+from infra.cloud.requests import OneOffTaskRequest
 from infra.cloud.steps.logs import Log
 from infra.commands.operations import LogLine, LogQuery
 from infra.commands.operations.cloud_logs import CloudLogs
+from infra.commands.operations.cloud_schedules import CloudSchedules
 from infra.commands.operations.cloud_sessions import CloudSessions
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.commands.operations.cloud_status import SECONDS, CloudStatus, primary_deployment
+from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import Status, ask
 from infra.plain import without_escapes
 
@@ -38,9 +42,32 @@ class StackOperations:
     def run(
         self, command: Sequence[str], environment: Mapping[str, str], *, timeout: float | None, detach: bool
     ) -> int:
+        request = self._stack.request(f"run-{uuid.uuid4().hex[:8]}")
+        return self._one_off(request, command, environment, timeout=timeout, detach=detach)
+
+    @explained
+    def schedules(self) -> list[StackSchedule]:
+        return CloudSchedules(self._stack).all()
+
+    @explained
+    def run_schedule(self, schedule: str, *, detach: bool) -> int:
+        task, container, words = CloudSchedules(self._stack).task(schedule)
+        request = self._stack.request(f"{container}-{uuid.uuid4().hex[:8]}", task)
+        return self._one_off(replace(request, container=container), words, {}, timeout=None, detach=detach)
+
+    def _one_off(
+        self,
+        request: OneOffTaskRequest,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        timeout: float | None,
+        detach: bool,
+    ) -> int:
+        """Runs a command in a task of its own."""
         if not detach and _input_waits():
             print("A task in the cloud has no input; what is piped to this command isn't read.", file=sys.stderr)
-        tasks = OneOffTasks(self._stack.request(f"run-{uuid.uuid4().hex[:8]}"))
+        tasks = OneOffTasks(request)
         try:
             task = tasks.start(command, environment)
             run = task.rpartition("/")[2]

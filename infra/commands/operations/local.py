@@ -15,8 +15,10 @@ from docker.types import LogConfig
 
 from infra.commands import stack
 from infra.commands.operations import RELEASE, LogLine, LogQuery
+from infra.commands.operations.local_schedules import SCHEDULER, command_of, schedules_of
 from infra.commands.operations.local_status import SECONDS, LocalStatus, release_lines
 from infra.commands.operations.log_order import in_order
+from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import ProcessStatus, Status, ask
 from infra.local.labels import PROCESS, PROJECT, STACK, STATE, state
 from infra.secret_forms import secret_values
@@ -45,15 +47,41 @@ class StackOperations:
         self, command: Sequence[str], environment: Mapping[str, str], *, timeout: float | None, detach: bool
     ) -> int:
         web = stack.web(self._engine, self._name)
-        config, host = web.attrs["Config"], web.attrs["HostConfig"]
+        return self._one_off(web, command, environment, timeout=timeout, detach=detach)
+
+    def schedules(self) -> list[StackSchedule]:
+        running = [str(one.id) for one in self._engine.containers.list(filters=stack.filters(self._name))]
+        return [one for scheduler in self._scheduler() for one in schedules_of(scheduler, running)]
+
+    def run_schedule(self, schedule: str, *, detach: bool) -> int:
+        (scheduler,) = self._scheduler()
+        words = command_of(scheduler, schedule) or []
+        return self._one_off(scheduler, words, {}, timeout=None, detach=detach)
+
+    def _scheduler(self) -> "list[Container]":
+        """The scheduler's container, running or not; none in a stack without schedules."""
+        filters = {**stack.filters(self._name), "name": f"^/{self._prefix}-{SCHEDULER}$"}
+        return self._engine.containers.list(all=True, filters=filters)
+
+    def _one_off(
+        self,
+        like: "Container",
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        timeout: float | None,
+        detach: bool,
+    ) -> int:
+        """Runs a command in a container of its own that is like another: its image, environment, mounts, network."""
+        config, host = like.attrs["Config"], like.attrs["HostConfig"]
         terminal = not detach and sys.stdin.isatty() and sys.stdout.isatty()
         api = self._engine.api
         try:
             container = api.create_container(
-                web.attrs["Image"],
+                like.attrs["Image"],
                 list(command),
                 name=f"{self._prefix}-{RUN}-{uuid.uuid4().hex[:8]}",
-                environment=stack.environment(web) | dict(environment),
+                environment=stack.environment(like) | dict(environment),
                 user=config["User"],
                 labels={PROJECT: stack.project_name(), STACK: self._name, STATE: state()},
                 stdin_open=not detach,
@@ -62,7 +90,7 @@ class StackOperations:
                 host_config=api.create_host_config(
                     binds=host["Binds"],
                     mounts=host.get("Mounts"),
-                    network_mode=next(iter(web.attrs["NetworkSettings"]["Networks"])),
+                    network_mode=next(iter(like.attrs["NetworkSettings"]["Networks"])),
                     init=True,  # passes signals on to the command
                     log_config=LogConfig(type="json-file"),
                 ),

@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from infra.commands import stack
 from infra.commands.operations import RELEASE, LogLine
+from infra.commands.operations.local_schedules import SCHEDULER, schedules_of
 from infra.commands.operations.media import Count, count
+from infra.commands.operations.schedules import schedules_section
 from infra.commands.operations.services import cache_section, mail_section
 from infra.commands.operations.status import Question, Section, ago, size
 from infra.dsn import S3DSN, DSNError
@@ -43,6 +45,7 @@ class LocalStatus:
             "cache": self._cache,
             "mail": self._mail,
             "release": self._release,
+            "schedules": self._schedules,
         }
 
     def _database(self) -> Section | None:
@@ -112,6 +115,12 @@ class LocalStatus:
         connection.request("GET", "/api/v1/messages?limit=1")
         mails, page = int(json.load(connection.getresponse())["total"]), f"http://localhost:{port}/"
         return Section(f"{mails} mails kept, shown at {page}", {"mails": mails, "page": page})
+
+    def _schedules(self) -> Section | None:
+        if not (scheduler := self._containers.get(SCHEDULER)):
+            return None
+        running = [str(one.id) for one in self._containers.values() if one.status == "running"]
+        return schedules_section(schedules_of(scheduler, running))
 
     def _release(self) -> Section | None:
         """When the release last ran to its end, and whether an update failed since; both are in Pulumi's state."""

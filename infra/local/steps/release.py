@@ -23,6 +23,7 @@ from docker.models.containers import Container
 from docker.types import LogConfig
 
 from infra import endpoint
+from infra.destructive import release_variables
 from infra.local.labels import RUN
 from infra.local.requests import ReleaseRequest
 from infra.local.steps.containers import ENGINE_ERRORS, explain
@@ -86,7 +87,7 @@ class ReleaseRun:
                 request.image,
                 shlex.split(command),
                 name=request.name,
-                environment=request.environment,
+                environment=request.environment | release_variables(),
                 labels={**request.labels, RUN: self.run_id},
                 network=request.network,
                 init=True,  # passes signals on to the command

@@ -161,6 +161,12 @@ CALLS = {
     "s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": """
         s3:GetEncryptionConfiguration s3:PutEncryptionConfiguration""",
     "s3/bucketVersioning:BucketVersioning": "s3:GetBucketVersioning s3:PutBucketVersioning",
+    "scheduler/schedule:Schedule": """
+        scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule scheduler:DeleteSchedule
+        iam:PassRole""",
+    "scheduler/scheduleGroup:ScheduleGroup": """
+        scheduler:CreateScheduleGroup scheduler:GetScheduleGroup scheduler:DeleteScheduleGroup
+        scheduler:TagResource scheduler:UntagResource scheduler:ListTagsForResource""",
     "secretsmanager/secret:Secret": """
         secretsmanager:CreateSecret secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy
         secretsmanager:UpdateSecret secretsmanager:DeleteSecret secretsmanager:TagResource
@@ -191,6 +197,7 @@ CALLS = {
 FUNCTIONS = "ec2:DescribeAvailabilityZones ec2:DescribeManagedPrefixLists ec2:GetManagedPrefixListEntries"
 PROGRAMS = """
     ecs:RunTask ecs:StopTask ecs:DescribeTasks ecs:ListTasks ecs:DescribeServices ecs:UpdateService
+    ecs:ListTaskDefinitions ecs:DescribeTaskDefinition ecs:RegisterTaskDefinition ecs:DeregisterTaskDefinition
     logs:GetLogEvents iam:PassRole rds:DescribeDBInstances rds:DescribeDBSnapshots
     rds:DescribeDBInstanceAutomatedBackups freetier:GetAccountPlanState servicequotas:GetServiceQuota
     ecr:GetAuthorizationToken ecr:DescribeImages ecr:BatchCheckLayerAvailability
@@ -201,9 +208,10 @@ PROGRAMS = """
 COMMANDS = """
     ecs:DescribeServices ecs:DescribeTaskDefinition ecs:DescribeTasks ecs:ExecuteCommand ecs:ListServices
     ecs:ListTaskDefinitions ecs:ListTasks ecs:RunTask ecs:StopTask iam:PassRole
-    logs:FilterLogEvents logs:GetLogEvents secretsmanager:GetSecretValue s3:ListBucket rds:DescribeDBInstances
+    ecr:DescribeImages logs:FilterLogEvents logs:GetLogEvents secretsmanager:GetSecretValue s3:ListBucket
+    rds:DescribeDBInstances
     cloudwatch:DescribeAlarms cloudwatch:GetMetricData elasticloadbalancing:DescribeTargetHealth
-    ce:GetCostAndUsage ssm:StartSession ssm:TerminateSession"""
+    ce:GetCostAndUsage ssm:StartSession ssm:TerminateSession scheduler:ListSchedules scheduler:GetSchedule"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.
 LISTS = {
     "ce:GetCostAndUsage",

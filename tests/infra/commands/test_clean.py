@@ -58,7 +58,7 @@ def test_clean_takes_own_images_and_stand_ins_and_nothing_else(
     build(engine, f"{project}/other:two")
     build(engine, f"{project}-stand-in:3", **{clean.STAND_IN: f"{project}-stand-in:3"})
     build(engine, f"somebody-elses-{project}:4", base=f"{project}-stand-in:3")
-    clean.command.callback()
+    clean.command.callback(everything=False)
     printed = capsys.readouterr().out
     for name in (f"{project}/local:one", f"{project}/other:two", f"{project}-stand-in:3"):
         assert f"removed {name}" in printed
@@ -73,8 +73,27 @@ def test_clean_keeps_an_image_that_a_container_uses_and_says_so(
     with ExitStack() as after:
         used = engine.containers.create(f"{project}/local:used", ["never", "started"], labels=OF_THIS_TEST)
         after.callback(used.remove, force=True)
-        clean.command.callback()
+        clean.command.callback(everything=False)
         assert f"kept    {project}/local:used" in capsys.readouterr().out
         assert engine.images.list(f"{project}/local:used")
-    clean.command.callback()
+    clean.command.callback(everything=False)
     assert f"removed {project}/local:used" in capsys.readouterr().out
+
+
+def test_clean_keeps_the_last_versions_of_a_stack_that_is_up(
+    engine: docker.DockerClient, project: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    versions = [f"{project}/local:{number:012}" for number in range(1, 5)]
+    for name in [*versions, f"{project}/gone:{9:012}"]:
+        build(engine, name)
+    labels = {**OF_THIS_TEST, clean.PROJECT: project, clean.STACK: "local"}
+    # The built times are whole seconds, and the same here; then the hash decides.
+    with ExitStack() as after:
+        database = engine.containers.create(versions[3], ["never", "started"], labels=labels)
+        after.callback(database.remove, force=True)
+        clean.command.callback(everything=False)
+        assert [name for name in versions if engine.images.list(name)] == versions[1:]
+        assert not engine.images.list(f"{project}/gone:{9:012}")
+        assert f"kept    {versions[1]}: a version to go back to (clean --all removes it)" in capsys.readouterr().out
+        clean.command.callback(everything=True)
+        assert [name for name in versions if engine.images.list(name)] == versions[3:], "a container has it"

@@ -58,9 +58,10 @@ def test_the_help_of_a_command_has_an_example_that_can_be_understood(command: st
         cli.get_command(None, command).make_context(command, example[1:])
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean", "rehearse"}))
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean", "promote", "rehearse"}))
 def test_a_command_for_a_stack_takes_it_by_the_same_option_and_shows_the_default(command: str) -> None:
-    shown = CliRunner().invoke(cli, [command, "--help"]).output
+    verb = ["list"] if command == "schedule" else []
+    shown = CliRunner().invoke(cli, [command, *verb, "--help"]).output
     assert re.search(r"-s, --stack STACK +The stack's name\.  \[default: local\]", shown)
 
 
@@ -94,7 +95,13 @@ def test_a_line_that_cannot_be_understood_gets_one_line_and_status_2(arguments: 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys()))
 def test_without_an_engine_a_command_is_one_line_and_status_1(command: str) -> None:
-    arguments = {"manage": ["check"], "run": ["ls"], "rehearse": ["status"]}.get(command, [])
+    arguments = {
+        "manage": ["check"],
+        "run": ["ls"],
+        "rehearse": ["status"],
+        "schedule": ["list"],
+        "promote": ["local", "next"],
+    }.get(command, [])
     reading, writing = pty.openpty()  # a shell needs a terminal
     done = django_stack(command, *arguments, stdin=writing, DOCKER_HOST="unix:///nowhere.sock")
     os.close(reading)

@@ -114,7 +114,11 @@ def test_success_streams_the_log_and_ends_with_0(ecs: FakeAWS, run: Run) -> None
     (task,) = ecs.asked("RunTask")
     assert task["taskDefinition"] == NEW
     assert task["overrides"]["containerOverrides"] == [
-        {"name": "web", "command": ["python", "manage.py", "migrate", "--noinput"]}
+        {
+            "name": "web",
+            "command": ["python", "manage.py", "migrate", "--noinput"],
+            "environment": [{"name": "REFUSE_DESTRUCTIVE_MIGRATIONS", "value": "1"}],
+        }
     ]
     network = task["networkConfiguration"]["awsvpcConfiguration"]
     assert (network["subnets"], network["securityGroups"]) == (["subnet-1", "subnet-2"], ["sg-1"])

@@ -61,7 +61,7 @@ def test_every_command_runs_in_a_container_of_its_own_and_its_output_is_passed_o
     ]
     for made in engine.made:
         assert (made["image"], made["name"], made["network"]) == ("sha256:image", "app-release", "app")
-        assert made["environment"] == ASKED["environment"]
+        assert made["environment"] == {**ASKED["environment"], "REFUSE_DESTRUCTIVE_MIGRATIONS": "1"}
         assert made["labels"] == {"django-stack.stack": "local", "django-stack.release-run": run_id}
         assert made["volumes"] == {"app-media-files": {"bind": "/data/media", "mode": "rw"}}
         assert made["init"] is True, "or a signal would not reach the command"

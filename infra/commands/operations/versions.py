@@ -1,0 +1,137 @@
+"""The versions of the app that a stack can run, and what the commands ask of them; each platform has one class."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import Protocol
+
+from infra.commands import stack
+from infra.commands.operations import platform_of, read_settings
+
+HASH = re.compile(r"[0-9a-f]{12}")
+HISTORY = 50  # updates that are looked at
+CLOCKS = timedelta(seconds=5)  # that this machine's clock and others' may differ by
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the app under its hash. `id` is the image's digest in the registry, or its id on the engine here.
+
+    `made` is when it was pushed there or built here, `ran` when an update last brought it up or left it (both UTC; None
+    for one that never ran, as far as is known), `runs` whether the stack runs it now, `size` is in bytes.
+    """
+
+    hash: str
+    id: str
+    made: datetime
+    size: int
+    ran: datetime | None = None
+    runs: bool = False
+
+
+@dataclass(frozen=True)
+class Update:
+    """A finished `pulumi up` of a stack: its end (UTC), and the setting `image` that it had."""
+
+    end: datetime
+    image: str = ""
+
+
+class Versions(Protocol):
+    """The versions of one stack. An answer that can't be had ends the command with one line."""
+
+    made_by: str  # what made a version: built or pushed
+
+    def is_up(self) -> bool:
+        """Whether the stack runs any version."""
+
+    def all(self) -> list[Version]:
+        """The versions, the one that runs first, then those that ran last."""
+
+    def bring(self, version: str) -> str:
+        """Gets the version of this hash, which another stack or this machine has, into the stack; its id there."""
+
+    def ask(self, version: Version, program: str) -> str:
+        """What a Python program prints in a one-off container of that version, with Django and the stack's environment.
+
+        Raises RuntimeError with its last lines when it fails.
+        """
+
+
+def versions_of(name: str) -> Versions:
+    """Those of the stack, on the platform that its file names."""
+    module = import_module(f"infra.commands.operations.{platform_of(name)}_versions")
+    found: Versions = module.StackVersions(name, read_settings(name))
+    return found
+
+
+def updates(name: str) -> list[Update] | None:
+    """The last updates of the stack that succeeded, the oldest first; None when Pulumi doesn't tell."""
+    command = ["pulumi", "stack", "history", "--stack", name, "--json", "--page-size", str(HISTORY)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    if done.returncode:
+        return None
+    key = f"{stack.project_name()}:image"
+    found = []
+    for one in json.loads(done.stdout or "[]"):
+        if one.get("kind") == "update" and one.get("result") == "succeeded" and one.get("endTime"):
+            image = str((one.get("config") or {}).get(key, {}).get("value", ""))
+            found.append(Update(_moment(one["endTime"]), image))
+    return sorted(found, key=lambda update: update.end)
+
+
+def ran(done: Collection[Update] | None, began: Collection[tuple[datetime, str]]) -> dict[str, datetime]:
+    """When a version last was what an update brought up or left, by its hash.
+
+    `began` says when versions began to be the newest ones, as far as that is known: an update runs the last one before
+    its end, or the one that it was told.
+    """
+    found: dict[str, datetime] = {}
+    for update in done or ():
+        known = [(moment, version) for moment, version in began if moment <= update.end + CLOCKS]
+        version = update.image if HASH.fullmatch(update.image) else max(known)[1] if known else ""
+        if version:
+            found[version] = update.end
+    return found
+
+
+def in_order(versions: Collection[Version]) -> list[Version]:
+    """The one that runs first, then those that ran last, then the others, the newest first."""
+    return sorted(versions, key=lambda one: (one.runs, one.ran is not None, one.ran or one.made), reverse=True)
+
+
+def chosen(found: Collection[Version], text: str, name: str) -> Version:
+    """The version whose hash begins with the text; without one, the one before that which runs.
+
+    Ends the command with one line when there is none, or more than one.
+    """
+    if not text:
+        before = [one for one in found if not one.runs]
+        candidates = [one for one in before if one.ran] or before
+        if not candidates:
+            sys.exit(f"The stack {name} has no other version than the one that runs, so there is no way back.")
+        return candidates[0]
+    fits = [one for one in found if one.hash.startswith(text.lower())]
+    if len(fits) == 1:
+        return fits[0]
+    known = ", ".join(one.hash for one in found)
+    how = "more than one version begins" if fits else "no version that it has begins"
+    sys.exit(f"The stack {name}: {how} with {text}. There are: {known or 'none'}. Fix: django-stack versions -s {name}")
+
+
+def setting(settings: Mapping[str, object], key: str) -> str:
+    """One of the project's settings in the stack's file, as text; nothing for one that isn't there."""
+    value = settings.get(f"{stack.project_name()}:{key}")
+    return "" if value is None else str(value)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))

@@ -1,0 +1,142 @@
+"""The versions of a local stack, by what the Docker engine and Pulumi's history say of them. The engine is scripted."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from docker.errors import APIError, ContainerError
+
+from infra.commands import stack
+from infra.commands.operations import local_versions
+from infra.commands.operations.versions import Update, Version
+
+OLD, NEW, BROKEN = "111111111111", "222222222222", "333333333333"
+# When each was built (and tagged), in hours of one day.
+BUILT = {OLD: 1, NEW: 3, BROKEN: 5}
+
+
+def at(hour: int) -> datetime:
+    return datetime(2026, 1, 31, hour, tzinfo=UTC)
+
+
+class Engine:
+    """An engine with the stack `local` of the project `shop`, whose web container is of the version `runs`."""
+
+    def __init__(self, runs: str = NEW, status: str = "running") -> None:
+        self.ran: list[Any] = []
+        self.outcome: Any = b"it said\n"
+        web = SimpleNamespace(
+            status=status,
+            attrs={
+                "Image": f"sha256:{runs}",
+                "Created": "2026-01-31T06:00:00.123456789Z",
+                "Config": {"Env": ["DATABASE_URL=postgres://x", "STAGE=local"], "User": "app"},
+                "HostConfig": {"Binds": ["shop-local-media:/data/media"]},
+                "NetworkSettings": {"Networks": {"shop-local": {}}},
+            },
+        )
+
+        def listed(filters: dict[str, Any], all: bool = False) -> list[Any]:  # docker's name
+            assert filters["name"] == "^/shop-local-web$"
+            return [web] if runs and (all or status == "running") else []
+
+        self.containers = SimpleNamespace(list=listed, run=self._run)
+        self.api = SimpleNamespace(
+            images=lambda filters: (
+                [
+                    {
+                        "RepoTags": [f"shop/local:{tag}"],
+                        "Id": f"sha256:{tag}",
+                        "Size": 1,
+                        "Created": at(hour).timestamp(),
+                    }
+                    for tag, hour in BUILT.items()
+                ]
+                + [{"RepoTags": ["shop/other:444444444444"], "Id": "sha256:4", "Size": 1, "Created": 1}]
+            )
+        )
+        tagged = {f"sha256:{tag}": f"2026-01-31T0{hour}:00:00.5Z" for tag, hour in BUILT.items()}
+        self.images = SimpleNamespace(get=lambda id_: SimpleNamespace(attrs={"Metadata": {"LastTagTime": tagged[id_]}}))
+
+    def _run(self, *words: Any, **options: Any) -> bytes:
+        self.ran.append((words, options))
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        found: bytes = self.outcome
+        return found
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    monkeypatch.chdir(tmp_path)
+
+    def made(engine: Engine, *ends: Update) -> local_versions.StackVersions:
+        monkeypatch.setattr(stack, "engine", lambda: engine)
+        monkeypatch.setattr(local_versions, "updates", lambda name: list(ends))
+        return local_versions.StackVersions("local", {})
+
+    return made
+
+
+def shown(versions: list[Version]) -> list[tuple[str, datetime | None, bool]]:
+    return [(one.hash, one.ran, one.runs) for one in versions]
+
+
+def test_the_versions_are_those_under_the_stacks_name_and_ran_by_the_history(make: Any) -> None:
+    found = make(Engine(), Update(at(2)), Update(at(4))).all()
+    assert shown(found) == [(NEW, at(4), True), (OLD, at(2), False), (BROKEN, None, False)]
+    assert found[0].id == f"sha256:{NEW}"
+    assert found[0].made == at(3)
+
+
+def test_a_web_that_ends_again_and_again_can_be_left(make: Any) -> None:
+    """Its update failed, so the history doesn't know it; the way back is the version before."""
+    versions = make(Engine(runs=BROKEN, status="exited"), Update(at(2)), Update(at(4)))
+    assert versions.is_up()
+    assert shown(versions.all()) == [(BROKEN, at(6), True), (NEW, at(4), False), (OLD, at(2), False)]
+
+
+def test_a_stack_that_is_down_runs_nothing(make: Any) -> None:
+    versions = make(Engine(runs=""), Update(at(2)))
+    assert not versions.is_up()
+    assert [one.runs for one in versions.all()] == [False, False, False]
+
+
+def test_a_program_runs_in_a_container_of_that_version_with_the_stacks_environment(make: Any) -> None:
+    engine = Engine()
+    versions = make(engine)
+    old = next(one for one in versions.all() if one.hash == OLD)
+    assert versions.ask(old, "print(1)") == "it said\n"
+    ((words, options),) = engine.ran
+    assert words == (f"sha256:{OLD}", ["python", "manage.py", "shell", "-c", "print(1)"])
+    assert options["environment"] == {"DATABASE_URL": "postgres://x", "STAGE": "local"}
+    assert (options["network"], options["user"], options["remove"]) == ("shop-local", "app", True)
+    assert options["volumes"] == ["shop-local-media:/data/media"]
+    assert options["labels"]["django-stack.stack"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (ContainerError("c", 1, "x", "i", b"Traceback\n" * 9 + b"ModuleNotFoundError: shop"), "Error: shop"),
+        (APIError("500", explanation="no such image"), "no such image"),
+    ],
+)
+def test_a_program_that_fails_says_why(make: Any, outcome: Exception, said: str) -> None:
+    engine = Engine()
+    engine.outcome = outcome
+    versions = make(engine)
+    with pytest.raises(RuntimeError) as failed:
+        versions.ask(versions.all()[0], "print(1)")
+    assert str(failed.value).endswith(said)
+    assert str(failed.value).count("\n") < 5
+
+
+def test_any_stacks_version_on_this_engine_can_be_brought(make: Any) -> None:
+    versions = make(Engine())
+    assert versions.bring("444444444444") == "sha256:4"
+    with pytest.raises(SystemExit, match="has no version 555555555555 any more"):
+        versions.bring("555555555555")
