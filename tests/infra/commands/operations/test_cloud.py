@@ -84,6 +84,7 @@ class AWS:
             "list_services": {
                 "serviceArns": ["arn:x:service/shop-cloud/shop-cloud-worker", "arn:x:service/shop-cloud/shop-cloud-web"]
             },
+            "list_schedules": {"Schedules": []},
             "list_objects_v2": {"Contents": [{"Size": 1000}, {"Size": 500}]},
         }
         self.measured = {"databaseConnections": [3.0], "freeStorageSpace": [1.5e10]}
