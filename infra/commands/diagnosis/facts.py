@@ -24,7 +24,7 @@ AGENT = "django-stack doctor"
 
 def collect(stack: str, platform: str, found: Operations) -> Facts:
     """The facts of a stack that is up; a minute in the cloud, where the app's own ones need a task."""
-    status, environment = found.status(cost=False), found.environment()
+    status, environment = found.status(cost=False, patient=True), found.environment()
     inside, silence = ask_inside(found)
     site = Site(status.url, environment.get("DOMAIN", ""))
     names = [

@@ -45,8 +45,8 @@ class Stack:
         self.port, self.text, self.code = port, text, code
         self.commands: list[list[str]] = []
 
-    def status(self, *, cost: bool) -> Status:
-        assert not cost
+    def status(self, *, cost: bool, patient: bool) -> Status:
+        assert (cost, patient) == (False, True)
         return Status(f"http://pr-12.localhost:{self.port}/", "shop", None, [ProcessStatus("web", 1, 1, "healthy")])
 
     def environment(self) -> dict[str, str]:
