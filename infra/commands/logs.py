@@ -102,12 +102,16 @@ def command(
     lines = found.logs(LogQuery(processes, since, None if selects else tail, follow, previous, request_id or ""))
     texts = ((line, redact(plain(line.text))) for line in _wanted(lines, level, request_id))
     shown = ((line, text) for line, text in texts if pattern.search(text))
+    found_any = False
     try:
         # The last lines are those of the ones that were looked for.
         for line, text in deque(shown, tail) if selects and tail is not None else shown:
+            found_any = True
             print(_as_json(line, text) if as_json else _for_people(line, text), flush=True)
     except KeyboardInterrupt:
         sys.exit(130)
+    if not found_any and tail != 0:
+        print(f"There are no such lines{f' since {since:%Y-%m-%d %H:%M} UTC' if since else ''}.", file=sys.stderr)
 
 
 def _wanted(lines: Iterator[LogLine], level: str | None, request_id: str | None) -> Iterator[LogLine]:

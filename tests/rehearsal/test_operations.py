@@ -163,3 +163,14 @@ def test_a_stack_that_is_not_up_is_one_line(stack: Stack, tmp_path: Path) -> Non
         "There is no service other-cloud-web in us-east-1. Fix: pulumi up -s cloud, if the stack isn't up; or the "
         "credentials of its account\n"
     )
+
+
+def test_the_doctor_finds_no_error_in_a_good_stack(stack: Stack) -> None:
+    done = django_stack(stack, "doctor", "--json")
+    findings = {one["check"]: one for one in json.loads(done.stdout)["findings"]}
+    bad = {name: one["text"] for name, one in findings.items() if one["level"] == "error"}
+    assert bad == {}
+    # Port 80 of the site's name isn't there in a rehearsal.
+    unknown = {name for name, one in findings.items() if one["level"] == "unknown"}
+    assert unknown <= {"redirect-to-https", "database-connections"}, {name: findings[name]["text"] for name in unknown}
+    assert findings["mail"]["level"] == "warning", "mail: none"

@@ -71,13 +71,20 @@ def backup(facts: Facts) -> Found:
 
 
 @check
+def services(facts: Facts) -> Found:
+    """What the status knows of the rest."""
+    for name in ("media", "cache", "mail", "schedules"):
+        section = facts.status.sections.get(name)
+        if section and not section.is_well:
+            return ERROR, f"{name}: {section.text}", f"django-stack status -s {facts.stack}"
+    return None
+
+
+@check
 def parts(facts: Facts) -> Found:
     silent = {name: section.text for name, section in facts.status.sections.items() if "error" in section.facts}
     if not silent:
         return None
     name, text = next(iter(silent.items()))
-    return (
-        WARNING,
-        f"{name} {text}",
-        f"django-stack status -s {facts.stack}; docs/cloud-operator-policy.json has the rights",
-    )
+    rights = ", and the rights of docs/cloud-operator-policy.json" if facts.is_cloud else ""
+    return WARNING, f"{name} {text}", f"django-stack status -s {facts.stack}{rights}"

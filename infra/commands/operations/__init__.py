@@ -87,8 +87,11 @@ class Operations(Protocol):
     def logs(self, query: LogQuery) -> Iterator[LogLine]:
         """The lines, in the order of their times."""
 
-    def status(self, *, cost: bool) -> Status:
-        """What runs, and how it is; with what this month has cost so far, if `cost`."""
+    def status(self, *, cost: bool, patient: bool = False) -> Status:
+        """What runs, and how it is; with what this month has cost so far, if `cost`.
+
+        `patient` waits longer for what is slow to answer.
+        """
 
 
 def operations(name: str) -> Operations:

@@ -24,7 +24,7 @@ from infra.commands.operations.cloud_sessions import CloudSessions
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.commands.operations.cloud_status import SECONDS, CloudStatus, primary_deployment
 from infra.commands.operations.schedules import StackSchedule
-from infra.commands.operations.status import Status, ask
+from infra.commands.operations.status import PATIENCE, Status, ask
 from infra.plain import without_escapes
 
 
@@ -172,7 +172,7 @@ class StackOperations:
             sys.exit(str(error))
 
     @explained
-    def status(self, *, cost: bool) -> Status:
+    def status(self, *, cost: bool, patient: bool = False) -> Status:
         service, container = self._stack.service, self._stack.container
         primary = primary_deployment(service)
         sections = CloudStatus(self._stack, cost=cost)
@@ -181,7 +181,7 @@ class StackOperations:
             image=str(container["image"]),
             since=primary.get("updatedAt") or primary.get("createdAt"),
             processes=sections.processes(),
-            sections=ask(sections.questions(), SECONDS),
+            sections=ask(sections.questions(), PATIENCE * SECONDS if patient else SECONDS),
         )
 
     def _running(self) -> set[str]:

@@ -19,7 +19,7 @@ from infra.commands.operations.local_schedules import SCHEDULER, command_of, sch
 from infra.commands.operations.local_status import SECONDS, LocalStatus, release_lines
 from infra.commands.operations.log_order import in_order
 from infra.commands.operations.schedules import StackSchedule
-from infra.commands.operations.status import ProcessStatus, Status, ask
+from infra.commands.operations.status import PATIENCE, ProcessStatus, Status, ask
 from infra.local.labels import PROCESS, PROJECT, STACK, STATE, state
 from infra.secret_forms import secret_values
 
@@ -235,7 +235,7 @@ class StackOperations:
             self._known("web")
         return in_order(streams)
 
-    def status(self, *, cost: bool) -> Status:
+    def status(self, *, cost: bool, patient: bool = False) -> Status:
         del cost  # a local stack has none
         processes = self._processes()
         if "web" not in processes:
@@ -253,7 +253,7 @@ class StackOperations:
                 for name, found in sorted(processes.items(), key=lambda one: (one[0] != "web", one[0]))
                 if name not in questions
             ],
-            sections=ask(questions, SECONDS),
+            sections=ask(questions, PATIENCE * SECONDS if patient else SECONDS),
         )
 
     def _processes(self) -> dict[str, list["Container"]]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+PATIENCE = 10  # times as long, who has time waits
+
 
 @dataclass(frozen=True)
 class ProcessStatus:

@@ -98,6 +98,14 @@ def test_the_last_lines_are_asked_for_unless_a_time_is_given(monkeypatch: pytest
     assert abs(datetime.now(UTC) - timedelta(hours=2) - query.since) < timedelta(minutes=1)
 
 
+def test_that_there_is_no_such_line_is_said_and_how_far_was_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = shown(monkeypatch, ["starting"], "--grep", "nothing", "--since", "2026-01-31T17:00")
+    assert (result.stdout, result.stderr) == ("", "There are no such lines since 2026-01-31 17:00 UTC.\n")
+    assert shown(monkeypatch, [], "--previous")[0].stderr == "There are no such lines.\n"
+    assert shown(monkeypatch, ["starting"])[0].stderr == ""
+    assert shown(monkeypatch, [], "--tail", "0")[0].stderr == ""
+
+
 @pytest.mark.parametrize("option", ["--grep", "--level", "--request-id"])
 def test_some_lines_are_looked_for_in_all_of_a_day(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
     (query,) = shown(monkeypatch, [], option, "error")[1].queries

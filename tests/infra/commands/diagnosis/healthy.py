@@ -63,6 +63,8 @@ def _parts(platform: str) -> dict[str, Any]:
                 ),
                 "release": Section("succeeded 3 hours ago", {"result": "succeeded"}),
                 "alarms": Section("none rings", {"ringing": []}),
+                "media": Section("2 objects", {"objects": 2}),
+                "schedules": Section("sweep succeeded", {"sweep": {"result": "succeeded"}}),
                 "certificate": Section("valid", {"until": "2027-01-31"}),
             },
         ),

@@ -1,0 +1,73 @@
+"""`django-stack` on real stacks: what a new user does with --help alone, and what the doctor says of a good stack."""
+
+import json
+import os
+import time
+from typing import Any
+
+import pytest
+
+from tests.e2e.stacks import Stack
+
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
+
+
+def django_stack(stack: Stack, command: str, *arguments: str, check: bool = True) -> tuple[int, str]:
+    done = stack.run("django-stack", command, "-s", stack.name, *arguments, check=check)
+    return done.returncode, done.stdout
+
+
+def findings(stack: Stack) -> dict[str, tuple[str, str]]:
+    """What the doctor says that isn't good, by check."""
+    _, text = django_stack(stack, "doctor", "--json", check=False)
+    document: dict[str, Any] = json.loads(text[text.index("{") :])
+    return {one["check"]: (one["level"], one["text"]) for one in document["findings"] if one["level"] != "ok"}
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_good_stack_and_can_make_every_check(stack: Stack) -> None:
+    assert findings(stack) == {}
+
+
+def test_the_doctor_finds_a_page_that_fails_and_leads_to_its_traceback(development: Stack) -> None:
+    code = "class Index(ListView):\n"
+
+    def broken(text: str) -> str:
+        return text.replace(code, f"{code}    def get_queryset(self): raise RuntimeError('on purpose')\n", 1)
+
+    with development.reloads(), development.edited("gallery/views.py", broken):
+        until = time.monotonic() + 30
+        while development.get().status_code != 500 and time.monotonic() < until:
+            time.sleep(0.2)
+        found = findings(development)
+        assert found.keys() == {"home-page"}
+        identity = development.get().headers["X-Request-ID"]
+        _, log = django_stack(development, "logs", "--request-id", identity)
+    assert "RuntimeError: on purpose" in log
+    assert "Traceback" in log
+
+
+def test_the_status_of_a_stack_has_all_its_parts_within_two_seconds(stack: Stack) -> None:
+    begun = time.monotonic()
+    code, text = django_stack(stack, "status", "--json", check=False)
+    elapsed = time.monotonic() - begun
+    status = json.loads(text)
+    assert code == 0, text
+    assert status["processes"]["web"] == {"running": 1, "wanted": 1, "health": "healthy"}
+    assert status["database"]["version"].startswith("17")
+    assert status["database"]["connections"] < status["database"]["max_connections"]
+    assert status["media"]["objects"] >= 0
+    assert status["release"]["succeeded"]
+    assert not [name for name, part in status.items() if isinstance(part, dict) and "error" in part]
+    assert elapsed < 2 or os.getloadavg()[0] > (os.cpu_count() or 1)
+
+
+def test_the_log_of_the_release_is_there_although_its_container_is_not(stack: Stack) -> None:
+    assert "Applying gallery.0001_initial... OK" in django_stack(stack, "logs", "--release")[1]
+
+
+def test_the_databases_prompt_sees_what_the_site_has(development: Stack) -> None:
+    name, _ = development.admin()
+    _, shown = django_stack(
+        development, "psql", "-XAtc", f"select is_superuser from auth_user where username = '{name}'"
+    )
+    assert shown == "t\n"
