@@ -24,6 +24,8 @@ processes = [
     platform.Process(f"process-{name}", context, environment, release, process)
     for name, process in settings.processes.items()
 ]
-# The web comes last: no process is older than the web whose tasks it gets.
+# After them, so that no process is older than the web whose tasks it gets.
 web = platform.Web("web", context, address, environment, release, processes)
+if settings.schedules:
+    platform.Schedules("schedules", context, environment, release, web)
 export_outputs(address, image, environment, cache, mail, release)

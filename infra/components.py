@@ -87,3 +87,7 @@ class Web(Protocol):
     """The site. `id` is what runs it, a container or a service."""
 
     id: pulumi.Output[str]
+
+
+class Schedules(Protocol):
+    """What runs at its times, from the version that the site has moved to."""

@@ -62,18 +62,20 @@ class DatabaseURL:
 
 @dataclass(frozen=True)
 class CacheURL:
-    """Valkey's address; `database` is the number of one of its databases, `tls` as for Redis."""
+    """Valkey's address; `database` is the number of one of its databases, `options` are redis-py's arguments."""
 
     password: str = field(repr=False)
     host: str
     port: int
     database: int
     tls: bool = False
+    options: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """`redis://:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` with TLS"""
+        """`redis://:PASSWORD@HOST:PORT/DATABASE?OPTIONS`, or `rediss://` with TLS"""
         scheme = "rediss" if self.tls else "redis"
-        return f"{scheme}://:{_encode(self.password)}@{self.host}:{self.port}/{self.database}"
+        place = f":{_encode(self.password)}@{self.host}:{self.port}/{self.database}"
+        return f"{scheme}://{place}{_query(self.options)}"
 
 
 @dataclass(frozen=True)

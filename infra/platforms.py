@@ -15,10 +15,11 @@ ImageT = TypeVar("ImageT", bound=components.AppImage)
 AddressT = TypeVar("AddressT", bound=components.Address)
 ReleaseT = TypeVar("ReleaseT", bound=components.Release)
 ProcessT = TypeVar("ProcessT", bound=components.Process)
+WebT = TypeVar("WebT", bound=components.Web)
 
 
 @dataclass(frozen=True)
-class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT, ReleaseT, ProcessT]):
+class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT, ReleaseT, ProcessT, WebT]):
     """The components of a platform in the order in which they are made; each takes the name of its resource first.
 
     A platform has one of these, `PLATFORM` in its module `platform`. There mypy checks that each component exposes what
@@ -48,7 +49,10 @@ class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT,
             ReleaseT,
             Sequence[ProcessT],
         ],
-        components.Web,
+        WebT,
+    ]
+    Schedules: Callable[
+        [str, Context[SettingsT, NetworkT], AppEnvironment[DatabaseT, MediaT], ReleaseT, WebT], components.Schedules
     ]
 
 
@@ -62,6 +66,7 @@ AnyPlatform = Platform[
     components.MediaStorage,
     components.Release,
     components.Process,
+    components.Web,
 ]
 
 

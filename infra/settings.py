@@ -15,6 +15,7 @@ import pulumi
 
 from infra.names import Names
 from infra.processes import PROCESSES, ProcessSettings
+from infra.schedules import SCHEDULES, ScheduleSettings
 from infra.services import NO_MAIL, check_services
 from infra.setting_kinds import (
     AppPath,
@@ -111,6 +112,12 @@ class Settings:
         {},
         "What runs beside the web from the same image, by name, such as {worker: {command: python manage.py "
         "db_worker}}; the fields are in docs/settings.md.",
+    )
+    schedules: Mapping[str, ScheduleSettings] = setting(
+        SCHEDULES,
+        {},
+        "What runs at its times from the same image, by name, such as {clearsessions: {command: python manage.py "
+        "clearsessions, cron: '15 3 * * *'}}; the fields are in docs/settings.md.",
     )
     domain: str = setting(
         Host(),

@@ -35,6 +35,20 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str)
 
 
+class TextFormatter(logging.Formatter):
+    """Formats a record for people, with the request's id at the end of the first line, if it is one of a request."""
+
+    def __init__(self) -> None:
+        super().__init__("{asctime} {levelname} {name}: {message}", "%H:%M:%S", style="{")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
+        text = super().formatMessage(record)
+        if identity := request_id.get():
+            first, newline, rest = text.partition("\n")
+            text = f"{first} [{identity}]{newline}{rest}"
+        return text
+
+
 def below_error(record: logging.LogRecord) -> bool:
     """A filter that passes what goes to stdout."""
     return record.levelno < logging.ERROR
@@ -65,7 +79,7 @@ def configuration(debug: bool) -> dict[str, Any]:
         },
         "formatters": {
             "json": {"()": "django_stack.logs.JsonFormatter"},
-            "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{", "datefmt": "%H:%M:%S"},
+            "text": {"()": "django_stack.logs.TextFormatter"},
         },
         "handlers": {
             "stdout": {

@@ -24,9 +24,9 @@ ROLLBACK_ERRORS = 10
 class Alarms(pulumi.ComponentResource):
     """CloudWatch alarms that notify an SNS topic, and `alarm-email` if it is set.
 
-    There are ten at most, besides one for each process, two for each node of a cache and two with `mail: ses`;
-    autoscaling creates two, and AWS's free tier has ten. Each says in its description what to do. Exposes `rollback`,
-    the name of the alarm by which ECS goes back to the version before a roll-out.
+    There are ten at most, besides one for each process, one with schedules, two for each node of a cache and two with
+    `mail: ses`; autoscaling creates two, and AWS's free tier has ten. Each says in its description what to do. Exposes
+    `rollback`, the name of the alarm by which ECS goes back to the version before a roll-out.
     """
 
     def __init__(
@@ -56,8 +56,9 @@ class Alarms(pulumi.ComponentResource):
         self._of_the_site(address)
         self._of_the_database(database)
         self._of_the_processes()
-        if settings.has_cache:
-            self._of_the_cache()
+        if settings.schedules:
+            self._of_schedules()
+        self._of_the_cache()
         if settings.mail == "ses":
             self._of_the_mail()
         tell_of_failures(settings, network, topic.arn, own)
@@ -213,14 +214,28 @@ class Alarms(pulumi.ComponentResource):
                 0,
             )
 
-    def _of_the_cache(self) -> None:
-        """Of each node, whose names AWS makes from the group's.
+    def _of_schedules(self) -> None:
+        """What EventBridge Scheduler gave up: a task that never was has no event.
 
-        https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html
+        https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
         """
-        settings = self._settings
-        for number in range(1, settings.cache_nodes + 1):
-            node: dict[str, pulumi.Input[str]] = {"CacheClusterId": f"{settings.prefix}-{number:03d}"}
+        self._alarm(
+            "schedule-not-started",
+            "a schedule couldn't start its task, and its time was left out",
+            "look for want of capacity or for a quota of Fargate; django-stack schedule run runs it now",
+            "AWS/Scheduler",
+            "InvocationDroppedCount",
+            {"ScheduleGroup": pulumi.Output.from_input(self._settings.prefix)},
+            "Sum",
+            ">",
+            0,
+            periods=1,
+        )
+
+    def _of_the_cache(self) -> None:
+        """Of each node. https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html"""
+        for number, name in enumerate(self._settings.cache_node_names, start=1):
+            node: dict[str, pulumi.Input[str]] = {"CacheClusterId": name}
             # AWS itself is connected always. A full cache is no reason: that is what eviction is for.
             self._alarm(
                 f"cache-away-{number}",

@@ -76,13 +76,15 @@ class Cache(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["engineVersion"]),
         )
 
-        def url(database: int) -> pulumi.Output[str]:
+        def url(database: int, **options: str) -> pulumi.Output[str]:
             return pulumi.Output.secret(
                 pulumi.Output.all(password, cache.primary_endpoint_address).apply(
-                    lambda known: str(CacheURL(known[0], known[1], PORT, database, tls=True))
+                    lambda known: str(CacheURL(known[0], known[1], PORT, database, tls=True, options=options))
                 )
             )
 
-        self.url, self.broker_url = url(CACHE), url(BROKER)
+        # Without it, Celery's broker verifies no certificate, and its results refuse the address:
+        # https://docs.celeryq.dev/en/stable/userguide/configuration.html#broker-use-ssl
+        self.url, self.broker_url = url(CACHE), url(BROKER, ssl_cert_reqs="required")
         self.host_url, self.host_broker_url = self.url, self.broker_url
         self.register_outputs({"url": self.url, "broker_url": self.broker_url})

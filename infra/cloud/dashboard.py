@@ -1,6 +1,6 @@
 """A CloudWatch dashboard with the ten lines that matter: what visitors get, then what tasks and database have left.
 
-Each process has one more.
+Each process has one more, and each node of a cache two.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.address import Address
-from infra.cloud.alarms import BALANCER, DATABASE, TASKS, of_service
+from infra.cloud.alarms import BALANCER, CACHE, DATABASE, TASKS, of_service
 from infra.cloud.database import Database
 from infra.cloud.settings import CloudSettings
 
@@ -44,6 +44,10 @@ def dashboard(
     for process in settings.processes:
         dimensions = tuple(part for pair in of_service(settings, process).items() for part in pair)
         lines.append((f"CPU of {process}, per cent", TASKS, "CPUUtilization", dimensions, "Average"))
+    for node in settings.cache_node_names:
+        of_node = ("CacheClusterId", node)
+        lines.append((f"CPU of the cache {node}, per cent", CACHE, "EngineCPUUtilization", of_node, "Average"))
+        lines.append((f"Keys of the cache {node}", CACHE, "CurrItems", of_node, "Maximum"))
     widgets = [
         {
             "type": "metric",

@@ -14,14 +14,17 @@ import pulumi_aws as aws
 from infra.cloud.network import Network
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
+from infra.schedules import SKIPPED
 
 RELEASE = "release"  # `startedBy` of a release's tasks
+SCHEDULE = "schedule:"  # what the group of a schedule's task begins with; its name follows
 
 
 def tell_of_failures(
     settings: CloudSettings, network: Network, topic: pulumi.Input[str], opts: pulumi.ResourceOptions
 ) -> None:
-    """Rules for a failed roll-out, a failed release, a task of a service that ended by itself, and what a scan found.
+    """Rules for a failed roll-out, release or run of a schedule, a task of a service that ended by itself, and what a
+    scan found.
 
     Of scans: https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
     """
@@ -80,6 +83,33 @@ def tell_of_failures(
         "before.",
         opts,
     )
+    if settings.schedules:
+        tell(
+            "failed-schedule",
+            "A run of a schedule failed",
+            settings,
+            topic,
+            {
+                "source": ["aws.ecs"],
+                "detail-type": ["ECS Task State Change"],
+                "detail": {
+                    **stopped,
+                    "group": [{"prefix": SCHEDULE}],
+                    "$or": [
+                        {
+                            "containers": {
+                                "exitCode": [{"numeric": [">", 0, "<", SKIPPED]}, {"numeric": [">", SKIPPED]}]
+                            }
+                        },
+                        {"stopCode": ["TaskFailedToStart"]},
+                    ],
+                },
+            },
+            {"task": "$.detail.taskArn", "group": "$.detail.group", "why": "$.detail.stoppedReason"},
+            "a run of <group> failed in <task>: <why> It runs again at its next time. What to do: the task's log says "
+            "why; django-stack schedule list has its last lines, and django-stack schedule run runs it now.",
+            opts,
+        )
     tell(
         "image-findings",
         "The scan of an image found something",

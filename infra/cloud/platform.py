@@ -19,8 +19,11 @@ from infra.cloud.network import Network
 from infra.cloud.preflight import preflight
 from infra.cloud.process import Process
 from infra.cloud.release import Release
+from infra.cloud.schedules import Schedules
 from infra.cloud.storage import MediaStorage
 from infra.cloud.web import Web
 from infra.platforms import Platform
 
-PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Cache, Mail, Release, Process, Web)
+PLATFORM = Platform(
+    preflight, AppImage, Network, Address, Database, MediaStorage, Cache, Mail, Release, Process, Web, Schedules
+)

@@ -279,6 +279,12 @@ class CloudSettings(Settings):
         return 2 if self.cache_multi_az else 1
 
     @property
+    def cache_node_names(self) -> tuple[str, ...]:
+        """The names of the cache's nodes, which AWS makes from the group's; none without a cache."""
+        nodes = self.cache_nodes if self.has_cache else 0
+        return tuple(f"{self.prefix}-{number:03d}" for number in range(1, nodes + 1))
+
+    @property
     def logs_to_bucket(self) -> bool:
         """Whether anything is logged that goes to a bucket and not to CloudWatch."""
         return self.flow_logs or self.access_logs

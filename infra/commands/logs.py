@@ -4,20 +4,23 @@ import io
 import json
 import re
 import sys
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import click
 
 from infra.commands import stack
-from infra.commands.operations import LogLine, LogQuery, operations
+from infra.commands.operations import RELEASE, LogLine, LogQuery, operations
 from infra.plain import plain
 from infra.redaction import redactor
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue")
-# A line of the app in plain text, while debugging: 17:02:11 ERROR django.request: Internal Server Error
-_TEXT = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
+_colours: dict[str, str] = {}  # of the processes that were shown
+# A line of the app in plain text, while debugging: 17:02:11 ERROR django.request: Internal Server Error [4f6c1d0a2b]
+_TEXT = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) .*?(?: \[([\w.-]+)\])?$", re.ASCII)
+FILTERED_TIME = timedelta(days=1)  # how far back lines are looked for that are few
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -42,10 +45,16 @@ class _Since(click.ParamType[datetime]):
 @click.argument("processes", nargs=-1, metavar="[PROCESS]...")
 @click.option("-f", "--follow/--no-follow", default=False, help="Go on with new lines until Ctrl-C or the end.")
 @click.option("--since", type=_Since(), help="Lines from then on: 10m ago, or 2026-01-31T17:00 (UTC).")
-@click.option("--tail", type=click.IntRange(min=0), help="The last lines only.  [default: 200, without --since all]")
+@click.option(
+    "--tail",
+    type=click.IntRange(min=0),
+    help="The last lines only.  [default: 200; with --grep and the like all of a day; with --since all]",
+)
 @click.option("--grep", metavar="REGEX", help="Lines that contain it.")
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Lines of this level or a higher one.")
-@click.option("--request-id", metavar="ID", help="Lines of one request, by its X-Request-ID.")
+@click.option("--request-id", metavar="ID", help="Lines of one request, by its answer's header X-Request-ID.")
+@click.option("--previous", is_flag=True, help="Of instances that have ended, such as one that crashed.")
+@click.option("--release", is_flag=True, help="Of the last release; the same as the process `release`.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each line.")
 def command(
     name: str,
@@ -56,18 +65,26 @@ def command(
     grep: str | None,
     level: str | None,
     request_id: str | None,
+    previous: bool,
+    release: bool,
     as_json: bool,
 ) -> None:
     """Shows what the stack's containers printed, in the order of time, secrets redacted.
 
-    Without PROCESS, on the local platform that is the web; in the cloud all tasks, those of releases and of
+    Without PROCESS, on the local platform those are the app's; in the cloud all tasks, those of releases and of
     `django-stack run`, too. The local platform has the processes database and media as well.
 
     \b
     Example:
       django-stack logs --follow
       django-stack logs -s cloud --since 1h --level error
+      django-stack logs -s cloud --request-id 4f6c1d0a2b
     """
+    if release and processes:
+        raise click.UsageError("--release is a process of its own; leave it or the others out")
+    if previous and follow:
+        raise click.UsageError("--previous has no new lines to follow")
+    processes = (RELEASE,) if release else processes
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no error on a terminal without UTF-8
     try:
@@ -75,32 +92,39 @@ def command(
     except re.error as error:
         raise click.BadParameter(f"{grep!r} is no regular expression: {error}", param_hint="--grep") from None
     if tail is None and since is None:
-        tail = 200
+        if grep or level or request_id:
+            since = datetime.now(UTC) - FILTERED_TIME
+        else:
+            tail = 200
+    selects = bool(grep or level or request_id) and not follow
     found = operations(name)
     redact = redactor(found.secrets()).text
-    lines = found.logs(LogQuery(processes, since, tail, follow))
+    lines = found.logs(LogQuery(processes, since, None if selects else tail, follow, previous, request_id or ""))
+    texts = ((line, redact(plain(line.text))) for line in _wanted(lines, level, request_id))
+    shown = ((line, text) for line, text in texts if pattern.search(text))
     try:
-        for line in _wanted(lines, level, request_id):
-            text = redact(plain(line.text))
-            if pattern.search(text):
-                print(_as_json(line, text) if as_json else _for_people(line, text), flush=True)
+        # The last lines are those of the ones that were looked for.
+        for line, text in deque(shown, tail) if selects and tail is not None else shown:
+            print(_as_json(line, text) if as_json else _for_people(line, text), flush=True)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
 def _wanted(lines: Iterator[LogLine], level: str | None, request_id: str | None) -> Iterator[LogLine]:
-    """The lines of that level and request. A line without a level, as in a traceback, belongs to the one before it."""
+    """The lines of that level and request. A line without either, as in a traceback, belongs to the one before it."""
     least = LEVELS.index(level.upper()) if level else 0
-    last: dict[str, int] = {}
+    levels: dict[str, int] = {}
+    requests: dict[str, str] = {}
     for line in lines:
-        entry = _entry(line.text)
-        text_level = _TEXT.match(line.text)
-        found = str(entry.get("level", "")) or (text_level[1] if text_level else "")
+        entry, text = _entry(line.text), _TEXT.match(line.text)
+        found = str(entry.get("level", "")) or (text[1] if text else "")
         if found in LEVELS:
-            last[line.instance] = LEVELS.index(found)
-        if level and last.get(line.instance, -1) < least:
+            levels[line.instance] = LEVELS.index(found)
+        if entry or text:
+            requests[line.instance] = str(entry.get("request_id") or (text and text[2]) or "")
+        if level and levels.get(line.instance, -1) < least:
             continue
-        if request_id and entry.get("request_id") != request_id:
+        if request_id and requests.get(line.instance) != request_id:
             continue
         yield line
 
@@ -131,6 +155,10 @@ def _for_people(line: LogLine, text: str) -> str:
         text = f"{shown}: {entry['message']}{identity}"
         if "traceback" in entry:
             text += f"\n{entry['traceback']}"
-    colour = COLOURS[sum(map(ord, line.process)) % len(COLOURS)]
-    label = stack.coloured(f"{line.process}/{line.instance}", colour)
+    label = stack.coloured(f"{line.process}/{line.instance}", _colour(line.process))
     return f"{line.time:%Y-%m-%d %H:%M:%S.}{line.time.microsecond // 1000:03} {label} {text}"
+
+
+def _colour(process: str) -> str:
+    """A process' colour: the next one for each, as long as they last."""
+    return _colours.setdefault(process, COLOURS[len(_colours) % len(COLOURS)])

@@ -9,12 +9,14 @@ import click
 COMMANDS = {
     "ready": "Show where the site is and what to do next.",
     "status": "Say what runs, and how it is.",
+    "doctor": "Find out what is wrong with a running stack.",
     "logs": "Show and follow what the containers print.",
     "manage": "Run a Django management command.",
     "run": "Run any command in a one-off container.",
     "shell": "Open a shell in a one-off container.",
     "psql": "Open a prompt of the database.",
     "tunnel": "Lead the database to this machine, for other programs.",
+    "schedule": "List the schedules with their last runs, or run one.",
     "versions": "List the versions that a stack can run.",
     "rollback": "Run an earlier version again.",
     "promote": "Run one stack's version on another one.",
@@ -56,7 +58,9 @@ def cli(ctx: click.Context) -> None:
 
     \b
     Example:
-      django-stack manage -s local createsuperuser
+      django-stack manage createsuperuser          the first login
+      django-stack doctor -s cloud                 a page answers with an error: why?
+      django-stack logs -s cloud --level error     the traceback of an error 500
 
     \b
     For tab completion of commands and stacks, add a line to your shell's start-up file:

@@ -9,8 +9,11 @@ from infra.local.network import Network
 from infra.local.preflight import preflight
 from infra.local.process import Process
 from infra.local.release import Release
+from infra.local.schedules import Schedules
 from infra.local.storage import MediaStorage
 from infra.local.web import Web
 from infra.platforms import Platform
 
-PLATFORM = Platform(preflight, AppImage, Network, Address, Database, MediaStorage, Cache, Mail, Release, Process, Web)
+PLATFORM = Platform(
+    preflight, AppImage, Network, Address, Database, MediaStorage, Cache, Mail, Release, Process, Web, Schedules
+)

@@ -101,3 +101,13 @@ class StartRequest(StepRequest):
     containers: list[str]
     timeout: float
     secrets: list[str] = field(repr=False, metadata=SECRET)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchedulerRequest(StepRequest):
+    """`container` is the scheduler's id, `folder` where it notes what it did; `timeout` is in seconds."""
+
+    container: str
+    folder: str
+    timeout: float
+    secrets: list[str] = field(repr=False, metadata=SECRET)

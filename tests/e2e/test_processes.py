@@ -56,8 +56,11 @@ def followed(container: Any) -> Iterator[list[str]]:
     lines: list[str] = []
 
     def read() -> None:
+        begun = time.monotonic()
         for line in container.logs(stream=True, follow=True, tail=0):
             lines.append(line.decode().strip())
+            print(f"{time.monotonic() - begun:5.1f} s: {lines[-1]}")
+        print(f"{time.monotonic() - begun:5.1f} s: the container is gone")
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
@@ -102,7 +105,9 @@ def test_a_code_change_replaces_the_worker_which_ends_by_itself_before_the_web_m
         (working.app / "worker.py").write_text(PROGRAM.replace("first", "second"))
         begun = time.monotonic()
         working.up()
-        print(f"up with a hand-over of two workers: {time.monotonic() - begun:.1f} s")
+        print(f"{time.monotonic() - begun:5.1f} s: the end of the update")
+    first = str(worker(working).logs(timestamps=True).decode()).splitlines()[0]
+    print(f"created {worker(working).attrs['Created']}, started {started(worker(working))}, first line {first[:30]}")
     # docker-init, which Docker puts first, and no shell.
     assert lines == ["told to end by 15 as the child of docker-init", "has ended"]
     assert worker(working).id != old.id
@@ -156,4 +161,3 @@ def test_with_the_source_mounted_an_edit_starts_the_command_again(make_stack: Ma
         "has ended",
     ]
     assert worker(stack).id == before
-    stack.up("--expect-no-changes")

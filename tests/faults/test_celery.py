@@ -17,7 +17,6 @@ from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import SERVING, Stack
 from tests.e2e.test_foreign_project import pieces
 from tests.faults.processes import containers, kill
-from tests.ports import free_ports
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.faults]
@@ -37,9 +36,7 @@ def shop(make_stack: MakeStack, tmp_path_factory: pytest.TempPathFactory) -> Sta
     shutil.copytree(ROOT / "app" / "django_stack", site / "django_stack", ignore=ignored)
     (dockerfile,) = pieces("dockerfile")
     (site / "Dockerfile").write_text(dockerfile.replace("mysite.wsgi", "shop.wsgi"))
-    [port] = free_ports(1)
-    settings = {**SERVING, "app-path": str(site), "processes": PROCESSES, "cache": "valkey", "cache-port": port}
-    stack = make_stack("celery", settings)
+    stack = make_stack("celery", {**SERVING, "app-path": str(site), "processes": PROCESSES, "cache": "valkey"})
     stack.up()
     return stack
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.connection import parse_url
 
 import infra.contract
-from infra.dsn import S3DSN, DatabaseURL, DSNError, FileDSN, check_storage_dsn
+from infra.dsn import S3DSN, CacheURL, DatabaseURL, DSNError, FileDSN, check_storage_dsn
 from tests.storage_dsns import NOBODYS, REFUSED, UNDERSTOOD
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -89,7 +90,7 @@ def test_the_contracts_grammar_is_the_apps_own(copy: Path) -> None:
 
 
 def test_the_grammar_is_copied_with_all_that_it_imports() -> None:
-    assert [path.stem for path in COPIES] == ["malformed", "s3_hosts", "storage_dsn"]
+    assert [path.stem for path in COPIES] == ["cron", "malformed", "s3_hosts", "storage_dsn"]
     imported = {name for path in COPIES for name in re.findall(r"^from \.(\w+) import", path.read_text(), re.MULTILINE)}
     assert imported <= {path.stem for path in COPIES}
 
@@ -112,3 +113,20 @@ def test_a_wrong_database_url_is_refused_without_being_shown(text: str, message:
 
 def test_a_folder_dsn_is_the_handbooks() -> None:
     assert str(FileDSN("/data/media/", "/media/")) == "file:///data/media/?url=%2Fmedia%2F"
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_caches_address_is_what_redis_py_reads(tls: bool) -> None:
+    """Whatever is in the password."""
+    options = {"ssl_cert_reqs": "required"} if tls else {}
+    url = str(CacheURL("p/w:@?#%", "cache.example.com", 6379, 3, tls=tls, options=options))
+    assert url.startswith("rediss://" if tls else "redis://")
+    found = parse_url(url)
+    assert {key: found[key] for key in ("password", "host", "port", "db")} == {
+        "password": "p/w:@?#%",
+        "host": "cache.example.com",
+        "port": 6379,
+        "db": 3,
+    }
+    assert found.get("ssl_cert_reqs") == ("required" if tls else None)
+    assert "p/w" not in repr(CacheURL("p/w", "host", 1, 0))

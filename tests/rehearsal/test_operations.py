@@ -1,13 +1,17 @@
 """`django-stack` operates the cloud stack: the same commands and words as on the local platform."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.rehearsal.stacks import Stack
+from tests.rehearsal.tasks import CLUSTER, release_tasks
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -60,6 +64,65 @@ def test_a_detached_run_is_attached_to_by_its_name(stack: Stack) -> None:
     name = detached.stdout.splitlines()[0]
     attached = django_stack(stack, "run", "--attach", name)
     assert (attached.returncode, attached.stdout) == (3, "done\n")
+
+
+def start(stack: Stack, *arguments: str) -> "subprocess.Popen[str]":
+    command, *rest = arguments
+    return subprocess.Popen(
+        [PROGRAM, command, "--stack", "rehearsal", *rest],
+        cwd=stack.folder,
+        env=stack.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_output_is_shown_two_seconds_late_at_most(stack: Stack) -> None:
+    program = "import time\nfor _ in range(12): print(time.time(), flush=True); time.sleep(0.4)"
+    process = start(stack, "run", "--", "python", "-c", program)
+    assert process.stdout is not None
+    late = [time.time() - float(line) for line in process.stdout if line[0].isdigit()]
+    assert process.wait(timeout=60) == 0
+    assert len(late) == 12
+    assert max(late) < 2
+
+
+def test_control_c_stops_the_task_of_a_run(stack: Stack) -> None:
+    process = start(stack, "run", "--", "python", "-uc", "import time; print('up'); time.sleep(300)")
+    assert process.stdout is not None
+    assert next(line for line in process.stdout if line == "up\n")
+    (arn,) = [task["taskArn"] for task in release_tasks(stack) if task["startedBy"].startswith("run-")]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    process.stdout.close()
+    ecs = stack.client("ecs")
+    wait_until(
+        lambda: ecs.describe_tasks(cluster=CLUSTER, tasks=[arn])["tasks"][0]["lastStatus"] == "STOPPED",
+        "the task stops",
+        60,
+    )
+
+
+def test_a_session_needs_a_setting_and_says_so(stack: Stack, tmp_path: Path) -> None:
+    plugin = tmp_path / "session-manager-plugin"
+    plugin.write_text("#!/bin/sh\n")
+    plugin.chmod(0o755)
+    done = django_stack(stack, "tunnel", PATH=f"{tmp_path}:{stack.environment['PATH']}")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "The stack rehearsal doesn't allow this. "
+        "Fix: pulumi config set -s rehearsal execute-command true && pulumi up -s rehearsal\n",
+    )
+
+
+def test_the_logs_of_a_release_are_shown_as_those_of_tasks_that_have_ended(stack: Stack) -> None:
+    released = django_stack(stack, "logs", "--release").stdout
+    assert "Applying gallery.0001_initial... OK" in released
+    ended = django_stack(stack, "logs", "--previous", "--since", "1h").stdout
+    assert "Applying gallery.0001_initial... OK" in ended
+    assert " web/" not in ended
 
 
 def test_the_first_superuser_is_made_without_any_setting(stack: Stack) -> None:

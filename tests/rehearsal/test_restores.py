@@ -164,9 +164,9 @@ def connecting(stack: Stack) -> Iterator[list[tuple[float, str]]]:
     found: list[tuple[float, str]] = []
 
     def follow() -> None:
-        lines: Any = engine.exec_start(run, stream=True)
-        for line in lines:
-            at, _, how = line.decode().strip().partition(" ")
+        pieces: Any = engine.exec_start(run, stream=True)
+        for line in b"".join(pieces).decode().splitlines():
+            at, _, how = line.partition(" ")
             found.append((float(at), how))
 
     thread = threading.Thread(target=follow, daemon=True)
@@ -268,7 +268,7 @@ def test_a_stack_that_lost_its_state_is_adopted_with_its_data(stack: Stack) -> N
     try:
         pulumi("config", "set", "--secret", "--path", "env.SECRET_KEY_FALLBACKS", key)
         pulumi("import", "--file", "adopt.json", "--generate-code=false", "--yes", "--skip-preview")
-        steps = {step["urn"].partition("::adopter::")[2]: step for step in preview_steps(pulumi("preview", "--json"))}
+        steps = {step["urn"]: step for step in preview_steps(pulumi("preview", "--json"))}
         (database,) = [step for urn, step in steps.items() if urn.endswith("aws:rds/instance:Instance::database")]
         (media,) = [step for urn, step in steps.items() if urn.endswith("aws:s3/bucket:Bucket::media")]
         assert (database["op"], media["op"]) == ("update", "update")

@@ -65,7 +65,7 @@ def test_another_time_out_is_no_release_and_keeps_the_log_of_the_last_one(stack:
     assert status == 0, output
     assert releases(stack) == ended
     assert stack.outputs["release_log"] == log
-    assert "xxx" not in str(stack.resources()), "the log is a secret"
+    assert "x" * 50 not in str(stack.resources()), "the log is a secret"
 
 
 def test_a_changed_setting_reaches_the_app(stack: Stack) -> None:

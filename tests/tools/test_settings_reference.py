@@ -44,7 +44,7 @@ def test_any_text_is_the_same_text_in_yaml(text: str) -> None:
 
 def test_the_page_has_each_setting_once_in_the_table_of_its_platform() -> None:
     page, *fields = settings_reference.page().split("\n## `")  # those of entries have names of settings, too
-    assert [title.split("`")[0] for title in fields] == ["processes.NAME"]
+    assert [title.split("`")[0] for title in fields] == ["processes.NAME", "schedules.NAME"]
     every, _, rest = page.partition("## The local platform only")
     local, _, cloud = rest.partition("## The cloud platform only")
     for key, text in {"postgres-version": every, "web-port": local, "aws:region": cloud, "cpu": cloud}.items():

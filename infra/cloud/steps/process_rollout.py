@@ -84,12 +84,12 @@ class ProcessRollout(ServiceRollout):
         over = {"DEPROVISIONING", "STOPPED", "DELETED"}
         return next((f"Task {short(task['taskArn'])}" for task in found if task["lastStatus"] not in over), "")
 
-    def start_version_before(self, configuration: Mapping[str, Any]) -> None:
+    def start_version_before(self, deployments: Mapping[str, Any]) -> None:
         if self.request.single:
             self.deadline = time.monotonic() + self.request.timeout
             self.hand_over(self.before)
         else:
-            super().start_version_before(configuration)
+            super().start_version_before(deployments)
 
     def previous(self, service: Mapping[str, Any]) -> str:
         """The other definition of which tasks run, or have run: those of a single process end before the new one."""

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.one_off_tasks import OneOffTasks, TaskError, judge
 from infra.cloud.requests import ReleaseRequest
+from infra.cloud.steps import rollback_alarm
 from infra.cloud.steps.logs import Log
 from infra.destructive import release_variables
 from infra.steps import RedactedOutput, quoted, read_request
@@ -40,6 +41,7 @@ def main() -> None:
     try:
         with explain_errors():
             ReleaseRun(request).run()
+        rollback_alarm.leave_after_a_new_password(request)
     except (AWSError, ReleaseError, TaskError, Interrupted) as error:
         sys.exit(f"{error}\n{what_serves(request)}The next `pulumi up` runs the release again.")
 

@@ -26,8 +26,11 @@ class Rollout(ServiceRollout):
 
     def run(self) -> None:
         """Waits; raises RolloutError if the version is rolled back, is broken, or not steady or ready in time."""
-        self.wait_until_steady()
-        self.wait_until_ready()
+        try:
+            self.wait_until_steady()
+            self.wait_until_ready()
+        finally:
+            self.watch_again()
         print(f"{short(self.request.task_definition)} serves https://{self.request.domain}", flush=True)
 
     def wait_until_ready(self) -> None:

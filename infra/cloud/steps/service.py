@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.requests import ServiceRequest
 from infra.cloud.steps.logs import Log
+from infra.cloud.steps.rollback_alarm import configuration, is_watched
 from infra.redaction import redactor
 from infra.steps import quoted, read_request
 
@@ -20,8 +21,6 @@ Request = TypeVar("Request", bound=ServiceRequest)
 
 TAIL = 15
 BACK = 600.0  # seconds for the way back to the version before
-# What of a service's configuration of deployments is set by infra/cloud/web.py.
-DEPLOYMENT = ("alarms", "deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent")
 STOPPED_TASKS = 2  # the number of stopped tasks that are shown
 NEXT_STEP = (
     "Fix the code and run `pulumi up`. To try the same version again, run "
@@ -60,6 +59,7 @@ class ServiceRollout:
         self.logs = client("logs", request)
         self.shown: set[str] = set()
         self.before = ""  # the definition that served until now, if it was seen
+        self.unwatched: dict[str, Any] = {}  # the service, if ECS doesn't watch its alarm
 
     def wait_until_steady(self) -> None:
         """Returns when ECS calls the new definition's deployment complete, and enough tasks run.
@@ -115,6 +115,7 @@ class ServiceRollout:
             fix = f"pulumi up -s {self.request.stack} --refresh"
             raise RolloutError(f"ECS has no service {self.request.service}. Fix: {fix}")
         service: dict[str, Any] = active[0]
+        self.unwatched = {} if is_watched(service) else service
         return service
 
     def show_events(self, service: Mapping[str, Any]) -> None:
@@ -174,16 +175,19 @@ class ServiceRollout:
         """
         if not self.before:
             return ""
-        configuration = self.look().get("deploymentConfiguration", {})
-        watched = {key: configuration[key] for key in DEPLOYMENT if key in configuration}
-        unwatched = {**watched, "alarms": {**watched["alarms"], "enable": False}} if "alarms" in watched else watched
-        self.start_version_before(unwatched)
+        service = self.look()
+        self.start_version_before(configuration(service, watched=False))
         until = time.monotonic() + BACK
         while not (back := self._is_back()) and time.monotonic() < until:
             time.sleep(self.request.pause)
-        self.update(watched)
+        self.unwatched = service
         what = "went back to" if back else "is still going back to"
         return f".\nECS {what} {short(self.before)}.\n{NEXT_STEP.format(stack=self.request.stack)}"
+
+    def watch_again(self) -> None:
+        """Has ECS watch the alarm again, where the release or the way back had it look away."""
+        if self.unwatched:
+            self.update(configuration(self.unwatched, watched=True))
 
     def _is_back(self) -> bool:
         return any(
@@ -193,13 +197,13 @@ class ServiceRollout:
             for one in self.look()["deployments"]
         )
 
-    def start_version_before(self, configuration: Mapping[str, Any]) -> None:
+    def start_version_before(self, deployments: Mapping[str, Any]) -> None:
         """Has ECS start the tasks of the version before, with this configuration of deployments."""
-        self.update(configuration, taskDefinition=self.before)
+        self.update(deployments, taskDefinition=self.before)
 
-    def update(self, configuration: Mapping[str, Any] | None = None, **changes: str | int) -> None:
+    def update(self, deployments: Mapping[str, Any] | None = None, **changes: str | int) -> None:
         """Changes the service, and its configuration of deployments if one is given."""
-        given = {"deploymentConfiguration": configuration} if configuration else {}
+        given = {"deploymentConfiguration": deployments} if deployments else {}
         self.ecs.update_service(cluster=self.request.cluster, service=self.request.service, **given, **changes)
 
 

@@ -11,9 +11,11 @@ from typing import Protocol
 import yaml
 
 from infra.commands import stack
+from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import Status
 
 PLATFORMS = ("local", "cloud")
+RELEASE = "release"  # the process of the release step
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,18 @@ class LogLine:
 
 @dataclass(frozen=True)
 class LogQuery:
-    """Which lines: of these processes (all when there are none), from `since` on, the last `tail`, then new ones."""
+    """Which lines: of these processes (all when there are none), from `since` on, the last `tail`, then new ones.
+
+    `previous` is for the lines of instances that have ended, whose process has another one since. Lines without
+    `words` may be left out.
+    """
 
     processes: tuple[str, ...] = ()
     since: datetime | None = None
     tail: int | None = None
     follow: bool = False
+    previous: bool = False
+    words: str = ""
 
 
 class Operations(Protocol):
@@ -52,6 +60,12 @@ class Operations(Protocol):
     def manage(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         """Runs a Django management command; its exit status."""
 
+    def output(self, command: Sequence[str]) -> tuple[int, str]:
+        """Runs a short command of the running version; its exit status and what it printed."""
+
+    def environment(self) -> Mapping[str, str]:
+        """The app's variables by name, secret ones as well."""
+
     def shell(self, command: Sequence[str], limit: float) -> int:
         """Runs a command that has the terminal in a one-off container, which ends after `limit` seconds at most."""
 
@@ -60,6 +74,12 @@ class Operations(Protocol):
 
     def tunnel(self, port: int, limit: float) -> int:
         """Says where on this machine the stack's database is, at `port` if it has to be led here first."""
+
+    def schedules(self) -> list[StackSchedule]:
+        """The schedules by name, with their last runs."""
+
+    def run_schedule(self, schedule: str, *, detach: bool) -> int:
+        """Runs the command of a schedule that there is; the exit status of the run."""
 
     def secrets(self) -> list[str]:
         """The values that the logs must not show."""

@@ -10,16 +10,20 @@ import time
 import uuid
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from infra.cloud.aws import AWSError, explain_errors
 from infra.cloud.one_off_tasks import OneOffTasks, TaskError, exit_status, judge
+from infra.cloud.requests import OneOffTaskRequest
 from infra.cloud.steps.logs import Log
 from infra.commands.operations import LogLine, LogQuery
 from infra.commands.operations.cloud_logs import CloudLogs
+from infra.commands.operations.cloud_schedules import CloudSchedules
 from infra.commands.operations.cloud_sessions import CloudSessions
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.commands.operations.cloud_status import SECONDS, CloudStatus, primary_deployment
+from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import Status, ask
 from infra.plain import without_escapes
 
@@ -38,9 +42,32 @@ class StackOperations:
     def run(
         self, command: Sequence[str], environment: Mapping[str, str], *, timeout: float | None, detach: bool
     ) -> int:
+        request = self._stack.request(f"run-{uuid.uuid4().hex[:8]}")
+        return self._one_off(request, command, environment, timeout=timeout, detach=detach)
+
+    @explained
+    def schedules(self) -> list[StackSchedule]:
+        return CloudSchedules(self._stack).all()
+
+    @explained
+    def run_schedule(self, schedule: str, *, detach: bool) -> int:
+        task, container, words = CloudSchedules(self._stack).task(schedule)
+        request = self._stack.request(f"{container}-{uuid.uuid4().hex[:8]}", task)
+        return self._one_off(replace(request, container=container), words, {}, timeout=None, detach=detach)
+
+    def _one_off(
+        self,
+        request: OneOffTaskRequest,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        timeout: float | None,
+        detach: bool,
+    ) -> int:
+        """Runs a command in a task of its own."""
         if not detach and _input_waits():
             print("A task in the cloud has no input; what is piped to this command isn't read.", file=sys.stderr)
-        tasks = OneOffTasks(self._stack.request(f"run-{uuid.uuid4().hex[:8]}"))
+        tasks = OneOffTasks(request)
         try:
             task = tasks.start(command, environment)
             run = task.rpartition("/")[2]
@@ -78,10 +105,12 @@ class StackOperations:
         """Shows the output of a task as it comes; the command's exit status. Raises TaskError."""
         request = tasks.request
         log = Log(self._stack.client("logs"), request, task)
-        until = time.monotonic() + timeout if timeout else None
+        until: float | None = None  # from the start of the command on, for which a task takes a minute
         ended = False
         while (state := tasks.look(task))["lastStatus"] != "STOPPED":
             _show(log)
+            if timeout and not until and state["lastStatus"] == "RUNNING":
+                until = time.monotonic() + timeout
             if until and time.monotonic() > until and not ended:
                 ended = tasks.stop(task, f"It took longer than {timeout:g} seconds")
             time.sleep(request.pause)
@@ -94,6 +123,27 @@ class StackOperations:
         if how and (status is None or "memory" in how or "was stopped" in how):
             print(f"The command {how}.", file=sys.stderr)
         return 1 if status is None else status
+
+    @explained
+    def output(self, command: Sequence[str]) -> tuple[int, str]:
+        tasks = OneOffTasks(self._stack.request(f"run-{uuid.uuid4().hex[:8]}"))
+        try:
+            task = tasks.start(command)
+            while (state := tasks.look(task))["lastStatus"] != "STOPPED":
+                time.sleep(tasks.request.pause)
+        except TaskError as error:
+            return 1, str(error)
+        except BaseException:
+            tasks.stop_all("Interrupted", wait=False)
+            raise
+        time.sleep(2 * tasks.request.pause)  # the last lines arrive a moment after the end
+        lines = Log(self._stack.client("logs"), tasks.request, task).read()
+        status = exit_status(state, tasks.request.container)
+        return (1, judge(state, tasks.request.container)) if status is None else (status, "\n".join(lines))
+
+    @explained
+    def environment(self) -> Mapping[str, str]:
+        return self._stack.environment
 
     # Sessions
 
@@ -115,7 +165,8 @@ class StackOperations:
     def logs(self, query: LogQuery) -> Iterator[LogLine]:
         try:
             with explain_errors():
-                found = CloudLogs(self._stack.client("logs"), self._stack.log_group, self._process_of)
+                running = self._running() if query.previous else ()
+                found = CloudLogs(self._stack.client("logs"), self._stack.log_group, self._process_of, running)
                 yield from found.lines(query)
         except AWSError as error:
             sys.exit(str(error))
@@ -133,8 +184,18 @@ class StackOperations:
             sections=ask(sections.questions(), SECONDS),
         )
 
-    def _process_of(self, task: str) -> str:
-        """What the task is for; ECS knows ended tasks for about an hour, and of older ones only the web is likely."""
+    def _running(self) -> set[str]:
+        """The ids of the tasks that run."""
+        pages = self._stack.client("ecs").get_paginator("list_tasks").paginate(cluster=self._stack.prefix)
+        return {str(arn).rpartition("/")[2] for page in pages for arn in page["taskArns"]}
+
+    def _process_of(self, container: str, task: str) -> str:
+        """What a container of a task is for. One-off tasks have the web's, too, and ECS knows them for about an hour.
+
+        Of older ones only the web is likely.
+        """
+        if container != self._stack.container["name"]:
+            return container
         if task not in self._processes:
             found = self._stack.client("ecs").describe_tasks(cluster=self._stack.prefix, tasks=[task])["tasks"]
             started_by = str(found[0].get("startedBy", "")) if found else ""

@@ -1,7 +1,8 @@
 """Reads a stack's log group in CloudWatch: the lines of all tasks, in the order of their times."""
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,25 +16,32 @@ WINDOWS = (timedelta(minutes=10), timedelta(hours=3), timedelta(days=1), timedel
 
 
 class CloudLogs:
-    """The lines of a log group. `process_of` tells the process of a task by the task's id."""
+    """The lines of a log group. `process_of` tells the process of a container of a task, by the name and the task's id.
 
-    def __init__(self, logs: Any, group: str, process_of: Callable[[str], str]) -> None:
+    `running` has the ids of the tasks that run; only a query for previous ones needs them.
+    """
+
+    def __init__(
+        self, logs: Any, group: str, process_of: Callable[[str, str], str], running: Collection[str] = ()
+    ) -> None:
         self._logs = logs
         self._group = group
         self._process_of = process_of
+        self._running = running
         self._seen: dict[str, datetime] = {}  # of event ids, the times of the lines
 
     def lines(self, query: LogQuery) -> Iterator[LogLine]:
         """The lines that the query asks for. Raises boto3's errors."""
-        now = datetime.now(UTC)
+        looked = datetime.now(UTC)
         if query.since:
             kept = [*self._read(query.since, query)]
             yield from kept if query.tail is None else kept[len(kept) - min(query.tail, len(kept)) :]
         else:
-            yield from self._last(now, query)
-        while query.follow:
+            yield from self._last(looked, query)
+        while query.follow and not query.previous:
             time.sleep(PAUSE)
-            begin = datetime.now(UTC) - LATE - timedelta(seconds=PAUSE)
+            # From before the last look on, however long that took, since lines arrive late.
+            begin, looked = looked - LATE, datetime.now(UTC)
             yield from self._read(begin, query)
             self._seen = {event: at for event, at in self._seen.items() if at >= begin - LATE}
 
@@ -52,6 +60,8 @@ class CloudLogs:
         """The lines from `begin` on that weren't read before."""
         events: list[dict[str, Any]] = []
         asked: dict[str, Any] = {"logGroupName": self._group, "startTime": int(begin.timestamp() * 1000)}
+        if query.words:
+            asked["filterPattern"] = json.dumps(query.words)  # a phrase, so CloudWatch does the looking
         while True:
             answer = self._logs.filter_log_events(**asked)
             events += answer["events"]
@@ -63,7 +73,9 @@ class CloudLogs:
                 continue
             at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
             self._seen[event["eventId"]] = at
-            task = str(event["logStreamName"]).rpartition("/")[2]
-            process = self._process_of(task)
+            _, container, task = str(event["logStreamName"]).rsplit("/", 2)
+            if query.previous and task in self._running:
+                continue
+            process = self._process_of(container, task)
             if not query.processes or process in query.processes:
                 yield LogLine(at, process, task[:8], str(event["message"]).rstrip("\n"))

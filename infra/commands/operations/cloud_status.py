@@ -10,8 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.events import RELEASE
 from infra.cloud.one_off_tasks import judge
 from infra.cloud.sizes import DATABASE_CLASSES, connections
+from infra.commands.operations.cloud_schedules import CloudSchedules
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.commands.operations.media import Count, count
+from infra.commands.operations.schedules import schedules_section
 from infra.commands.operations.services import cache_section, mail_section
 from infra.commands.operations.status import ProcessStatus, Question, Section, ago, counted, size
 from infra.dsn import S3DSN, DatabaseURL, DSNError
@@ -37,6 +39,7 @@ class CloudStatus:
             "cache": lambda: cache_section(self._stack.environment),
             "mail": lambda: mail_section(self._stack.environment),
             "release": self._release,
+            "schedules": lambda: schedules_section(CloudSchedules(self._stack).all()),
             "alarms": self._alarms,
             "certificate": self._certificate,
         }

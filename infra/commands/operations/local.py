@@ -14,11 +14,13 @@ from docker.errors import APIError, NotFound
 from docker.types import LogConfig
 
 from infra.commands import stack
-from infra.commands.operations import LogLine, LogQuery
-from infra.commands.operations.local_status import SECONDS, LocalStatus
+from infra.commands.operations import RELEASE, LogLine, LogQuery
+from infra.commands.operations.local_schedules import SCHEDULER, command_of, schedules_of
+from infra.commands.operations.local_status import SECONDS, LocalStatus, release_lines
 from infra.commands.operations.log_order import in_order
+from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import ProcessStatus, Status, ask
-from infra.local.labels import PROJECT, STACK, STATE, state
+from infra.local.labels import PROCESS, PROJECT, STACK, STATE, state
 from infra.secret_forms import secret_values
 
 if TYPE_CHECKING:
@@ -45,15 +47,41 @@ class StackOperations:
         self, command: Sequence[str], environment: Mapping[str, str], *, timeout: float | None, detach: bool
     ) -> int:
         web = stack.web(self._engine, self._name)
-        config, host = web.attrs["Config"], web.attrs["HostConfig"]
+        return self._one_off(web, command, environment, timeout=timeout, detach=detach)
+
+    def schedules(self) -> list[StackSchedule]:
+        running = [str(one.id) for one in self._engine.containers.list(filters=stack.filters(self._name))]
+        return [one for scheduler in self._scheduler() for one in schedules_of(scheduler, running)]
+
+    def run_schedule(self, schedule: str, *, detach: bool) -> int:
+        (scheduler,) = self._scheduler()
+        words = command_of(scheduler, schedule) or []
+        return self._one_off(scheduler, words, {}, timeout=None, detach=detach)
+
+    def _scheduler(self) -> "list[Container]":
+        """The scheduler's container, running or not; none in a stack without schedules."""
+        filters = {**stack.filters(self._name), "name": f"^/{self._prefix}-{SCHEDULER}$"}
+        return self._engine.containers.list(all=True, filters=filters)
+
+    def _one_off(
+        self,
+        like: "Container",
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        timeout: float | None,
+        detach: bool,
+    ) -> int:
+        """Runs a command in a container of its own that is like another: its image, environment, mounts, network."""
+        config, host = like.attrs["Config"], like.attrs["HostConfig"]
         terminal = not detach and sys.stdin.isatty() and sys.stdout.isatty()
         api = self._engine.api
         try:
             container = api.create_container(
-                web.attrs["Image"],
+                like.attrs["Image"],
                 list(command),
                 name=f"{self._prefix}-{RUN}-{uuid.uuid4().hex[:8]}",
-                environment=stack.environment(web) | dict(environment),
+                environment=stack.environment(like) | dict(environment),
                 user=config["User"],
                 labels={PROJECT: stack.project_name(), STACK: self._name, STATE: state()},
                 stdin_open=not detach,
@@ -62,7 +90,7 @@ class StackOperations:
                 host_config=api.create_host_config(
                     binds=host["Binds"],
                     mounts=host.get("Mounts"),
-                    network_mode=next(iter(web.attrs["NetworkSettings"]["Networks"])),
+                    network_mode=next(iter(like.attrs["NetworkSettings"]["Networks"])),
                     init=True,  # passes signals on to the command
                     log_config=LogConfig(type="json-file"),
                 ),
@@ -98,6 +126,14 @@ class StackOperations:
         # exec, so that docker has the terminal, and its exit status is ours.
         line = ["docker", "exec", *options, web.id or "", "python", "manage.py", *arguments]
         os.execvpe("docker", line, {**os.environ, **environment})
+
+    def output(self, command: Sequence[str]) -> tuple[int, str]:
+        status, output = stack.web(self._engine, self._name).exec_run(list(command))
+        assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
+        return status or 0, output.decode(errors="replace")
+
+    def environment(self) -> Mapping[str, str]:
+        return stack.environment(self._known("web"))
 
     # Sessions
 
@@ -187,52 +223,71 @@ class StackOperations:
         return secret_values(stack.environment(self._known("web")))
 
     def logs(self, query: LogQuery) -> Iterator[LogLine]:
-        containers = [(process, self._known(process)) for process in query.processes or ("web",)]
-        return in_order([self._lines(process, container, query) for process, container in containers])
+        processes = self._processes()
+        if query.processes == (RELEASE,):
+            return release_lines(self._name)
+        streams = []
+        for process in query.processes or sorted(name for name, found in processes.items() if _is_apps(name, found)):
+            if process not in processes:
+                self._known(process)  # says which there are
+            streams += [self._lines(process, container, query) for container in processes[process]]
+        if not streams:
+            self._known("web")
+        return in_order(streams)
 
     def status(self, *, cost: bool) -> Status:
         del cost  # a local stack has none
-        found = {
-            str(container.name).removeprefix(f"{self._prefix}-"): container
-            for container in self._engine.containers.list(all=True, filters=stack.filters(self._name))
-        }
-        if "web" not in found:
+        processes = self._processes()
+        if "web" not in processes:
             sys.exit(f"The container {self._prefix}-web is not running. Fix: {stack.make('local', self._name)}")
-        web = found["web"]
+        web = processes["web"][0]
         port = next((bindings[0]["HostPort"] for bindings in web.ports.values() if bindings), "")
         started = str(web.attrs["State"]["StartedAt"])
-        questions = LocalStatus(self._name, found).questions()
+        questions = LocalStatus(self._name, {name: found[0] for name, found in processes.items()}).questions()
         return Status(
             url=f"http://{stack.environment(web)['DOMAIN']}{f':{port}' if port else ''}/",
             image=next(iter(web.image.tags if web.image else []), str(web.attrs["Image"])),
             since=_time(started) if web.status == "running" else None,
             processes=[
-                ProcessStatus(name, int(container.status == "running"), 1, _health(container))
-                for name, container in sorted(found.items(), key=lambda one: (one[0] != "web", one[0]))
-                if name not in questions and not name.startswith(f"{RUN}-")
+                _process_status(name, found)
+                for name, found in sorted(processes.items(), key=lambda one: (one[0] != "web", one[0]))
+                if name not in questions
             ],
             sections=ask(questions, SECONDS),
         )
 
+    def _processes(self) -> dict[str, list["Container"]]:
+        """The stack's containers by the process whose instances they are; one-off ones aren't here."""
+        found: dict[str, list[Container]] = {}
+        for container in self._engine.containers.list(all=True, filters=stack.filters(self._name)):
+            own = str(container.name).removeprefix(f"{self._prefix}-")
+            if not own.startswith(f"{RUN}-"):
+                found.setdefault(container.labels.get(PROCESS, own), []).append(container)
+        return {name: sorted(containers, key=lambda one: str(one.name)) for name, containers in found.items()}
+
     def _known(self, process: str) -> "Container":
         """The container of a process, running or not; ends the command with one line when there is none."""
-        every = self._engine.containers.list(all=True, filters=stack.filters(self._name))
-        for container in every:
-            if container.name == f"{self._prefix}-{process}":
-                return container
-        names = sorted(str(container.name).removeprefix(f"{self._prefix}-") for container in every)
-        there = f"There are: {', '.join(names)}. " if names else ""
+        processes = self._processes()
+        if process in processes:
+            return processes[process][0]
+        there = f"There are: {', '.join(sorted(processes))}. " if processes else ""
         sys.exit(f"There is no container {self._prefix}-{process}. {there}Fix: {stack.make('local', self._name)}")
 
     def _lines(self, process: str, container: "Container", query: LogQuery) -> Iterator[LogLine]:
         """The container's lines with docker's times, then the new ones: one stream, so none is lost in between."""
+        until = None
+        if query.previous:
+            if not container.attrs["RestartCount"]:
+                return  # lines of a container that was replaced are gone with it
+            until = _time(str(container.attrs["State"]["StartedAt"])).timestamp()
         rest = b""
         for chunk in self._engine.api.logs(
             str(container.id),
             timestamps=True,
             stream=True,
-            follow=query.follow,
+            follow=query.follow and not query.previous,
             since=query.since.timestamp() if query.since else None,
+            until=until,
             tail="all" if query.tail is None else query.tail,
         ):
             *whole, rest = (rest + chunk).split(b"\n")
@@ -240,6 +295,19 @@ class StackOperations:
                 yield _log_line(process, container, line)
         if rest:
             yield _log_line(process, container, rest)
+
+
+def _is_apps(process: str, containers: Sequence["Container"]) -> bool:
+    """Whether a process is the app's, and no service that it uses."""
+    return process == "web" or any(PROCESS in container.labels for container in containers)
+
+
+def _process_status(process: str, containers: Sequence["Container"]) -> ProcessStatus:
+    """All instances of a process together; their health is the worst of them."""
+    running = sum(container.status == "running" for container in containers)
+    health = {_health(container) for container in containers}
+    worst = next((one for one in ("unhealthy", "restarting", "exited", "starting") if one in health), min(health))
+    return ProcessStatus(process, running, len(containers), worst)
 
 
 def _log_line(process: str, container: "Container", line: bytes) -> LogLine:

@@ -4,13 +4,17 @@ import http.client
 import json
 import re
 import subprocess
-from collections.abc import Mapping
-from datetime import datetime
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from infra.commands import stack
+from infra.commands.operations import RELEASE, LogLine
+from infra.commands.operations.local_schedules import SCHEDULER, schedules_of
 from infra.commands.operations.media import Count, count
+from infra.commands.operations.schedules import schedules_section
 from infra.commands.operations.services import cache_section, mail_section
 from infra.commands.operations.status import Question, Section, ago, size
 from infra.dsn import S3DSN, DSNError
@@ -41,6 +45,7 @@ class LocalStatus:
             "cache": self._cache,
             "mail": self._mail,
             "release": self._release,
+            "schedules": self._schedules,
         }
 
     def _database(self) -> Section | None:
@@ -111,17 +116,20 @@ class LocalStatus:
         mails, page = int(json.load(connection.getresponse())["total"]), f"http://localhost:{port}/"
         return Section(f"{mails} mails kept, shown at {page}", {"mails": mails, "page": page})
 
+    def _schedules(self) -> Section | None:
+        if not (scheduler := self._containers.get(SCHEDULER)):
+            return None
+        running = [str(one.id) for one in self._containers.values() if one.status == "running"]
+        return schedules_section(schedules_of(scheduler, running))
+
     def _release(self) -> Section | None:
         """When the release last ran to its end, and whether an update failed since; both are in Pulumi's state."""
-        exported = _pulumi("export", self._name)["deployment"].get("resources") or []
-        releases = [
-            one for one in exported if one["urn"].endswith("::release") and one["type"] == "command:local:Command"
-        ]
+        release = _release_resource(self._name)
         history = _pulumi("history", self._name, "--json", "--page-size", "1")
         failed = _moment(history[0].get("endTime")) if history and history[0].get("result") == "failed" else None
-        if not releases:
+        if not release:
             return Section("none yet", {"succeeded": None}, is_well=False)
-        succeeded = _moment(releases[0].get("modified") or releases[0].get("created"))
+        succeeded = _moment(release.get("modified") or release.get("created"))
         text = f"succeeded {ago(succeeded)}" if succeeded else "succeeded"
         if failed:
             text += f"; the last `pulumi up` failed {ago(failed)}"
@@ -130,6 +138,27 @@ class LocalStatus:
             "failed_update": failed.isoformat(timespec="seconds") if failed else None,
         }
         return Section(text, facts, is_well=not failed)
+
+
+def release_lines(name: str) -> Iterator[LogLine]:
+    """What the last successful release printed, which Pulumi's state has. Ends the command with one line without it."""
+    release = _release_resource(name)
+    if not release:
+        sys.exit(f"The stack {name} has had no release yet. Fix: {stack.make('local', name)}")
+    line = ["pulumi", "stack", "output", "release_log", "--stack", name, "--show-secrets"]
+    done = subprocess.run(line, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"The release's log can't be read: {' '.join(done.stderr.split())}")
+    at = _moment(release.get("modified") or release.get("created")) or datetime.now(UTC)
+    for text in done.stdout.splitlines():
+        yield LogLine(at, RELEASE, "state", text)
+
+
+def _release_resource(name: str) -> dict[str, Any] | None:
+    """The release in the stack's state; none before the first one succeeded."""
+    resources = _pulumi("export", name)["deployment"].get("resources") or []
+    found = (one for one in resources if one["urn"].endswith("::release") and one["type"] == "command:local:Command")
+    return next(found, None)
 
 
 def _run_in(container: "Container", line: list[str], environment: Mapping[str, str] | None = None) -> str:

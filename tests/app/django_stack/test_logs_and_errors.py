@@ -99,6 +99,27 @@ def test_errors_go_to_stderr_and_the_rest_to_stdout(capsys: pytest.CaptureFixtur
     assert (json.loads(captured.err)["message"], json.loads(captured.out)["message"]) == ("bad", "good")
 
 
+def test_while_debugging_a_line_for_people_has_the_requests_id_before_its_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    token = logs.request_id.set("abc-1")
+    try:
+        with configured(debug=True):
+            try:
+                raise KeyError("on purpose")  # noqa: TRY301
+            except KeyError:
+                logging.getLogger("django.request").exception("bad\nand worse")
+            logs.request_id.set("")
+            logging.getLogger("django").info("good")
+            captured = capsys.readouterr()
+    finally:
+        logs.request_id.reset(token)
+    first, second, third, *_ = captured.err.splitlines()
+    assert first.endswith(" ERROR django.request: bad [abc-1]")
+    assert (second, third) == ("and worse", "Traceback (most recent call last):")
+    assert captured.out.endswith(" INFO django: good\n")
+
+
 @pytest.mark.usefixtures("local")
 def test_a_wrong_host_is_a_remark_and_no_error(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
     """Scanners send them all day."""

@@ -72,7 +72,7 @@ def test_the_docs_table_of_other_spellings_is_true() -> None:
     rows = re.findall(r"^\|([^|]+)\|([^|]+)\|([^|]*)\|$", page.partition("## Coming from elsewhere")[2], re.MULTILINE)
     schemes = set(re.findall(r"`([a-z+]+)://", "".join(middle for _, middle, _ in rows)))
     assert {"psql", "valkey", "submission", "rediss"} <= schemes
-    known = {*database_url.ENGINES, *cache_url.SCHEMES, *email_url.SCHEMES}
+    known = {*database_url.ENGINES, *cache_url.SCHEMES, *email_url.SCHEMES, "ses"}
     assert schemes <= known
     words = set(re.findall(r"([a-z_A-Z]+)=", "".join(middle for _, middle, _ in rows)))
     libpq = {"sslmode", "channel_binding", "options"}

@@ -161,6 +161,12 @@ CALLS = {
     "s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": """
         s3:GetEncryptionConfiguration s3:PutEncryptionConfiguration""",
     "s3/bucketVersioning:BucketVersioning": "s3:GetBucketVersioning s3:PutBucketVersioning",
+    "scheduler/schedule:Schedule": """
+        scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule scheduler:DeleteSchedule
+        iam:PassRole""",
+    "scheduler/scheduleGroup:ScheduleGroup": """
+        scheduler:CreateScheduleGroup scheduler:GetScheduleGroup scheduler:DeleteScheduleGroup
+        scheduler:TagResource scheduler:UntagResource scheduler:ListTagsForResource""",
     "secretsmanager/secret:Secret": """
         secretsmanager:CreateSecret secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy
         secretsmanager:UpdateSecret secretsmanager:DeleteSecret secretsmanager:TagResource
@@ -205,7 +211,7 @@ COMMANDS = """
     ecr:DescribeImages logs:FilterLogEvents logs:GetLogEvents secretsmanager:GetSecretValue s3:ListBucket
     rds:DescribeDBInstances
     cloudwatch:DescribeAlarms cloudwatch:GetMetricData elasticloadbalancing:DescribeTargetHealth
-    ce:GetCostAndUsage ssm:StartSession ssm:TerminateSession"""
+    ce:GetCostAndUsage ssm:StartSession ssm:TerminateSession scheduler:ListSchedules scheduler:GetSchedule"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.
 LISTS = {
     "ce:GetCostAndUsage",

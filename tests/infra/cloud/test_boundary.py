@@ -29,6 +29,7 @@ NEVER = (
 )
 BOUNDED = ("iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy")
 OF_TASKS = {"arn:aws:iam::*:role/django-stack-*-app", "arn:aws:iam::*:role/django-stack-*-execution"}
+SCHEDULES = {"sweep": {"command": "true", "cron": "0 3 * * *"}}
 TAG = "aws:ResourceTag/django-stack.project"
 
 
@@ -64,10 +65,10 @@ def test_a_right_outside_of_the_boundary_is_found(program: Any) -> None:
 
 
 def test_a_role_has_the_boundary_that_is_set(cloud: Any) -> None:
-    run = cloud({"permissions-boundary": BOUNDARY})
-    for role in ("task-app-role", "task-execution-role", "static-files-publisher"):
+    run = cloud({"permissions-boundary": BOUNDARY, "schedules": SCHEDULES})
+    for role in ("task-app-role", "task-execution-role", "static-files-publisher", "schedules-role"):
         assert run[role].inputs["permissionsBoundary"] == BOUNDARY
-        assert "permissionsBoundary" not in cloud()[role].inputs
+        assert "permissionsBoundary" not in cloud({"schedules": SCHEDULES})[role].inputs
 
 
 @pytest.mark.parametrize("action", BOUNDED)

@@ -43,6 +43,18 @@ def test_two_nodes_take_over_from_each_other_and_each_has_its_alarms(cloud: Any,
     }
 
 
+def test_each_node_is_on_the_dashboard(cloud: Any) -> None:
+    shown = json.loads(cloud(VALKEY | {"cache-multi-az": True})["dashboard"].inputs["dashboardBody"])["widgets"]
+    metrics = [one["properties"]["metrics"][0] for one in shown]
+    of_the_cache = [metric for metric in metrics if metric[0] == "AWS/ElastiCache"]
+    assert [metric[1:] for metric in of_the_cache] == [
+        [name, "CacheClusterId", f"django-stack-cloud-{node}"]
+        for node in ("001", "002")
+        for name in ("EngineCPUUtilization", "CurrItems")
+    ]
+    assert "ElastiCache" not in cloud()["dashboard"].inputs["dashboardBody"]
+
+
 def test_a_larger_class_is_taken(cloud: Any) -> None:
     assert cloud(VALKEY | {"cache-class": "cache.r7g.large"})["cache"].inputs["nodeType"] == "cache.r7g.large"
 

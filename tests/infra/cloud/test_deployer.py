@@ -84,7 +84,7 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         ("elasticloadbalancing", "targetgroup"): [f"{front}:targetgroup/{run['address-targets'].inputs['name']}/0a"],
         ("iam", "role"): [
             f"arn:aws:iam::123456789012:role/{run[role].inputs['name']}"
-            for role in ("task-app-role", "task-execution-role", "static-files-publisher")
+            for role in ("task-app-role", "task-execution-role", "static-files-publisher", "schedules-role")
         ],
         ("logs", "log-group"): [
             f"arn:aws:logs:{WHERE}:log-group:{group.inputs['name']}:*"
@@ -112,6 +112,13 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         ("rds", "snapshot"): [f"{rds}:snapshot:{database['finalSnapshotIdentifier']}"],
         ("rds", "subgrp"): [f"{rds}:subgrp:{database['dbSubnetGroupName']}"],
         ("route53", "hostedzone"): ["arn:aws:route53:::hostedzone/Z0123456789ABC"],
+        ("scheduler", "schedule"): [
+            f"arn:aws:scheduler:{WHERE}:schedule/{run['schedules-group'].inputs['name']}/{one.inputs['name']}"
+            for one in run.of_type("aws:scheduler/schedule:Schedule")
+        ],
+        ("scheduler", "schedule-group"): [
+            f"arn:aws:scheduler:{WHERE}:schedule-group/{run['schedules-group'].inputs['name']}"
+        ],
         ("s3", "bucket"): [bucket],
         ("s3", "object"): [f"{bucket}/photos/cat.jpg"],
         ("secretsmanager", "secret"): [
@@ -165,7 +172,7 @@ def needed() -> set[str]:
 
 @pytest.fixture
 def ours(program: Any) -> dict[tuple[str, str], list[str]]:
-    return names(run_variant(program, "shipped"))
+    return names(run_variant(program, "schedules"))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -192,11 +199,11 @@ def test_the_policy_allows_every_call_on_the_stacks_own(
 
 
 def test_the_policy_covers_every_stack_of_this_project_and_of_no_other(program: Any, needed: set[str]) -> None:
-    assert list(lacking(policy(), needed, names(program(stack="pr-12", platform="cloud")))) == []
+    assert list(lacking(policy(), needed, names(program(VARIANTS["schedules"], stack="pr-12", platform="cloud")))) == []
     others = json.loads(json.dumps(policy()).replace("django-stack", "shop"))
     assert (
         "ecs:UpdateService on arn:aws:ecs:us-east-1:123456789012:service/django-stack-cloud/django-stack-cloud-web"
-        in (lacking(others, needed, names(run_variant(program, "shipped"))))
+        in (lacking(others, needed, names(run_variant(program, "schedules"))))
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from infra.commands.operations.cloud_sessions import FORWARDING
 from tests.infra.cloud.aws_calls import COMMANDS
 from tests.infra.cloud.test_deployer import _listed, lacking, names, reference
-from tests.infra.cloud.variants import run_variant
+from tests.infra.cloud.variants import VARIANTS
 from tests.infra.conftest import ROOT
 
 NEEDED = set(COMMANDS.split())
@@ -35,7 +35,7 @@ def policy() -> dict[str, Any]:
 
 @pytest.fixture
 def ours(program: Any) -> dict[tuple[str, str], list[str]]:
-    found = names(run_variant(program, "execute-command"))
+    found = names(program({**VARIANTS["execute-command"], **VARIANTS["schedules"]}, platform="cloud"))
     found["logs", "log-group"] = [
         arn for arn in found["logs", "log-group"] if "/aws/rds/" not in arn
     ]  # the app's alone

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.cloud.variants import OTHER, SERVICES
+from tests.infra.cloud.variants import OTHER, SERVICES, VARIANTS
 from tests.infra.reviewed import differences, reviewed, table, unsorted_documents
 
 FOLDER = Path(__file__).parent / "reviewed"
@@ -30,9 +30,10 @@ PROCESSES = {
         ({}, SHIPPED),
         (OTHER, [*SHIPPED, FOLDER / "other.yaml"]),
         (PROCESSES, [*SHIPPED, FOLDER / "processes.yaml"]),
+        (VARIANTS["schedules"], [*SHIPPED, FOLDER / "schedules.yaml"]),
         (OTHER | SERVICES, [*SHIPPED, FOLDER / "other.yaml", FOLDER / "services.yaml"]),
     ],
-    ids=["shipped", "other", "processes", "services"],
+    ids=["shipped", "other", "processes", "schedules", "services"],
 )
 def test_the_cloud_stack_is_what_was_reviewed(cloud: Any, settings: dict[str, Any], files: list[Path]) -> None:
     run = cloud(settings)

@@ -41,6 +41,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "public media": {"media-access": "public"},
     "firewall": {"waf": True},
     "execute-command": {"execute-command": True},
+    "schedules": {
+        "schedules": {
+            "report": {"command": "python manage.py report", "cron": "0 6 1 * *", "enabled": False},
+            "sweep": {
+                "command": "python manage.py sweep --all",
+                "cron": "*/20 * * * mon-fri",
+                "timezone": "Europe/Zurich",
+                "timeout": 600,
+            },
+        },
+    },
     "logs": {"access-logs": True, "flow-logs": True},
     "nat": {"nat-gateway": True},
     "cache": {"cache": "valkey"},

@@ -1,6 +1,9 @@
 """`django-stack logs` shows the lines that were asked for, readable by people or programs, secrets redacted."""
 
+import io
 import json
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -63,6 +66,8 @@ def test_any_other_line_is_shown_as_it_is_without_secrets_and_escapes(monkeypatc
         (["--level", "warning"], [FAILED, "12:00:00 WARNING django: careful", "  its second line"]),
         (["--level", "ERROR"], [FAILED]),
         (["--grep", "second|start"], ["starting", "  its second line"]),
+        (["--grep", "second|start", "--tail", "1"], ["  its second line"]),
+        (["--level", "info", "--tail", "2"], ["12:00:00 WARNING django: careful", "  its second line"]),
         ([], ["starting", SLOW, FAILED, "12:00:00 WARNING django: careful", "  its second line"]),
     ],
 )
@@ -86,14 +91,66 @@ def test_the_last_lines_are_asked_for_unless_a_time_is_given(monkeypatch: pytest
     assert shown(monkeypatch, [], "-f", "web", "--tail", "5")[1].queries == [LogQuery(("web",), None, 5, True)]
     (query,) = shown(monkeypatch, [], "--since", "2026-01-31T17:00")[1].queries
     assert query == LogQuery((), datetime(2026, 1, 31, 17, tzinfo=UTC), None, False)
+    (query,) = shown(monkeypatch, [], "--previous", "--release")[1].queries
+    assert query == LogQuery(("release",), None, 200, False, previous=True)
     (query,) = shown(monkeypatch, [], "--since", "2h")[1].queries
     assert query.since is not None
     assert abs(datetime.now(UTC) - timedelta(hours=2) - query.since) < timedelta(minutes=1)
 
 
+@pytest.mark.parametrize("option", ["--grep", "--level", "--request-id"])
+def test_some_lines_are_looked_for_in_all_of_a_day(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    (query,) = shown(monkeypatch, [], option, "error")[1].queries
+    assert query.since is not None
+    assert timedelta(hours=23) < datetime.now(UTC) - query.since < timedelta(hours=25)
+    assert query.tail is None
+    assert query.words == ("error" if option == "--request-id" else "")
+    (query,) = shown(monkeypatch, [], option, "error", "--tail", "9", "-f")[1].queries
+    assert (query.since, query.tail) == (None, 9)
+
+
+def test_a_request_is_found_with_its_traceback_in_the_plain_text_of_debugging(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        "12:00:00 INFO django_stack.request: GET / [abc-2]",
+        "12:00:01 ERROR django.request: Internal Server Error: / [abc-1]",
+        "Traceback (most recent call last):",
+        "KeyError: 'x'",
+        "12:00:02 INFO django_stack.request: GET /healthz/ready",
+        "  its second line",
+    ]
+    result, _ = shown(monkeypatch, lines, "--request-id", "abc-1")
+    assert [line.split(" ", 3)[3] for line in result.output.splitlines()] == lines[1:4]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("variable", "coloured"), [("", True), ("1", False)])
+def test_processes_have_colours_of_their_own_on_a_terminal_unless_nobody_wants_them(
+    monkeypatch: pytest.MonkeyPatch, variable: str, coloured: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", variable)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    answers = Answers([])
+    lines = [LogLine(AT, process, "0123abcd", "x") for process in ("web", "worker", "web")]
+    monkeypatch.setattr(answers, "logs", lambda query: iter(lines))
+    monkeypatch.setattr(logs, "operations", lambda name: answers)
+    logs.command.main([], standalone_mode=False)
+    colours = re.findall(r"\x1b\[(\d+)m(?:web|worker)/", terminal.getvalue())
+    assert bool(colours) is coloured
+    assert not coloured or (colours[0] == colours[2] != colours[1])
+    result, _ = shown(monkeypatch, ["x"])
+    assert "\x1b" not in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "output"),
     [
+        (["--release", "web"], "--release is a process of its own"),
+        (["--previous", "-f"], "--previous has no new lines to follow"),
         (["--since", "soon"], "'soon' is no time; allowed: 30s, 10m, 2h, 3d, or a moment like 2026-01-31T17:00"),
         (["--grep", "("], "'(' is no regular expression"),
         (["--level", "loud"], "'loud' is not one of"),

@@ -60,7 +60,8 @@ def test_the_help_of_a_command_has_an_example_that_can_be_understood(command: st
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean", "promote", "rehearse"}))
 def test_a_command_for_a_stack_takes_it_by_the_same_option_and_shows_the_default(command: str) -> None:
-    shown = CliRunner().invoke(cli, [command, "--help"]).output
+    verb = ["list"] if command == "schedule" else []
+    shown = CliRunner().invoke(cli, [command, *verb, "--help"]).output
     assert re.search(r"-s, --stack STACK +The stack's name\.  \[default: local\]", shown)
 
 
@@ -94,9 +95,13 @@ def test_a_line_that_cannot_be_understood_gets_one_line_and_status_2(arguments: 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys()))
 def test_without_an_engine_a_command_is_one_line_and_status_1(command: str) -> None:
-    arguments = {"manage": ["check"], "run": ["ls"], "rehearse": ["status"], "promote": ["local", "next"]}.get(
-        command, []
-    )
+    arguments = {
+        "manage": ["check"],
+        "run": ["ls"],
+        "rehearse": ["status"],
+        "schedule": ["list"],
+        "promote": ["local", "next"],
+    }.get(command, [])
     reading, writing = pty.openpty()  # a shell needs a terminal
     done = django_stack(command, *arguments, stdin=writing, DOCKER_HOST="unix:///nowhere.sock")
     os.close(reading)
@@ -115,17 +120,35 @@ def test_a_stack_that_is_not_there_is_one_line(command: str) -> None:
     assert done.stderr.endswith("Fix: make local STACK=nowhere\n")
 
 
-def test_the_shell_completes_commands_and_the_stacks_of_the_project(tmp_path: Path) -> None:
+def completed(folder: Path, shell: str, *words: str) -> list[str]:
+    """What a shell's completion offers for the last word, by click's protocol for that shell."""
+    environment = {"_DJANGO_STACK_COMPLETE": f"{shell}_complete", "COMP_WORDS": " ".join(words)}
+    environment["COMP_CWORD"] = words[-1] if shell == "fish" else str(len(words) - 1)
+    done = subprocess.run(
+        [PROGRAM], cwd=folder, capture_output=True, text=True, check=True, env=os.environ | environment
+    )
+    lines = done.stdout.splitlines()
+    if shell == "zsh":  # a kind, a word and its help, a line each
+        return lines[1::3]
+    return [line.partition(",")[2].partition("\t")[0] for line in lines]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes_commands_options_and_the_stacks_of_the_project(tmp_path: Path, shell: str) -> None:
     for stack in ("local", "pr-12"):
         (tmp_path / f"Pulumi.{stack}.yaml").touch()
+    assert completed(tmp_path, shell, "django-stack", "rep") == ["repair"]
+    assert completed(tmp_path, shell, "django-stack", "logs", "-s", "pr") == ["pr-12"]
+    assert completed(tmp_path, shell, "django-stack", "logs", "--req") == ["--request-id"]
+    assert completed(tmp_path, shell, "django-stack", "logs", "--level", "err") == ["error"]
 
-    def completed(*words: str) -> list[str]:
-        environment = {"_DJANGO_STACK_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words)}
-        environment["COMP_CWORD"] = str(len(words) - 1)
-        done = subprocess.run(
-            [PROGRAM], cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ | environment
-        )
-        return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
-    assert completed("django-stack", "re") == ["ready", "repair", "rehearse"]
-    assert completed("django-stack", "logs", "-s", "pr") == ["pr-12"]
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_what_the_documentation_puts_into_a_shells_start_up_file_is_a_script_of_that_shell(shell: str) -> None:
+    line = f"_DJANGO_STACK_COMPLETE={shell}_source django-stack"
+    assert line in (ROOT / "docs" / "operate.md").read_text()
+    assert line in django_stack("--help").stdout
+    script = django_stack(_DJANGO_STACK_COMPLETE=f"{shell}_source").stdout
+    assert f"_DJANGO_STACK_COMPLETE={shell}_complete" in script
+    if shell == "bash":
+        assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0

@@ -14,6 +14,29 @@ def policy(*statements: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, sort_keys=True)
 
 
+def task_target(account: Any, *command: str) -> Properties:
+    """A schedule's target: a task of ECS with a command of its own."""
+    return {
+        "arn": "arn:aws:ecs:us-east-1:123456789012:cluster/app",
+        "roleArn": account.sample("Role").state["arn"],
+        "input": json.dumps({"containerOverrides": [{"name": "schedule", "command": list(command)}]}),
+        "ecsParameters": {
+            "taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/app-schedule:1",
+            "taskCount": 1,
+            "launchType": "FARGATE",
+            "platformVersion": "1.4.0",
+            "group": "schedule:sweep",
+            "propagateTags": "TASK_DEFINITION",
+            "networkConfiguration": {
+                "subnets": ["subnet-1", "subnet-2"],
+                "securityGroups": ["sg-1"],
+                "assignPublicIp": True,
+            },
+        },
+        "retryPolicy": {"maximumRetryAttempts": 10, "maximumEventAgeInSeconds": 900},
+    }
+
+
 MONITORING: dict[str, Callable[[Any], Properties]] = {
     "LogGroup": lambda _: {"name": "/app/test", "retentionInDays": 30, "tags": TAGS},
     "Topic": lambda _: {"name": "app-alarms", "tags": TAGS},
@@ -33,6 +56,17 @@ MONITORING: dict[str, Callable[[Any], Properties]] = {
         "targetId": "topic",
         "arn": account.sample("Topic").id,
         "inputTransformer": {"inputPaths": {"why": "$.detail.stoppedReason"}, "inputTemplate": '"it ended: <why>"'},
+    },
+    "ScheduleGroup": lambda _: {"name": "app", "tags": TAGS},
+    "Schedule": lambda account: {
+        "name": "sweep",
+        "groupName": account.sample("ScheduleGroup").id,
+        "description": "app: python manage.py sweep",
+        "scheduleExpression": "cron(15 3 * * ? *)",
+        "scheduleExpressionTimezone": "Europe/Zurich",
+        "state": "ENABLED",
+        "flexibleTimeWindow": {"mode": "OFF"},
+        "target": task_target(account, "sweep"),
     },
     "Budget": lambda account: {
         "name": "app-monthly",

@@ -61,6 +61,8 @@ REPLACED_BY = {
     "Route": "destinationCidrBlock routeTableId",
     "RouteTable": "vpcId",
     "RouteTableAssociation": "subnetId",
+    "Schedule": "groupName name",
+    "ScheduleGroup": "name",
     "Secret": "namePrefix",
     "SecretVersion": "secretId secretString",
     "SecurityGroup": "description name vpcId",
@@ -176,6 +178,14 @@ def test_what_somebody_else_deleted_is_gone(account: Account) -> None:
     group = account.sample("LogGroup")
     account.ask("logs", "DeleteLogGroup", logGroupName=group.id)
     assert group.read() is None
+
+
+def test_a_distribution_whose_firewall_is_taken_away_has_none(account: Account) -> None:
+    distribution = account.sample("Distribution", webAclId="arn:aws:wafv2:us-east-1:123456789012:global/webacl/app/1")
+    distribution.update(webAclId=None)
+    config = account.ask("cloudfront", "GetDistributionConfig", Id=distribution.id)["DistributionConfig"]
+    assert config["WebACLId"] == ""
+    assert distribution.changes() == []
 
 
 def test_a_bucket_that_is_imported_has_the_prefix_that_its_name_was_made_from(account: Account) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aws_account import KINDS, Account
 from aws_edge_samples import MANAGED, group, limit
-from aws_monitoring_samples import SENDS, TAGS, policy
+from aws_monitoring_samples import SENDS, TAGS, policy, task_target
 from aws_samples import BEHAVIOR, SAMPLES, TRUST, expiry
 
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
@@ -50,6 +50,12 @@ def test_tags_are_changed_added_and_taken_away(name: str, account: Account) -> N
     assert (thing.read() or {})["tagsAll"] == {}
 
 
+def without_address(target: dict[str, Any]) -> dict[str, Any]:
+    """The same target, its tasks without public addresses."""
+    target["ecsParameters"]["networkConfiguration"]["assignPublicIp"] = False
+    return target
+
+
 CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("Vpc", lambda _: {"enableDnsHostnames": False}),
     ("Vpc", lambda _: {"enableDnsSupport": False}),
@@ -76,6 +82,10 @@ CHANGES: list[tuple[str, Callable[[Account], dict[str, Any]]]] = [
     ("EventRule", lambda _: {"description": "other", "eventPattern": '{"source": ["aws.rds"]}'}),
     ("EventTarget", lambda _: {"inputTransformer": {"inputPaths": {"x": "$.id"}, "inputTemplate": '"<x>"'}}),
     ("EventTarget", lambda account: {"arn": account.make("Topic", {"name": "other"}).id}),
+    ("Schedule", lambda _: {"scheduleExpression": "cron(0 4 * * ? *)", "scheduleExpressionTimezone": "UTC"}),
+    ("Schedule", lambda _: {"state": "DISABLED", "description": "other"}),
+    ("Schedule", lambda account: {"target": task_target(account, "sweep", "--all")}),
+    ("Schedule", lambda account: {"target": without_address(task_target(account, "sweep"))}),
     ("Secret", lambda _: {"description": "Other variables"}),
     ("Service", lambda _: {"desiredCount": 2}),
     ("ParameterGroup", lambda _: {"parameters": [{"name": "rds.force_ssl", "value": "0", "applyMethod": "immediate"}]}),

@@ -18,7 +18,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
-from django_stack import destructive
+from django_stack import advisory_lock, destructive
 
 # A release sets the first one where data is kept; the second one has the migrations (`app.name`) that somebody allows.
 REFUSES, ALLOWED = "REFUSE_DESTRUCTIVE_MIGRATIONS", "DESTRUCTIVE_MIGRATIONS"
@@ -71,10 +71,9 @@ class Command(migrate.Command):
             yield
             return
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-            if not cursor.fetchone()[0]:
+            if not advisory_lock.try_to_take(cursor, LOCK):
                 self.stdout.write("Another migration is running; waiting for it to end.")
-                cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+                advisory_lock.take(cursor, LOCK)
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [lock_timeout])
         try:
             yield

@@ -74,7 +74,8 @@ def test_tasks_that_go_on_running_end_the_wait(ecs: FakeAWS, run: Run) -> None:
 
 
 def test_a_version_that_starts_and_ends_is_taken_back_with_its_log_and_no_secret(ecs: FakeAWS, run: Run) -> None:
-    ecs.on("DescribeServices", GOING, GOING, STEADY, STEADY, STEADY, BACK)
+    both_run = service(deployment(NEW), deployment(OLD, "ACTIVE", "COMPLETED", runningCount=1))
+    ecs.on("DescribeServices", both_run, both_run, STEADY, STEADY, STEADY, BACK)
     with_stopped(ecs, [], [ended(TASKS[0])])
     code, _, error = rollout(run)
     assert code == 1
@@ -193,3 +194,13 @@ def test_a_number_of_tasks_that_autoscaling_left_behind_is_put_right(
     with_stopped(ecs, [])
     assert rollout(run, **wanted)[0] == 0
     assert [change["desiredCount"] for change in changes(ecs)] == expected
+
+
+def test_a_hand_over_that_was_killed_in_the_middle_is_finished_by_the_next_update(ecs: FakeAWS, run: Run) -> None:
+    """Nothing runs any more, and the service still has the definition before."""
+    stopped = service(deployment(OLD, state="COMPLETED"), running=0)
+    stopped["services"][0]["desiredCount"] = 0
+    ecs.on("DescribeServices", stopped, STEADY)
+    with_stopped(ecs, [])
+    assert rollout(run, single=True)[0] == 0
+    assert changes(ecs)[-1] == {"desiredCount": 1, "taskDefinition": NEW}

@@ -18,11 +18,13 @@ class CloudWatch:
     def __init__(self, events: list[dict[str, Any]], arriving: list[list[dict[str, Any]]] | None = None) -> None:
         self.events = events
         self.arriving = arriving or []
+        self.patterns: set[str] = set()
 
-    def filter_log_events(self, logGroupName: str, startTime: int, nextToken: str = "") -> dict[str, Any]:  # noqa: N803
-        assert logGroupName == "/project/cloud"
-        begin = int(nextToken or 0)
-        found = [event for event in self.events if event["timestamp"] >= startTime]
+    def filter_log_events(self, **asked: Any) -> dict[str, Any]:
+        assert asked["logGroupName"] == "/project/cloud"
+        self.patterns.add(asked.get("filterPattern", ""))
+        begin = int(asked.get("nextToken", 0))
+        found = [event for event in self.events if event["timestamp"] >= asked["startTime"]]
         answer: dict[str, Any] = {"events": found[begin : begin + PAGE]}
         if begin + PAGE < len(found):
             answer["nextToken"] = str(begin + PAGE)
@@ -44,9 +46,13 @@ def event(number: int, ago: float, task: str = "a" * 32) -> dict[str, Any]:
 def texts(
     events: list[dict[str, Any]], query: LogQuery, arriving: list[list[dict[str, Any]]] | None = None
 ) -> list[str]:
-    logs = CloudLogs(CloudWatch(events, arriving), "/project/cloud", lambda task: "run" if task[0] == "b" else "web")
+    logs = CloudLogs(CloudWatch(events, arriving), "/project/cloud", process_of, {"a" * 32})
     expected = len(events) + sum(map(len, arriving or []))
     return [line.text for line in islice(logs.lines(query), expected)]
+
+
+def process_of(container: str, task: str) -> str:
+    return "run" if task[0] == "b" else container
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +87,50 @@ def test_only_the_processes_that_were_asked_for_are_shown() -> None:
     events = [event(0, ago=3), event(1, ago=2, task="b" * 32), event(2, ago=1)]
     assert texts(events, LogQuery(processes=("run",), tail=10)) == ["line 1"]
     assert texts(events, LogQuery(processes=("web",), tail=10)) == ["line 0", "line 2"]
+
+
+def test_a_worker_is_known_by_its_containers_name() -> None:
+    worker = {**event(0, ago=3), "logStreamName": f"app/worker/{'c' * 32}"}
+    assert texts([worker, event(1, ago=2)], LogQuery(processes=("worker",), tail=10)) == ["line 0"]
+
+
+def test_previous_lines_are_those_of_tasks_that_no_longer_run() -> None:
+    events = [event(0, ago=3, task="c" * 32), event(1, ago=2), event(2, ago=1, task="c" * 32)]
+    assert texts(events, LogQuery(tail=10, previous=True)) == ["line 0", "line 2"]
+
+
+def test_cloudwatch_itself_looks_for_the_lines_of_a_request() -> None:
+    watch = CloudWatch([event(0, ago=1)])
+    list(CloudLogs(watch, "/project/cloud", process_of).lines(LogQuery(tail=1, words='4f-6"c')))
+    assert watch.patterns == {'"4f-6\\"c"'}
+
+
+def test_no_line_is_lost_while_a_look_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand lines a second: a look takes longer than lines are late, and another two hundred thousand arrive."""
+
+    class Clock(datetime):
+        at = datetime.now(UTC)
+
+        @classmethod
+        def now(cls, tz: Any = None) -> "datetime":  # type: ignore[override]
+            return cls.at
+
+    class Slow(CloudWatch):
+        def filter_log_events(self, **asked: Any) -> dict[str, Any]:
+            answer = super().filter_log_events(**asked)
+            if "nextToken" not in answer:
+                Clock.at += timedelta(seconds=40)
+            return answer
+
+    monkeypatch.setattr(cloud_logs, "datetime", Clock)
+    begun = Clock.at
+
+    def at(number: int, seconds: float) -> dict[str, Any]:
+        moment = begun + timedelta(seconds=seconds)
+        return {**event(number, 0), "timestamp": int(moment.timestamp() * 1000)}
+
+    # Each batch arrives in the middle of a look, and is as old as its beginning.
+    arriving = [[at(look * 10 + one, 40 * look + one) for one in range(10)] for look in range(6)]
+    logs = CloudLogs(Slow([], arriving), "/project/cloud", process_of)
+    query = LogQuery(since=begun - timedelta(seconds=5), follow=True)
+    assert [line.text for line in islice(logs.lines(query), 60)] == [f"line {number}" for number in range(60)]

@@ -61,6 +61,18 @@ def test_a_run_is_ended_after_its_time_out_also_when_ecs_does_not_know_it_yet(cl
     assert [one["reason"] for one in cloud.aws.asked("StopTask")] == ["It took longer than 1 seconds"] * 2
 
 
+def test_the_time_out_begins_when_the_command_does(cloud: Cloud) -> None:
+    begun = time.monotonic()
+
+    def state(_: Any) -> dict[str, Any]:
+        passed = time.monotonic() - begun
+        return task("PROVISIONING") if passed < 1.5 else task("RUNNING") if passed < 2 else task("STOPPED", exitCode=0)
+
+    cloud.aws.on("DescribeTasks", state)
+    assert cloud.run("run", "--timeout", "1", "ls").returncode == 0
+    assert cloud.aws.asked("StopTask") == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_task_of_a_run_is_stopped_when_the_command_is_interrupted(cloud: Cloud, number: int) -> None:
     cloud.aws.on("DescribeTasks", task("RUNNING"))

@@ -21,6 +21,7 @@ from django_stack_plugins.aws import (
     registry,
     rights,
     scaling,
+    scheduler,
     secret,
     storage,
     tasks,
@@ -96,6 +97,8 @@ TYPES: tuple[type[AWSResource], ...] = (
     secret.SecretVersion,
     scaling.Target,
     scaling.Policy,
+    scheduler.ScheduleGroup,
+    scheduler.Schedule,
 )
 
 

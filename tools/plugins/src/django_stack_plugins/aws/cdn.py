@@ -124,6 +124,7 @@ class Distribution(_Configured):
         "orderedCacheBehaviors": [],
         "priceClass": "PriceClass_All",
         "waitForDeployment": True,
+        "webAclId": "",
     }
     names: ClassVar[Mapping[str, str]] = {
         "orderedCacheBehaviors": "CacheBehaviors",

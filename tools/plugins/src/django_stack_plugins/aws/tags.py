@@ -65,6 +65,7 @@ SNS = Tagging(
     Call("UntagResource", {"ResourceArn": "arn", "TagKeys": "gone"}),
     Call("ListTagsForResource", {"ResourceArn": "arn"}, gives="Tags"),
 )
+SCHEDULER = SNS
 ROLES = Tagging(
     Call("TagRole", {"RoleName": "id", "Tags": "tags"}),
     Call("UntagRole", {"RoleName": "id", "TagKeys": "gone"}),
