@@ -15,7 +15,7 @@ from tests.infra.cloud.test_policies import RULES
 PAGE = (ROOT / "docs" / "audit.md").read_text()
 REVIEWED = ROOT / "tests" / "infra" / "cloud" / "reviewed"
 CHECK = re.compile(
-    r"CKV2?_AWS_\d+|\b(?:ACM|CloudFront|CloudWatch|EC2|ECR|ECS|ELB|IAM|RDS|Route53|S3|SecretsManager|SNS|WAF)\.\d+"
+    r"CKV2?_AWS_\d+|\b(?:ACM|CloudFront|CloudWatch|EC2|ECR|ECS|ElastiCache|ELB|IAM|RDS|Route53|S3|SecretsManager|SNS|WAF)\.\d+"
 )
 
 
