@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import MakeStack
-from tests.e2e.stacks import DEVELOPMENT, SERVING, Stack
+from tests.e2e.stacks import SERVING, Stack
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
@@ -116,21 +116,6 @@ def test_a_code_change_replaces_the_worker_which_ends_by_itself_before_the_web_m
     assert started(worker(working)) < started(working.container("web"))
 
 
-def test_a_process_that_ends_at_once_fails_the_update_and_leaves_the_web(working: Stack) -> None:
-    web = working.container("web").id
-    (working.app / "worker.py").write_text("print('about to fail', flush=True)\nimport nothing_of_that_name\n")
-    done = working.up(check=False)
-    assert done.returncode != 0
-    assert "The process worker (" in done.stdout
-    assert "keeps restarting. Its last lines:" in done.stdout
-    assert "ModuleNotFoundError: No module named 'nothing_of_that_name'" in done.stdout
-    assert working.container("web").id == web
-    assert working.get("/healthz/ready").status_code == 200
-    (working.app / "worker.py").write_text(PROGRAM)
-    working.up()
-    assert WORKS in printed(working)
-
-
 def test_fewer_and_no_processes_take_their_containers_away_gracefully(working: Stack) -> None:
     first, second = worker(working), worker(working, 2)
     with followed(second) as lines, working.configured(processes={"worker": {**WORKER, "count": 1}}):
@@ -142,22 +127,3 @@ def test_fewer_and_no_processes_take_their_containers_away_gracefully(working: S
         working.up()
     assert lines[-1] == "has ended"
     assert [name for name in working.ids() if "worker" in name] == []
-
-
-def test_with_the_source_mounted_an_edit_starts_the_command_again(make_stack: MakeStack) -> None:
-    stack = make_stack("workdev", {**DEVELOPMENT, "processes": {"worker": {**WORKER, "count": 1}}})
-    (stack.app / "worker.py").write_text(PROGRAM)
-    stack.up()
-    before = worker(stack).id
-    assert WORKS in printed(stack)
-    begun = time.monotonic()
-    (stack.app / "worker.py").write_text(PROGRAM.replace("first", "second"))
-    wait_until(lambda: "works on mail second" in printed(stack), "the edited worker")
-    print(f"an edit works after {time.monotonic() - begun:.1f} s, of which the old one took 2 s to end")
-    lines = printed(stack).splitlines()
-    assert lines[1:4] == [
-        "The source has changed, and the command is started again.",
-        "told to end by 15 as the child of python",
-        "has ended",
-    ]
-    assert worker(stack).id == before

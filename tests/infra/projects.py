@@ -126,5 +126,5 @@ class Project:
         """Runs the fix of an error; `answer` gives what a person types when the fix asks for a key's value."""
         command = error.partition(". Fix: ")[2]
         asked = re.search(r"the fix asks for it", error)
-        typed = answer(command.split()[-1]) if asked and answer else ""
+        typed = answer(error.split(maxsplit=1)[0]) if asked and answer else ""
         self.run("bash", "-c", command, answer=typed)

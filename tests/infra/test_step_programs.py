@@ -8,6 +8,7 @@ from tests.steps import run_step
 # Modules of infra/*/steps that the steps share.
 SHARED = {
     "infra.cloud.steps.logs",
+    "infra.cloud.steps.rollback_alarm",
     "infra.cloud.steps.service",
     "infra.local.steps.containers",
     "infra.local.steps.first_boot",
