@@ -6,7 +6,10 @@ from typing import Protocol
 
 from infra.cloud.sizes import DATABASE_CLASSES, FARGATE_SIZES, KEPT_CONNECTIONS, THREADS, connections
 from infra.processes import ProcessSettings
+from infra.schedules import ScheduleSettings
 from infra.settings_reader import Reader
+
+OF_A_RUN = 2  # connections of a schedule's run, of which there is one at a time: its lock's, and its command's
 
 
 class Capacity(Protocol):
@@ -28,6 +31,8 @@ class Capacity(Protocol):
     def connections(self) -> int: ...
     @property
     def processes(self) -> Mapping[str, ProcessSettings]: ...
+    @property
+    def schedules(self) -> Mapping[str, ScheduleSettings]: ...
 
 
 def size_of(settings: Capacity, process: ProcessSettings) -> tuple[int, int]:
@@ -72,14 +77,15 @@ def check_connections(settings: Capacity, reader: Reader) -> None:
     each = settings.workers * THREADS * 2
     free = settings.connections - KEPT_CONNECTIONS
     others = sum(process.connections * most_at_once(process) for process in settings.processes.values())
+    others += OF_A_RUN * len(settings.schedules)
     most = (free - 1 - others) // each
     name = settings.database_class
 
     def calculated(tasks: int) -> str:
         return (
             f"{name} has connections for: {settings.workers} workers x {THREADS} threads x tasks-max x 2 (old and new "
-            f"tasks in a roll-out) {''.join(_of_processes(settings))}+ 1 (release) is {each * tasks + others + 1}, and "
-            f"it has {free}"
+            f"tasks in a roll-out) {''.join(_of_the_others(settings))}+ 1 (release) is {each * tasks + others + 1}, "
+            f"and it has {free}"
         )
 
     if most < 1:
@@ -95,8 +101,10 @@ def check_connections(settings: Capacity, reader: Reader) -> None:
         reader.note_wrong("tasks-max", f"as many tasks as {calculated(settings.tasks_max)}", str(most))
 
 
-def _of_processes(settings: Capacity) -> Iterator[str]:
+def _of_the_others(settings: Capacity) -> Iterator[str]:
     for name, process in settings.processes.items():
         if process.connections:
             twice = "" if process.is_single else " x 2"
             yield f"+ {process.most} {name} x {process.connections} connections{twice} "
+    if settings.schedules:
+        yield f"+ {len(settings.schedules)} schedules x {OF_A_RUN} "

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import pulumi
+import pytest
+
 SWEEP = {"command": "python manage.py sweep --all", "cron": "15 3 * * 1-5", "timezone": "Europe/Zurich", "timeout": 600}
 SCHEDULES = {"sweep": SWEEP, "report": {"command": "true", "cron": "0 * * * *", "enabled": False}}
 GROUP = "arn:aws:scheduler:us-east-1:123456789012:schedule-group/django-stack-cloud"
@@ -110,3 +113,12 @@ def test_a_run_that_could_not_be_started_at_all_is_told_by_an_alarm(cloud: Any) 
     assert (alarm["statistic"], alarm["comparisonOperator"], alarm["threshold"]) == ("Sum", "GreaterThanThreshold", 0)
     assert alarm["evaluationPeriods"] == 1
     assert "alarm-schedule-not-started" not in cloud().resources
+
+
+def test_runs_have_their_part_of_the_databases_connections(cloud: Any) -> None:
+    """Two each, the lock's and the command's; the smallest class has 71 for the app, and four tasks take 64 and 1."""
+    three = dict.fromkeys(("a", "b", "c"), SWEEP)
+    cloud({"tasks-max": 4, "schedules": three})
+    with pytest.raises(pulumi.RunError) as refused:
+        cloud({"tasks-max": 4, "schedules": {**three, "d": SWEEP}})
+    assert "+ 4 schedules x 2 + 1 (release) is 73, and it has 71" in str(refused.value)
