@@ -37,7 +37,7 @@ class Cache(pulumi.ComponentResource):
             command=[
                 "valkey-server",
                 *("--requirepass", password),
-                *("--save", "", "--appendonly", "no"),
+                *("--save", "--appendonly", "no"),  # at no time, and with no log
                 *("--maxmemory", MEMORY, "--maxmemory-policy", EVICTION),
             ],
             network_mode="bridge",

@@ -160,7 +160,8 @@ def test_the_s3_server_can_be_set_up_by_variables_and_says_its_version(place: st
 
 
 def test_valkey_takes_its_settings_as_arguments_and_asks_for_the_password(place: str) -> None:
-    arguments = ["valkey-server", "--requirepass", PASSWORD, "--save", "", "--maxmemory-policy", "volatile-lru"]
+    arguments = ["valkey-server", "--requirepass", PASSWORD, "--save", "--appendonly", "no"]
+    arguments += ["--maxmemory-policy", "volatile-lru"]
     docker("run", "--detach", "--name", place, "--network", place, "--network-alias", "cache", CACHE, *arguments)
     wait_until(lambda: "NOAUTH" in said(place, "ping"), "Valkey", 20)
     assert said(place, "ping", password=PASSWORD) == "PONG"
@@ -168,6 +169,7 @@ def test_valkey_takes_its_settings_as_arguments_and_asks_for_the_password(place:
         "maxmemory-policy",
         "volatile-lru",
     ]
+    assert said(place, "config", "get", "save", password=PASSWORD) == "save"
     assert said(place, "info", "server", password=PASSWORD).partition("valkey_version:")[2].startswith("8.1.")
     # Over the network as well, and the user is its own.
     reach = ["--network", place, "--env", f"REDISCLI_AUTH={PASSWORD}"]
@@ -183,7 +185,7 @@ def said(name: str, *words: str, password: str = "") -> str:
 
 
 def test_valkey_ends_at_once_and_cleanly(place: str) -> None:
-    docker("run", "--detach", "--name", place, CACHE, "--save", "")
+    docker("run", "--detach", "--name", place, CACHE, "--save", "--appendonly", "no")
     wait_until(lambda: said(place, "ping") == "PONG", "Valkey", 20)
     docker("stop", "--time", "10", place)
     assert docker("inspect", "--format", "{{.State.ExitCode}}", place) == "0"
