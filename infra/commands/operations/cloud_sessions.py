@@ -15,11 +15,11 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloud import certificates, shell
 from infra.cloud.one_off_tasks import OneOffTasks, TaskError, judge
@@ -90,13 +90,13 @@ class CloudSessions:
         with self._task(limit) as task, self._forwarded(task, url, port) as plugin:
             known = {name.removeprefix("PG").lower(): value for name, value in connection(url, port).items()}
             words = " ".join(f"{'dbname' if name == 'database' else name}={value}" for name, value in known.items())
-            print(
-                f"The database is at 127.0.0.1:{port} until Ctrl-C:\n\n"
-                f'  psql "{words}"\n\n'
-                f"Its password is in: django-stack run -s {self._stack.name} -- printenv DATABASE_URL",
-                flush=True,
-            )
             try:
+                print(
+                    f"The database is at 127.0.0.1:{port} until Ctrl-C:\n\n"
+                    f'  psql "{words}"\n\n'
+                    f"Its password is in: django-stack run -s {self._stack.name} -- printenv DATABASE_URL",
+                    flush=True,
+                )
                 plugin.wait()
             except KeyboardInterrupt:
                 print("The tunnel is closed.", file=sys.stderr)
@@ -193,7 +193,8 @@ class CloudSessions:
         finally:
             plugin.terminate()
             plugin.wait()
-            ssm.terminate_session(SessionId=answer["SessionId"])
+            with suppress(BotoCoreError, ClientError):  # it ends with its task, too
+                ssm.terminate_session(SessionId=answer["SessionId"])
 
     def _target(self, task: Mapping[str, Any]) -> str:
         name = self._stack.container["name"]
@@ -239,7 +240,8 @@ def _once_connected(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def _version(container: Mapping[str, Any]) -> tuple[Any, ...]:
     """What makes a version: the image, and what is in its environment."""
-    return container["image"], container.get("environment"), container.get("secrets")
+    variables = [*container.get("environment", []), *container.get("secrets", [])]
+    return container["image"], sorted((one["name"], one.get("value", one.get("valueFrom"))) for one in variables)
 
 
 def _in_the_foreground(line: list[str], environment: Mapping[str, str] | None = None) -> int:

@@ -104,6 +104,32 @@ def test_a_shell_is_of_the_version_that_runs_also_after_a_roll_back(cloud: Cloud
     assert in_a_terminal(cloud, "shell") == (1, "There is no shell of the version that runs. Fix: pulumi up -s cloud\n")
 
 
+def test_a_shell_of_other_variables_is_another_version_and_their_order_means_nothing(cloud: Cloud) -> None:
+    with_plugin(cloud)
+    cloud.aws.on("ListTaskDefinitions", {"taskDefinitionArns": [f"{SHELL}:5", f"{SHELL}:4"]})
+    more = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+
+    def described(asked: dict[str, Any]) -> dict[str, Any]:
+        found = definition()
+        variables = found["taskDefinition"]["containerDefinitions"][1]["environment"]
+        arn = asked["taskDefinition"]
+        variables += more[:1] if arn == f"{SHELL}:5" else more[::-1] if arn == f"{SHELL}:4" else more
+        return found
+
+    cloud.aws.on("DescribeTaskDefinition", described)
+    assert in_a_terminal(cloud, "shell")[0] == 0
+    assert cloud.aws.asked("RunTask")[0]["taskDefinition"] == f"{SHELL}:4"
+
+
+def test_psqls_own_status_counts_also_when_the_session_can_not_be_ended(cloud: Cloud) -> None:
+    with_plugin(cloud)
+    cloud.program("psql", PSQL)
+    cloud.aws.on("TerminateSession", RefusalError("AccessDeniedException", "no"))
+    done = cloud.run("psql")
+    assert done.returncode == 3, done.stderr
+    assert len(cloud.aws.asked("StopTask")) == 1
+
+
 def test_a_stack_that_does_not_allow_it_says_what_to_set(cloud: Cloud) -> None:
     with_plugin(cloud)
     cloud.aws.on("ListTaskDefinitions", {"taskDefinitionArns": []})
