@@ -32,7 +32,7 @@ from tests.ports import free_ports
 from tests.waiting import wait_until
 
 VENV = ROOT / ".venv" / "bin"
-DEVELOPMENT: Mapping[str, Any] = {  # what Pulumi.local.yaml says
+DEVELOPMENT: Mapping[str, Any] = {  # what Pulumi.local.yaml says of the web
     "debug": True,
     "mount-source": True,
     "web-command": "python manage.py runserver 0.0.0.0:8000",
