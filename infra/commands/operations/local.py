@@ -220,7 +220,9 @@ class StackOperations:
     # What there is to be seen
 
     def secrets(self) -> list[str]:
-        return secret_values(stack.environment(self._known("web")))
+        of_the_app = [self._known("web")]
+        of_the_app += [one for found in self._processes().values() for one in found if PROCESS in one.labels]
+        return list(dict.fromkeys(value for one in of_the_app for value in secret_values(stack.environment(one))))
 
     def logs(self, query: LogQuery) -> Iterator[LogLine]:
         processes = self._processes()
