@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,13 +64,15 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+                start_new_session=True,
             )
         started.append(Running(tmp_path, process))
         return started[-1]
 
     yield begin
     for running in started:
-        running.process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(running.process.pid, signal.SIGKILL)  # the command, too
         running.process.wait()
 
 
