@@ -46,6 +46,12 @@ def queue(services: Services) -> Iterator[Callable[[], list[tuple[str, str, int]
     clear()
 
 
+def look_for_dead_workers(services: Services) -> None:
+    """Queues at once what is queued every minute."""
+    job = "('default', 'gallery.run_again', 0, NULL, NULL, '{\"timestamp\": 0}', NULL)"
+    services.query(f"SELECT procrastinate_defer_jobs_v1(ARRAY[ROW{job}::procrastinate_job_to_defer_v1])")
+
+
 def row(services: Services, title: str) -> tuple[int, str, str]:
     """Number, file and thumbnail of a picture."""
     ((number, image, thumbnail),) = services.query(
@@ -100,6 +106,7 @@ def test_a_worker_that_is_killed_in_the_middle_leaves_a_task_that_another_one_do
     # So that the test needn't wait until the dead worker's last sign of life is old enough.
     services.query("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
     with working(services) as another:
+        look_for_dead_workers(services)
         wait_until(lambda: [row(services, "Killed")[2]] == first, "the thumbnail in the row", 90)
         wait_until(lambda: queue() == [], "an empty queue")
         log = another.logs().decode()
@@ -115,6 +122,7 @@ def test_a_task_that_costs_one_worker_after_another_its_life_is_given_up(
     site.visitor().upload("Deadly")
     services.query("UPDATE procrastinate_jobs SET status = 'doing', attempts = 4")
     with working(services) as worker:
+        look_for_dead_workers(services)
         wait_until(lambda: queue() == [("gallery.make_thumbnail", "failed", 5)], "its end", 90)
         wait_until(lambda: b"is given up" in worker.logs(stdout=False), "a line in the log")
     assert row(services, "Deadly")[2] == ""
