@@ -1,9 +1,9 @@
-"""Schedules on Docker: in time, never twice at once, through a deploy; what `django-stack` says of them."""
+"""Schedules on Docker: in time, and what `django-stack` says of them. tests/faults has a deploy during a run."""
 
 import json
 import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,28 +74,6 @@ def test_status_and_list_say_how_the_last_runs_ended(stack: Stack) -> None:
     assert re.search(r"^schedules +broken failed \(exit status 1\)", status.stdout, re.MULTILINE)
     assert re.search(r"^scheduler +1 of 1 run", status.stdout, re.MULTILINE)
     stack.up("--expect-no-changes")
-
-
-def test_a_run_that_goes_on_is_neither_doubled_nor_ended_by_a_deploy(stack: Stack) -> None:
-    slow = {**SCHEDULES, "quick": {"command": "python manage.py say 25", **EVERY_MINUTE}}
-    stack.configure(schedules=slow)
-    stack.up()
-    number = len(begun(stack))
-    wait_until(lambda: len(begun(stack)) > number, "a run that takes long", 90)
-    assert command(stack, "run", "quick", check=False).returncode == 75
-    assert listed(stack)["quick"]["last"]["how"] == "running"
-    old = stack.container("scheduler")
-    stack.configure(env={"GREETING": "hello"})
-    before = datetime.now(UTC)
-    with stack.running(*stack.up_command) as update:
-        assert update.wait(240) == 0, update.output
-    assert datetime.now(UTC) - before > timedelta(seconds=10), "it waited for the run"
-    assert stack.container("scheduler").id != old.id
-    last = listed(stack)["quick"]["last"]
-    assert last["how"] in {"ok", "running"}
-    if last["how"] == "ok":
-        assert last["seconds"] >= 25
-    assert last["skipped"] is None or last["how"] == "running"
 
 
 def test_a_schedule_that_is_taken_away_leaves_nothing(stack: Stack) -> None:
