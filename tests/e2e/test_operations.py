@@ -6,8 +6,10 @@ import time
 from typing import Any
 
 import pytest
+import requests
 
 from tests.e2e.stacks import Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -34,10 +36,14 @@ def test_the_doctor_finds_a_page_that_fails_and_leads_to_its_traceback(developme
     def broken(text: str) -> str:
         return text.replace(code, f"{code}    def get_queryset(self): raise RuntimeError('on purpose')\n", 1)
 
+    def answers() -> int:
+        try:
+            return development.get().status_code
+        except requests.RequestException:  # it starts again
+            return 0
+
     with development.reloads(), development.edited("gallery/views.py", broken):
-        until = time.monotonic() + 30
-        while development.get().status_code != 500 and time.monotonic() < until:
-            time.sleep(0.2)
+        wait_until(lambda: answers() == 500, "the page fails", 60)
         found = findings(development)
         assert found.keys() == {"home-page"}
         identity = development.get().headers["X-Request-ID"]
@@ -52,7 +58,9 @@ def test_the_status_of_a_stack_has_all_its_parts_within_two_seconds(stack: Stack
     elapsed = time.monotonic() - begun
     status = json.loads(text)
     assert code == 0, text
-    assert status["processes"]["web"] == {"running": 1, "wanted": 1, "health": "healthy"}
+    web = status["processes"]["web"]
+    assert (web["running"], web["wanted"]) == (1, 1)
+    assert web["health"] in {"healthy", "starting"}, "Docker asks a new container's health some seconds later"
     assert status["database"]["version"].startswith("17")
     assert status["database"]["connections"] < status["database"]["max_connections"]
     assert status["media"]["objects"] >= 0
