@@ -173,17 +173,18 @@ def test_every_number_of_what_breaks_there_is_proved_here() -> None:
 
 
 def test_twelve_factor_all_that_depends_on_the_place_comes_from_the_environment() -> None:
-    """`os.environ` is read in one module of the app, for settings, and where a process starts."""
+    """`os.environ` is read in one module of the app, for settings, and where a process or a release starts."""
     readers = {
         path.relative_to(APP).as_posix()
         for path in APP.rglob("*.py")
         if re.search(r"os\.environ[\[.)](?!setdefault)", path.read_text())
     }
-    assert readers == {"django_stack/settings.py", "django_stack/gunicorn_config.py", "django_stack/healthcheck.py"}
+    starts = {"gunicorn_config.py", "healthcheck.py", "management/commands/migrate.py", "run_lock.py"}
+    assert readers == {f"django_stack/{name}" for name in {"settings.py", *starts}}
 
 
 def test_the_folder_that_other_projects_copy_imports_nothing_but_what_its_own_requirements_bring() -> None:
-    """Nothing of the gallery or `config`. django-storages[s3] brings Amazon's packages; Sentry's may be missing."""
+    """Nothing of the gallery or `config`. django-storages[s3] brings Amazon's packages; Sentry's, Redis' may be missing."""
     folder = APP / "django_stack"
     imported = set()
     for path in folder.rglob("*.py"):
@@ -193,7 +194,7 @@ def test_the_folder_that_other_projects_copy_imports_nothing_but_what_its_own_re
             imported |= {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
     named = set(re.findall(r"^[a-z-]+", (folder / "requirements.in").read_text(), re.MULTILINE))
     distributions = packages_distributions()
-    brought = {"django_stack", "boto3", "botocore", "s3transfer", "sentry_sdk"}
+    brought = {"django_stack", "boto3", "botocore", "s3transfer", "sentry_sdk", "redis"}
     assert {distributions[name][0].lower() for name in imported - brought} == named
 
 

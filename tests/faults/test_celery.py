@@ -69,16 +69,16 @@ def test_an_order_whose_worker_is_killed_is_filled_by_another_one(shop: Stack) -
 
 def test_orders_are_filled_once_each_during_two_roll_outs(shop: Stack) -> None:
     """SIGTERM lets a worker finish what it has begun, and what it has only fetched goes back."""
-    order(shop, 1000, 200, 0.5)
+    order(shop, 1000, 400, 1.0)
     site = Path(shop.settings["app-path"])
     for version in ("one", "two"):
         (site / "version.txt").write_text(version)
         shop.up()
-        assert len(runs(shop, 1000, 200)) < 200, "so that the roll-outs are in the middle of it"
-    wait_until(lambda: len([1 for *_, ended in runs(shop, 1000, 200) if ended]) >= 200, "all orders filled", 240)
-    filled = runs(shop, 1000, 200)
-    assert sorted(number for number, _, ended in filled if ended) == list(range(1000, 1200))
-    assert len(filled) == 200
+        assert len(runs(shop, 1000, 400)) < 400, "so that the roll-outs are in the middle of it"
+    wait_until(lambda: len([1 for *_, ended in runs(shop, 1000, 400) if ended]) >= 400, "all orders filled", 300)
+    filled = runs(shop, 1000, 400)
+    assert sorted(number for number, _, ended in filled if ended) == list(range(1000, 1400))
+    assert len(filled) == 400
 
 
 def moment(text: str) -> datetime:
