@@ -79,6 +79,7 @@ def start(stack: Stack, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.rehearsal
 def test_output_is_shown_two_seconds_late_at_most(stack: Stack) -> None:
     program = "import time\nfor _ in range(12): print(time.time(), flush=True); time.sleep(0.4)"
     process = start(stack, "run", "--", "python", "-c", program)
@@ -89,6 +90,7 @@ def test_output_is_shown_two_seconds_late_at_most(stack: Stack) -> None:
     assert max(late) < 2
 
 
+@pytest.mark.rehearsal
 def test_control_c_stops_the_task_of_a_run(stack: Stack) -> None:
     process = start(stack, "run", "--", "python", "-uc", "import time; print('up'); time.sleep(300)")
     assert process.stdout is not None
@@ -165,6 +167,7 @@ def test_a_stack_that_is_not_up_is_one_line(stack: Stack, tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.rehearsal
 def test_the_doctor_finds_no_error_in_a_good_stack(stack: Stack) -> None:
     done = django_stack(stack, "doctor", "--json")
     findings = {one["check"]: one for one in json.loads(done.stdout)["findings"]}
