@@ -184,7 +184,7 @@ def test_twelve_factor_all_that_depends_on_the_place_comes_from_the_environment(
 
 
 def test_the_folder_that_other_projects_copy_imports_nothing_but_what_its_own_requirements_bring() -> None:
-    """Nothing of the gallery or `config`. django-storages[s3] brings Amazon's packages; Sentry's and Redis' may lack."""
+    """No gallery, no `config`. django-storages[s3] brings Amazon's packages; Sentry's and Redis' may be absent."""
     folder = APP / "django_stack"
     imported = set()
     for path in folder.rglob("*.py"):

@@ -158,21 +158,23 @@ def test_the_s3_server_can_be_set_up_by_variables_and_says_its_version(place: st
 
 # valkey
 
+LETTERS = "s3cretLetters4"  # Valkey takes its arguments for lines of a configuration, in which quotes have a meaning
+
 
 def test_valkey_takes_its_settings_as_arguments_and_asks_for_the_password(place: str) -> None:
-    arguments = ["valkey-server", "--requirepass", PASSWORD, "--save", "--appendonly", "no"]
+    arguments = ["valkey-server", "--requirepass", LETTERS, "--save", "--appendonly", "no"]
     arguments += ["--maxmemory-policy", "volatile-lru"]
     docker("run", "--detach", "--name", place, "--network", place, "--network-alias", "cache", CACHE, *arguments)
     wait_until(lambda: "NOAUTH" in said(place, "ping"), "Valkey", 20)
-    assert said(place, "ping", password=PASSWORD) == "PONG"
-    assert said(place, "config", "get", "maxmemory-policy", password=PASSWORD).split() == [
+    assert said(place, "ping", password=LETTERS) == "PONG"
+    assert said(place, "config", "get", "maxmemory-policy", password=LETTERS).split() == [
         "maxmemory-policy",
         "volatile-lru",
     ]
-    assert said(place, "config", "get", "save", password=PASSWORD) == "save"
-    assert said(place, "info", "server", password=PASSWORD).partition("valkey_version:")[2].startswith("8.1.")
+    assert said(place, "config", "get", "save", password=LETTERS) == "save"
+    assert said(place, "info", "server", password=LETTERS).partition("valkey_version:")[2].startswith("8.1.")
     # Over the network as well, and the user is its own.
-    reach = ["--network", place, "--env", f"REDISCLI_AUTH={PASSWORD}"]
+    reach = ["--network", place, "--env", f"REDISCLI_AUTH={LETTERS}"]
     assert docker("run", "--rm", *reach, CACHE, "valkey-cli", "-h", "cache", "ping") == "PONG"
     assert docker("exec", place, "stat", "--format", "%u", "/proc/1") == "999"
 
