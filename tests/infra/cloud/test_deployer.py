@@ -16,7 +16,7 @@ import pytest
 from tests.infra.cloud.aws_calls import CALLS, FUNCTIONS, LISTS, PROGRAMS
 from tests.infra.cloud.variants import OTHER, VARIANTS, run_variant
 from tests.infra.conftest import ROOT, Run
-from tools.rehearsal.emulator.authorization import DEPENDENT
+from tools.rehearsal.emulator.dependent_actions import DEPENDENT
 
 WHERE = "us-east-1:123456789012"
 

@@ -1,4 +1,4 @@
-"""Samples of what watches and tells: logs, alarms, dashboards, events, topics, budgets."""
+"""Samples of what watches and tells: logs, alarms, dashboards, events, topics, budgets, mail."""
 
 import json
 from collections.abc import Callable
@@ -104,6 +104,11 @@ MONITORING: dict[str, Callable[[Any], Properties]] = {
         "treatMissingData": "notBreaching",
         "alarmActions": [account.sample("Topic").id],
         "okActions": [account.sample("Topic").id],
+        "tags": TAGS,
+    },
+    "EmailIdentity": lambda _: {
+        "emailIdentity": "example.com",
+        "dkimSigningAttributes": {"nextSigningKeyLength": "RSA_2048_BIT"},
         "tags": TAGS,
     },
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_edge_samples import EDGE, group
 from aws_monitoring_samples import MONITORING, TAGS, policy
+from aws_scaling_samples import SCALING
 
 from django_stack_plugins.values import Properties
 
@@ -28,11 +29,6 @@ CONTAINER = {
     "secrets": [{"name": "KEY", "valueFrom": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a:KEY::"}],
     "mountPoints": [{"sourceVolume": "tmp", "containerPath": "/tmp", "readOnly": False}],
     "portMappings": [{"containerPort": 8000, "hostPort": 8000, "protocol": "tcp"}],
-}
-SCALED = {
-    "serviceNamespace": "ecs",
-    "scalableDimension": "ecs:service:DesiredCount",
-    "resourceId": "service/app/app-web",
 }
 
 
@@ -77,6 +73,7 @@ def _logs(account: Any) -> str:
 
 SAMPLES: dict[str, Callable[[Any], Properties]] = {
     **MONITORING,
+    **SCALING,
     **EDGE,
     "Vpc": lambda _: {"cidrBlock": "10.0.0.0/16", "enableDnsSupport": True, "enableDnsHostnames": True, "tags": TAGS},
     "Subnet": lambda account: {
@@ -251,11 +248,6 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "applyImmediately": True,
         "tags": TAGS,
     },
-    "EmailIdentity": lambda _: {
-        "emailIdentity": "example.com",
-        "dkimSigningAttributes": {"nextSigningKeyLength": "RSA_2048_BIT"},
-        "tags": TAGS,
-    },
     "LoadBalancer": lambda account: {
         "name": "app",
         "loadBalancerType": "application",
@@ -400,17 +392,5 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "type": "CNAME",
         "records": ["example.org"],
         "ttl": 300,
-    },
-    "Target": lambda _: {**SCALED, "minCapacity": 1, "maxCapacity": 2, "tags": TAGS},
-    "Policy": lambda _: {
-        **SCALED,
-        "name": "app-cpu",
-        "policyType": "TargetTrackingScaling",
-        "targetTrackingScalingPolicyConfiguration": {
-            "predefinedMetricSpecification": {"predefinedMetricType": "ECSServiceAverageCPUUtilization"},
-            "targetValue": 60,
-            "scaleInCooldown": 300,
-            "scaleOutCooldown": 60,
-        },
     },
 }
