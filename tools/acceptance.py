@@ -89,7 +89,13 @@ class Acceptance:
         }
         source = self.folder / str(settings.get("django-stack:app-path", "app"))
         shutil.copytree(source, self.app, ignore=shutil.ignore_patterns("__pycache__"))
-        self.settings = settings | {"django-stack:app-path": str(self.app), "django-stack:keep-data": False}
+        self.settings = settings | {
+            "django-stack:app-path": str(self.app),
+            "django-stack:keep-data": False,
+            "django-stack:mail": "none",  # it writes to nobody
+        }
+        if isinstance(env := settings.get("django-stack:env"), dict):
+            self.settings["django-stack:env"] = {key: value for key, value in env.items() if key != "EMAIL_URL"}
         self.pulumi("stack", "init", self.stack, "--no-select", named=False)
         self.change()
 

@@ -76,7 +76,16 @@ def test_what_rds_shows_of_the_load_is_known_and_changed(aws: AWS, address: str)
 
 def test_a_database_moves_to_another_subnet_group(aws: AWS, address: str) -> None:
     rds = aws.client("rds")
-    rds.create_db_subnet_group(DBSubnetGroupName="another", DBSubnetGroupDescription="another", SubnetIds=["subnet-1"])
+    network = aws.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        aws.client("ec2").create_subnet(VpcId=network, CidrBlock=f"10.9.{place}.0/24", AvailabilityZone=zone)["Subnet"]
+        for place, zone in enumerate(("us-east-1a", "us-east-1b"))
+    ]
+    rds.create_db_subnet_group(
+        DBSubnetGroupName="another",
+        DBSubnetGroupDescription="another",
+        SubnetIds=[subnet["SubnetId"] for subnet in subnets],
+    )
     rds.modify_db_instance(DBInstanceIdentifier="tests", DBSubnetGroupName="another")
     (database,) = rds.describe_db_instances(DBInstanceIdentifier="tests")["DBInstances"]
     assert database["DBSubnetGroup"]["DBSubnetGroupName"] == "another"
