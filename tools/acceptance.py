@@ -6,6 +6,8 @@ region, profile and sizes of Pulumi.cloud.yaml, without data to keep, a copy of 
 """
 
 import json
+import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -27,6 +29,7 @@ import click
 import yaml
 
 REPORT = "acceptance-report.md"
+PLUGIN = "session-manager-plugin"
 # What another stack has: its host names, its data, and secrets that only its own key decrypts.
 NOT_TAKEN = (
     *("domain", "domain-aliases", "domain-redirects", "hosted-zone", "certificate"),
@@ -41,6 +44,10 @@ class StepError(Exception):
     """A step didn't end as it has to; the message says how."""
 
 
+class LeftOutError(Exception):
+    """A step can't be made on this machine; the message says why."""
+
+
 @dataclass
 class Step:
     """One row of the report."""
@@ -49,6 +56,11 @@ class Step:
     seconds: float
     problem: str = ""
     notes: list[str] = field(default_factory=list)
+    left_out: bool = False
+
+    @property
+    def result(self) -> str:
+        return "**failed**" if self.problem else "left out" if self.left_out else "passed"
 
 
 class Acceptance:
@@ -74,6 +86,7 @@ class Acceptance:
                 self.step("a new version is rolled out", self.new_version)
                 self.step("a version that exits is rolled back", self.bad_version)
                 self.step("a one-off command", self.one_off_command)
+                self.step("a shell", self.shell)
                 self.step("lost data comes back from a snapshot", self.restore)
         finally:
             self.step("destroy", self.destroy)
@@ -92,6 +105,7 @@ class Acceptance:
         self.settings = settings | {
             "django-stack:app-path": str(self.app),
             "django-stack:keep-data": False,
+            "django-stack:execute-command": True,
             "django-stack:mail": "none",  # it writes to nobody
         }
         if isinstance(env := settings.get("django-stack:env"), dict):
@@ -136,6 +150,23 @@ class Acceptance:
         """A task of the running version, as docs/operate.md has it."""
         self.run_task("check", "--deploy")
 
+    def shell(self) -> None:
+        """A session in a task of its own, where AWS's plugin for that is installed."""
+        if not shutil.which(PLUGIN):
+            raise LeftOutError(f"{PLUGIN} is not installed")
+        reading, writing = pty.openpty()  # a session needs a terminal
+        try:
+            words = ["django-stack", "shell", "--stack", self.stack, "--", "printenv", "STAGE"]
+            done = subprocess.run(
+                words, cwd=self.folder, stdin=writing, capture_output=True, text=True, timeout=TASK_TIMEOUT, check=False
+            )
+        finally:
+            os.close(reading)
+            os.close(writing)
+        said = (done.stdout + done.stderr)[-2000:]
+        expect(done.returncode == 0, f"`{' '.join(words)}` ended with {done.returncode}:\n{said}")
+        expect(self.stack in done.stdout, f"the shell doesn't have the app's environment:\n{said}")
+
     def restore(self) -> None:
         """Data that was there at the time of a snapshot, and is lost, is there again, and no visitor notices."""
         database, snapshot = self.client("rds"), f"{self.prefix}-before"
@@ -168,12 +199,17 @@ class Acceptance:
         """Runs a step and notes how it went; whether it went well."""
         click.echo(f"acceptance  {name} …")
         begun, problem, self.notes = time.monotonic(), "", []
+        left_out = False
         try:
             action()
+        except LeftOutError as reason:
+            left_out = True
+            self.notes.append(str(reason))
         except Exception as error:  # whatever it is, it is for the report, and the stack is to be destroyed
             problem = str(error) or type(error).__name__
-        self.steps.append(Step(name, time.monotonic() - begun, problem, self.notes))
-        click.echo(f"acceptance  {name}: {'FAILED: ' + problem if problem else 'passed'}")
+        step = Step(name, time.monotonic() - begun, problem, self.notes, left_out)
+        self.steps.append(step)
+        click.echo(f"acceptance  {name}: {'FAILED: ' + problem if problem else step.result}")
         return not problem
 
     def change(self, **settings: Any) -> None:
@@ -269,15 +305,14 @@ class Acceptance:
         lines = [
             f"# Acceptance of the cloud stack, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             "",
-            f"{'All steps passed' if not failed else f'{failed} of {len(self.steps)} steps failed'}. "
+            f"{f'{failed} of {len(self.steps)} steps failed' if failed else 'No step failed'}. "
             f"Commit {commit or 'unknown'}, Pulumi {versions}, region {self.settings.get('aws:region')}.",
             "",
             "| step | seconds | result | notes |",
             "|---|---|---|---|",
         ]
         for step in self.steps:
-            result = "**failed**" if step.problem else "passed"
-            lines.append(f"| {step.name} | {step.seconds:.0f} | {result} | {'; '.join(step.notes)} |")
+            lines.append(f"| {step.name} | {step.seconds:.0f} | {step.result} | {'; '.join(step.notes)} |")
         for step in self.steps:
             if step.problem:
                 lines += ["", f"## {step.name}", "", "```text", step.problem.strip(), "```"]

@@ -55,7 +55,7 @@ def _config(stack: Stack) -> Path:
 def test_every_step_passes_and_the_report_says_so(account: Stack) -> None:
     status, output, report = accept(account)
     assert status == 0, output + report
-    assert "All steps passed." in report
+    assert "No step failed." in report
     rows = [line.split(" | ") for line in report.splitlines() if line.startswith("| ")][1:]
     steps = [row[0].removeprefix("| ") for row in rows]
     assert steps == [
@@ -64,12 +64,16 @@ def test_every_step_passes_and_the_report_says_so(account: Stack) -> None:
         "a new version is rolled out",
         "a version that exits is rolled back",
         "a one-off command",
+        "a shell",
         "lost data comes back from a snapshot",
         "destroy",
     ]
-    assert all(int(row[1]) >= 0 and row[2] == "passed" for row in rows)
+    results = {row[0].removeprefix("| "): row[2] for row in rows if int(row[1]) >= 0}
+    # There is no agent in the rehearsal's tasks, and no plugin on the path.
+    assert results == dict.fromkeys(steps, "passed") | {"a shell": "left out"}
+    assert "session-manager-plugin is not installed" in report
     visited = [re.findall(r"(\d+) of (\d+) requests", row[3]) for row in rows]
-    assert [len(found) for found in visited] == [0, 0, 1, 1, 0, 1, 0]
+    assert [len(found) for found in visited] == [0, 0, 1, 1, 0, 0, 1, 0]
     assert all(answered == asked != "0" for found in visited for answered, asked in found)
     assert is_gone(account)
 
