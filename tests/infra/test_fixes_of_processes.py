@@ -19,7 +19,7 @@ WRONG = """processes:
     number: 1.10
     list: [1]
     nothing:
-    shell:
+    piped:
       command: python manage.py db_worker > /dev/null
       count: 0
       stop-timeout: 0200
@@ -37,7 +37,7 @@ WRONG = """processes:
 MENDED = {
     "procfile": (("celery", "-A", "site", "worker"), 1, 30),
     "nothing": (("typed",), 1, 30),
-    "shell": (("sh", "-c", "exec python manage.py db_worker > /dev/null"), 1, 30),
+    "piped": (("sh", "-c", "exec python manage.py db_worker > /dev/null"), 1, 30),
     "misspelled": (("python", "manage.py", "db_worker"), 1, 60),
     "variables": (("python", "manage.py", "db_worker"), 1, 30),
 }
@@ -77,7 +77,7 @@ def test_fixes_mend_processes_that_are_all_wrong(project: Project, write: Callab
     renamed = {"not-a-name": (("python", "x.py"), 1, 30), "not-a-name-2": (("python", "y.py"), 1, 30)}
     assert mended(settings) == MENDED | (renamed if write is with_a_name_that_cannot_be else {})
     assert set(settings.processes["variables"].env.values()) <= {"1.10", "1.1", ""}
-    in_yaml = "\n    shell:\n" in (project.folder / "Pulumi.dev.yaml").read_text()
+    in_yaml = "\n    piped:\n" in (project.folder / "Pulumi.dev.yaml").read_text()
     assert in_yaml == (write is as_yaml)
 
 
