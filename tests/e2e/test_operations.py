@@ -69,6 +69,14 @@ def test_the_status_of_a_stack_has_all_its_parts_within_two_seconds(stack: Stack
     assert elapsed < 2 or os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
+def test_the_status_names_the_version_by_the_stacks_own_tag(stack: Stack) -> None:
+    stack.container("web").image.tag("another/stack", "first")  # as a push to a registry leaves one
+    try:
+        assert json.loads(django_stack(stack, "status", "--json")[1])["image"] == stack.outputs()["image"]
+    finally:
+        stack.engine.images.remove("another/stack:first")
+
+
 def test_the_log_of_the_release_is_there_although_its_container_is_not(stack: Stack) -> None:
     shown = django_stack(stack, "logs", "--release")[1]
     assert "$ python manage.py migrate --noinput" in shown

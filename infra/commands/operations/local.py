@@ -248,7 +248,7 @@ class StackOperations:
         questions = LocalStatus(self._name, {name: found[0] for name, found in processes.items()}).questions()
         return Status(
             url=f"http://{stack.environment(web)['DOMAIN']}{f':{port}' if port else ''}/",
-            image=next(iter(web.image.tags if web.image else []), str(web.attrs["Image"])),
+            image=self._image(web),
             since=_time(started) if web.status == "running" else None,
             processes=[
                 _process_status(name, found)
@@ -257,6 +257,12 @@ class StackOperations:
             ],
             sections=ask(questions, PATIENCE * SECONDS if patient else SECONDS),
         )
+
+    def _image(self, web: "Container") -> str:
+        """The image by the stack's own tag, since another stack or a registry may have the same image under another."""
+        tags = web.image.tags if web.image else []
+        own = [tag for tag in tags if tag.startswith(f"{stack.project_name()}/{self._name}:")]
+        return next(iter([*own, *tags]), str(web.attrs["Image"]))
 
     def _processes(self) -> dict[str, list["Container"]]:
         """The stack's containers by the process whose instances they are; one-off ones aren't here."""
