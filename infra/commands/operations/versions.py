@@ -96,8 +96,10 @@ def ran(done: Collection[Update] | None, began: Collection[tuple[datetime, str]]
     """
     found: dict[str, datetime] = {}
     for update in done or ():
-        known = [(moment, version) for moment, version in began if moment <= update.end + CLOCKS]
-        version = update.image if HASH.fullmatch(update.image) else max(known)[1] if known else ""
+        before = [version for moment, version in sorted(began) if moment <= update.end]
+        # The next update may begin within the clocks' difference, so that counts only where nothing was before.
+        soon = [version for moment, version in sorted(began) if moment <= update.end + CLOCKS]
+        version = update.image if HASH.fullmatch(update.image) else [*soon[:1], *before][-1] if soon else ""
         if version:
             found[version] = update.end
     return found

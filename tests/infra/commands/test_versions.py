@@ -276,6 +276,14 @@ def test_an_update_ran_the_last_version_before_its_end_or_the_one_that_it_was_to
     assert ran(updates, [(at(1), "a"), (at(4), "b")]) == expected
 
 
+def test_a_clock_that_is_ahead_makes_no_update_that_of_the_next_version() -> None:
+    seconds = timedelta(seconds=3)
+    first, second = Update(at(1)), Update(at(2))
+    assert ran([first, second], [(at(0), "a"), (at(1) + seconds, "b")]) == {"a": at(1), "b": at(2)}
+    assert ran([first], [(at(1) + seconds, "a")]) == {"a": at(1)}
+    assert ran([first], [(at(2), "a")]) == {}
+
+
 class Asked:
     """Versions that print what they are told to."""
 
