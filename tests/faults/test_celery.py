@@ -3,7 +3,6 @@
 The pieces that join it to a stack are taken out of docs/bring-your-own.md, as in the test of a plain project.
 """
 
-import re
 import shutil
 from datetime import datetime
 from itertools import pairwise
@@ -81,14 +80,9 @@ def test_orders_are_filled_once_each_during_two_roll_outs(shop: Stack) -> None:
     assert len(filled) == 400
 
 
-def moment(text: str) -> datetime:
-    """Docker's time stamps have nine digits after the second."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*Z$", r"\1+00:00", text))
-
-
 def test_beat_is_never_two_during_two_roll_outs(shop: Stack) -> None:
     """By the engine's own record of when each container started and died, and by what beat sends each second."""
-    since = moment(containers(shop, "beat")[0].attrs["State"]["StartedAt"])
+    since = datetime.now().timestamp()  # the engine remembers the last 256 events alone
     seen: list[Any] = []
     site = Path(shop.settings["app-path"])
     for version in ("three", "four"):
@@ -98,9 +92,9 @@ def test_beat_is_never_two_during_two_roll_outs(shop: Stack) -> None:
     assert [len(each) for each in seen] == [1, 1]
     filters = {"label": [f"django-stack.stack={shop.name}", "django-stack.process=beat"], "event": ["start", "die"]}
     until = datetime.now().timestamp()
-    events = list(shop.engine.events(since=since.timestamp() - 1, until=until, decode=True, filters=filters))
+    events = list(shop.engine.events(since=since, until=until, decode=True, filters=filters))
     lives = [(each["Action"], each["id"]) for each in sorted(events, key=lambda each: each["timeNano"])]
-    assert [action for action, _ in lives] == ["start", "die", "start", "die", "start"]
+    assert [action for action, _ in lives] == ["die", "start", "die", "start"]
     assert all(before[1] == after[1] for before, after in pairwise(lives) if before[0] == "start")
     [[ticks]] = wait_until(
         lambda: shop.query("select count(*) from orders_tick where at > now() - '5 s'::interval"), ""
