@@ -14,6 +14,8 @@ from infra.names import Names, digest
 #   https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
 # - database and its parameter group: a letter first, no two hyphens in a row, no hyphen at the end
 #   https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html, API_CreateDBParameterGroup
+# - cache: 40, a letter first, no two hyphens in a row, no hyphen at the end
+#   https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html
 # - image repository: lower case, a letter first
 #   https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
 # - bucket: lower case https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -22,6 +24,7 @@ from infra.names import Names, digest
 #   https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html, API_CreateCapacityProvider
 # role (64) https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 # security group (255) https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+# schedule, schedule group (64) https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateScheduleGroup.html
 # log group (512) https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
 # secret (512) https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
 # topic (256) https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
@@ -46,6 +49,7 @@ _RESERVED = {
 _ENDS = {
     "a load balancer": ("-i", 32),
     "a database": ("-0a1b2c3d", 63),  # one that is made from a backup
+    "a cache": ("", 40),
     "a bucket": (f"-media-{'0' * 26}", 63),
     "a role": ("-publisher-app", 64),
     "an origin access control": ("-static", 64),

@@ -8,8 +8,8 @@ import pulumi_random as random
 from infra.dsn import CacheURL
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
-from infra.local.labels import label_args
 from infra.local.requests import AnswerRequest
+from infra.local.server_container import server_container
 from infra.services import BROKER, CACHE, EVICTION
 from infra.steps import step_command, step_input
 
@@ -32,27 +32,20 @@ class Cache(pulumi.ComponentResource):
         image = docker.RemoteImage(f"{name}-image", name=settings.cache_image, keep_locally=True, opts=own)
         container = docker.Container(
             name,
-            name=f"{settings.prefix}-cache",
-            image=image.image_id,
+            # Without the password it refuses to work for us, but it answers.
+            **server_container(
+                context,
+                "cache",
+                image.image_id,
+                (PORT, settings.cache_port),
+                ["CMD-SHELL", "valkey-cli ping | grep -qE 'PONG|NOAUTH'"],
+            ),
             command=[
                 "valkey-server",
                 *("--requirepass", password),
                 *("--save", "--appendonly", "no"),  # at no time, and with no log
                 *("--maxmemory", MEMORY, "--maxmemory-policy", EVICTION),
             ],
-            network_mode="bridge",
-            networks_advanced=[{"name": context.network.name, "aliases": ["cache"]}],
-            ports=[{"internal": PORT, "external": settings.cache_port, "ip": "127.0.0.1"}],
-            labels=label_args(settings),
-            healthcheck={
-                # Without the password it refuses to work for us, but it answers.
-                "tests": ["CMD-SHELL", "valkey-cli ping | grep -qE 'PONG|NOAUTH'"],
-                "interval": "10s",
-                "timeout": "3s",
-                "retries": 3,
-                "start_period": "10s",
-            },
-            restart="unless-stopped",
             destroy_grace_seconds=10,
             opts=container_options(self),
         )

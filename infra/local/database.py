@@ -9,9 +9,10 @@ from infra.dsn import DatabaseURL
 from infra.local import image_check, server_warnings
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
-from infra.local.labels import data_label_args, label_args
+from infra.local.labels import data_label_args
 from infra.local.postgres import folders
 from infra.local.requests import SetPasswordRequest
+from infra.local.server_container import server_container
 from infra.steps import step_command, step_input
 
 USER = NAME = "app"
@@ -59,8 +60,15 @@ class Database(pulumi.ComponentResource):
         envs: list[pulumi.Input[str]] = [f"PGDATA={data}"] if mount != data else []
         container = docker.Container(
             name,
-            name=f"{settings.prefix}-database",
-            image=image_id,
+            # Over TCP, because during the first boot the image's set-up server listens on the socket only.
+            **server_container(
+                context,
+                "database",
+                image_id,
+                (PORT, settings.database_port),
+                ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", USER, "-d", NAME],
+                start_period="1m0s",
+            ),
             envs=[
                 *envs,
                 f"POSTGRES_DB={NAME}",
@@ -68,19 +76,6 @@ class Database(pulumi.ComponentResource):
                 f"POSTGRES_USER={USER}",
             ],
             volumes=[{"volume_name": volume.name, "container_path": mount}],
-            network_mode="bridge",
-            networks_advanced=[{"name": context.network.name, "aliases": ["database"]}],
-            ports=[{"internal": PORT, "external": settings.database_port, "ip": "127.0.0.1"}],
-            labels=label_args(settings),
-            healthcheck={
-                # Over TCP, because during the first boot the image's set-up server listens on the socket only.
-                "tests": ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", USER, "-d", NAME],
-                "interval": "10s",
-                "timeout": "3s",
-                "retries": 3,
-                "start_period": "1m0s",
-            },
-            restart="unless-stopped",
             destroy_grace_seconds=30,
             opts=container_options(self),
         )

@@ -6,8 +6,8 @@ import pulumi_docker as docker
 
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
-from infra.local.labels import label_args
 from infra.local.requests import AnswerRequest
+from infra.local.server_container import server_container
 from infra.steps import step_command, step_input
 
 SMTP_PORT, PAGE_PORT = 1025, 8025
@@ -27,26 +27,15 @@ class Mail(pulumi.ComponentResource):
         image = docker.RemoteImage(f"{name}-image", name=settings.mail_image, keep_locally=True, opts=own)
         container = docker.Container(
             name,
-            name=f"{settings.prefix}-mail",
-            image=image.image_id,
+            **server_container(
+                context, "mail", image.image_id, (PAGE_PORT, settings.mail_port), ["CMD", "/mailpit", "readyz"]
+            ),
             envs=[
                 "MP_DATABASE=/mailpit.db",  # otherwise a restart would empty it
                 "MP_DISABLE_VERSION_CHECK=true",
                 f"MP_MAX_MESSAGES={KEPT}",
                 "MP_SMTP_DISABLE_RDNS=true",
             ],
-            network_mode="bridge",
-            networks_advanced=[{"name": context.network.name, "aliases": ["mail"]}],
-            ports=[{"internal": PAGE_PORT, "external": settings.mail_port, "ip": "127.0.0.1"}],
-            labels=label_args(settings),
-            healthcheck={
-                "tests": ["CMD", "/mailpit", "readyz"],
-                "interval": "10s",
-                "timeout": "3s",
-                "retries": 3,
-                "start_period": "10s",
-            },
-            restart="unless-stopped",
             destroy_grace_seconds=10,
             opts=container_options(self),
         )

@@ -77,13 +77,19 @@ def _strangers(containers: list[_Container], settings: LocalSettings) -> list[st
     return []
 
 
+def physical_names(settings: LocalSettings) -> set[str]:
+    """What containers and volumes of the stack are called."""
+    servers = ("database", "media", "media-files", "cache", "mail")
+    names = {f"{settings.prefix}-{part}" for part in (*servers, "release", "web", "scheduler", "schedules")}
+    for name, process in settings.processes.items():
+        names |= {f"{settings.prefix}-{name}-{number}" for number in range(1, process.count + 1)}
+    return names
+
+
 def _namesakes(engine: docker.DockerClient, containers: list[_Container], settings: LocalSettings) -> list[str]:
     """An error if another stack has the same physical names (b-c of project a, c of a-b): both would share volumes."""
     ours = {labels.PROJECT: settings.project, labels.STACK: settings.stack}
-    parts = ("web", "database", "media", "media-files", "cache", "mail", "release")
-    names = {f"{settings.prefix}-{part}" for part in parts}
-    for name, process in settings.processes.items():
-        names |= {f"{settings.prefix}-{name}-{number}" for number in range(1, process.count + 1)}
+    names = physical_names(settings)
     volumes = engine.volumes.list(filters={"name": settings.prefix})
     found = [(volume.name, volume.attrs.get("Labels") or {}) for volume in volumes]
     found += [(container.name, container.labels) for container in containers]

@@ -10,8 +10,9 @@ from infra.dsn import S3DSN, FileDSN
 from infra.local.address import Address
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
-from infra.local.labels import data_label_args, label_args
+from infra.local.labels import data_label_args
 from infra.local.requests import MakeBucketRequest, MakeWritableRequest
+from infra.local.server_container import server_container
 from infra.local.settings import LocalSettings
 from infra.steps import step_command, step_input
 
@@ -54,27 +55,20 @@ class MediaStorage(pulumi.ComponentResource):
         port = settings.media_port
         container = docker.Container(
             name,
-            name=f"{settings.prefix}-media",
-            image=image.image_id,
-            # The same port inside and outside, because it is part of every signed URL.
+            **server_container(
+                context,
+                "media",
+                image.image_id,
+                (port, port),  # the same inside and outside, because it is part of every signed URL
+                ["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{port}/health"],
+                alias=HOST,
+            ),
             command=["--port", f":{port}", "--region", REGION, "--health", "/health", "posix", "/data"],
             envs=[
                 pulumi.Output.concat("ROOT_ACCESS_KEY=", access_key),
                 pulumi.Output.concat("ROOT_SECRET_KEY=", secret_key),
             ],
             volumes=[{"volume_name": volume.name, "container_path": "/data"}],
-            network_mode="bridge",
-            networks_advanced=[{"name": context.network.name, "aliases": [HOST]}],
-            ports=[{"internal": port, "external": port, "ip": "127.0.0.1"}],
-            labels=label_args(settings),
-            healthcheck={
-                "tests": ["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{port}/health"],
-                "interval": "10s",
-                "timeout": "3s",
-                "retries": 3,
-                "start_period": "10s",
-            },
-            restart="unless-stopped",
             destroy_grace_seconds=10,
             opts=container_options(self),
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from infra.commands import stack
-from infra.commands.operations import RELEASE, LogLine
+from infra.commands.operations import RELEASE, LogLine, pulumi_stack
 from infra.commands.operations.local_schedules import SCHEDULER, schedules_of
 from infra.commands.operations.media import Count, count
 from infra.commands.operations.schedules import schedules_section
@@ -125,7 +125,7 @@ class LocalStatus:
     def _release(self) -> Section | None:
         """When the release last ran to its end, and whether an update failed since; both are in Pulumi's state."""
         release = _release_resource(self._name)
-        history = _pulumi("history", self._name, "--json", "--page-size", "1")
+        history = pulumi_stack.ask("history", self._name, "--json", "--page-size", "1")
         failed = _moment(history[0].get("endTime")) if history and history[0].get("result") == "failed" else None
         if not release:
             return Section("none yet", {"succeeded": None}, is_well=False)
@@ -156,7 +156,7 @@ def release_lines(name: str) -> Iterator[LogLine]:
 
 def _release_resource(name: str) -> dict[str, Any] | None:
     """The release in the stack's state; none before the first one succeeded."""
-    resources = _pulumi("export", name)["deployment"].get("resources") or []
+    resources = pulumi_stack.ask("export", name)["deployment"].get("resources") or []
     found = (one for one in resources if one["urn"].endswith("::release") and one["type"] == "command:local:Command")
     return next(found, None)
 
@@ -171,16 +171,6 @@ def _run_in(container: "Container", line: list[str], environment: Mapping[str, s
     return text
 
 
-def _pulumi(what: str, name: str, *options: str) -> Any:
-    """The JSON that `pulumi stack WHAT` prints. It needs no passphrase."""
-    done = subprocess.run(
-        ["pulumi", "stack", what, "--stack", name, *options], check=False, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(f"pulumi stack {what}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
-
-
 def _moment(text: str | None) -> datetime | None:
-    """A time in the state or the history, which may have nanoseconds; none without a text."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)) if text else None
+    """A time in the state or the history; none without a text."""
+    return pulumi_stack.moment(text) if text else None

@@ -1,8 +1,6 @@
 """The versions of the app that a stack can run, and what the commands ask of them; each platform has one class."""
 
-import json
 import re
-import subprocess
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from importlib import import_module
 from typing import Protocol
 
 from infra.commands import stack
-from infra.commands.operations import platform_of, read_settings
+from infra.commands.operations import platform_of, pulumi_stack, read_settings
 
 HASH = re.compile(r"[0-9a-f]{12}")
 HISTORY = 50  # updates that are looked at
@@ -72,19 +70,16 @@ def versions_of(name: str) -> Versions:
 
 def updates(name: str) -> list[Update] | None:
     """The last updates of the stack that succeeded, the oldest first; None when Pulumi doesn't tell."""
-    command = ["pulumi", "stack", "history", "--stack", name, "--json", "--page-size", str(HISTORY)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    if done.returncode:
+        history = pulumi_stack.ask("history", name, "--json", "--page-size", str(HISTORY))
+    except RuntimeError:
         return None
     key = f"{stack.project_name()}:image"
     found = []
-    for one in json.loads(done.stdout or "[]"):
+    for one in history:
         if one.get("kind") == "update" and one.get("result") == "succeeded" and one.get("endTime"):
             image = str((one.get("config") or {}).get(key, {}).get("value", ""))
-            found.append(Update(_moment(one["endTime"]), image))
+            found.append(Update(pulumi_stack.moment(one["endTime"]), image))
     return sorted(found, key=lambda update: update.end)
 
 
@@ -133,7 +128,3 @@ def setting(settings: Mapping[str, object], key: str) -> str:
     """One of the project's settings in the stack's file, as text; nothing for one that isn't there."""
     value = settings.get(f"{stack.project_name()}:{key}")
     return "" if value is None else str(value)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))

@@ -240,6 +240,22 @@ def test_the_container_of_a_namesakes_process_is_not_taken(
     assert "django-stack-local-worker-2 already belongs to the stack" in message
 
 
+@pytest.mark.parametrize("media", ["s3", "filesystem"])
+def test_everything_that_a_stack_makes_under_a_name_is_looked_for(media: str, program: Any) -> None:
+    every_part = {
+        "processes": {"worker": {"command": "x", "count": 2}},
+        "schedules": {"sweep": {"command": "x", "cron": "0 3 * * *"}},
+        "cache": "valkey",
+        "mail": "mailpit",
+        "media": media,
+    }
+    run = program(every_part)
+    kinds = {"docker:index/container:Container", "docker:index/volume:Volume"}
+    made = {one.inputs["name"] for one in run.resources.values() if one.type in kinds}
+    assert {"django-stack-local-worker-2", "django-stack-local-scheduler", "django-stack-local-schedules"} <= made
+    assert made <= module.physical_names(Settings.load())
+
+
 @pytest.mark.parametrize("has", [OURS, {}, None, {PROJECT: "django-stack"}], ids=["ours", "none", "null", "half"])
 def test_own_volumes_and_those_made_by_hand_are_taken(
     has: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
