@@ -22,6 +22,7 @@ COMMANDS = {
     "promote": "Run one stack's version on another one.",
     "copy": "Copy one stack's database into another one.",
     "data": "Show and remove what copies left behind.",
+    "wheel": "Write the package that a project installs.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",
