@@ -23,6 +23,7 @@ COMMANDS = {
     "copy": "Copy one stack's database into another one.",
     "data": "Show and remove what copies left behind.",
     "wheel": "Write the package that a project installs.",
+    "restore": "Show what a database can go back to, and go back.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",
