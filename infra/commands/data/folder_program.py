@@ -30,7 +30,7 @@ def say(answer: object) -> None:
 def place(root: Path, key: str) -> Path:
     """The file of a key, which must not be outside of the folder, nor have another name there."""
     path = os.path.normpath(root / key)
-    if os.path.relpath(path, root) != key:
+    if os.path.relpath(path, root) != key or key.split("/", maxsplit=1)[0] in {".", ".."}:
         raise KeyRefusedError("a folder can't have a file of this name")
     return Path(path)
 

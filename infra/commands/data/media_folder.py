@@ -5,7 +5,7 @@ import mimetypes
 import queue
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, cast
@@ -15,6 +15,7 @@ from infra.commands.data.media import Body, GoneError, Headers, MediaEnd, Object
 from infra.commands.data.media_clients import THREADS
 
 BLOCK = 2**18  # bytes
+END_SECONDS = 10.0
 PROGRAM = Path(__file__).with_name("folder_program.py").read_text()
 
 
@@ -161,8 +162,15 @@ class _Program:
         return content
 
     def end(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        """Takes its input and output away, at which it removes what isn't whole."""
+        for pipe in (self._input, self._output):
+            with suppress(OSError):
+                pipe.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def __del__(self) -> None:
         self.end()
