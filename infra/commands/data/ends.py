@@ -3,12 +3,12 @@
 What can't be done raises DataError, whose message is one line with its fix.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol
 
 from infra.commands.data.media import MediaEnd
 from infra.commands.operations import platform_of, read_settings
@@ -27,6 +27,7 @@ class DatabaseFacts:
 
     `extensions` are those that the database has, `available` those that its server can make, by name with the version.
     `old` are the databases that earlier swaps kept, with their sizes; `unfinished` what an interrupted copy left.
+    `comment` is the serving one's, in which a copy says where it came from.
     """
 
     version: int
@@ -37,19 +38,29 @@ class DatabaseFacts:
     available: Mapping[str, str] = field(default_factory=dict)
     old: Mapping[str, int] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
+    comment: str = ""
 
 
 class Archive(Protocol):
     """A database at one moment, as three archives of pg_dump's custom format, one for each of SECTIONS.
 
-    `version` is the major version of the server that wrote them, `rows` what each table had at that moment.
+    `version` is the major version of the server that wrote them, `size` the database's in bytes there, `rows` what each
+    table had at that moment.
     """
 
-    version: int
-    extensions: tuple[str, ...]
-    rows: Rows
+    @property
+    def version(self) -> int: ...
 
-    def open(self, section: str) -> AbstractContextManager[BinaryIO]:
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def extensions(self) -> tuple[str, ...]: ...
+
+    @property
+    def rows(self) -> Rows: ...
+
+    def open(self, section: str) -> AbstractContextManager[IO[bytes]]:
         """The archive of a section as a stream, which is read once. Leaving it raises DataError if it broke off."""
 
 
@@ -58,6 +69,7 @@ class DatabaseEnd(Protocol):
 
     name: str
     production: bool
+    overhead: float  # seconds that it takes whatever the size
 
     def facts(self) -> DatabaseFacts:
         """What there is to know before anything is changed."""
@@ -71,14 +83,17 @@ class DatabaseEnd(Protocol):
     def restore(self, archive: Archive, into: str) -> Rows:
         """Makes the database `into`, fills it, and counts its rows. The one that serves stays as it is."""
 
-    def run(self, command: list[str], database: str) -> int:
+    def run(self, command: Sequence[str], database: str) -> int:
         """Runs a command of the stack's running version with DATABASE_URL naming `database`; its exit status."""
 
     def swap(self, new: str, old: str) -> None:
         """In one transaction, the serving database becomes `old` and `new` takes its name; connections are dropped."""
 
-    def drop(self, databases: list[str]) -> None:
-        """Removes databases that `facts` has as old or unfinished; others are refused."""
+    def note(self, database: str, comment: str) -> None:
+        """Gives a database a comment."""
+
+    def drop(self, databases: Sequence[str]) -> None:
+        """Removes databases that copies made, as far as they are there; any other name is refused."""
 
 
 def database_of(name: str) -> DatabaseEnd:
