@@ -67,7 +67,7 @@ def command(
     if scrub and not database:
         raise click.UsageError("--scrub is about the database, which --media leaves out")
     if scrub:
-        _check_words(scrub)
+        check_words(scrub)
     try:
         ends = database_of(source), database_of(target)
         protection.check(target, into_production, target_is_production=ends[1].production)
@@ -110,7 +110,7 @@ def _copy_media(ends: tuple[MediaEnd, MediaEnd], *, delete: bool, names: bool) -
     click.echo(media_copy.said(outcome, time.monotonic() - began))
 
 
-def _check_words(text: str) -> None:
+def check_words(text: str) -> None:
     try:
         if shlex.split(text):
             return

@@ -18,7 +18,7 @@ from itertools import islice
 from infra.commands.data.ends import DataError
 from infra.commands.data.media import Body, GoneError, MediaEnd, Object, ObjectError
 from infra.commands.data.media_clients import THREADS
-from infra.commands.data.media_plan import Difference, Totals, Wanted, planned
+from infra.commands.data.media_plan import Difference, MediaPlan, Totals, Wanted, planned
 from infra.commands.data.plan import Plan
 from infra.commands.data.progress import Progress
 from infra.commands.data.spool import spool
@@ -48,25 +48,34 @@ def plan(source: MediaEnd, target: MediaEnd, *, delete: bool) -> Plan:
     with planned(source, target) as found:
         difference = found.difference()
         sample = [one.found for one in islice(found.wanted(), SAMPLE)]
-    new, changed, extra = difference.new, difference.changed, difference.extra
-    wanted = new + changed
-    seconds = None if target.copies_from(source) else _estimated(source, sample, wanted)
-    lines = [
-        f"Media of {source.name}, {source.place}: {_said(difference.source)}",
-        f"Media of {target.name}, {target.place}: {_said(difference.target)}",
-        f"  new: {_said(new)}; replaced: {_said(changed)}{_unsure(difference)}",
-        f"  in {target.name} alone: {_said(extra)}, which {'are removed' if delete else 'stay'}",
+    by_server = target.copies_from(source)
+    seconds = None if by_server else _estimated(source, sample, difference.wanted)
+    origin = f"{source.name}, {source.place}"
+    lines = lines_of(difference, origin, target, delete=delete)
+    if difference.wanted.objects and (by_server or seconds is not None):
+        about = f"about {duration(timedelta(seconds=max(1, seconds or 0)))}, by a sample"
+        lines.append(f"time       {'as S3 takes, which copies them itself' if by_server else about}")
+    return Plan(lines, faults_of(difference, source.name, target, delete=delete), difference.wanted.bytes, seconds)
+
+
+def lines_of(difference: Difference, origin: str, target: MediaEnd, *, delete: bool) -> list[str]:
+    """A difference in words; `origin` says where the objects come from."""
+    number = difference.unsure.objects
+    unsure = f", {number:,} of them unless their content is equal, which S3's checksums can't say" if number else ""
+    return [
+        f"media      {_said(difference.source)} of {origin}",
+        f"into       {_said(difference.target)} of {target.name}, {target.place}",
+        f"new        {_said(difference.new)}",
+        f"replaced   {_said(difference.changed)}{unsure}",
+        f"others     {_said(difference.extra)} in {target.name} alone: {'removed' if delete else 'kept'}",
     ]
-    if wanted.objects and target.copies_from(source):
-        lines.append("  S3 copies them itself")
-    elif wanted.objects and seconds is not None:
-        lines.append(f"  time: about {duration(timedelta(seconds=max(1, seconds)))}, by a sample")
-    faults = []
-    if delete and difference.target.objects and not difference.source.objects:
-        faults.append(
-            f"{source.name} has no media, so --delete would remove all of {target.name}. Fix: leave --delete out"
-        )
-    return Plan(lines, faults, wanted.bytes, seconds)
+
+
+def faults_of(difference: Difference, origin: str, target: MediaEnd, *, delete: bool) -> list[str]:
+    """Why this can't be done."""
+    if not (delete and difference.target.objects and not difference.source.objects):
+        return []
+    return [f"{origin} has no media, so --delete would remove all of {target.name}. Fix: the same without --delete"]
 
 
 def copy(source: MediaEnd, target: MediaEnd, *, delete: bool = False, names: bool = False) -> Outcome:
@@ -77,22 +86,27 @@ def copy(source: MediaEnd, target: MediaEnd, *, delete: bool = False, names: boo
     """
     with planned(source, target) as found:
         difference = found.difference()
-        if delete and difference.target.objects and not difference.source.objects:
-            raise DataError(f"{source.name} has no media; --delete would remove all of {target.name}.")
-        wanted = difference.new + difference.changed
+        if faults := faults_of(difference, source.name, target, delete=delete):
+            raise DataError(faults[0])
+        wanted = difference.wanted
         with Progress("media", wanted.objects, wanted.bytes) as progress:
             run = _Run(source, target, progress)
             outcome = run.all(found.wanted())
-        if outcome.failed:
-            raise DataError(_failed(outcome, names=names))
-        extra = found.extra() if delete else iter(())
-        while keys := list(islice(extra, AT_ONCE_REMOVED)):
-            try:
-                target.remove(keys)
-            except ObjectError as error:
-                raise DataError(f"What {source.name} lacks can't be removed from {target.name}: {error}") from None
-            outcome.removed += len(keys)
+        finish(outcome, found, target, delete=delete, names=names)
     return outcome
+
+
+def finish(outcome: Outcome, plan: MediaPlan, target: MediaEnd, *, delete: bool, names: bool) -> None:
+    """Says what has failed by a DataError; else removes, if asked, what only the target has."""
+    if outcome.failed:
+        raise DataError(_failed(outcome, names=names))
+    extra = plan.extra() if delete else iter(())
+    while keys := list(islice(extra, AT_ONCE_REMOVED)):
+        try:
+            target.remove(keys)
+        except ObjectError as error:
+            raise DataError(f"What isn't wanted can't be removed from {target.name}: {error}") from None
+        outcome.removed += len(keys)
 
 
 def said(outcome: Outcome, seconds: float) -> str:
@@ -271,11 +285,6 @@ def _estimated(source: MediaEnd, sample: list[Object], wanted: Totals) -> float 
 
 def _said(totals: Totals) -> str:
     return f"{counted(totals.objects, 'object')}, {size(totals.bytes)}" if totals.objects else "none"
-
-
-def _unsure(difference: Difference) -> str:
-    number = difference.unsure.objects
-    return f" ({number:,} of them unless their content is equal, which S3's checksums can't say)" if number else ""
 
 
 def _failed(outcome: Outcome, *, names: bool) -> str:

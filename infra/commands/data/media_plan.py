@@ -9,8 +9,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
-from infra.commands.data.media import MediaEnd, Object
+from infra.commands.data.media import Object
 
 CACHE = 16_384  # kB
 SCHEMA = """
@@ -21,9 +22,9 @@ create table target (key text primary key, size integer, tag text) without rowid
 WANTED = """
 select source.key, source.size, source.tag, target.size, target.tag
 from source left join target using (key)
-where target.key is null or source.size != target.size or source.tag != target.tag
-order by source.key
+where (target.key is null or source.size != target.size or source.tag != target.tag)
 """
+WANTED_ONE = f"{WANTED} and source.key = ?"
 EXTRA = "select key, size from target where key not in (select key from source) order by key"
 
 
@@ -63,6 +64,17 @@ class Difference:
     unsure: Totals
     extra: Totals
 
+    @property
+    def wanted(self) -> Totals:
+        """What is copied."""
+        return self.new + self.changed
+
+
+class Listed(Protocol):
+    """Whatever has objects."""
+
+    def objects(self) -> Iterator[Object]: ...
+
 
 class MediaPlan:
     """The listings of both ends; made by `planned`. For one thread."""
@@ -72,7 +84,7 @@ class MediaPlan:
 
     def wanted(self) -> Iterator[Wanted]:
         """What has to be copied, in the order of the keys."""
-        for key, size, tag, other_size, other_tag in self._database.execute(WANTED):
+        for key, size, tag, other_size, other_tag in self._database.execute(f"{WANTED} order by source.key"):
             there = None if other_tag is None else Object(key, other_size, other_tag)
             yield Wanted(Object(key, size, tag), there)
 
@@ -94,19 +106,45 @@ class MediaPlan:
             self._totals("source"), self._totals("target"), new, changed, unsure, self._totals(f"({EXTRA})")
         )
 
+    def objects(self) -> Iterator[Object]:
+        """All objects of the source, in the order of the keys."""
+        for key, size, tag in self._database.execute("select key, size, tag from source order by key"):
+            yield Object(key, size, tag)
+
+    def totals(self) -> Totals:
+        """Of all objects of the source."""
+        return self._totals("source")
+
+    def wants(self, key: str) -> bool:
+        """Whether an object has to be copied."""
+        return self._database.execute(WANTED_ONE, [key]).fetchone() is not None
+
     def _totals(self, of: str) -> Totals:
         (objects, size) = self._database.execute(f"select count(*), coalesce(sum(size), 0) from {of}").fetchone()  # noqa: S608  # our own words
         return Totals(int(objects), int(size))
 
 
 @contextmanager
-def planned(source: MediaEnd, target: MediaEnd) -> Iterator[MediaPlan]:
+def planned(source: Listed, target: Listed) -> Iterator[MediaPlan]:
     """Lists both ends. Raises DataError."""
+    with _listings(source=source, target=target) as plan:
+        yield plan
+
+
+@contextmanager
+def listed(source: Listed) -> Iterator[MediaPlan]:
+    """Lists one end alone. Raises DataError."""
+    with _listings(source=source) as plan:
+        yield plan
+
+
+@contextmanager
+def _listings(**ends: Listed) -> Iterator[MediaPlan]:
     database = sqlite3.connect("", isolation_level=None)
     try:
         database.execute(f"pragma cache_size = -{CACHE}")
         database.executescript(SCHEMA)
-        for table, end in (("source", source), ("target", target)):
+        for table, end in ends.items():
             _fill(database, table, end.objects())
         yield MediaPlan(database)
     finally:
