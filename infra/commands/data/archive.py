@@ -87,7 +87,13 @@ class ArchiveWriter:
     """Writes the members in the order of the calls; `finish` makes it whole."""
 
     def __init__(self, out: IO[bytes]) -> None:
-        self._tar = tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, bufsize=BLOCK)  # noqa: SIM115
+        self._out = _Output(out)
+        self._tar = tarfile.open(  # noqa: SIM115  # closed by `finish`
+            fileobj=self._out,  # type: ignore[call-overload]  # it writes, and no more is asked of it
+            mode="w|",
+            format=tarfile.PAX_FORMAT,
+            bufsize=BLOCK,
+        )
         self._index = spool_on_disk()
         self._number = 0
 
@@ -132,6 +138,7 @@ class ArchiveWriter:
 
     def close(self) -> None:
         """Ends without the index, after a failure or `finish`."""
+        self._out.ended = True
         self._index.close()
 
     def _add(self, name: str, size: int, content: IO[bytes], about: dict[str, Any] | None = None) -> None:
@@ -146,6 +153,17 @@ class ArchiveWriter:
         self._tar.addfile(info, summed)  # type: ignore[arg-type]  # it reads, and no more is asked of it
         forget_members(self._tar)
         return summed.sum.hexdigest()
+
+
+class _Output:
+    """A stream that takes no more once it has ended: a tarfile that isn't closed writes its rest when it is deleted."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out, self.ended = out, False
+
+    def write(self, content: bytes) -> None:
+        if not self.ended:
+            self._out.write(content)
 
 
 def forget_members(tar: tarfile.TarFile) -> None:
