@@ -7,7 +7,7 @@ import secrets
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ BACKEND = "file:///nowhere/of/the/tests"
 SECRET_KEY = "made-up-for-the-tests-" + "Qw7sYb2KpZ4nTf8GhJ1mXc5VrD9aLe3U"
 # Every table's rows in the order of the primary key, or of all columns, as one checksum.
 CHECKSUMS = """
-SELECT format('SELECT %L, md5(string_agg(one::text, chr(10) ORDER BY %s)) FROM %s one', c.oid::regclass::text,
+SELECT format('SELECT %L, coalesce(md5(string_agg(one::text, chr(10) ORDER BY %s)), 'empty') FROM %s one', c.oid::regclass::text,
     coalesce((SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute a JOIN pg_index i
               ON i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = c.oid AND i.indisprimary),
              'one::text'), c.oid::regclass)
@@ -90,10 +90,13 @@ class BareStacks:
     postgres: str
     project: str
     end: ExitStack
+    backend: str = BACKEND
+    names: list[str] = field(default_factory=list)
 
     def make(self, name: str, postgres: str = "", **options: Any) -> BareStack:
         """A stack with an empty database; `options` are of its database's container."""
         (self.folder / f"Pulumi.{name}.yaml").write_text(f"config:\n  {self.project}:platform: local\n")
+        self.names.append(name)
         prefix = f"{self.project}-{name}"
         labels = {PROJECT: self.project, STACK: name, STATE: self.state()}
         network = self.engine.networks.create(prefix, driver="bridge", labels=labels)
@@ -143,7 +146,7 @@ class BareStacks:
 
     @property
     def env(self) -> Mapping[str, str]:
-        return {**os.environ, "PULUMI_BACKEND_URL": BACKEND}
+        return {**os.environ, "PULUMI_BACKEND_URL": self.backend}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Starts a command of django-stack in the project's folder."""
@@ -165,12 +168,18 @@ class BareStacks:
 
 
 @contextmanager
-def bare_stacks(folder: Path, engine: docker.DockerClient, image: str, postgres: str) -> Iterator[BareStacks]:
-    """Removes all containers that it made at the end."""
-    project = f"bare-{secrets.token_hex(3)}"
-    (folder / "Pulumi.yaml").write_text(f"name: {project}\nruntime: python\n")
+def bare_stacks(
+    folder: Path, engine: docker.DockerClient, image: str, postgres: str, *, project: str = ""
+) -> Iterator[BareStacks]:
+    """Removes all containers that it made at the end. With `project`, the folder is that project's already."""
+    if not project:
+        project = f"bare-{secrets.token_hex(3)}"
+        (folder / "Pulumi.yaml").write_text(f"name: {project}\nruntime: python\n")
     with ExitStack() as end:
-        yield BareStacks(folder, engine, image, postgres, project, end)
-        for container in engine.containers.list(all=True, filters={"label": f"{PROJECT}={project}"}):
-            if "-run-" in str(container.name):  # of a command that was killed
-                container.remove(force=True, v=True)
+        made = BareStacks(folder, engine, image, postgres, project, end)
+        yield made
+        for stack in made.names:
+            labels = [f"{PROJECT}={project}", f"{STACK}={stack}"]
+            for container in engine.containers.list(all=True, filters={"label": labels}):
+                if "-run-" in str(container.name):  # of a command that was killed
+                    container.remove(force=True, v=True)

@@ -24,6 +24,7 @@ COMMANDS = {
     "data": "Show and remove what copies left behind.",
     "dump": "Write a stack's data into one file.",
     "load": "Replace a stack's data with those in a file.",
+    "wheel": "Write the package that a project installs.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",

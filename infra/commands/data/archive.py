@@ -89,7 +89,7 @@ class ArchiveWriter:
     def __init__(self, out: IO[bytes]) -> None:
         self._out = _Output(out)
         self._tar = tarfile.open(  # noqa: SIM115  # closed by `finish`
-            fileobj=self._out,  # type: ignore[call-overload]  # it writes, and no more is asked of it
+            fileobj=self._out,
             mode="w|",
             format=tarfile.PAX_FORMAT,
             bufsize=BLOCK,

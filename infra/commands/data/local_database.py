@@ -14,7 +14,9 @@ from typing import IO, TYPE_CHECKING
 from infra.commands import stack
 from infra.commands.data import names, sql
 from infra.commands.data.ends import SECTIONS, Archive, DatabaseFacts, DataError, Rows
+from infra.commands.data.in_task import first_error
 from infra.commands.data.inside import in_database
+from infra.commands.data.rows import rows_of
 from infra.commands.data.session import Session
 from infra.commands.operations import operations
 
@@ -175,7 +177,7 @@ class StackDatabase:
         return operations(self.name).run(in_database(command, database), {}, timeout=None, detach=False)
 
     def note(self, database: str, comment: str) -> None:
-        self._psql(f"COMMENT ON DATABASE {sql.identifier(database)} IS {sql.literal(comment)};", "postgres")
+        self._psql(sql.note(database, comment), "postgres")
 
     def swap(self, new: str, old: str) -> None:
         done = None
@@ -279,20 +281,6 @@ class _Watch:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
-
-
-def rows_of(output: str) -> Rows:
-    """The tables' rows from what the query ROWS printed: a line `TABLE|NUMBER` for each."""
-    lines = (line.rpartition("|") for line in output.splitlines() if line)
-    return {table: int(number) for table, _, number in lines}
-
-
-def first_error(output: str) -> str:
-    """The error that a program of PostgreSQL printed first, without values, which may be personal."""
-    lines = output.strip().splitlines()
-    said = next((line for line in lines if "error:" in line.lower()), lines[-1] if lines else "it gives no reason")
-    head, colon, value = said.rpartition(": ")
-    return head if colon and value.startswith('"') else said
 
 
 def _running(engine: "docker.DockerClient", name: str) -> "Container":

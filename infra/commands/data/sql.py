@@ -83,3 +83,7 @@ def swap(serving: str, new: str, old: str) -> str:
         f"ALTER DATABASE {identifier(serving)} RENAME TO {identifier(old)};\n"
         f"ALTER DATABASE {identifier(new)} RENAME TO {identifier(serving)};\nCOMMIT;\n"
     )
+
+
+def note(name: str, comment: str) -> str:
+    return f"COMMENT ON DATABASE {identifier(name)} IS {literal(comment)};\n"
