@@ -15,7 +15,7 @@ import io
 import json
 import tarfile
 from dataclasses import asdict, dataclass, field
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from infra.commands.data.ends import SECTIONS, Archive, DataError
 from infra.commands.data.media import Headers, Object
@@ -89,7 +89,7 @@ class ArchiveWriter:
     def __init__(self, out: IO[bytes]) -> None:
         self._out = _Output(out)
         self._tar = tarfile.open(  # noqa: SIM115  # closed by `finish`
-            fileobj=self._out,
+            fileobj=cast("IO[bytes]", self._out),  # it writes, and no more is asked of it
             mode="w|",
             format=tarfile.PAX_FORMAT,
             bufsize=BLOCK,
@@ -150,7 +150,7 @@ class ArchiveWriter:
         info = tarfile.TarInfo(name)
         info.size, info.mode = size, 0o600
         summed = _Summed(content)
-        self._tar.addfile(info, summed)  # type: ignore[arg-type]  # it reads, and no more is asked of it
+        self._tar.addfile(info, cast("IO[bytes]", summed))  # it reads, and no more is asked of it
         forget_members(self._tar)
         return summed.sum.hexdigest()
 
