@@ -23,7 +23,8 @@ BACKEND = "file:///nowhere/of/the/tests"
 SECRET_KEY = "made-up-for-the-tests-" + "Qw7sYb2KpZ4nTf8GhJ1mXc5VrD9aLe3U"
 # Every table's rows in the order of the primary key, or of all columns, as one checksum.
 CHECKSUMS = """
-SELECT format('SELECT %L, coalesce(md5(string_agg(one::text, chr(10) ORDER BY %s)), 'empty') FROM %s one', c.oid::regclass::text,
+SELECT format('SELECT %L, coalesce(md5(string_agg(one::text, chr(10) ORDER BY %s)), ''empty'') FROM %s one',
+    c.oid::regclass::text,
     coalesce((SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute a JOIN pg_index i
               ON i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = c.oid AND i.indisprimary),
              'one::text'), c.oid::regclass)

@@ -25,6 +25,7 @@ COMMANDS = {
     "dump": "Write a stack's data into one file.",
     "load": "Replace a stack's data with those in a file.",
     "wheel": "Write the package that a project installs.",
+    "restore": "Show what a database can go back to, and go back.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",

@@ -11,7 +11,12 @@ from infra.commands.operations import move
 
 @click.group(name="data")
 def command() -> None:
-    """Shows and removes what copies left behind."""
+    """Shows and removes what copies left behind.
+
+    \b
+    Example:
+      django-stack data drop-old -s cloud --dry-run
+    """
 
 
 @command.command(name="drop-old")

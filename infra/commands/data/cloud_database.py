@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from infra.commands.data import names, sql
+from infra.commands.data.cloud_backups import backups_of
 from infra.commands.data.cloud_bucket import CopyBucket, left
 from infra.commands.data.cloud_tasks import CloudTasks
-from infra.commands.data.ends import SECTIONS, Archive, DatabaseFacts, DataError, Rows
+from infra.commands.data.ends import SECTIONS, Archive, Backups, DatabaseFacts, DataError, Rows
 from infra.commands.data.inside import in_database
 from infra.commands.data.rows import rows_of
 from infra.commands.operations import operations
@@ -26,6 +27,7 @@ class StackDatabase:
     """That of a stack on AWS, an instance of RDS."""
 
     overhead = 240.0  # for the start of tasks, a minute each
+    depth: int | None = None
 
     def __init__(self, name: str, settings: Mapping[str, object]) -> None:
         self.name = name
@@ -70,6 +72,10 @@ class StackDatabase:
 
     def _ask(self, text: str, database: str = "postgres") -> str:
         return str(self._tasks.do("ask", sql=text, database=database))
+
+    @explained
+    def backups(self) -> Backups:
+        return backups_of(self._stack, str(self._instance["DBInstanceIdentifier"]))
 
     @contextmanager
     def archive(self) -> Iterator[Archive]:

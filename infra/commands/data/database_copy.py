@@ -81,6 +81,9 @@ def put(target: DatabaseEnd, facts: DatabaseFacts, archive: Archive, options: Op
     except BaseException:
         _remove(target, new)
         raise
+    if target.depth and (surplus := [*facts.old, old][: -target.depth]):
+        say(f"Removing what was replaced before the last {target.depth} times: {', '.join(surplus)}")
+        target.drop(surplus)
     return old
 
 

@@ -41,6 +41,14 @@ class DatabaseFacts:
     comment: str = ""
 
 
+@dataclass(frozen=True)
+class Backups:
+    """What a database's service has kept: snapshots (name, when, GiB), and the window of moments; all times are UTC."""
+
+    snapshots: tuple[tuple[str, datetime, int], ...] = ()
+    window: tuple[datetime, datetime] | None = None
+
+
 class Archive(Protocol):
     """A database at one moment, as three archives of pg_dump's custom format, one for each of SECTIONS.
 
@@ -70,9 +78,13 @@ class DatabaseEnd(Protocol):
     name: str
     production: bool
     overhead: float  # seconds that it takes whatever the size
+    depth: int | None  # replaced databases that are kept, the newest; None for all, until somebody drops them
 
     def facts(self) -> DatabaseFacts:
         """What there is to know before anything is changed."""
+
+    def backups(self) -> Backups:
+        """What the service of the database has kept, the newest first; nothing where there is no such service."""
 
     def archive(self) -> AbstractContextManager[Archive]:
         """The database at one moment, readable within the context; whatever it needs is gone afterwards."""

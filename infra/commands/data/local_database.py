@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from infra.commands import stack
 from infra.commands.data import names, sql
-from infra.commands.data.ends import SECTIONS, Archive, DatabaseFacts, DataError, Rows
+from infra.commands.data.ends import SECTIONS, Archive, Backups, DatabaseFacts, DataError, Rows
 from infra.commands.data.in_task import first_error
 from infra.commands.data.inside import in_database
 from infra.commands.data.rows import rows_of
@@ -36,6 +36,7 @@ class StackDatabase:
 
     production = False
     overhead = 10.0
+    depth: int | None = 3
 
     def __init__(self, name: str, settings: Mapping[str, object]) -> None:
         del settings  # the containers say all
@@ -70,6 +71,9 @@ class StackDatabase:
         done = self._exec(["df", "-Pk", self._data])
         words = done.stdout.decode().splitlines()[-1].split() if done.returncode == 0 else []
         return int(words[3]) * 1024 if len(words) > 3 and words[3].isdigit() else None
+
+    def backups(self) -> Backups:
+        return Backups()
 
     # Reading
 

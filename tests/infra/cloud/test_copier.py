@@ -14,7 +14,8 @@ from tests.infra.conftest import ROOT
 
 # What boto3's methods need, where the action has another name: AWS's service authorization reference.
 NAMED_OTHERWISE = {
-    "CompleteMultipartUpload": "PutObject",
+    "DescribeDbInstanceAutomatedBackups": "DescribeDBInstanceAutomatedBackups",
+    "DescribeDbSnapshots": "DescribeDBSnapshots",
     "ListBuckets": "ListAllMyBuckets",
     "ListMultipartUploads": "ListBucketMultipartUploads",
     "ListObjectsV2": "ListBucket",
@@ -23,7 +24,7 @@ NAMED_OTHERWISE = {
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "UploadFileobj": "PutObject",
 }
-CALL = re.compile(r"(?:abort|create|delete|deregister|get|list|put|register|upload)_[a-z0-9_]+")
+CALL = re.compile(r"(?:abort|create|delete|deregister|describe_db|get|list|put|register|upload)_[a-z0-9_]+")
 
 
 def policy() -> list[dict[str, Any]]:
@@ -34,7 +35,7 @@ def policy() -> list[dict[str, Any]]:
 def called() -> set[str]:
     """The actions, without their service, of all calls in the modules about the cloud's buckets and tasks."""
     found = set()
-    for name in ("cloud_bucket", "cloud_tasks"):
+    for name in ("cloud_backups", "cloud_bucket", "cloud_tasks"):
         for method in methods(ROOT / "infra" / "commands" / "data" / f"{name}.py"):
             action = "".join(word.capitalize() for word in method.split("_"))
             found.add(NAMED_OTHERWISE.get(action, action))
