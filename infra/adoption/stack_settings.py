@@ -60,6 +60,19 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
     return "\n".join(text) + "\n"
 
 
+def new_stack_text(folder: Path, ports: Mapping[str, int], checkout: Path) -> str:
+    """The settings of a new project's stack, which serves the folder itself, with live reload."""
+    lines: list[tuple[str, object]] = [
+        ("platform", "local"),
+        ("app-path", _path(folder, checkout)),
+        ("debug", True),
+        ("mount-source", True),
+        ("web-command", "python manage.py runserver 0.0.0.0:8000"),
+        *((key, port) for key, port in ports.items() if key not in {"cache-port", "mail-port"}),
+    ]
+    return "\n".join(["config:", *(f"  django-stack:{key}: {_flow(value)}" for key, value in lines)]) + "\n"
+
+
 def used_ports(choices: Choices, ports: Mapping[str, int]) -> dict[str, int]:
     without = {*([] if choices.cache else ["cache-port"]), *([] if choices.mail else ["mail-port"])}
     return {key: port for key, port in ports.items() if key not in without}

@@ -15,9 +15,9 @@ from infra.adoption.project import AdoptionError, Project, read_project
 from infra.adoption.proof import ProofError, prove
 from infra.adoption.stack_settings import free_ports
 from infra.checkout import ROOT
-from infra.wheel import wheel
 from infra.setting_kinds import declared
 from infra.settings import Settings
+from infra.wheel import wheel
 
 
 @click.command
