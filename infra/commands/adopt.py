@@ -21,7 +21,7 @@ from infra.wheel import wheel
 
 
 @click.command
-@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--stack", "stack_name", metavar="NAME", default="", help="The new stack's name; else that of the folder."
 )
@@ -45,6 +45,8 @@ def command(  # click passes them by name
       django-stack adopt ../shop --dry-run
     """
     folder, here = path.resolve(), Path.cwd()
+    if not folder.is_dir():
+        raise click.ClickException(f"There is no folder {path}. Fix: name the folder of a Django project")
     checkout = here if (here / "Pulumi.yaml").is_file() else ROOT
     try:
         project = read_project(folder, settings)
