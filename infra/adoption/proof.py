@@ -38,7 +38,7 @@ def prove(choices: Choices, checkout: Path, say: Callable[[str], None]) -> None:
         if one["check"] in _WORDS or one["level"] in ("error", "warning"):
             say(f"{one['level']:<8} {_WORDS.get(one['check'], one['check'])}{_after(one['text'])}")
     if missing := [name for name in choices.processes if not _runs(run.status(), name)]:
-        logs = "; ".join(f"django-stack logs -s {choices.stack} --process {name}" for name in missing)
+        logs = "; ".join(f"django-stack logs -s {choices.stack} {name}" for name in missing)
         raise ProofError(f"not running: {', '.join(missing)}. Fix: {logs}")
     if choices.processes:
         say(f"ok       running beside the web: {', '.join(choices.processes)}")
