@@ -69,6 +69,13 @@ def _runs(status: dict[str, Any], name: str) -> bool:
     return bool(found) and found["running"] >= found["wanted"]
 
 
+def _reason(output: str) -> str:
+    """The last lines of pulumi's output that say why: its diagnostics, without warnings about plugins and outputs."""
+    told = output.partition("\nDiagnostics:")[2].partition("\nOutputs:")[0].partition("\nResources:")[0] or output
+    lines = [line for line in told.splitlines() if line.strip() and "warning: using pulumi-" not in line]
+    return "\n".join(lines[-_SHOWN:])
+
+
 class _Runner:
     """Runs pulumi and django-stack in the checkout."""
 
@@ -91,8 +98,7 @@ class _Runner:
     def pulumi(self, *arguments: str, seconds: int = _SECONDS) -> None:
         done = self._run(["pulumi", *arguments, "--non-interactive"], seconds)
         if done.returncode != 0:
-            lines = f"{done.stdout}\n{done.stderr}".strip().splitlines()
-            raise ProofError(f"pulumi {arguments[0]} failed:\n" + "\n".join(lines[-_SHOWN:]))
+            raise ProofError(f"pulumi {arguments[0]} failed:\n" + _reason(f"{done.stdout}\n{done.stderr}"))
 
     def doctor(self) -> list[dict[str, str]]:
         findings: list[dict[str, str]] = self._json("doctor")["findings"]
