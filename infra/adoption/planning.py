@@ -1,6 +1,7 @@
 """The files that a project gets, and what is to be said about it."""
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from infra.adoption.settings_file import settings_module, settings_text
 from infra.adoption.stack_settings import stack_text
 from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
 from infra.adoption.tree import WRITTEN_FOLDER as FOLDER
+
+ENV_FILES = (".env", ".env.production", ".envs/.production/.django", ".env-local", "config/.env")
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,11 @@ def _left(project: Project, choices: Choices) -> list[str]:
     release = project.services.release
     if release and not re.fullmatch(r"[^&;]*python3? \S*manage\.py migrate(?: --no-?input)?", release):
         left.append(f"the Procfile's release is `{release}`; the stack runs migrate alone (release-commands)")
+    if file := next((path for path in ENV_FILES if project.tree.has(path)), ""):
+        path = shlex.quote(str(project.tree.root / file))
+        left.append(
+            f"{file} isn't read. To have the stack read it: pulumi config set -s {choices.stack} env-file {path}"
+        )
     if choices.mail:
         left.append(
             "a stack that really sends mails needs EMAIL_URL in env, or the project's own variables with mail: url"

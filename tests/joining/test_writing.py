@@ -216,3 +216,13 @@ def test_what_can_not_be_served_is_refused_with_the_reason(
 def test_what_is_not_sure_is_said(planned: MakePlan) -> None:
     assert planned().doubts == []
     assert any("gunicorn (WSGI)" in text for text in planned(projects.asgi).doubts)
+
+
+def test_an_env_file_is_not_read_but_named_with_the_command_that_reads_it(planned: MakePlan, tmp_path: Path) -> None:
+    assert not [text for text in planned().left if "env-file" in text]
+    (tmp_path / "shop" / ".env").write_text("SECRET=1\n")
+    found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    assert (
+        f".env isn't read. To have the stack read it: pulumi config set -s shop env-file {tmp_path}/shop/.env"
+        in found.left
+    )
