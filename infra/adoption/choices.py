@@ -1,4 +1,4 @@
-"""What only a person can decide: at most four questions, each with a default."""
+"""What only a person can decide; each question has a default."""
 
 import re
 from collections.abc import Callable
@@ -47,18 +47,15 @@ def needs_mail(project: Project) -> bool:
     return project.facts["mail"] or bool(re.search(r"mailpit|mailhog|mailcatcher|maildev", images))
 
 
-def ask(chosen: Choices, prompt: Callable[[str, str], str], *, stack_is_named: bool) -> Choices:
+def ask(chosen: Choices, prompt: Callable[[str, str], str]) -> Choices:
     """Asks what isn't sure. `prompt` takes a question and its default, and gives the answer."""
-    if not stack_is_named:
-        chosen = replace(chosen, stack=stack_name(prompt("What is the stack called?", chosen.stack)))
     if chosen.processes:
-        answer = prompt(
-            f"Which of these run beside the web: {', '.join(chosen.processes)}?", " ".join(chosen.processes)
-        )
+        names = ", ".join(chosen.processes)
+        answer = prompt(f"Which of these run beside the web: {names}?", " ".join(chosen.processes))
         chosen = replace(chosen, processes=[name for name in chosen.processes if name in re.split(r"[\s,]+", answer)])
     services = " ".join([*(["valkey"] if chosen.cache else []), *(["mailpit"] if chosen.mail else [])])
     if services:
-        answer = prompt("Which services does the stack run: valkey (cache, broker), mailpit (mails)?", services)
+        answer = prompt("Which services does the stack run: valkey (cache, broker), mailpit (mails), none?", services)
         words = re.split(r"[\s,]+", answer.lower())
         chosen = replace(chosen, cache="valkey" in words, mail="mailpit" in words)
     return chosen

@@ -92,7 +92,7 @@ def command(  # click passes them by name
 def _choices(project: Project, stack_name: str, python_image: str, *, asks: bool, pulls: bool) -> Choices:
     chosen = defaults(project, stack_name)
     if asks:
-        chosen = ask(chosen, lambda text, default: click.prompt(text, default=default), stack_is_named=bool(stack_name))
+        chosen = ask(chosen, lambda text, default: click.prompt(text, default=default))
     default = _default("python_image")
     found = python_image or usable(f"python:{project.python}-slim-trixie", default, pulls=pulls)
     postgres = chosen.postgres and f"postgres:{chosen.postgres}-trixie"
