@@ -29,6 +29,8 @@ COMMANDS = {
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",
+    "adopt": "Bring your own Django project to a stack.",
+    "new": "Begin a Django project on a stack of its own.",
     "rehearse": "Try the cloud stack on this machine.",
 }
 
