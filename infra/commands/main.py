@@ -20,6 +20,7 @@ COMMANDS = {
     "versions": "List the versions that a stack can run.",
     "rollback": "Run an earlier version again.",
     "promote": "Run one stack's version on another one.",
+    "maintenance": "Show visitors a page instead of the site, for a while.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",

@@ -142,6 +142,10 @@ class StackOperations:
         return (1, judge(state, tasks.request.container)) if status is None else (status, "\n".join(lines))
 
     @explained
+    def url(self) -> str:
+        return f"https://{self._stack.environment.get('DOMAIN', '')}/"
+
+    @explained
     def environment(self) -> Mapping[str, str]:
         return self._stack.environment
 
@@ -177,7 +181,7 @@ class StackOperations:
         primary = primary_deployment(service)
         sections = CloudStatus(self._stack, cost=cost)
         return Status(
-            url=f"https://{self._stack.environment.get('DOMAIN', '')}/",
+            url=self.url(),
             image=str(container["image"]),
             since=primary.get("updatedAt") or primary.get("createdAt"),
             processes=sections.processes(),

@@ -60,7 +60,7 @@ def test_the_help_of_a_command_has_an_example_that_can_be_understood(command: st
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean", "promote", "rehearse"}))
 def test_a_command_for_a_stack_takes_it_by_the_same_option_and_shows_the_default(command: str) -> None:
-    verb = ["list"] if command == "schedule" else []
+    verb = {"schedule": ["list"], "maintenance": ["on"]}.get(command, [])
     shown = CliRunner().invoke(cli, [command, *verb, "--help"]).output
     assert re.search(r"-s, --stack STACK +The stack's name\.  \[default: local\]", shown)
 
@@ -100,6 +100,7 @@ def test_without_an_engine_a_command_is_one_line_and_status_1(command: str) -> N
         "run": ["ls"],
         "rehearse": ["status"],
         "schedule": ["list"],
+        "maintenance": ["status"],
         "promote": ["local", "next"],
     }.get(command, [])
     reading, writing = pty.openpty()  # a shell needs a terminal
