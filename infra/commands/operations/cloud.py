@@ -19,10 +19,12 @@ from infra.cloud.requests import OneOffTaskRequest
 from infra.cloud.steps.logs import Log
 from infra.commands.operations import LogLine, LogQuery
 from infra.commands.operations.cloud_logs import CloudLogs
+from infra.commands.operations.cloud_maintenance import CloudMaintenance
 from infra.commands.operations.cloud_schedules import CloudSchedules
 from infra.commands.operations.cloud_sessions import CloudSessions
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.commands.operations.cloud_status import SECONDS, CloudStatus, primary_deployment
+from infra.commands.operations.maintenance import Maintenance
 from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import PATIENCE, Status, ask
 from infra.plain import without_escapes
@@ -148,6 +150,12 @@ class StackOperations:
     @explained
     def environment(self) -> Mapping[str, str]:
         return self._stack.environment
+
+    def maintenance(self) -> Maintenance | None:
+        return CloudMaintenance(self._stack).look()
+
+    def set_maintenance(self, wanted: Maintenance | None) -> None:
+        CloudMaintenance(self._stack).put(wanted, self.environment().get("DOMAIN", ""))
 
     # Sessions
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,10 @@ import pytest
 from django.conf import settings as django_settings
 from django.test import Client
 from django_stack import maintenance
+from django_stack.management.commands import publish_static
 
 from infra import readiness
+from infra.commands.operations import cloud_maintenance as cloud
 from infra.commands.operations import maintenance as commands
 from infra.local.maintenance import FILE
 from tests.app.environment import LOCAL
@@ -131,6 +132,7 @@ def test_the_page_is_the_projects_own_or_a_default_one_if_it_has_none_that_works
 def test_both_sides_agree_on_the_file_the_header_and_the_defaults() -> None:
     assert maintenance.FILE == FILE
     assert maintenance.HEADER == readiness.MAINTENANCE
+    assert (cloud.PAGE.removeprefix("static/"), cloud.MESSAGE) == (publish_static.PAGE, publish_static.MESSAGE)
     assert (maintenance.MESSAGE, maintenance.RETRY_AFTER) == (commands.MESSAGE, commands.RETRY_AFTER)
 
 
@@ -154,7 +156,7 @@ def test_every_process_of_the_server_follows_without_a_restart(tmp_path: Path) -
         assert {status(site) for _ in range(20)} == {200}
         (folder / "maintenance.json").write_text(json.dumps(STATE))
         assert {status(site) for _ in range(20)} == {503}
-        os.unlink(folder / "maintenance.json")
+        (folder / "maintenance.json").unlink()
         assert {status(site) for _ in range(20)} == {200}
         assert children.read_text() == processes
 

@@ -25,6 +25,7 @@ OVERRIDES = (
     "cloudfront",
     "vpc_origins",
     "origin_groups",
+    "functions",
     "target_health",
     "deployments",
     "stopping",
