@@ -49,6 +49,11 @@ MAINTENANCE = [
 ]
 
 
+COMPARISON = [
+    Case(("compare", "{name}", "{name}"), 0, r"\n\d{3,} things are the same, 0 differ, none that isn't meant\.\n", 200),
+]
+
+
 @dataclass(frozen=True)
 class Page:
     """An answer of the site. Header names are in small letters."""
@@ -59,11 +64,20 @@ class Page:
 
 
 def check(
-    case: Case, run: Callable[..., tuple[int, str]], get: Callable[[str], Page], own: str, within: float = ON_WITHIN
+    case: Case,
+    run: Callable[..., tuple[int, str]],
+    get: Callable[[str], Page],
+    *,
+    own: str = "",
+    name: str = "",
+    within: float = ON_WITHIN,
 ) -> None:
-    """Runs a case: `run` takes arguments of django-stack and returns its exit status and output, `get` takes a path."""
+    """Runs a case: `run` takes arguments of django-stack and returns its exit status and output, `get` takes a path.
+
+    `own` is the address that the site sees the tests come from, `name` the stack's.
+    """
     begun = time.monotonic()
-    status, said = run(*(argument.format(own=own) for argument in case.arguments))
+    status, said = run(*(argument.format(own=own, name=name) for argument in case.arguments))
     assert (status, bool(re.search(case.says, said))) == (case.status, True), said
     page = get("/")
     while page.status != case.answers and time.monotonic() - begun < within:

@@ -10,6 +10,7 @@ COMMANDS = {
     "ready": "Show where the site is and what to do next.",
     "status": "Say what runs, and how it is.",
     "doctor": "Find out what is wrong with a running stack.",
+    "compare": "Say how two running stacks differ.",
     "logs": "Show and follow what the containers print.",
     "manage": "Run a Django management command.",
     "run": "Run any command in a one-off container.",

@@ -7,6 +7,7 @@ from infra.setting_kinds.base import Kind, Setting, declared, setting
 from infra.setting_kinds.commands import Command, Commands
 from infra.setting_kinds.entries import Entries
 from infra.setting_kinds.project import AppPath, StorageDSN, Version
+from infra.setting_kinds.reasons import Reasons
 from infra.setting_kinds.times import Cron, TimeZone
 from infra.setting_kinds.variables import Env
 from infra.setting_kinds.words import (
@@ -42,6 +43,7 @@ __all__ = [
     "Moment",
     "NumberOf",
     "Port",
+    "Reasons",
     "Setting",
     "StorageDSN",
     "Text",

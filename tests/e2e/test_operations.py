@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.e2e.stacks import Stack
-from tests.operations import MAINTENANCE, Page, check
+from tests.operations import COMPARISON, MAINTENANCE, Page, check
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
@@ -123,3 +123,11 @@ def test_maintenance_lasts_through_an_update_that_replaces_the_site(serving: Sta
         serving.run("django-stack", "maintenance", "off", "-s", serving.name)
         serving.up()
     assert serving.get().status_code == 200
+
+
+def test_a_stack_does_not_differ_from_itself(serving: Stack) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        done = serving.run("django-stack", *arguments, check=False)
+        return done.returncode, done.stdout
+
+    check(COMPARISON[0], run, lambda path: page(serving, path), name=serving.name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations import MAINTENANCE, Page, check
+from tests.operations import COMPARISON, MAINTENANCE, Page, check
 from tests.rehearsal.stacks import Stack
 from tests.rehearsal.tasks import CLUSTER, release_tasks
 from tests.waiting import wait_until
@@ -231,3 +231,21 @@ def test_an_update_neither_ends_maintenance_nor_fails_by_it(stack: Stack) -> Non
         stack.change(env=None)
         assert django_stack_of(stack, "maintenance", "off").returncode == 0
     assert page(stack, "/").status == 200
+
+
+@pytest.mark.rehearsal
+def test_a_stack_does_not_differ_from_itself(stack: Stack) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            cwd=stack.folder,
+            env=stack.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+        return done.returncode, done.stderr + done.stdout
+
+    check(COMPARISON[0], run, lambda path: page(stack, path), name="rehearsal")

@@ -58,7 +58,7 @@ def test_the_help_of_a_command_has_an_example_that_can_be_understood(command: st
         cli.get_command(None, command).make_context(command, example[1:])
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean", "promote", "rehearse"}))
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean", "compare", "promote", "rehearse"}))
 def test_a_command_for_a_stack_takes_it_by_the_same_option_and_shows_the_default(command: str) -> None:
     verb = {"schedule": ["list"], "maintenance": ["on"]}.get(command, [])
     shown = CliRunner().invoke(cli, [command, *verb, "--help"]).output
@@ -102,6 +102,7 @@ def test_without_an_engine_a_command_is_one_line_and_status_1(command: str) -> N
         "schedule": ["list"],
         "maintenance": ["status"],
         "promote": ["local", "next"],
+        "compare": ["local", "next"],
     }.get(command, [])
     reading, writing = pty.openpty()  # a shell needs a terminal
     done = django_stack(command, *arguments, stdin=writing, DOCKER_HOST="unix:///nowhere.sock")
