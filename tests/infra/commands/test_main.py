@@ -47,6 +47,7 @@ def test_every_module_beside_the_program_is_a_command() -> None:
     folders = {"data"}  # a command with parts that others share
     assert {module.replace("_", "-") for module in modules | folders} == set(COMMANDS)
 
+
 # For no stack, or for several.
 WITHOUT_ONE_STACK = {"adopt", "clean", "compare", "copy", "new", "promote", "rehearse", "wheel"}
 
