@@ -20,6 +20,7 @@ from tests import ROOT
 from tests.waiting import wait_until
 
 BACKEND = "file:///nowhere/of/the/tests"
+FOLDER = "file:///data/media/?url=%2Fmedia%2F"  # without a server; as a DEFAULT_STORAGE_DSN
 SECRET_KEY = "made-up-for-the-tests-" + "Qw7sYb2KpZ4nTf8GhJ1mXc5VrD9aLe3U"
 # Every table's rows in the order of the primary key, or of all columns, as one checksum.
 CHECKSUMS = """
@@ -94,7 +95,7 @@ class BareStacks:
     backend: str = BACKEND
     names: list[str] = field(default_factory=list)
 
-    def make(self, name: str, postgres: str = "", **options: Any) -> BareStack:
+    def make(self, name: str, postgres: str = "", storage: str = FOLDER, **options: Any) -> BareStack:
         """A stack with an empty database; `options` are of its database's container."""
         (self.folder / f"Pulumi.{name}.yaml").write_text(f"config:\n  {self.project}:platform: local\n")
         self.names.append(name)
@@ -119,7 +120,7 @@ class BareStacks:
             network=prefix,
             environment={
                 "DATABASE_URL": "postgres://app:password@database:5432/app",
-                "DEFAULT_STORAGE_DSN": "file:///data/media/?url=%2Fmedia%2F",
+                "DEFAULT_STORAGE_DSN": storage,
                 "SECRET_KEY": SECRET_KEY,
                 "DOMAIN": "localhost",
                 "STAGE": "test",

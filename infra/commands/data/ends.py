@@ -3,13 +3,14 @@
 What can't be done raises DataError, whose message is one line with its fix.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import IO, Protocol
 
+from infra.commands.data.media import MediaEnd
 from infra.commands.operations import platform_of, read_settings
 
 SECTIONS = ("pre-data", "data", "post-data")  # of pg_dump's archives, in the order in which they are restored
@@ -107,38 +108,6 @@ class DatabaseEnd(Protocol):
         """Removes databases that copies made, as far as they are there; any other name is refused."""
 
 
-@dataclass(frozen=True)
-class MediaObject:
-    """An object of a stack's media: its key, bytes, time of change (UTC), and ETag without quotes ("" if none)."""
-
-    key: str
-    size: int
-    changed: datetime
-    etag: str = ""
-
-
-class MediaEnd(Protocol):
-    """The media of one stack that is up."""
-
-    name: str
-    production: bool
-
-    def objects(self) -> Iterator[MediaObject]:
-        """The objects in the order of their keys."""
-
-    def get(self, key: str) -> AbstractContextManager[IO[bytes]]:
-        """An object's content as a stream."""
-
-    def put(self, key: str, content: IO[bytes], size: int, content_type: str = "") -> None:
-        """Writes an object; a reader sees the old one or the whole new one."""
-
-    def copy_from(self, other: "MediaEnd", key: str, size: int) -> bool:
-        """Has the server copy an object of the other end; False where it can't: it goes through this machine."""
-
-    def remove(self, keys: list[str]) -> None:
-        """Removes objects; a bucket with versions keeps the old ones."""
-
-
 def database_of(name: str) -> DatabaseEnd:
     """The database's end of a stack; ends the command with one line where the stack isn't up."""
     module = import_module(f"infra.commands.data.{platform_of(name)}_database")
@@ -149,7 +118,7 @@ def database_of(name: str) -> DatabaseEnd:
 def media_of(name: str) -> MediaEnd:
     """The media's end of a stack; ends the command with one line where the stack isn't up."""
     module = import_module(f"infra.commands.data.{platform_of(name)}_media")
-    found: MediaEnd = module.StackMedia(name, read_settings(name))
+    found: MediaEnd = module.media(name, read_settings(name))
     return found
 
 
