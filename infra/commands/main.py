@@ -22,6 +22,7 @@ COMMANDS = {
     "rollback": "Run an earlier version again.",
     "promote": "Run one stack's version on another one.",
     "maintenance": "Show visitors a page instead of the site, for a while.",
+    "wheel": "Write the package that a project installs.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",

@@ -3,6 +3,7 @@
 The pieces that join it to a stack are taken out of docs/bring-your-own.md, as in the test of a plain project.
 """
 
+import hashlib
 import shutil
 from datetime import datetime
 from itertools import pairwise
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from infra.wheel import wheel
 from tests import ROOT
 from tests.e2e.conftest import MakeStack
 from tests.e2e.stacks import SERVING, Stack
@@ -32,7 +34,10 @@ def shop(make_stack: MakeStack, tmp_path_factory: pytest.TempPathFactory) -> Sta
     site = tmp_path_factory.mktemp("celery") / "site"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tests" / "e2e" / "celery_project", site, ignore=ignored)
-    shutil.copytree(ROOT / "app" / "django_stack", site / "django_stack", ignore=ignored)
+    name, content = wheel()
+    (site / name).write_bytes(content)
+    with (site / "requirements.txt").open("a") as lock:
+        lock.write(f"./{name} --hash=sha256:{hashlib.sha256(content).hexdigest()}\n")
     (dockerfile,) = pieces("dockerfile")
     (site / "Dockerfile").write_text(dockerfile.replace("mysite.wsgi", "shop.wsgi"))
     stack = make_stack("celery", {**SERVING, "app-path": str(site), "processes": PROCESSES, "cache": "valkey"})

@@ -1,7 +1,6 @@
 """Turns the environment variables that a stack sets into Django settings, for any project.
 
-A project joins by copying this one folder beside its `manage.py`, installing what `django_stack/requirements.in` lists,
-and ending its settings file with
+A project joins by installing the distribution django-stack-contract and ending its settings file with
 
     from django_stack.settings import apply
 
