@@ -22,10 +22,17 @@ COMMANDS = {
     "rollback": "Run an earlier version again.",
     "promote": "Run one stack's version on another one.",
     "maintenance": "Show visitors a page instead of the site, for a while.",
+    "copy": "Copy one stack's database and media into another one.",
+    "data": "Show and remove what copies left behind.",
+    "dump": "Write a stack's data into one file.",
+    "load": "Replace a stack's data with those in a file.",
     "wheel": "Write the package that a project installs.",
+    "restore": "Show what a database can go back to, and go back.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",
+    "adopt": "Bring your own Django project to a stack.",
+    "new": "Begin a Django project on a stack of its own.",
     "rehearse": "Try the cloud stack on this machine.",
 }
 

@@ -6,6 +6,8 @@
 from infra.setting_kinds.base import Kind, Setting, declared, setting
 from infra.setting_kinds.commands import Command, Commands
 from infra.setting_kinds.entries import Entries
+from infra.setting_kinds.env_file import EnvFile, EnvFilePath
+from infra.setting_kinds.image import BuildArgs, DockerfilePath, Folders
 from infra.setting_kinds.project import AppPath, StorageDSN, Version
 from infra.setting_kinds.reasons import Reasons
 from infra.setting_kinds.times import Cron, TimeZone
@@ -29,12 +31,17 @@ __all__ = [
     "AddressBlock",
     "AppPath",
     "Boolean",
+    "BuildArgs",
     "Choice",
     "Command",
     "Commands",
     "Cron",
+    "DockerfilePath",
     "Entries",
     "Env",
+    "EnvFile",
+    "EnvFilePath",
+    "Folders",
     "Host",
     "Hosts",
     "Image",

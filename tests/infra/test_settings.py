@@ -50,6 +50,18 @@ WRONG = [
     ({"media-access": "private"}, (), ['media-access is "private"', "signed or public"]),
     ({"app-path": "no/such/folder"}, (), ['app-path is "no/such/folder"', "the Django project's folder"]),
     ({"app-path": "infra"}, (), ['app-path is "infra"', "a folder with a Dockerfile in it"]),
+    ({"dockerfile": "Dokcerfile"}, (), ['dockerfile is "Dokcerfile"', "below app-path", "local dockerfile Dockerfile"]),
+    ({"build-target": "a b"}, (), ['build-target is "a b"', "the name of a stage"]),
+    ({"build-args": {"PYTHON_IMAGE": "x"}}, (), ["build-args.PYTHON_IMAGE, which the stack sets", "python-image"]),
+    ({"build-args": {"VERSION": 1.1}}, (), ["build-args.VERSION is 1.1, a number", "text in quotes"]),
+    ({"settings-module": "mysite/settings.py"}, (), ['settings-module is "mysite/settings.py"', "mysite.settings"]),
+    (
+        {"settings-module": "a.b", "env": {"DJANGO_SETTINGS_MODULE": "a.c"}},
+        (),
+        ["nothing where env has DJANGO_SETTINGS_MODULE", "config rm -s local --path env.DJANGO_SETTINGS_MODULE"],
+    ),
+    ({"env-file": "no/such/.env"}, (), ['env-file is "no/such/.env"', "No such file", "config rm -s local env-file"]),
+    ({"mount-exclude": "../x,/etc,dist"}, (), ["mount-exclude is", "without ..", "mount-exclude dist"]),
     (
         {"env": {"DATABASE_URL": "sqlite://"}},
         (),

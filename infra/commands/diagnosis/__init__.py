@@ -20,7 +20,8 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: in words, and what to do about it. A check that is passed has neither."""
+    """What a check found: in words, and what to do about it. A check that is passed has no fix, and words
+    only for what is good to know."""
 
     check: str
     level: Level = Level.OK

@@ -14,6 +14,7 @@ from tools.rehearsal.emulator.config import EmulatorConfig
 OVERRIDES = (
     "registry",
     "task_definitions",
+    "public_images",
     "task_secrets",
     "task_environment",
     "task_credentials",
