@@ -72,13 +72,14 @@ def read_metric(cloudwatch: Any, prefix: str) -> BackupCheck | None:
     metric = {"Namespace": NAMESPACE, "MetricName": METRIC, "Dimensions": _dimensions(prefix)}
     # The least of an hour: one of two checks that failed isn't hidden by the other.
     query = {"Id": "check", "MetricStat": {"Metric": metric, "Period": PERIOD, "Stat": "Minimum"}}
-    (found,) = cloudwatch.get_metric_data(
+    results = cloudwatch.get_metric_data(
         MetricDataQueries=[query],
         StartTime=now - timedelta(days=DAYS),
         EndTime=now + timedelta(minutes=5),
         ScanBy="TimestampDescending",
     )["MetricDataResults"]
-    if not found["Values"]:
+    found = next((one for one in results if one["Values"]), None)
+    if not found:
         return None
     return BackupCheck(found["Timestamps"][0].astimezone(UTC), found["Values"][0] > 0)
 

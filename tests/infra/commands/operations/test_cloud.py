@@ -107,7 +107,9 @@ class AWS:
 
     def get_metric_data(self, **asked: Any) -> dict[str, Any]:
         self.asked.append(asked)
-        return {"MetricDataResults": [{"Id": name, "Values": values} for name, values in self.measured.items()]}
+        wanted = {query["Id"] for query in asked["MetricDataQueries"]}
+        known = {name: values for name, values in self.measured.items() if name in wanted}
+        return {"MetricDataResults": [{"Id": name, "Values": values} for name, values in known.items()]}
 
     def list_tasks(self, desiredStatus: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         return {"taskArns": [f"task-{desiredStatus}"] if desiredStatus == "STOPPED" and self.tasks else []}
