@@ -6,7 +6,8 @@ import platform
 import re
 import shlex
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +41,22 @@ class Content:
     unreadable: list[str] = field(default_factory=list)  # by the image's user
 
 
-def content_hash(context: Path, build_args: Mapping[str, str], target: str = PLATFORM) -> str:
+@dataclass(frozen=True)
+class Recipe:
+    """What else makes an image: the Dockerfile, as a path within the context, and the stage of it (the last if empty).
+
+    `mount_points` are folders that count only with something in them: the engine makes them, empty, where it mounts.
+    """
+
+    dockerfile: str = "Dockerfile"
+    stage: str = ""
+    mount_points: Collection[str] = ()
+
+
+USUAL = Recipe()
+
+
+def content_hash(context: Path, build_args: Mapping[str, str], target: str = PLATFORM, recipe: Recipe = USUAL) -> str:
     """64 hex digits over what a builder sees: the context after its ignore file, the build arguments, the platform.
 
     Of a file its path, content and mode count, of a folder its path and mode, of a symbolic link its path and target;
@@ -50,31 +66,35 @@ def content_hash(context: Path, build_args: Mapping[str, str], target: str = PLA
     `context` is a folder with a Dockerfile; base images count as the build arguments that name them. Raises
     `pulumi.RunError` that names what can't be read.
     """
-    return read_content(context, build_args, target).digest
+    return read_content(context, build_args, target, recipe).digest
 
 
-def image_tag(context: Path, build_args: Mapping[str, str], target: str = PLATFORM) -> str:
+def image_tag(context: Path, build_args: Mapping[str, str], target: str = PLATFORM, recipe: Recipe = USUAL) -> str:
     """The first 12 digits of the hash. Warns about what doesn't belong in an image."""
-    content = read_content(context, build_args, target)
-    for warning in warnings(context, content):
+    content = read_content(context, build_args, target, recipe)
+    for warning in warnings(context, content, recipe.dockerfile):
         pulumi.log.warn(warning)
     return content.digest[:12]
 
 
-def read_content(context: Path, build_args: Mapping[str, str], target: str = PLATFORM) -> Content:
+def read_content(
+    context: Path, build_args: Mapping[str, str], target: str = PLATFORM, recipe: Recipe = USUAL
+) -> Content:
     """Reads the context once. Raises `pulumi.RunError` that names what can't be read."""
     content = Content()
     total = hashlib.sha256()
     try:
-        ignore_file = dockerignore.ignore_file(context)
+        ignore_file = dockerignore.ignore_file(context, recipe.dockerfile)
         ignored = ignore_file.read_bytes() if ignore_file.exists() else b""
-        dockerfile = (context / "Dockerfile").read_bytes()
+        dockerfile = (context / recipe.dockerfile).read_bytes()
         # These two count even when they are excluded themselves, since the builder reads them.
-        for name, text in (("Dockerfile", dockerfile), (ignore_file.name, ignored)):
+        for name, text in ((recipe.dockerfile, dockerfile), (ignore_file.name, ignored)):
             total.update(f"{name} {hashlib.sha256(text).hexdigest()}\n".encode())
         final = _FinalStage(dockerfile.decode(errors="replace"))
         seen = dockerignore.Context(context, dockerignore.read_patterns(ignored))
         for entry in seen.entries():
+            if entry.name in recipe.mount_points and _is_empty(entry):
+                continue
             try:
                 described = _described(entry, final)
             except FileNotFoundError:  # removed since its folder was listed, such as an editor's temporary file
@@ -84,7 +104,7 @@ def read_content(context: Path, build_args: Mapping[str, str], target: str = PLA
             _note(content, entry, final)
         content.sockets = seen.sockets
     except OSError as error:
-        raise pulumi.RunError(_unreadable(context, error)) from None
+        raise pulumi.RunError(_unreadable(context, error, recipe.dockerfile)) from None
     except dockerignore.IgnoreError as error:
         raise pulumi.RunError(
             f"app-path is {context}, and in its {ignore_file.name} {error}, nothing was changed. "
@@ -92,9 +112,17 @@ def read_content(context: Path, build_args: Mapping[str, str], target: str = PLA
         ) from None
     for key, value in sorted(build_args.items()):
         total.update(f"arg {key}={value}\n".encode())
+    if recipe.stage:
+        total.update(f"stage {recipe.stage}\n".encode())
     total.update(f"platform {target}\n".encode())
     content.digest = total.hexdigest()
     return content
+
+
+def _is_empty(entry: Entry) -> bool:
+    with suppress(OSError):
+        return stat.S_ISDIR(entry.status.st_mode) and not os.listdir(entry.path)  # noqa: PTH208  # a str is at hand
+    return False
 
 
 class _FinalStage:
@@ -155,7 +183,7 @@ def _note(content: Content, entry: Entry, final: _FinalStage) -> None:
         content.unreadable.append(entry.name)
 
 
-def warnings(context: Path, content: Content) -> list[str]:
+def warnings(context: Path, content: Content, dockerfile: str = USUAL.dockerfile) -> list[str]:
     """Warnings about what will be in the image, each with a command that fixes it."""
     found = []
     reasons = []
@@ -168,23 +196,24 @@ def warnings(context: Path, content: Content) -> list[str]:
     if content.needless or content.secret:
         names = {name.rpartition("/")[2]: name for name in content.needless}
         patterns = [name if name in content.needless else f"**/{name}" for name in sorted(names)]
-        command = leave_out(context, [*patterns, *map(dockerignore.literal, content.secret)])
+        command = leave_out(context, [*patterns, *map(dockerignore.literal, content.secret)], dockerfile)
         what = _some([*sorted(content.needless), *content.secret])
         found.append(f"{what} of {context} will be in the image: {'; '.join(reasons)}. Leave it out: {command}")
     elif reasons:
+        command = leave_out(context, ["FOLDER"], dockerfile)
         found.append(
             f"The image contains all of {context}: {reasons[0]}. See what is large, and leave out what the app "
-            f"doesn't need: du -ah {shlex.quote(str(context))} | sort -rh | head -20; {leave_out(context, ['FOLDER'])}"
+            f"doesn't need: du -ah {shlex.quote(str(context))} | sort -rh | head -20; {command}"
         )
     if content.dangling:
         found.append(
             f"{_some(content.dangling)} of {context} is a broken symbolic link, with which Pulumi's Docker plugin "
-            f"can't build. Leave it out: {leave_out(context, map(dockerignore.literal, content.dangling))}"
+            f"can't build. Leave it out: {leave_out(context, map(dockerignore.literal, content.dangling), dockerfile)}"
         )
     if content.sockets:
         found.append(
             f"{_some(content.sockets)} of {context} is a socket, which Pulumi's Docker plugin can't copy. "
-            f"Leave it out: {leave_out(context, map(dockerignore.literal, content.sockets))}"
+            f"Leave it out: {leave_out(context, map(dockerignore.literal, content.sockets), dockerfile)}"
         )
     if content.unreadable:
         found.append(
@@ -194,9 +223,9 @@ def warnings(context: Path, content: Content) -> list[str]:
     return found
 
 
-def leave_out(context: Path, patterns: Iterable[str]) -> str:
+def leave_out(context: Path, patterns: Iterable[str], dockerfile: str = USUAL.dockerfile) -> str:
     """A shell command that adds patterns to the context's ignore file."""
-    file = dockerignore.ignore_file(context)
+    file = dockerignore.ignore_file(context, dockerfile)
     try:
         ends_in_a_line = file.read_bytes()[-1:] in (b"", b"\n")
     except OSError:
@@ -215,7 +244,7 @@ def _shown(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
 
-def _unreadable(context: Path, error: OSError) -> str:
+def _unreadable(context: Path, error: OSError, dockerfile: str) -> str:
     path = str(error.filename or context)
     if not os.access(context, os.R_OK | os.X_OK):
         fix = f"chmod u+rX {shlex.quote(str(context))}"
@@ -227,7 +256,7 @@ def _unreadable(context: Path, error: OSError) -> str:
     readable = f"chmod u+rX {shlex.quote(path)}"
     if isinstance(error, IsADirectoryError):  # docker creates a folder where a file to be mounted is missing
         return f"{beginning}mv {shlex.quote(path)} {shlex.quote(f'{path}.folder')}"
-    if name in {".", "Dockerfile", "Dockerfile.dockerignore", ".dockerignore"}:
+    if name in {".", dockerfile, f"{dockerfile}.dockerignore", ".dockerignore"}:
         return beginning + readable
-    pattern = dockerignore.literal(name)
-    return f"{beginning}leave it out of the image, {leave_out(context, [pattern])}, or make it readable, {readable}"
+    command = leave_out(context, [dockerignore.literal(name)], dockerfile)
+    return f"{beginning}leave it out of the image, {command}, or make it readable, {readable}"

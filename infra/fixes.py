@@ -116,6 +116,13 @@ def folder_like(path: Path) -> Path | None:
     return path.parent / names[0] if names else None
 
 
+def dockerfiles(folder: Path) -> list[str]:
+    """The Dockerfiles down to three folders below this one, as paths within it."""
+    found = {path for depth in range(4) for path in folder.glob("*/" * depth + "*ockerfile*")}
+    files = [path for path in found if path.is_file() and not path.name.endswith(".dockerignore")]
+    return sorted(str(path.relative_to(folder)) for path in files if "node_modules" not in path.parts)
+
+
 def begin_dockerfile(folder: Path) -> str:
     """Copies the example's Dockerfile and puts the project's own wsgi module into its last line."""
     ours, theirs = shlex.quote(str(ROOT / "app" / "Dockerfile")), shlex.quote(str(folder / "Dockerfile"))

@@ -60,6 +60,11 @@ def secret_values(environ: Mapping[str, str]) -> list[str]:
     return [value for name, value in environ.items() if _NAME.fullmatch(name) or login.match(value)]
 
 
+def secret_names(environ: Mapping[str, str]) -> list[str]:
+    """The names of the variables that are secret by their name or by a login in their value, and not empty."""
+    return [name for name, value in environ.items() if value and secret_values({name: value})]
+
+
 def _collect(value: str, parts: set[str], depth: int) -> None:
     value = value.strip()  # or redaction would join the lines around it
     if value in parts:

@@ -6,10 +6,10 @@ allowed, and a command that fixes it. It doesn't ask Docker or AWS; the platform
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pulumi
 
@@ -20,15 +20,21 @@ from infra.services import NO_MAIL, check_services
 from infra.setting_kinds import (
     AppPath,
     Boolean,
+    BuildArgs,
     Choice,
     Command,
     Commands,
+    DockerfilePath,
     Env,
+    EnvFile,
+    EnvFilePath,
     Host,
     Hosts,
     Image,
     Integer,
+    Reasons,
     StorageDSN,
+    Text,
     Version,
     declared,
     setting,
@@ -38,6 +44,7 @@ from infra.versions import POSTGRES
 
 PLATFORMS = ("local", "cloud")
 
+_MODULE = "DJANGO_SETTINGS_MODULE"
 _MIGRATE = "python manage.py migrate --noinput"
 
 
@@ -83,12 +90,24 @@ class Settings:
         "Folder of the Django project and its Dockerfile, relative to Pulumi.yaml.",
         heading="The application",
     )
+    settings_module: str = setting(
+        Text("a module such as `mysite.settings`", r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"),
+        "",
+        "The project's settings, DJANGO_SETTINGS_MODULE of everything that runs; empty for what the image, manage.py "
+        "and wsgi.py say.",
+    )
     env: Mapping[str, str] = setting(
         Env(),
         {},
         "Your own environment variables for the app, an object of texts (numbers in quotes, or --type string) and "
         "booleans; set secret ones with --secret --path env.NAME.",
         secret=True,
+    )
+    env_file: EnvFile = setting(
+        EnvFilePath(),
+        "",
+        "A .env file that is read at each update, relative to Pulumi.yaml; its variables are the app's unless env has "
+        "them, and those that look like secrets are secret.",
     )
     release_commands: tuple[str, ...] = setting(
         Commands(_MIGRATE),
@@ -171,6 +190,13 @@ class Settings:
         "Whether `pulumi destroy` keeps the data (local, the volumes stay; cloud, database and bucket are protected); "
         "to remove the data, set false, run `pulumi up`, then destroy.",
     )
+    meant_differences: Mapping[str, str] = setting(
+        Reasons(),
+        {},
+        "What this stack differs in from others on purpose, by the names that `django-stack compare` has, each with "
+        "the reason; --path meant-differences.NAME.",
+        heading="Operating",
+    )
     cache: str = setting(
         Choice(
             "none",
@@ -209,6 +235,21 @@ class Settings:
         "Base image of the app, passed to its Dockerfile as PYTHON_IMAGE.",
         heading="Images",
     )
+    dockerfile: str = setting(
+        DockerfilePath(),
+        "Dockerfile",
+        "The app's Dockerfile, below app-path, which stays the folder that it copies from.",
+    )
+    build_target: str = setting(
+        Text("the name of a stage", r"[A-Za-z0-9][A-Za-z0-9_.-]*"),
+        "",
+        "Stage of the Dockerfile that is the app's image; empty for the last one.",
+    )
+    build_args: Mapping[str, str] = setting(
+        BuildArgs(),
+        {},
+        "Arguments of the image's build (ARG), an object of texts and booleans; whoever has the image can read them.",
+    )
     image: str = setting(
         Version(),
         "",
@@ -234,11 +275,33 @@ class Settings:
     @property
     def app_variables(self) -> Mapping[str, str]:
         """Environment variables of the app that come from settings alone."""
-        return {"EMAIL_URL": NO_MAIL} if self.mail == "none" else {}
+        return {
+            **({"EMAIL_URL": NO_MAIL} if self.mail == "none" else {}),
+            **({_MODULE: self.settings_module} if self.settings_module else {}),
+        }
+
+    @property
+    def all_build_args(self) -> dict[str, str]:
+        """The arguments of the image's build, with the base image."""
+        return {"PYTHON_IMAGE": self.python_image, **self.build_args}
+
+    @property
+    def mount_points(self) -> tuple[str, ...]:
+        """Folders below the app's that the engine makes there, empty, where it mounts something."""
+        return ()
 
     def check_together(self, reader: Reader) -> None:
         """Notes in `reader` which values don't go together; each is valid by itself."""
         check_services(self.cache, self.mail, self.env, reader)
+        if self.settings_module and _MODULE in self.env:
+            command = reader.remove_command("env", _MODULE)
+            reader.note_wrong("settings-module", f"nothing where env has {_MODULE}", command=command)
+
+    def with_env_file(self) -> Self:
+        """These settings, with the variables of `env-file` in `env`, unless that has them itself."""
+        found = {name: text for name, text in self.env_file.variables.items() if name not in self.env}
+        secret = self.secret_env | (self.env_file.secret & found.keys())
+        return replace(self, env={**found, **self.env}, secret_env=secret) if found else self
 
     @staticmethod
     def load() -> "Settings":
@@ -254,7 +317,7 @@ class Settings:
             stack=reader.stack,
             secret_env=reader.secret_names("env", values["env"]),
             **values,
-        )
+        ).with_env_file()
         if not reader.errors:
             settings.check_together(reader)
         reader.note_unquoted()

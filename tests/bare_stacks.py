@@ -169,6 +169,12 @@ class BareStacks:
         output, _ = process.communicate(timeout=seconds)
         return process.returncode, output
 
+    def check(self, *words: str) -> str:
+        """What a command printed that has to succeed."""
+        status, output = self.run(*words)
+        assert status == 0, output
+        return output
+
 
 @contextmanager
 def bare_stacks(

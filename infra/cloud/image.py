@@ -10,7 +10,7 @@ import pulumi_aws as aws
 import pulumi_command as command
 import pulumi_docker as docker
 
-from infra.checkout import ROOT, seen_from_program
+from infra.checkout import ROOT
 from infra.cloud import versions
 from infra.cloud.aws import AWSError, client, explain_errors
 from infra.cloud.requests import CopyImageRequest, PushImageRequest
@@ -18,6 +18,7 @@ from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.content import image_tag
 from infra.pinned import PinError, neighbours, pinned_tag, refusal
+from infra.recipe import docker_build, recipe
 from infra.steps import step_command, step_input
 
 UNTAGGED_DAYS = 7  # that the remains of an interrupted push are kept
@@ -34,7 +35,7 @@ class AppImage(pulumi.ComponentResource):
     def __init__(self, name: str, settings: CloudSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         # Before anything is registered, since the folder may be unreadable, or the version gone.
         pinned = _pinned(settings) if settings.image else None
-        tag = pinned.tag if pinned else image_tag(settings.app_path, _build_args(settings), settings.image_platform)
+        tag = pinned.tag if pinned else _tag(settings)
         super().__init__("django-stack:cloud:AppImage", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         self.name = f"{settings.project}/{settings.stack}:{tag}"
@@ -65,8 +66,8 @@ class AppImage(pulumi.ComponentResource):
         self.register_outputs({"name": self.name, "id": self.id})
 
 
-def _build_args(settings: CloudSettings) -> dict[str, str]:
-    return {"PYTHON_IMAGE": settings.python_image}
+def _tag(settings: CloudSettings) -> str:
+    return image_tag(settings.app_path, settings.all_build_args, settings.image_platform, recipe(settings))
 
 
 def _built(
@@ -77,12 +78,7 @@ def _built(
         name,
         image_name=image_name,
         skip_push=True,
-        build={
-            "context": seen_from_program(settings.app_path),
-            "dockerfile": seen_from_program(settings.app_path / "Dockerfile"),
-            "args": _build_args(settings),
-            "platform": settings.image_platform,
-        },
+        build=docker_build(settings, settings.image_platform),
         opts=opts,
     )
     request = step_input(

@@ -10,6 +10,7 @@ COMMANDS = {
     "ready": "Show where the site is and what to do next.",
     "status": "Say what runs, and how it is.",
     "doctor": "Find out what is wrong with a running stack.",
+    "compare": "Say how two running stacks differ.",
     "logs": "Show and follow what the containers print.",
     "manage": "Run a Django management command.",
     "run": "Run any command in a one-off container.",
@@ -20,6 +21,7 @@ COMMANDS = {
     "versions": "List the versions that a stack can run.",
     "rollback": "Run an earlier version again.",
     "promote": "Run one stack's version on another one.",
+    "maintenance": "Show visitors a page instead of the site, for a while.",
     "copy": "Copy one stack's database and media into another one.",
     "data": "Show and remove what copies left behind.",
     "dump": "Write a stack's data into one file.",
@@ -30,6 +32,8 @@ COMMANDS = {
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",
+    "adopt": "Bring your own Django project to a stack.",
+    "new": "Begin a Django project on a stack of its own.",
     "rehearse": "Try the cloud stack on this machine.",
 }
 

@@ -9,7 +9,7 @@ from pulumi_docker import ContainerMountArgsDict, ContainerNetworksAdvancedArgsD
 
 from infra.local.context import LocalContext
 from infra.local.release import Release
-from infra.local.source import source_mounts
+from infra.local.source import kept_folders, source_mounts
 from infra.local.storage import media_volumes
 
 
@@ -41,7 +41,7 @@ def app_container(
         "envs": [pulumi.Output.concat(key, "=", value) for key, value in variables.items()],
         "user": f"{os.getuid()}:{os.getgid()}" if settings.mount_source else None,
         "init": True,  # as process 1, Python would ignore SIGTERM
-        "volumes": media_volumes(settings),
+        "volumes": [*media_volumes(settings), *kept_folders(settings, release.image)],
         "mounts": source_mounts(settings, release.image),
         "network_mode": "bridge",
         "networks_advanced": [{"name": context.network.name, "aliases": [alias]}],

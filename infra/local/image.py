@@ -7,11 +7,12 @@ import pulumi
 import pulumi_docker as docker
 
 from infra import built
-from infra.checkout import ROOT, seen_from_program
+from infra.checkout import ROOT
 from infra.content import PLATFORM, image_tag
 from infra.engine import connect
 from infra.local.settings import LocalSettings
 from infra.pinned import PinError, pinned_tag, refusal
+from infra.recipe import docker_build, recipe
 
 
 class AppImage(pulumi.ComponentResource):
@@ -22,13 +23,12 @@ class AppImage(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, settings: LocalSettings, opts: pulumi.ResourceOptions | None = None) -> None:
-        build_args = {"PYTHON_IMAGE": settings.python_image}
         # Before anything is registered, since the folder may be unreadable, or the version gone.
         image_id = ""
         if settings.image:
             tag, image_id = _pinned(settings)
         else:
-            tag = image_tag(settings.app_path, build_args)
+            tag = image_tag(settings.app_path, settings.all_build_args, recipe=recipe(settings))
         super().__init__("django-stack:local:AppImage", name, None, opts)
         self.name = f"{settings.project}/{settings.stack}:{tag}"
         if image_id:
@@ -38,12 +38,7 @@ class AppImage(pulumi.ComponentResource):
                 name,
                 image_name=self.name,
                 skip_push=True,
-                build={
-                    "context": seen_from_program(settings.app_path),
-                    "dockerfile": seen_from_program(settings.app_path / "Dockerfile"),
-                    "args": build_args,
-                    "platform": PLATFORM,
-                },
+                build=docker_build(settings, PLATFORM),
                 opts=pulumi.ResourceOptions(parent=self),
             )
             self.id = image.repo_digest

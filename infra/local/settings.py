@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.setting_kinds import Boolean, Image, Port, Setting, setting
+from infra.setting_kinds import Boolean, Folders, Image, Port, Setting, setting
 from infra.settings import Settings
 from infra.settings_reader import Reader
 
@@ -33,6 +33,12 @@ class LocalSettings(Settings):
     mount_source: bool = setting(
         Boolean(), False, "Whether the app's source is mounted over the image's copy, at its WORKDIR (live reload)."
     )
+    mount_exclude: tuple[str, ...] = setting(
+        Folders(),
+        "",
+        "With mount-source, folders below the WORKDIR that stay the image's own, such as node_modules or what its "
+        "build made, separated by commas.",
+    )
     web_port: int = setting(Port(), 8000, "Port of the site on 127.0.0.1.")
     database_port: int = setting(Port(), 5432, "Port of PostgreSQL on 127.0.0.1.")
     media_port: int = setting(Port(), 9000, "Port of the S3 server on 127.0.0.1, and of its own name media.localhost.")
@@ -51,6 +57,10 @@ class LocalSettings(Settings):
     @property
     def app_variables(self) -> Mapping[str, str]:
         return {**super().app_variables, **({"DJANGO_DEBUG": "True"} if self.debug else {})}
+
+    @property
+    def mount_points(self) -> tuple[str, ...]:
+        return self.mount_exclude if self.mount_source else ()
 
     @property
     def ports(self) -> Mapping[str, int]:

@@ -6,7 +6,10 @@
 from infra.setting_kinds.base import Kind, Setting, declared, setting
 from infra.setting_kinds.commands import Command, Commands
 from infra.setting_kinds.entries import Entries
+from infra.setting_kinds.env_file import EnvFile, EnvFilePath
+from infra.setting_kinds.image import BuildArgs, DockerfilePath, Folders
 from infra.setting_kinds.project import AppPath, StorageDSN, Version
+from infra.setting_kinds.reasons import Reasons
 from infra.setting_kinds.times import Cron, TimeZone
 from infra.setting_kinds.variables import Env
 from infra.setting_kinds.words import (
@@ -28,12 +31,17 @@ __all__ = [
     "AddressBlock",
     "AppPath",
     "Boolean",
+    "BuildArgs",
     "Choice",
     "Command",
     "Commands",
     "Cron",
+    "DockerfilePath",
     "Entries",
     "Env",
+    "EnvFile",
+    "EnvFilePath",
+    "Folders",
     "Host",
     "Hosts",
     "Image",
@@ -42,6 +50,7 @@ __all__ = [
     "Moment",
     "NumberOf",
     "Port",
+    "Reasons",
     "Setting",
     "StorageDSN",
     "Text",

@@ -27,7 +27,13 @@ class AppPath:
             else:
                 command = fixes.ask_for(reader.stack, key, secret=False)
                 reader.note_wrong(key, f"{allowed}; {ASKS_FOR_VALUE}", command=command)
+        elif reader.raw_value("dockerfile") not in {"", "Dockerfile"}:
+            return path
         elif os.access(path, os.R_OK | os.X_OK) and not (path / "Dockerfile").is_file():
+            if others := fixes.dockerfiles(path):
+                command = reader.set_command("dockerfile", others[0])
+                reader.note_wrong(key, "a folder with a Dockerfile in it, or the setting dockerfile", command=command)
+                return path
             allowed = "a folder with a Dockerfile in it; the fix copies the example's"
             command = fixes.begin_dockerfile(path)
             reader.note_wrong(key, f"{allowed} (docs/bring-your-own.md, step 3)", command=command)

@@ -18,6 +18,7 @@ from infra.settings_reader import Reader
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PROCESSES = re.compile(r"[1-9][0-9]{0,2}")
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
+_IN_PLAIN_TEXT = "in plain text in the stack's file"
 # Names whose numbers are not shown in errors, even if they are not marked as secret.
 _HIDDEN_NAME = re.compile(r"TOKEN|SECRET|PASS|KEY|DSN|PIN|CODE|CRED|AUTH", re.IGNORECASE)
 
@@ -26,10 +27,16 @@ class _Number(str):
     """The digits of a number, as they are written."""
 
 
-class _Variables:
-    """Reads the object and notes errors in `reader`. Values that may be secret are never shown."""
+class Variables:
+    """Reads the object and notes errors in `reader`. Values that may be secret are never shown.
 
-    def __init__(self, reader: Reader, key: str) -> None:
+    `reserved` are names that can't be used, with what is to be used instead; `exposed` says who can read a secret.
+    """
+
+    def __init__(
+        self, reader: Reader, key: str, reserved: Mapping[str, str] = RESERVED, exposed: str = _IN_PLAIN_TEXT
+    ) -> None:
+        self.reserved, self.exposed = reserved, exposed
         self.reader = reader
         self.key = key
         self.secret = reader.is_secret(key)
@@ -60,8 +67,8 @@ class _Variables:
         path = self.path(name)
         if not _NAME.fullmatch(name):
             self.refuse(path, "can't be used", "names of letters, digits and _", self.removed(name))
-        elif name in RESERVED:
-            self.refuse(path, "which the stack sets itself, can't be used", RESERVED[name], self.removed(name))
+        elif name in self.reserved:
+            self.refuse(path, "which the stack sets itself, can't be used", self.reserved[name], self.removed(name))
         else:
             return True
         return False
@@ -135,12 +142,13 @@ class _Variables:
         return self.reader.remove_command(self.key, *name)
 
     def warn(self, paths: list[str]) -> None:
-        if paths:
-            look, are = ("looks like a secret", "is") if len(paths) == 1 else ("look like secrets", "are")
-            encrypt = fixes.encrypt(self.stack, [self.root] if self.is_one_text else paths)
-            pulumi.log.warn(
-                f"{', '.join(paths)} {look}, and {are} in plain text in the stack's file. Encrypt: {encrypt}"
-            )
+        if not paths:
+            return
+        look, are = ("looks like a secret", "is") if len(paths) == 1 else ("look like secrets", "are")
+        warning = f"{', '.join(paths)} {look}, and {are if self.exposed == _IN_PLAIN_TEXT else ''} {self.exposed}"
+        if self.exposed == _IN_PLAIN_TEXT:
+            warning += f". Encrypt: {fixes.encrypt(self.stack, [self.root] if self.is_one_text else paths)}"
+        pulumi.log.warn(" ".join(warning.split()))
 
 
 class Env:
@@ -149,4 +157,4 @@ class Env:
     allowed = "an object of names and texts, or `{}`"
 
     def read(self, reader: Reader, setting: Setting[Any]) -> Mapping[str, str]:
-        return _Variables(reader, setting.key).load()
+        return Variables(reader, setting.key).load()

@@ -146,3 +146,27 @@ def test_a_scrub_that_fails_in_the_cloud_leaves_nothing_of_the_copy(stack: Stack
     assert "exit status 7" in done.stdout
     assert databases(stack) == before
     assert buckets(stack) == []
+
+
+def test_tasks_of_an_account_read_another_stacks_archive_without_this_machine(stack: Stack, local: BareStack) -> None:
+    """What a copy between two stacks in the cloud does, here into a database beside the same stack's."""
+    del local
+    program = """
+from infra.commands.data.ends import database_of
+end = database_of("rehearsal")
+with end.archive() as archive:
+    type(archive).open = None  # nothing is read on this machine
+    assert end.restore(archive, "app_new_20260101_000000") == archive.rows
+    end.drop(["app_new_20260101_000000"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=stack.folder,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert buckets(stack) == []

@@ -1,5 +1,6 @@
 """The database of a stack on this machine's Docker engine, for copies: all is done by the server's own programs."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -26,9 +27,17 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20  # bytes that are held of a stream
 RESERVE = 128 << 20  # bytes that are left free, without which the server stops
-LOOK = 1.0  # seconds between two looks at the free space
+LOOK = 0.5  # seconds between two looks at the free space
 ATTEMPTS = 10  # of a swap, each of which waits five seconds at most for connections to end
-FILE = "/tmp/django-stack-copy.dump"  # noqa: S108  # in the server's container; a schema, and no rows
+RESTORE = ("--exit-on-error", "--no-owner", "--no-privileges")
+LAZY = {"PGOPTIONS": "-c synchronous_commit=off"}  # the swap's commit writes all to the disk
+# A file, for several jobs. The comment of an extension is its own, and only a superuser may write it.
+RESTORE_SCHEMA = (
+    'set -e; file="/tmp/$PGDATABASE.dump"; trap \'rm -f "$file" "$file.list"\' EXIT; cat > "$file"; '
+    'pg_restore --list "$file" | grep -v " COMMENT - EXTENSION " > "$file.list" || true; '
+    'pg_restore --use-list="$file.list" --section="$SECTION" --jobs="$(nproc)" '
+    f'{" ".join(RESTORE)} --dbname="$PGDATABASE" "$file"'
+)
 
 
 class StackDatabase:
@@ -98,9 +107,12 @@ class StackDatabase:
             assert process.stdout is not None  # noqa: S101  # it is piped
             try:
                 yield process.stdout
-            except BaseException:
+            except BaseException as error:
+                # Whoever reads fails at the end of a stream that broke off; the reason is here then.
+                broke_off = isinstance(error, DataError) and _ended_badly(process)
                 process.kill()
-                raise
+                if not broke_off:
+                    raise
             finally:
                 process.stdout.close()
                 process.wait()
@@ -122,34 +134,20 @@ class StackDatabase:
         self._psql(sql.create(into, self._serving), "postgres")
         self._psql(sql.settings(into, self._serving), "postgres")
         for section in SECTIONS:
-            if section == "data":
-                with archive.open(section) as stream:
-                    self._pour(stream, into)
-            else:
-                with archive.open(section) as stream:
-                    schema = stream.read()  # without rows, so it is small
-                self._restore_schema(schema, section, into)
+            with archive.open(section) as stream:
+                if section == "data":
+                    self._feed(stream, ["pg_restore", *RESTORE, f"--dbname={into}"], LAZY)
+                else:
+                    schema = io.BytesIO(stream.read())  # without rows, so it is small
+            if section != "data":
+                self._feed(schema, ["sh", "-c", RESTORE_SCHEMA], {"PGDATABASE": into, "SECTION": section})
         self._psql("ANALYZE;", into)
         return rows_of(self._psql(sql.IN_FULL + sql.ROWS, into))
 
-    def _restore_schema(self, content: bytes, section: str, into: str) -> None:
-        # The comment of an extension is its own, and only a superuser may write it.
-        script = (
-            f'set -e; trap "rm -f {FILE} {FILE}.list" EXIT; cat > {FILE}; '
-            f"pg_restore --list {FILE} | grep -v ' COMMENT - EXTENSION ' > {FILE}.list || true; "
-            f'pg_restore --use-list={FILE}.list --section={section} --jobs="$(nproc)" '
-            f'--exit-on-error --no-owner --no-privileges --dbname="$PGDATABASE" {FILE}'
-        )
-        done = self._exec(["sh", "-c", script], content, {"PGDATABASE": into})
-        if done.returncode:
-            raise DataError(self._refused(done.stderr))
-
-    def _pour(self, stream: IO[bytes], into: str) -> None:
-        """Restores rows from a stream, and stops before the disk is full, since the server would stop then."""
-        line = ["pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", f"--dbname={into}"]
-        options = {"PGOPTIONS": "-c synchronous_commit=off"}  # the swap's commit writes all to the disk
+    def _feed(self, stream: IO[bytes], line: Sequence[str], variables: Mapping[str, str]) -> None:
+        """Gives a program a stream, and ends it before the disk is full, since the server would stop then."""
         with tempfile.TemporaryFile() as complaints:
-            process = subprocess.Popen(self._line(line, options), stdin=subprocess.PIPE, stderr=complaints)
+            process = subprocess.Popen(self._line(line, variables), stdin=subprocess.PIPE, stderr=complaints)
             assert process.stdin is not None  # noqa: S101  # it is piped
             watched = _Watch(self._free, process)
             try:
@@ -285,6 +283,13 @@ class _Watch:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
+
+
+def _ended_badly(process: "subprocess.Popen[bytes]") -> bool:
+    try:
+        return process.wait(1) != 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def _running(engine: "docker.DockerClient", name: str) -> "Container":

@@ -48,6 +48,10 @@ def test_every_module_beside_the_program_is_a_command() -> None:
     assert {module.replace("_", "-") for module in modules | folders} == set(COMMANDS)
 
 
+# For no stack, or for several.
+WITHOUT_ONE_STACK = {"adopt", "clean", "compare", "copy", "new", "promote", "rehearse", "wheel"}
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_has_an_example_that_can_be_understood(command: str) -> None:
     shown = CliRunner().invoke(cli, [command, "--help"])
@@ -60,9 +64,9 @@ def test_the_help_of_a_command_has_an_example_that_can_be_understood(command: st
         cli.get_command(None, command).make_context(command, example[1:])
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"clean", "copy", "promote", "rehearse", "wheel"}))
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - WITHOUT_ONE_STACK))
 def test_a_command_for_a_stack_takes_it_by_the_same_option_and_shows_the_default(command: str) -> None:
-    verb = {"schedule": ["list"], "data": ["drop-old"]}.get(command, [])
+    verb = {"schedule": ["list"], "data": ["drop-old"], "maintenance": ["on"]}.get(command, [])
     shown = CliRunner().invoke(cli, [command, *verb, "--help"]).output
     assert re.search(r"-s, --stack STACK +The stack's name\.  \[default: local\]", shown)
 
@@ -102,9 +106,13 @@ def test_without_an_engine_a_command_is_one_line_and_status_1(command: str) -> N
         "run": ["ls"],
         "rehearse": ["status"],
         "schedule": ["list"],
+        "maintenance": ["status"],
         "promote": ["local", "next"],
+        "compare": ["local", "next"],
         "copy": ["local", "next"],
         "data": ["drop-old"],
+        "adopt": ["nowhere"],
+        "new": ["docs"],
     }.get(command, [])
     reading, writing = pty.openpty()  # a shell needs a terminal
     done = django_stack(command, *arguments, stdin=writing, DOCKER_HOST="unix:///nowhere.sock")

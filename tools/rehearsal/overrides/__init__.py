@@ -26,6 +26,7 @@ OVERRIDES = (
     "cloudfront",
     "vpc_origins",
     "origin_groups",
+    "functions",
     "target_health",
     "deployments",
     "stopping",

@@ -150,7 +150,11 @@ def test_a_member_more_or_less_than_in_the_index_is_found(content: bytes) -> Non
             pytest.fail("it was opened")
 
 
-@pytest.mark.parametrize("wrong", [b"", b"not a tar", b"x" * 2000, gzip.compress(b"x" * 2000)])
+@pytest.mark.parametrize(
+    "wrong",
+    [b"", b"not a tar", b"x" * 2000, gzip.compress(b"x" * 2000)],
+    ids=["nothing", "short", "long", "gzip"],
+)
 def test_what_is_no_archive_is_refused_in_one_line(wrong: bytes) -> None:
     with pytest.raises(DataError) as caught, opened(io.BytesIO(wrong), []):
         pytest.fail("it was opened")
