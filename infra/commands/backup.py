@@ -1,6 +1,7 @@
 """`django-stack backup`: whether there is a backup that can be used."""
 
 import json
+import shlex
 import sys
 import time
 from dataclasses import asdict
@@ -22,7 +23,12 @@ from infra.commands.operations.status import ago, counted, duration
 
 @click.group(name="backup")
 def command() -> None:
-    """Looks whether a stack has a backup that can be used."""
+    """Looks whether a stack has a backup that can be used.
+
+    \b
+    Example:
+      django-stack backup check -s cloud
+    """
 
 
 @command.command(name="check")
@@ -49,6 +55,8 @@ def check(file: Path | None, name: str, keys: tuple[Path, ...], as_json: bool) -
             f"the stack {name} is on this machine, which keeps no backups by itself. "
             f"Fix: django-stack dump backup.tar -s {name} && django-stack backup check backup.tar -s {name}"
         )
+    if file and not file.is_file():
+        sys.exit(f"There is no file {file}. Fix: django-stack dump {shlex.quote(str(file))} -s {shlex.quote(name)}")
     try:
         found = _of_file(file, name, keys) if file else _of_snapshot(name)
     except NoKeyError as error:
