@@ -207,6 +207,16 @@ def test_a_disk_that_fills_up_ends_the_copy_while_the_target_goes_on(
     assert status == 0, output
 
 
+def test_a_scrub_that_fails_leaves_nothing_of_the_copy(stacks: BareStacks, pair: tuple[BareStack, BareStack]) -> None:
+    _, target = pair
+    before, wanted = target.databases(), target.checksums()
+    status, output = stacks.run("copy", "--database", "a", "b", "--yes", "--scrub", "sh -c 'exit 7'")
+    assert status == 1
+    assert "exit status 7" in output
+    assert target.databases() == before
+    assert target.checksums() == wanted
+
+
 def test_a_stack_that_is_not_up_is_named(stacks: BareStacks, pair: tuple[BareStack, BareStack]) -> None:
     _, target = pair
     target.database.stop(timeout=5)

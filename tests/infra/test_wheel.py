@@ -22,7 +22,8 @@ def test_it_holds_every_module_its_types_and_its_licence_and_nothing_else() -> N
     name, content = wheel.wheel()
     version = tomllib.loads((wheel.SOURCE / "pyproject.toml").read_text())["project"]["version"]
     assert name == f"django_stack_contract-{version}-py3-none-any.whl"
-    modules = {path.relative_to(wheel.SOURCE).as_posix() for path in wheel.SOURCE.rglob("*.py")}
+    files = [path for kind in ("*.py", "*.html") for path in wheel.SOURCE.rglob(kind)]
+    modules = {path.relative_to(wheel.SOURCE).as_posix() for path in files}
     metadata = {f"django_stack_contract-{version}.dist-info/{file}" for file in ("METADATA", "WHEEL", "RECORD")}
     licence = f"django_stack_contract-{version}.dist-info/licenses/LICENSE"
     assert names(content) == modules | metadata | {licence, "django_stack/py.typed"}
