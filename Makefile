@@ -11,7 +11,7 @@ WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 UNIT = not docker and not pulumi and not browser
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local cloud rehearse rehearse-down manage logs repair clean test test-unit test-setup test-faults test-rehearsal cloud-acceptance fuzz mutants bench check format settings lock
+.PHONY: help setup local cloud rehearse rehearse-down manage logs repair clean test test-unit test-setup test-faults test-rehearsal test-joining cloud-acceptance fuzz mutants bench check format settings lock
 
 ##@ Every day
 
@@ -49,8 +49,8 @@ test-setup: ## Installs what the tests need, without running them
 	@python3 tools/setup test --stack "$(STACK)"
 
 test: test-setup check ## Runs every test but the slow ones; installs what they need
-	@echo 'This leaves out the slow tests in tests/faults and tests/rehearsal; make test-faults test-rehearsal runs them.'
-	@$(IN_VENV) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m "not faults and not rehearsal"
+	@echo 'This leaves out the slow tests in tests/faults, tests/rehearsal and tests/joining; make test-faults test-rehearsal test-joining runs them.'
+	@$(IN_VENV) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m "not faults and not rehearsal and not joining"
 
 test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine (half a minute)
 	@python3 tools/setup unit
@@ -62,6 +62,9 @@ test-faults: test-setup ## Runs the tests that break things on purpose, also the
 
 test-rehearsal: test-setup ## Runs the tests of the cloud stack against an emulator of AWS, also the slow ones (half an hour)
 	@$(IN_VENV) pytest tests/rehearsal
+
+test-joining: test-setup ## Runs the tests that adopt projects of others and bring them up (ten minutes)
+	@$(IN_VENV) pytest -m joining tests/joining
 
 cloud-acceptance: ## Brings a stack up on AWS, changes, breaks and destroys it, and writes a report (an hour, billed)
 	@python3 tools/setup cloud

@@ -38,6 +38,7 @@ COOKIE_PREFIX = re.compile(r"^__(Host-Http|Secure|Host|Http)-", re.IGNORECASE)
 BEFORE = [
     "django_stack.health.Health",
     "django_stack.middleware.RequestLog",
+    "django_stack.maintenance.Maintenance",
     "django_stack.middleware.Redirects",
     "django_stack.middleware.BodyLimit",
     "django_stack.middleware.NullBytes",

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from infra.commands.operations.status import Status
+from infra.readiness import MAINTENANCE
 
 
 class Level(Enum):
@@ -78,6 +79,8 @@ class Facts:
         found = self.answers.get(name, "it wasn't asked for")
         if isinstance(found, str):
             raise UnknownError(found)
+        if MAINTENANCE.lower() in found.headers:
+            raise UnknownError("maintenance is on, also for this machine")
         return found
 
     def said(self, name: str) -> Any:

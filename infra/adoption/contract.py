@@ -1,0 +1,84 @@
+"""The package `django-stack-contract`: its wheel for a project's image, and what it asks of other packages."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from infra.adoption.dependencies import Dependencies, normalized
+from infra.checkout import ROOT
+
+PYPROJECT = ROOT / "app" / "contract" / "pyproject.toml"
+# A newer Django than a project was written for is the last step that it has to take, so it takes the next one first.
+_DJANGO = "django>=5.2,<5.3"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The package as a file, with the extras that a project takes."""
+
+    file: str
+    content: bytes
+    extras: tuple[str, ...]
+
+    def requirement(self, folder: str) -> str:
+        """The line of a requirements file that installs it from a folder of the image."""
+        return f"django-stack-contract[{','.join(self.extras)}] @ file://{folder}/{self.file}"
+
+    @cached_property
+    def needs(self) -> list[Requirement]:
+        """What it needs, with its extras."""
+        project = tomllib.loads(PYPROJECT.read_text())["project"] if PYPROJECT.is_file() else {}
+        optional = project.get("optional-dependencies", {})
+        lines = [*project.get("dependencies", []), *(line for extra in self.extras for line in optional.get(extra, []))]
+        return [one for one in map(Requirement, lines) if normalized(one.name) != "django-stack-contract"]
+
+
+def extras(dependencies: Dependencies, *, cache: bool) -> tuple[str, ...]:
+    """The extras that a project takes."""
+    more = [*(["redis"] if cache else []), *(["sentry"] if "sentry-sdk" in dependencies else [])]
+    return ("postgres", "s3", "schedules", "server", *more)
+
+
+def overrides(contract: Contract, dependencies: Dependencies, others: list[str]) -> tuple[list[str], list[str]]:
+    """Lines for uv where the project's own versions are too old for the package, and what they change, in words.
+
+    `others` are lines that there are already: what they say of a package stays.
+    """
+    lines: list[str] = []
+    words: list[str] = []
+    for need in contract.needs:
+        name = normalized(need.name)
+        said = dependencies.pinned(name) or dependencies.declared.get(name, "")
+        if name in dependencies and said and not _fits(need, dependencies.pinned(name), said):
+            line = _DJANGO if name == "django" else f"{name}{need.specifier}"
+            lines.append(line)
+            words.append(f"{line} instead of {name} {said.lstrip('=')}, which is too old for the package")
+    if _DJANGO in lines:
+        # What was pinned for the older Django seldom works with this one.
+        raised = {normalized(re.split(r"[\s<>=~!;\[]", line)[0]) for line in [*lines, *others]}
+        pinned = [name for name, said in dependencies.declared.items() if "==" in said and name not in raised]
+        lines += pinned
+        words += [
+            f"the newest {name} instead of {dependencies.pinned(name)}, of an older Django's time" for name in pinned
+        ]
+    return lines, words
+
+
+def _fits(need: Requirement, pinned: str, said: str) -> bool:
+    """Whether a version that the project allows can be one that the package needs."""
+    try:
+        if pinned:
+            return need.specifier.contains(Version(pinned), prereleases=True)
+        own = SpecifierSet(Requirement(f"x{said}").specifier and str(Requirement(f"x{said}").specifier))
+        lowest = [Version(one.version) for one in need.specifier if one.operator in (">=", "~=", "==")]
+    except (InvalidRequirement, InvalidSpecifier, InvalidVersion):
+        return True
+    if not lowest:
+        return True
+    highest = [Version(one.version) for one in own if one.operator in ("<", "<=")]
+    return not any(bound <= max(lowest) for bound in highest)

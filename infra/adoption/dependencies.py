@@ -1,0 +1,153 @@
+"""How a project names its dependencies, and which they are: pip, uv, Poetry or Pipenv."""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.adoption.dockerfile import OwnDockerfile
+from infra.adoption.tree import Tree
+
+_NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*([^;#]*)")
+PRODUCTION = ("production", "prod", "deploy", "requirements", "base", "common", "main")
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """`tool` is pip, uv, poetry, pipenv or nothing; `files` are those that its installation reads, the main one first.
+
+    `declared` are the project's own, `locked` all with the version that a lock has; names are normalized.
+    """
+
+    tool: str = ""
+    files: list[str] = field(default_factory=list)
+    declared: dict[str, str] = field(default_factory=dict)  # what follows the name, such as [c]==3.3.4
+    locked: dict[str, str] = field(default_factory=dict)
+    python: str = ""  # as in requires-python
+    is_package: bool = False  # is installed itself
+    extras: list[str] = field(default_factory=list)
+    problem: str = ""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.declared or name in self.locked
+
+    def pinned(self, name: str) -> str:
+        """The one version that is allowed, or nothing."""
+        exact = re.search(r"==\s*([\w.]+)", self.declared.get(name, ""))
+        return self.locked.get(name, "") or (exact[1] if exact else "")
+
+
+def read_dependencies(tree: Tree, own: OwnDockerfile) -> Dependencies:
+    project = _toml(tree, "pyproject.toml")
+    metadata, poetry = project.get("project", {}), project.get("tool", {}).get("poetry", {})
+    python = str(metadata.get("requires-python", ""))
+    if tree.has("uv.lock") and metadata:
+        return _uv(tree, metadata, project, own, python)
+    if tree.has("poetry.lock") and (poetry or metadata):
+        return _poetry(tree, metadata, poetry)
+    if tree.has("Pipfile.lock"):
+        return _pipenv(tree)
+    if main := _requirements_file(tree, own):
+        files = _included(tree, main)
+        declared: dict[str, str] = {}
+        for path in files:
+            declared |= _lines(tree.text(path))
+        return Dependencies("pip", files, declared, {}, python)
+    if metadata.get("dependencies"):
+        declared = _parsed(metadata["dependencies"])
+        return Dependencies("project", ["pyproject.toml"], declared, {}, python, is_package="build-system" in project)
+    problem = "no requirements.txt, no uv.lock, no poetry.lock, no Pipfile.lock and no dependencies in pyproject.toml"
+    return Dependencies(problem=problem)
+
+
+def normalized(name: str) -> str:
+    """A package's name as indexes compare it: https://packaging.python.org/en/latest/specifications/name-normalization/"""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _uv(tree: Tree, metadata: dict[str, Any], project: dict[str, Any], own: OwnDockerfile, python: str) -> Dependencies:
+    lock = _toml(tree, "uv.lock")
+    locked = {normalized(str(one["name"])): str(one.get("version", "")) for one in lock.get("package", [])}
+    declared = _parsed(metadata.get("dependencies", []))
+    optional = metadata.get("optional-dependencies", {})
+    extras = [extra for extra in own.extras if extra in optional]
+    for extra in extras:
+        declared |= _parsed(optional[extra])
+    packaged = project.get("tool", {}).get("uv", {}).get("package", "build-system" in project)
+    return Dependencies("uv", ["pyproject.toml", "uv.lock"], declared, locked, python, bool(packaged), extras)
+
+
+def _poetry(tree: Tree, metadata: dict[str, Any], poetry: dict[str, Any]) -> Dependencies:
+    lock = _toml(tree, "poetry.lock")
+    locked = {normalized(str(one["name"])): str(one.get("version", "")) for one in lock.get("package", [])}
+    declared = _parsed(metadata.get("dependencies", []))
+    for name, value in poetry.get("dependencies", {}).items():
+        version = value if isinstance(value, str) else str(value.get("version", "")) if isinstance(value, dict) else ""
+        declared[normalized(name)] = version
+    python = declared.pop("python", "") or str(metadata.get("requires-python", ""))
+    python = re.sub(r"\^(\d)\.(\d+)[\d.]*", r">=\1.\2,<4", re.sub(r"~(\d\.\d+)[\d.]*", r"==\1.*", python))
+    packaged = bool(poetry.get("packages"))
+    return Dependencies("poetry", ["pyproject.toml", "poetry.lock"], declared, locked, python, packaged)
+
+
+def _pipenv(tree: Tree) -> Dependencies:
+    import json  # noqa: PLC0415
+
+    try:
+        lock = json.loads(tree.text("Pipfile.lock"))
+    except ValueError:
+        return Dependencies(problem="Pipfile.lock is no JSON")
+    default = lock.get("default", {})
+    locked = {normalized(name): str(one.get("version", "")).removeprefix("==") for name, one in default.items()}
+    declared = {normalized(name): "" for name in _toml(tree, "Pipfile").get("packages", {})}
+    python = str(lock.get("_meta", {}).get("requires", {}).get("python_version", ""))
+    return Dependencies("pipenv", ["Pipfile", "Pipfile.lock"], declared, locked, f"=={python}.*" if python else "")
+
+
+def _requirements_file(tree: Tree, own: OwnDockerfile) -> str:
+    """The file of requirements that production installs."""
+    if own.requirements and (path := next((p for p in tree.paths if p.endswith(own.requirements)), "")):
+        return path
+    if tree.has("requirements.txt"):
+        return "requirements.txt"
+    found = {path: path.rpartition("/")[2].removesuffix(".txt") for path in tree.named(r".*\.txt")}
+    known = [path for path, name in found.items() if "requirements" in path and name in PRODUCTION]
+    return min(known, key=lambda path: PRODUCTION.index(found[path]), default="")
+
+
+def _included(tree: Tree, main: str) -> list[str]:
+    """The file and those that it includes (`-r`, `-c`), with their paths in the project."""
+    files: list[str] = []
+    waiting = [main]
+    while waiting:
+        path = waiting.pop(0)
+        if path in files or not tree.has(path):
+            continue
+        files.append(path)
+        folder = path.rpartition("/")[0]
+        for name in re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]+(\S+)", tree.text(path), re.MULTILINE):
+            joined = f"{folder}/{name}" if folder else name
+            waiting.append(re.sub(r"(?:^|(?<=/))[^/.]+/\.\./", "", joined.replace("/./", "/").removeprefix("./")))
+    return files
+
+
+def _lines(text: str) -> dict[str, str]:
+    kept = [line for line in text.replace("\\\n", " ").splitlines() if line.strip() and not re.match(r"\s*[-#]", line)]
+    return _parsed(kept)
+
+
+def _parsed(lines: list[str]) -> dict[str, str]:
+    found = {}
+    for line in lines:
+        if match := _NAME.match(str(line)):
+            rest = re.sub(r"\s*--hash=\S+", "", match[3]).strip()
+            found[normalized(match[1])] = f"{match[2] or ''}{rest}"
+    return found
+
+
+def _toml(tree: Tree, path: str) -> dict[str, Any]:
+    # A lock file may be larger than what a Tree reads.
+    try:
+        return tomllib.loads((tree.root / path).read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}

@@ -1,0 +1,155 @@
+"""The files that a project gets, and what is to be said about it."""
+
+import re
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.adoption.choices import Choices
+from infra.adoption.contract import Contract, overrides
+from infra.adoption.contract_variables import is_overwritten, stand_in
+from infra.adoption.files import Planned
+from infra.adoption.image_files import (
+    dockerfile_text,
+    for_env,
+    ignore_text,
+    overrides_text,
+    requirements_text,
+)
+from infra.adoption.project import AdoptionError, Project
+from infra.adoption.settings_file import settings_module, settings_text
+from infra.adoption.stack_settings import stack_text
+from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
+from infra.adoption.tree import WRITTEN_FOLDER as FOLDER
+
+ENV_FILES = (".env", ".env.production", ".envs/.production/.django", ".env-local", "config/.env")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`said` is what was decided, `left` what stays behind and has to be done by hand, `doubts` what isn't sure."""
+
+    files: list[Planned]
+    said: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+
+def plan(project: Project, choices: Choices, contract: Contract, ports: dict[str, int], checkout: Path) -> Plan:
+    """Raises AdoptionError for a project that can't be served."""
+    _refuse(project)
+    root = project.tree.root
+    module, path = settings_module(project)
+    image = choices.python_image
+    files = [
+        Planned(root / path, settings_text(project, choices)),
+        Planned(root / DOCKERFILE, dockerfile_text(project, image)),
+        Planned(root / f"{DOCKERFILE}.dockerignore", ignore_text(project)),
+        Planned(root / FOLDER / "requirements.txt", requirements_text(contract, project)),
+        Planned(root / FOLDER / "overrides.txt", overrides_text(contract, project)),
+        Planned(root / FOLDER / contract.file, contract.content),
+        Planned(checkout / f"Pulumi.{choices.stack}.yaml", stack_text(project, choices, ports, checkout)),
+    ]
+    return Plan(
+        files, _said(project, choices, contract, module, image), _left(project, choices), _doubts(project, choices)
+    )
+
+
+def _refuse(project: Project) -> None:
+    facts, name = project.facts, project.tree.root
+    if project.dependencies.problem:
+        raise AdoptionError(
+            f"{name} names no dependencies: {project.dependencies.problem}. Fix: pip freeze > requirements.txt"
+        )
+    if not project.modules.wsgi:
+        raise AdoptionError(
+            f"{name} has no wsgi.py with an `application`, which gunicorn serves. Fix: add Django's own"
+        )
+    if facts["gis"]:
+        raise AdoptionError(f"{name} uses GeoDjango; the stack's PostgreSQL has no PostGIS. Fix: none yet")
+
+
+def _said(project: Project, choices: Choices, contract: Contract, module: str, image: str) -> list[str]:
+    chosen = [one for one in project.found.processes if one.name in choices.processes]
+    return [
+        f"settings: {module}, which takes {project.settings} and applies the contract last",
+        f"image: {DOCKERFILE} on {image}, with the requirements by {project.dependencies.tool}"
+        + (f", scripts and styles built by Node {project.frontend.node}" if project.frontend.node else "")
+        + (", translations compiled" if project.translations else ""),
+        *project.needs.changes,
+        *overrides(contract, project.dependencies, project.needs.overrides)[1],
+        *(f"{one.name}: `{one.command}` (from {one.source})" for one in chosen),
+        *(["cache and broker: Valkey"] if choices.cache else []),
+        *(["mail: Mailpit, which shows the mails and sends none"] if choices.mail else []),
+        *([f"PostgreSQL {choices.postgres}"] if choices.postgres else []),
+    ]
+
+
+def _left(project: Project, choices: Choices) -> list[str]:
+    wanted = for_env(project, cache=choices.cache)
+    left = [
+        f"{one.name} is {stand_in(one)!r} in Pulumi.{choices.stack}.yaml, since {one.path} asks for it. "
+        f"Fix: pulumi config set -s {choices.stack} --secret --path env.{one.name}"
+        for one in wanted
+    ]
+    left += [
+        f"{one.name} ({one.source}) isn't run" for one in project.found.processes if one.name not in choices.processes
+    ]
+    known = ("postgres", "redis", "valkey", "mailpit", "mailhog", "maildev", "nginx", "traefik", "caddy", "postgis")
+    left += [
+        f"{name} ({image}) of compose isn't run by the stack"
+        for name, image in project.services.images.items()
+        if not any(word in f"{name} {image}" for word in known)
+    ]
+    left += project.found.left + project.needs.left
+    if project.own.path:
+        left.append(f"{project.own.path} stays for what uses it now; {DOCKERFILE} takes none of its Debian packages"
+                    if project.own.packages else f"{project.own.path} stays for what uses it now")  # fmt: skip
+    release = project.services.release
+    if release and not re.fullmatch(r"[^&;]*python3? \S*manage\.py migrate(?: --no-?input)?", release):
+        left.append(f"the Procfile's release is `{release}`; the stack runs migrate alone (release-commands)")
+    if file := next((path for path in ENV_FILES if project.tree.has(path)), ""):
+        path = shlex.quote(str(project.tree.root / file))
+        left.append(
+            f"{file} isn't read. To have the stack read it: pulumi config set -s {choices.stack} env-file {path}"
+        )
+    if choices.mail:
+        left.append(
+            "a stack that really sends mails needs EMAIL_URL in env, or the project's own variables with mail: url"
+        )
+    return list(dict.fromkeys(left))
+
+
+def _doubts(project: Project, choices: Choices) -> list[str]:
+    doubts = list(project.frontend.doubts)
+    if f":{project.python}-" not in f"{choices.python_image}-":
+        doubts.append(
+            f"whether it runs on {choices.python_image}: it names Python {project.python}, whose image isn't to be had"
+        )
+    wanted = project.services.postgres
+    if wanted and wanted != str(choices.postgres or ""):
+        doubts.append(f"whether PostgreSQL {choices.postgres or 'of the stack'} does: compose runs {wanted}")
+    if not project.modules.sure:
+        others = ", ".join(project.modules.candidates[1:])
+        doubts.append(
+            f"whether {project.settings} is what production runs with (also there: {others}); --settings says so"
+        )
+    if project.modules.forced:
+        doubts.append(
+            f"{project.modules.forced} sets DJANGO_SETTINGS_MODULE whatever the environment says; "
+            "os.environ.setdefault lets the stack choose"
+        )
+    nested = [one.name for one in project.variables if one.nested and not is_overwritten(one)]
+    if nested:
+        doubts.append(f"whether {', '.join(nested)} are needed: they are asked for under a condition")
+    if project.facts["asgi"]:
+        doubts.append("whether gunicorn (WSGI) does: the project has an ASGI server among its requirements")
+    if project.facts["mysql"]:
+        doubts.append("whether the project runs on PostgreSQL: its settings name MySQL alone")
+    unknown = [one for one in project.tree.named(r"settings.*\.py") if not project.tree.module(one).body]
+    doubts += [
+        f"what {path} does: it has newer syntax than this Python, or errors"
+        for path in unknown
+        if project.tree.text(path).strip()
+    ]
+    return doubts

@@ -1,0 +1,136 @@
+"""All that is read of a project, together."""
+
+import ast
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.adoption.dependencies import Dependencies, read_dependencies
+from infra.adoption.dockerfile import OwnDockerfile, read_dockerfile
+from infra.adoption.frontend import Frontend, read_frontend
+from infra.adoption.packages import Needs, read_needs
+from infra.adoption.processes import Found, read_processes
+from infra.adoption.services import Services, read_services
+from infra.adoption.settings_modules import SettingsModules, chain, read_settings_modules
+from infra.adoption.tree import Tree
+from infra.adoption.variables import Variable, mentioned, required
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that the package is tested with
+NEWEST = "3.13"  # where a project says nothing
+
+
+class AdoptionError(Exception):
+    """The folder can't be adopted as it is; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """What was read. `settings` is the settings module that production runs with."""
+
+    tree: Tree
+    modules: SettingsModules
+    settings: str
+    chain: list[str]
+    variables: list[Variable]
+    mentions: set[str]
+    dependencies: Dependencies
+    own: OwnDockerfile
+    services: Services
+    found: Found
+    frontend: Frontend
+    needs: Needs
+    python: str
+    translations: bool = False
+    facts: dict[str, bool] = field(default_factory=dict)
+
+
+def read_project(folder: Path, settings: str = "") -> Project:
+    """Reads a folder with a manage.py in it. `settings` is the settings module, if somebody named it.
+
+    Raises AdoptionError.
+    """
+    tree = Tree(folder)
+    modules = read_settings_modules(tree)
+    if not modules.manage:
+        raise AdoptionError(f"There is no manage.py in {folder}. Fix: name the folder of a Django project")
+    if not settings and not modules.candidates:
+        raise AdoptionError(
+            f"No settings module is named in {folder}/{modules.manage}, wsgi.py or a Dockerfile. "
+            "Fix: django-stack adopt PATH --settings project.settings.production"
+        )
+    settings = settings or modules.candidates[0]
+    if not tree.module_file(settings, modules.roots):
+        known = ", ".join(modules.candidates) or "none"
+        raise AdoptionError(f"There is no settings module {settings} in {folder}; found: {known}")
+    files = chain(tree, settings, modules.roots)
+    text = "\n".join(map(tree.text, files))
+    own = read_dockerfile(tree)
+    dependencies = read_dependencies(tree, own)
+    services = read_services(tree)
+    started = [path for path in tree.named(r"(?:wsgi|asgi|manage)\.py|celery\w*\.py") if "test" not in path]
+    return Project(
+        tree=tree,
+        modules=modules,
+        settings=settings,
+        chain=files,
+        variables=required(tree, [*files, *(path for path in started if path not in files)]),
+        mentions=mentioned(tree, files),
+        dependencies=dependencies,
+        own=own,
+        services=services,
+        found=read_processes(tree, own, services, dependencies, modules.roots, text),
+        frontend=read_frontend(tree, own, text),
+        needs=read_needs(dependencies, _imports(tree)),
+        python=_python(tree, own, dependencies),
+        translations=_has_uncompiled(tree),
+        facts=_facts(tree, files, text, dependencies),
+    )
+
+
+def _python(tree: Tree, own: OwnDockerfile, dependencies: Dependencies) -> str:
+    """The version of Python that the project runs on: its own image's, or what it says elsewhere."""
+    said = (own.python, tree.text(".python-version"), tree.text("runtime.txt"), dependencies.python)
+    for text in said:
+        if (found := re.search(r"3\.\d+", text)) and found[0] in PYTHONS:
+            if text is dependencies.python and re.search(r">=?", text):
+                break  # a lower bound
+            return found[0]
+    lower = re.search(r">=\s*(3\.\d+)", dependencies.python)
+    return lower[1] if lower and lower[1] in PYTHONS and lower[1] > NEWEST else NEWEST
+
+
+def _imports(tree: Tree) -> set[str]:
+    found = set()
+    for path in tree.python_files:
+        if "test" in path or not re.search(r"psycopg", tree.text(path)):
+            continue
+        for node in ast.walk(tree.module(path)):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found
+
+
+def _has_uncompiled(tree: Tree) -> bool:
+    """Whether translations are there as texts without the compiled files that Django reads."""
+    present = set(tree.paths)
+    return any(path.removesuffix(".po") + ".mo" not in present for path in tree.paths if path.endswith("django.po"))
+
+
+def _facts(tree: Tree, files: list[str], text: str, dependencies: Dependencies) -> dict[str, bool]:
+    urls = "\n".join(tree.text(path) for path in tree.named(r"urls\.py"))
+    return {
+        "gis": "django.contrib.gis" in text or "backends.postgis" in text,
+        "mysql": "backends.mysql" in text and "postgresql" not in text,
+        "admin": "admin.site.urls" in urls,
+        "staticfiles": "django.contrib.staticfiles" in text or "staticfiles" in text,
+        "mail": bool(re.search(r"^\s*(?:EMAIL_BACKEND|EMAIL_HOST|ANYMAIL|EMAIL_CONFIG)\b", text, re.MULTILINE)),
+        "redis": bool(re.search(r"redis", text, re.I)) or "django-redis" in dependencies or "redis" in dependencies,
+        "filer": "'filer'" in text or '"filer"' in text,
+        "asgi": any(
+            name in dependencies.declared for name in ("channels", "daphne", "uvicorn", "granian", "hypercorn")
+        ),
+        "sites": "django.contrib.sites" in text,
+        "several": len(files) > 1,
+    }

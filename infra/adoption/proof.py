@@ -1,0 +1,135 @@
+"""Proves that an adopted project runs: its image is built, its stack is up, and the site does what it should."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from infra.adoption.choices import Choices
+
+PASSPHRASE = "django-stack-local"  # noqa: S105  # public, docs/decisions/0012
+_UP_SECONDS = 3600
+_SECONDS = 300
+_SHOWN = 40  # last lines of what failed
+
+
+class ProofError(Exception):
+    """Something isn't as it should be; the message says what, with the last lines of the program that found it."""
+
+
+def prove(choices: Choices, checkout: Path, say: Callable[[str], None]) -> None:
+    """Brings the stack up and looks at it. It stays up. Raises ProofError.
+
+    The image is built without a variable of this machine, since Docker passes none.
+    """
+    run = _Runner(checkout, choices.stack)
+    began = time.monotonic()
+    if not run.has_stack():
+        run.pulumi("stack", "init", choices.stack, "--no-select")
+    say(f"Building the image, and bringing the stack {choices.stack} up…")
+    run.pulumi("up", "--yes", "--skip-preview", "--stack", choices.stack, seconds=_UP_SECONDS)
+    say(f"ok       up after {time.monotonic() - began:.0f} s")
+    findings = run.doctor()
+    for one in findings:
+        if one["check"] in _WORDS or one["level"] in ("error", "warning"):
+            say(f"{one['level']:<8} {_WORDS.get(one['check'], one['check'])}{_after(one['text'])}")
+    if missing := [name for name in choices.processes if not _runs(run.status(), name)]:
+        logs = "; ".join(f"django-stack logs -s {choices.stack} {name}" for name in missing)
+        raise ProofError(f"not running: {', '.join(missing)}. Fix: {logs}")
+    if choices.processes:
+        say(f"ok       running beside the web: {', '.join(choices.processes)}")
+    run.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", choices.stack)
+    say("ok       a second pulumi up changes nothing")
+    if wrong := [one for one in findings if one["level"] == "error"]:
+        raise ProofError("; ".join(f"{one['text']}. Fix: {one['fix']}" for one in wrong))
+
+
+def _after(text: str) -> str:
+    return f": {text}" if text else ""
+
+
+# The checks of `django-stack doctor` that make the proof, in the words of this command.
+_WORDS = {
+    "home-page": "the home page",
+    "ready": "ready, with its migrations applied",
+    "csrf-of-the-login": "the login takes its form",
+    "static-files": "a static file by its hash",
+    "uploads": "an upload, stored and read again",
+    "settings-after-apply": "the contract's settings are in force",
+}
+
+
+def _runs(status: dict[str, Any], name: str) -> bool:
+    """Whether as many containers of the process run as should."""
+    found = status["processes"].get(name, {})
+    return bool(found) and found["running"] >= found["wanted"]
+
+
+def _reason(output: str) -> str:
+    """The last lines of pulumi's output that say why: its diagnostics, without warnings about plugins and outputs."""
+    told = output.partition("\nDiagnostics:")[2].partition("\nOutputs:")[0].partition("\nResources:")[0] or output
+    lines = [line for line in told.splitlines() if line.strip() and "warning: using pulumi-" not in line]
+    return "\n".join(lines[-_SHOWN:])
+
+
+class _Runner:
+    """Runs pulumi and django-stack in the checkout."""
+
+    def __init__(self, checkout: Path, stack: str) -> None:
+        self.checkout = checkout
+        self.stack = stack
+        beside = str(Path(sys.executable).parent)
+        self.environ = {
+            **os.environ,
+            "PATH": f"{os.environ.get('PATH', '')}:{beside}",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(self.environ):
+            self.environ["PULUMI_CONFIG_PASSPHRASE"] = PASSPHRASE
+
+    def has_stack(self) -> bool:
+        listed = self._run(["pulumi", "stack", "ls", "--json", "--non-interactive"], _SECONDS)
+        return listed.returncode == 0 and any(one["name"] == self.stack for one in json.loads(listed.stdout or "[]"))
+
+    def pulumi(self, *arguments: str, seconds: int = _SECONDS) -> None:
+        done = self._run(["pulumi", *arguments, "--non-interactive"], seconds)
+        if done.returncode != 0:
+            raise ProofError(f"pulumi {arguments[0]} failed:\n" + _reason(f"{done.stdout}\n{done.stderr}"))
+
+    def doctor(self) -> list[dict[str, str]]:
+        findings: list[dict[str, str]] = self._json("doctor")["findings"]
+        return findings
+
+    def status(self) -> dict[str, Any]:
+        return self._json("status")
+
+    def _json(self, command: str) -> dict[str, Any]:
+        program = str(Path(sys.executable).with_name("django-stack"))
+        done = self._run([program, command, "-s", self.stack, "--json"], _SECONDS)
+        try:
+            found: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            lines = f"{done.stdout}\n{done.stderr}".strip().splitlines()
+            raise ProofError(f"django-stack {command} failed:\n" + "\n".join(lines[-_SHOWN:])) from None
+        return found
+
+    def _run(self, command: list[str], seconds: int) -> "subprocess.CompletedProcess[str]":
+        try:
+            return subprocess.run(
+                command,
+                cwd=self.checkout,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ProofError(f"{' '.join(command[:2])} hadn't ended after {seconds} s") from None
+        except FileNotFoundError as error:
+            raise ProofError(f"{error.filename} isn't installed. Fix: make setup") from None

@@ -1,0 +1,139 @@
+"""Which settings modules a project has, which of them production runs with, and where it is started."""
+
+import ast
+import re
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from infra.adoption.tree import Tree, dotted_name
+
+_MODULE = re.compile(r"""DJANGO_SETTINGS_MODULE["']?\s*[,=:]\s*["']?([A-Za-z_][\w.]*)""")
+_PRODUCTION = ("production", "prod", "live", "deploy", "deployment", "docker", "heroku")
+_NOT_PRODUCTION = ("test", "tests", "testing", "dev", "development", "local", "ci", "docs", "build", "example")
+# Files that say with which settings a site is served; manage.py is mostly for developers.
+_SAY_HOW_IT_IS_SERVED = r"Dockerfile.*|.*\.Dockerfile|wsgi\.py|asgi\.py|(?:docker-)?compose.*\.ya?ml|Procfile|fly\.toml"
+
+
+@dataclass(frozen=True)
+class SettingsModules:
+    """What was found. Paths are relative to the project, modules dotted.
+
+    `roots` are the folders on Python's path. `candidates` are the modules that could be production's, the likeliest
+    first; `chain` are the files that the first one is made of, itself first.
+    """
+
+    manage: str = ""
+    roots: list[str] = field(default_factory=lambda: [""])
+    candidates: list[str] = field(default_factory=list)
+    sure: bool = False
+    wsgi: str = ""
+    asgi: str = ""
+    forced: str = ""  # a file that sets DJANGO_SETTINGS_MODULE whatever the environment says
+
+
+def read_settings_modules(tree: Tree) -> SettingsModules:
+    manage = next(iter(tree.named(r"manage\.py")), "")
+    folder = _parent(manage)
+    roots = [folder]
+    source = f"{folder}/src" if folder else "src"
+    if any(path.startswith(f"{source}/") and path.endswith(".py") for path in tree.paths):
+        roots.append(source)
+    roots += _appended(tree, manage)
+    named = {path: _MODULE.findall(tree.text(path)) for path in [manage, *tree.named(_SAY_HOW_IT_IS_SERVED)] if path}
+    served = [name for path, names in named.items() if path != manage for name in names]
+    mentioned = list(dict.fromkeys([*served, *named.get(manage, [])]))
+    beside = [name for one in mentioned for name in _siblings(tree, one, roots)]
+    found = [name for name in dict.fromkeys([*mentioned, *beside]) if tree.module_file(name, roots)]
+    likely = sorted((name for name in found if _rank(name) < 2), key=_rank) or found
+    return SettingsModules(
+        manage=manage,
+        roots=roots,
+        candidates=likely,
+        sure=len(likely) == 1 or (bool(likely) and _rank(likely[0]) == 0 and sum(_rank(n) == 0 for n in likely) == 1),
+        wsgi=_server_module(tree, "wsgi", roots),
+        asgi=_server_module(tree, "asgi", roots),
+        forced=next(
+            (
+                path
+                for path in [manage, *tree.named(r"(?:wsgi|asgi|celery|celery_app)\.py")]
+                if re.search(r"""environ\[["']DJANGO_SETTINGS_MODULE["']\]\s*=""", tree.text(path))
+            ),
+            "",
+        ),
+    )
+
+
+def chain(tree: Tree, module: str, roots: list[str]) -> list[str]:
+    """The project's files that the settings module is made of: itself, and what it imports with a star or by name
+    from settings."""
+    found: list[str] = []
+    waiting = [module]
+    while waiting:
+        name = waiting.pop(0)
+        path = tree.module_file(name, roots)
+        if not path or path in found:
+            continue
+        found.append(path)
+        package = name if path.endswith("/__init__.py") else name.rpartition(".")[0]
+        for node in ast.walk(tree.module(path)):
+            if isinstance(node, ast.ImportFrom):
+                base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+                target = ".".join([*base, *([node.module] if node.module else [])])
+                if any(alias.name == "*" for alias in node.names) or "settings" in target or node.level:
+                    waiting += [target, *(f"{target}.{alias.name}" for alias in node.names if alias.name != "*")]
+    return found
+
+
+def own_module(settings: str, tree: Tree, roots: list[str]) -> tuple[str, str]:
+    """Dotted name and path of the stack's settings module: in the settings package, or beside the settings file."""
+    path = tree.module_file(settings, roots)
+    folder, name = _parent(path), PurePosixPath(path).stem
+    in_package = "settings" in settings.rpartition(".")[0] or name == "__init__"
+    if in_package:
+        package = settings if name == "__init__" else settings.rpartition(".")[0]
+        return f"{package}.stack", f"{folder}/stack.py"
+    package = settings.rpartition(".")[0]
+    own = f"{name}_stack"
+    return (f"{package}.{own}" if package else own), (f"{folder}/{own}.py" if folder else f"{own}.py")
+
+
+def _rank(module: str) -> int:
+    """0 for a name that says production, 2 for one that says something else, 1 for one that doesn't say."""
+    last = module.rpartition(".")[2].lower()
+    words = set(re.split(r"[_\d]+", last))
+    if words & set(_PRODUCTION):
+        return 0
+    return 2 if words & {*_NOT_PRODUCTION, "base", "common", "defaults"} else 1
+
+
+def _siblings(tree: Tree, module: str, roots: list[str]) -> list[str]:
+    """The other modules of a settings package."""
+    package = module.rpartition(".")[0]
+    folder = _parent(tree.module_file(module, roots))
+    if "settings" not in package and "settings" not in PurePosixPath(folder).name:
+        return []
+    files = [path for path in tree.python_files if _parent(path) == folder and not path.endswith("/__init__.py")]
+    return [f"{package}.{PurePosixPath(path).stem}" for path in files]
+
+
+def _server_module(tree: Tree, kind: str, roots: list[str]) -> str:
+    """The dotted module with `application` in it, by the name that Django gives it."""
+    for path in tree.named(rf"{kind}\.py"):
+        if "application" in tree.text(path) and "django" in tree.text(path).lower():
+            root = max((root for root in roots if not root or path.startswith(f"{root}/")), key=len, default=None)
+            if root is not None:
+                return dotted_name(path, root)
+    return ""
+
+
+def _appended(tree: Tree, manage: str) -> list[str]:
+    """Folders beside manage.py that it appends to Python's path."""
+    text = tree.text(manage)
+    found = re.findall(r"""sys\.path\.(?:append|insert)\([^)]*["']([\w-]+)["']\s*\)*""", text)
+    folder = _parent(manage)
+    return [f"{folder}/{name}" if folder else name for name in dict.fromkeys(found)]
+
+
+def _parent(path: str) -> str:
+    parent = PurePosixPath(path).parent.as_posix() if path else ""
+    return "" if parent == "." else parent

@@ -1,0 +1,142 @@
+"""Pulumi.NAME.yaml: where the project is, with ports of its own, its processes and services."""
+
+import json
+import os
+import socket
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import yaml
+
+from infra.adoption.choices import Choices
+from infra.adoption.contract_variables import stand_in
+from infra.adoption.image_files import for_env
+from infra.adoption.project import Project
+from infra.adoption.settings_file import settings_module
+from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
+from infra.checkout import ROOT
+
+PORTS = {"web-port": 8000, "database-port": 5432, "media-port": 9000, "cache-port": 6379, "mail-port": 8025}
+
+
+def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], checkout: Path) -> str:
+    """The stack's settings, without a salt, which `pulumi stack init` adds."""
+    lines: list[tuple[str, object]] = [
+        ("platform", "local"),
+        ("app-path", _path(project.tree.root, checkout)),
+        ("dockerfile", DOCKERFILE),
+        ("settings-module", settings_module(project)[0]),
+    ]
+    if choices.python_image:
+        lines += [("python-image", choices.python_image)]
+    if choices.postgres:
+        lines += [("postgres-version", choices.postgres)]
+    chosen = [one for one in project.found.processes if one.name in choices.processes]
+    if chosen:
+        lines += [
+            (
+                "processes",
+                {
+                    one.name: {
+                        "command": one.command,
+                        **({"stop-timeout": one.stop_timeout} if one.stop_timeout else {}),
+                    }
+                    for one in chosen
+                },
+            )
+        ]
+    lines += [("cache", "valkey")] if choices.cache else []
+    lines += [("mail", "mailpit")] if choices.mail else []
+    wanted = {one.name: stand_in(one) for one in for_env(project, cache=choices.cache)}
+    lines += [("env", wanted)] if wanted else []
+    lines += list(used_ports(choices, ports).items())
+    text = ["config:"]
+    for key, value in lines:
+        if isinstance(value, dict):
+            text += [f"  django-stack:{key}:"]
+            text += [f"    {name}: {_flow(inner)}" for name, inner in value.items()]
+        else:
+            text += [f"  django-stack:{key}: {_flow(value)}"]
+    return "\n".join(text) + "\n"
+
+
+def new_stack_text(folder: Path, ports: Mapping[str, int], checkout: Path) -> str:
+    """The settings of a new project's stack, which serves the folder itself, with live reload."""
+    lines: list[tuple[str, object]] = [
+        ("platform", "local"),
+        ("app-path", _path(folder, checkout)),
+        ("debug", True),
+        ("mount-source", True),
+        ("web-command", "python manage.py runserver 0.0.0.0:8000"),
+        *((key, port) for key, port in ports.items() if key not in {"cache-port", "mail-port"}),
+    ]
+    return "\n".join(["config:", *(f"  django-stack:{key}: {_flow(value)}" for key, value in lines)]) + "\n"
+
+
+def used_ports(choices: Choices, ports: Mapping[str, int]) -> dict[str, int]:
+    without = {*([] if choices.cache else ["cache-port"]), *([] if choices.mail else ["mail-port"])}
+    return {key: port for key, port in ports.items() if key not in without}
+
+
+def free_ports(checkout: Path, stack: str, *, is_free: "Mapping[int, bool] | None" = None) -> dict[str, int]:
+    """A port for each setting that neither another stack of the project has, nor a program of this machine.
+
+    Those that the stack's own file has already stay.
+    """
+    own = _ports_in(checkout / f"Pulumi.{stack}.yaml")
+    taken: set[int] = {*PORTS.values()}  # of a stack that says nothing
+    for file in checkout.glob("Pulumi.*.yaml"):
+        taken |= set(_ports_in(file).values()) if file.name != f"Pulumi.{stack}.yaml" else set()
+    found: dict[str, int] = {}
+    for key, first in PORTS.items():
+        if key in own:
+            found[key] = own[key]
+            continue
+        port = first + 10
+        while port in taken or not (is_free.get(port, True) if is_free is not None else _is_free(port)):
+            port += 10
+        taken.add(port)
+        found[key] = port
+    return found
+
+
+def _ports_in(file: Path) -> dict[str, int]:
+    try:
+        config = (yaml.safe_load(file.read_text()) or {}).get("config", {})
+    except (OSError, yaml.YAMLError, AttributeError):
+        return {}
+    values = {key: config.get(f"django-stack:{key}") for key in PORTS}
+    return {key: int(value) for key, value in values.items() if str(value).isdigit()}
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _path(root: Path, checkout: Path) -> str:
+    """Relative for a project in the checkout or beside it, so that a team can share the file."""
+    beside = root.is_relative_to(ROOT) or root.parent == ROOT.parent
+    return os.path.relpath(root, ROOT) if beside and checkout == ROOT else str(root)
+
+
+def _flow(value: object) -> str:
+    """YAML in one line. Texts that YAML would read as something else are in quotes."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, str):
+        plain = yaml.safe_load(value) if value and not set(value) & set(",{}[]#&*!|>'\"%@`:") else None
+        return value if plain == value else json.dumps(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def salted(text: str, existing: str) -> str:
+    """The text with the lines about encryption that pulumi wrote into the file."""
+    kept: Collection[str] = ("encryptionsalt:", "secretsprovider:", "encryptedkey:")
+    own = [line for line in existing.splitlines() if line.startswith(tuple(kept))]
+    return "\n".join([*own, text]) if own else text

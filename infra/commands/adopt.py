@@ -1,0 +1,138 @@
+"""`django-stack adopt`: writes what somebody's Django project needs on a stack, and proves it."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from infra.adoption.choices import Choices, ask, defaults
+from infra.adoption.contract import Contract, extras
+from infra.adoption.files import Planned, State
+from infra.adoption.images import usable
+from infra.adoption.planning import Plan, plan
+from infra.adoption.project import AdoptionError, Project, read_project
+from infra.adoption.proof import ProofError, prove
+from infra.adoption.stack_settings import free_ports
+from infra.checkout import ROOT
+from infra.setting_kinds import declared
+from infra.settings import Settings
+from infra.wheel import wheel
+
+
+@click.command
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--stack", "stack_name", metavar="NAME", default="", help="The new stack's name; else that of the folder."
+)
+@click.option("--settings", metavar="MODULE", default="", help="The settings module that production runs with.")
+@click.option("--python-image", metavar="IMAGE", default="", help="The base image; else that of the project's Python.")
+@click.option("--yes", is_flag=True, help="Ask nothing: take the defaults, and write.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option("--no-prove", is_flag=True, help="Write the files alone; build and start nothing.")
+def command(  # click passes them by name
+    path: Path, stack_name: str, settings: str, python_image: str, yes: bool, dry_run: bool, no_prove: bool
+) -> int:
+    """Reads the Django project in PATH, writes what it needs on a stack, and proves that it runs there.
+
+    Nothing of the project is changed or run on this machine: there are only new files beside its own. It asks four
+    things at most, shows what it is going to write, then builds the image, brings the stack up and looks at the home
+    page, the admin, a static file and an upload. Run again, it changes nothing; a file that you edited is left alone.
+
+    \b
+    Example:
+      django-stack adopt ../shop
+      django-stack adopt ../shop --dry-run
+    """
+    folder, here = path.resolve(), Path.cwd()
+    if not folder.is_dir():
+        raise click.ClickException(f"There is no folder {path}. Fix: name the folder of a Django project")
+    checkout = here if (here / "Pulumi.yaml").is_file() else ROOT
+    try:
+        project = read_project(folder, settings)
+        asks = not yes and not dry_run and sys.stdin.isatty()
+        if asks and not settings and not project.modules.sure and len(project.modules.candidates) > 1:
+            named = click.prompt(
+                f"Which settings does production run with ({', '.join(project.modules.candidates)})?",
+                default=project.settings,
+            )
+            project = read_project(folder, named)
+        choices = _choices(project, stack_name, python_image, asks=asks, pulls=not dry_run)
+        planned = _planned(project, choices, checkout)
+    except AdoptionError as error:
+        raise click.ClickException(str(error)) from None
+    _show(planned)
+    states = {one.path: one.state() for one in planned.files}
+    foreign = [file for file, state in states.items() if state is State.FOREIGN]
+    if foreign:
+        names = ", ".join(map(str, foreign))
+        raise click.ClickException(f"Not written by adopt, so nothing was written: {names}. Fix: rename or remove it")
+    wanted = [one for one in planned.files if states[one.path] in (State.NEW, State.CHANGED)]
+    for one in wanted if dry_run or asks else []:
+        click.echo(one.diff())
+    if dry_run:
+        click.echo(f"{len(wanted)} files would be written; nothing was.")
+        return 0
+    if wanted and asks and not click.confirm("Write these files?", default=True):
+        return 1
+    _write(planned.files, states)
+    if no_prove:
+        _end(planned, choices)
+        return 0
+    try:
+        prove(choices, checkout, click.echo)
+    except ProofError as error:
+        click.echo(f"Not proved: {error}", err=True)
+        _end(planned, choices)
+        return 1
+    _end(planned, choices)
+    return 0
+
+
+def _choices(project: Project, stack_name: str, python_image: str, *, asks: bool, pulls: bool) -> Choices:
+    chosen = defaults(project, stack_name)
+    if asks:
+        chosen = ask(chosen, lambda text, default: click.prompt(text, default=default))
+    default = _default("python_image")
+    found = python_image or usable(f"python:{project.python}-slim-trixie", default, pulls=pulls)
+    postgres = chosen.postgres and f"postgres:{chosen.postgres}-trixie"
+    ours = f"postgres:{_default('postgres_version')}-trixie"
+    version = usable(postgres, ours, pulls=pulls).removeprefix("postgres:").removesuffix("-trixie") if postgres else 0
+    return replace(chosen, python_image=found, postgres=int(version))
+
+
+def _default(field: str) -> str:
+    """The default of a setting of every stack."""
+    return str(declared(Settings)[field].default)
+
+
+def _planned(project: Project, choices: Choices, checkout: Path) -> Plan:
+    try:
+        name, content = wheel()
+    except ImportError:
+        raise AdoptionError(".venv lacks flit-core, with which the package is built. Fix: make setup") from None
+    contract = Contract(name, content, extras(project.dependencies, cache=choices.cache))
+    return plan(project, choices, contract, free_ports(checkout, choices.stack), checkout)
+
+
+def _show(planned: Plan) -> None:
+    for text in planned.said:
+        click.echo(f"  {text}")
+    for text in planned.doubts:
+        click.echo(f"  not sure {text}")
+
+
+def _write(files: list[Planned], states: dict[Path, State]) -> None:
+    for one in files:
+        state = states[one.path]
+        if state in (State.NEW, State.CHANGED):
+            one.write()
+        click.echo(f"{state.value:<10} {one.path}")
+
+
+def _end(planned: Plan, choices: Choices) -> None:
+    if planned.left:
+        click.echo("What stays behind:")
+        for text in planned.left:
+            click.echo(f"  - {text}")
+    click.echo(f"Next: pulumi up -s {choices.stack}; django-stack manage -s {choices.stack} createsuperuser")

@@ -1,0 +1,1 @@
+"""Projects of others, and what `django-stack adopt` makes of them."""

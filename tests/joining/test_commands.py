@@ -1,0 +1,106 @@
+"""`django-stack adopt` and `django-stack new`, without bringing anything up."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from infra.commands.main import cli
+from tests.joining import projects
+from tests.joining.projects import make
+
+
+@pytest.fixture(autouse=True)
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, a checkout with a Pulumi.yaml; there is no Docker engine."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: django-stack\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    return folder
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_dry_run_shows_every_file_and_writes_none(tmp_path: Path) -> None:
+    folder = make(tmp_path / "shop", projects.celery)
+    before = files(tmp_path)
+    done = run("adopt", str(folder), "--dry-run")
+    assert done.exit_code == 0, done.output
+    for name in ("settings_stack.py", "Dockerfile.stack", "requirements.txt", "Pulumi.shop.yaml"):
+        assert f"{name}\n" in done.output
+    assert "7 files would be written; nothing was." in done.output
+    assert files(tmp_path) == before
+
+
+def test_the_files_are_written_once_and_found_unchanged_again(tmp_path: Path, checkout: Path) -> None:
+    folder = make(tmp_path / "shop", projects.settings_package, projects.build_env)
+    first = run("adopt", str(folder), "--yes", "--no-prove")
+    assert first.exit_code == 0, first.output
+    assert first.output.count("new  ") == 7
+    assert "PAYMENT_KEY is 'unset' in Pulumi.shop.yaml" in first.output
+    before = files(tmp_path)
+    second = run("adopt", str(folder), "--yes", "--no-prove")
+    assert second.output.count("unchanged  ") == 7
+    assert files(tmp_path) == before
+    assert yaml.safe_load((checkout / "Pulumi.shop.yaml").read_text())["config"]["django-stack:app-path"] == str(folder)
+
+
+def test_a_file_of_somebody_else_s_stops_it_before_anything_is_written(tmp_path: Path) -> None:
+    folder = make(tmp_path / "shop")
+    projects.write(folder, "Dockerfile.stack", "FROM scratch\n")
+    before = files(tmp_path)
+    done = run("adopt", str(folder), "--yes", "--no-prove")
+    assert done.exit_code == 1
+    assert f"Not written by adopt, so nothing was written: {folder}/Dockerfile.stack." in done.output
+    assert files(tmp_path) == before
+
+
+def test_the_stack_and_the_settings_can_be_named(tmp_path: Path, checkout: Path) -> None:
+    folder = make(tmp_path / "shop", projects.settings_package)
+    done = run("adopt", str(folder), "--yes", "--no-prove", "--stack", "pr-7", "--settings", "shop.settings.local")
+    assert done.exit_code == 0, done.output
+    assert "from shop.settings.local import *" in (folder / "shop/settings/stack.py").read_text()
+    assert (checkout / "Pulumi.pr-7.yaml").is_file()
+
+
+def test_a_new_project_is_whole_and_its_names_are_filled_in(tmp_path: Path, checkout: Path) -> None:
+    done = run("new", str(tmp_path / "my-shop"), "--no-prove")
+    assert done.exit_code == 0, done.output
+    written = files(tmp_path / "my-shop")
+    assert {"manage.py", "my_shop/settings.py", "documents/migrations/0001_initial.py", "Dockerfile"} <= set(written)
+    for name, content in written.items():
+        if not name.endswith(".whl"):
+            assert not re.search(r"\{\{ (?:project|stack|wheel|image|title|port) \}\}", content.decode()), name
+        if name.endswith(".py"):
+            ast.parse(content)
+    wheel = next(name for name in written if name.endswith(".whl"))
+    assert f"/opt/{wheel}" in written["requirements.txt"].decode()
+    config = yaml.safe_load((checkout / "Pulumi.my-shop.yaml").read_text())["config"]
+    assert config["django-stack:app-path"] == str(tmp_path / "my-shop")
+
+
+@pytest.mark.parametrize("name", ["9lives", "django", "class", "json", "templates", "a b"])
+def test_a_name_that_no_project_can_have_is_refused(name: str, tmp_path: Path) -> None:
+    before = files(tmp_path)
+    done = run("new", str(tmp_path / name), "--no-prove")
+    assert done.exit_code == 1
+    assert "can't be the name of a project" in done.output
+    assert files(tmp_path) == before
+
+
+def test_a_folder_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
+    folder = make(tmp_path / "shop")
+    before = files(tmp_path)
+    assert "is there already" in run("new", str(folder)).output
+    assert files(tmp_path) == before

