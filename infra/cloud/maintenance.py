@@ -10,6 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.cloud.settings import CloudSettings
+from infra.cloud.tags import tags
 
 RUNTIME = "cloudfront-js-2.0"  # 1.0 has no key-value stores
 CODE = Path(__file__).with_suffix(".js").read_text()
@@ -22,6 +23,7 @@ def maintenance_function(name: str, settings: CloudSettings, parent: pulumi.Reso
         f"{name}-maintenance-state",
         name=f"{settings.prefix}-maintenance",
         comment="Whether there is maintenance. Written by django-stack maintenance.",
+        tags=tags(settings),
         opts=own,
     )
     function = aws.cloudfront.Function(
@@ -32,6 +34,7 @@ def maintenance_function(name: str, settings: CloudSettings, parent: pulumi.Reso
         code=CODE,
         key_value_store_associations=[store.arn],
         publish=True,
+        tags=tags(settings),
         opts=own,
     )
     arn: pulumi.Output[str] = function.arn

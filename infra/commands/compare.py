@@ -8,8 +8,8 @@ import click
 
 from infra import fixes
 from infra.commands import stack
-from infra.commands.comparison import SETTING, ComparisonError, Difference, differences, facts_of, meant
-from infra.commands.operations import read_settings
+from infra.commands.operations import operations, read_settings
+from infra.commands.operations.comparison import SETTING, ComparisonError, Difference, differences, facts_of, meant
 
 WIDTH = 60  # characters of a value that are shown
 
@@ -32,11 +32,11 @@ def command(one: str, other: str, as_json: bool) -> int:
       pulumi config set -s local --path meant-differences.setting-DEBUG "For tracebacks in the browser."
     """
     names = (one, other)
-    reasons = meant(names)
+    reasons, stacks = meant(names), [operations(name) for name in names]
     print(f"Asking the stacks {one} and {other}…", file=sys.stderr, flush=True)
     with ThreadPoolExecutor(2) as pool:
         try:
-            first, second = pool.map(facts_of, names)
+            first, second = pool.map(facts_of, names, stacks)
         except ComparisonError as error:
             sys.exit(f"They can't be compared: {error}")
     found = differences(first, second, reasons)

@@ -13,6 +13,7 @@ from tests.operations import COMPARISON, MAINTENANCE, Page, check
 from tests.rehearsal.stacks import Stack
 from tests.rehearsal.tasks import CLUSTER, release_tasks
 from tests.waiting import wait_until
+from tools.rehearsal.container import TASK_NETWORK
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -203,7 +204,6 @@ def page(stack: Stack, path: str) -> Page:
 @pytest.mark.rehearsal
 def test_maintenance_is_on_at_once_for_all_but_those_who_are_let_through(stack: Stack) -> None:
     """The table of tests/e2e. The page is the gallery's own, which the release published."""
-    gateway = stack.engine.networks.get(stack.emulator.name).attrs["IPAM"]["Config"][0]["Gateway"]
 
     def run(*arguments: str) -> tuple[int, str]:
         of = django_stack_of if arguments[0] == "maintenance" else django_stack
@@ -211,7 +211,7 @@ def test_maintenance_is_on_at_once_for_all_but_those_who_are_let_through(stack: 
         return done.returncode, done.stdout + done.stderr
 
     for case in MAINTENANCE:
-        check(case, run, lambda path: page(stack, path), own=gateway)
+        check(case, run, lambda path: page(stack, path), own=TASK_NETWORK[0])
         if case.answers == 503:
             assert "Gallery" in page(stack, "/").text
             assert page(stack, "/static/gallery/favicon.svg").status == 200

@@ -28,17 +28,24 @@ class CloudMaintenance:
 
     def __init__(self, stack: CloudStack) -> None:
         self._stack = stack
+        self._name = f"{stack.prefix}-maintenance"
         self._keys = stack.client("cloudfront-keyvaluestore")
 
     @explained
     def look(self) -> Maintenance | None:
-        values = self._values(self._store())
+        store = self._store()
+        values = self._values(store) if store else {}
         return Maintenance.of(facts_in(values)) if STATE in values else None
 
     @explained
     def put(self, wanted: Maintenance | None, domain: str) -> None:
         """All keys at once, so that no visitor gets half of it."""
         store = self._store()
+        if not store:
+            sys.exit(
+                f"The stack {self._stack.name} has no key-value store {self._name}: it is older than this command. "
+                f"Fix: pulumi up -s {self._stack.name}"
+            )
         new = keys_of(wanted.facts(), self._page(domain, wanted.message)) if wanted else {}
         gone = sorted(self._values(store).keys() - new.keys())
         changes: dict[str, list[dict[str, str]]] = {
@@ -51,17 +58,13 @@ class CloudMaintenance:
             self._keys.update_keys(KvsARN=store, IfMatch=version, **given)
 
     def _store(self) -> str:
-        """The ARN of the stack's store."""
-        name = f"{self._stack.prefix}-maintenance"
+        """The ARN of the stack's store; nothing for a stack from before there were stores."""
         try:
-            found = self._stack.client("cloudfront").describe_key_value_store(Name=name)
+            found = self._stack.client("cloudfront").describe_key_value_store(Name=self._name)
         except ClientError as error:
             if error.response["Error"].get("Code") != "EntityNotFound":
                 raise
-            sys.exit(
-                f"CloudFront has no key-value store {name}: the stack is older than this command. "
-                f"Fix: pulumi up -s {self._stack.name}"
-            )
+            return ""
         return str(found["KeyValueStore"]["ARN"])
 
     def _values(self, store: str) -> Mapping[str, str]:

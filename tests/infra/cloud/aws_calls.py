@@ -25,10 +25,12 @@ CALLS = {
         cloudfront:TagResource cloudfront:UntagResource cloudfront:ListTagsForResource""",
     "cloudfront/function:Function": """
         cloudfront:CreateFunction cloudfront:DescribeFunction cloudfront:GetFunction cloudfront:PublishFunction
-        cloudfront:UpdateFunction cloudfront:DeleteFunction""",
+        cloudfront:UpdateFunction cloudfront:DeleteFunction
+        cloudfront:TagResource cloudfront:UntagResource cloudfront:ListTagsForResource""",
     "cloudfront/keyValueStore:KeyValueStore": """
         cloudfront:CreateKeyValueStore cloudfront:DescribeKeyValueStore cloudfront:UpdateKeyValueStore
-        cloudfront:DeleteKeyValueStore""",
+        cloudfront:DeleteKeyValueStore
+        cloudfront:TagResource cloudfront:UntagResource cloudfront:ListTagsForResource""",
     "cloudfront/originAccessControl:OriginAccessControl": """
         cloudfront:CreateOriginAccessControl cloudfront:GetOriginAccessControl cloudfront:UpdateOriginAccessControl
         cloudfront:DeleteOriginAccessControl""",

@@ -62,7 +62,7 @@ def test_what_changes_something_is_allowed_on_this_projects_tasks_alone() -> Non
                 assert action.partition(":")[2].startswith(("Describe", "Filter", "Get", "List")), action
             elif action == "ssm:TerminateSession":
                 assert all("session/${aws:user" in one for one in statement["Resource"])  # one's own
-            elif action == "cloudfront-keyvaluestore:UpdateKeys":  # AWS gives a store a number, and takes no tags
+            elif action == "cloudfront-keyvaluestore:UpdateKeys":  # AWS gives a store a number for a name
                 assert _listed(statement["Resource"]) == ["arn:aws:cloudfront::*:key-value-store/*"]
             else:
                 assert all("django-stack-" in one or one.endswith(FORWARDING) for one in statement["Resource"]), action

@@ -6,14 +6,22 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
 
-from infra.commands import comparison
-from infra.commands.comparison import BETWEEN_PLATFORMS, MARK, PROGRAM, Difference, differences, facts_of, meant
 from infra.commands.main import cli
+from infra.commands.operations import comparison
+from infra.commands.operations.comparison import (
+    BETWEEN_PLATFORMS,
+    MARK,
+    PROGRAM,
+    Difference,
+    differences,
+    facts_of,
+    meant,
+)
 from tests import ROOT
 
 SAME = {"postgresql": "17", "collation": "en_US.UTF-8", "image": "0a1b2c3d4e5f"}
@@ -33,7 +41,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stacks(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
     """What the stacks say of themselves."""
     facts = {name: dict(SAME) for name in ("here", "next", "there")}
-    monkeypatch.setattr("infra.commands.compare.facts_of", facts.__getitem__)
+    monkeypatch.setattr("infra.commands.compare.operations", lambda _: None)
+    monkeypatch.setattr("infra.commands.compare.facts_of", lambda name, _: facts[name])
     return facts
 
 
@@ -101,16 +110,15 @@ def test_what_is_not_meant_comes_first() -> None:
     assert found == [Difference("b", ("1", "2")), Difference("a", ("1", "2"), "on purpose")]
 
 
-def test_a_stack_whose_app_does_not_answer_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_whose_app_does_not_answer_is_one_line() -> None:
     class Silent:
         def output(self, _: Any) -> tuple[int, str]:
             return 1, "Traceback\nOperationalError: no database\n"
 
-    monkeypatch.setattr(comparison, "operations", lambda _: Silent())
     with pytest.raises(
         comparison.ComparisonError, match=r"stack here doesn't answer \(exit status 1\): OperationalError"
     ):
-        facts_of("here")
+        facts_of("here", cast("Any", Silent()))
 
 
 def test_what_belongs_to_a_container_or_to_a_stack_itself_does_not_count(
@@ -129,9 +137,12 @@ def test_what_belongs_to_a_container_or_to_a_stack_itself_does_not_count(
         def all(self) -> list[Any]:
             return []
 
-    monkeypatch.setattr(comparison, "operations", lambda _: Answering())
     monkeypatch.setattr(comparison, "versions_of", lambda _: Versions())
-    assert facts_of("here") == {"postgresql": "17", "variable-FEATURE": "set", "setting-DEBUG": "False"}
+    assert facts_of("here", cast("Any", Answering())) == {
+        "postgresql": "17",
+        "variable-FEATURE": "set",
+        "setting-DEBUG": "False",
+    }
 
 
 def test_the_program_says_what_is_asked_without_a_secret(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ class AWS:
                 "serviceArns": ["arn:x:service/shop-cloud/shop-cloud-worker", "arn:x:service/shop-cloud/shop-cloud-web"]
             },
             "list_schedules": {"Schedules": []},
+            "list_keys": {"Items": []},
             "list_objects_v2": {"Contents": [{"Size": 1000}, {"Size": 500}]},
         }
         self.measured = {"databaseConnections": [3.0], "freeStorageSpace": [1.5e10]}
@@ -98,6 +99,9 @@ class AWS:
     def describe_services(self, cluster: str, services: list[str]) -> dict[str, Any]:
         found = {"shop-cloud-web": SERVICE, "shop-cloud-worker": WORKER}
         return {"services": [found[name] for name in services]}
+
+    def describe_key_value_store(self, **_: Any) -> dict[str, Any]:
+        return {"KeyValueStore": {"ARN": "arn:aws:cloudfront::123456789012:key-value-store/0a1b"}}
 
     def describe_task_definition(self, **_: Any) -> dict[str, Any]:
         return {"taskDefinition": {"containerDefinitions": [{"name": "prepare"}, WEB]}}

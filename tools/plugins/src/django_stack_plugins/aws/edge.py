@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django_stack_plugins.aws import tags
 from django_stack_plugins.aws.base import AWSResource
 from django_stack_plugins.aws.calls import Call, Wait, words
 from django_stack_plugins.resource import Operation
@@ -27,6 +28,7 @@ class KeyValueStore(AWSResource):
     busy = words("CannotDeleteEntityWhileInUse")
     deleting = Call("DeleteKeyValueStore", {"Name": "id", "IfMatch": "etag"})
     ready = Wait("Status", words("READY"), seconds=300)
+    tagging = tags.VPC_ORIGINS
 
     def remove(self, operation: Operation, scope: Properties) -> None:
         found = self.find(operation, scope["id"], scope)
@@ -48,7 +50,10 @@ class Function(AWSResource):
         "DescribeFunction",
         {"Name": "id"},
         constants={"Stage": "DEVELOPMENT"},
-        gives="merge(FunctionSummary.FunctionConfig, {ETag: ETag, ARN: FunctionSummary.FunctionMetadata.FunctionARN})",
+        gives=(
+            "merge(FunctionSummary.FunctionConfig, {ETag: ETag, Name: FunctionSummary.Name,"
+            " ARN: FunctionSummary.FunctionMetadata.FunctionARN})"
+        ),
     )
     more = (Call("GetFunction", {"Name": "id"}, constants={"Stage": "DEVELOPMENT"}, gives="{Code: FunctionCode}"),)
     outputs: ClassVar[Mapping[str, str]] = {"arn": "ARN", "etag": "ETag"}
@@ -56,18 +61,22 @@ class Function(AWSResource):
     missing = words("NoSuchFunctionExists")
     busy = words("FunctionInUse")
     deleting = Call("DeleteFunction", {"Name": "id", "IfMatch": "etag"})
+    tagging = tags.VPC_ORIGINS
 
     def make(self, operation: Operation, inputs: Properties) -> Any:
-        answer = self._ask(operation, "CreateFunction", self._request(inputs))
+        tagged = {"Tags": inputs["tags"]} if inputs.get("tags") else {}
+        answer = self._ask(operation, "CreateFunction", {**self._request(inputs), **tagged})
         self._publish(operation, inputs, answer["ETag"])
         return answer
 
     def change(self, operation: Operation, changed: set[str], scope: Properties, inputs: Properties) -> None:
-        etag = self.find(operation, scope["id"], scope)["ETag"]
+        if not changed:
+            return
+        named = {**inputs, "name": scope["id"]}
         if changed - self.unread:
-            request = {**self._request({**inputs, "name": scope["id"]}), "IfMatch": etag}
-            etag = self._ask(operation, "UpdateFunction", request)["ETag"]
-        self._publish(operation, {**inputs, "name": scope["id"]}, etag)
+            version = self.find(operation, scope["id"], scope)["ETag"]
+            self._ask(operation, "UpdateFunction", {**self._request(named), "IfMatch": version})
+        self._publish(operation, named, self.find(operation, scope["id"], scope)["ETag"])
 
     def find(self, operation: Operation, resource_id: str, scope: Properties) -> Any:
         found = super().find(operation, resource_id, scope)

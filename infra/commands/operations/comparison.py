@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.commands import stack
-from infra.commands.operations import operations, platform_of, read_settings
+from infra.commands.operations import Operations, platform_of, read_settings
 from infra.commands.operations.versions import versions_of
 
 MARK = "django-stack compare: "  # begins the line with the answer, among others that the app may print
@@ -106,18 +106,18 @@ class Difference:
     reason: str = ""
 
 
-def facts_of(name: str) -> dict[str, str]:
+def facts_of(name: str, found: Operations) -> dict[str, str]:
     """What a running stack says of itself, by name; a minute in the cloud, which needs a task. Raises
     ComparisonError."""
-    status, text = operations(name).output(["python", "manage.py", "shell", "-c", PROGRAM])
+    status, text = found.output(["python", "manage.py", "shell", "-c", PROGRAM])
     lines = [line for line in text.splitlines() if MARK in line]
     if not lines:
         last = (text.strip().splitlines() or [""])[-1]
         raise ComparisonError(f"the app of the stack {name} doesn't answer (exit status {status}): {last}")
     said: dict[str, str] = json.loads("".join(line.partition(MARK)[2] for line in lines))
-    found = {key: value for key, value in said.items() if _counts(key)}
+    facts = {key: value for key, value in said.items() if _counts(key)}
     version = next((one.hash for one in versions_of(name).all() if one.runs), None)
-    return {**found, **({"image": version} if version else {})}
+    return {**facts, **({"image": version} if version else {})}
 
 
 def _counts(name: str) -> bool:
