@@ -57,6 +57,13 @@ def test_a_project_that_uses_none_of_them_is_checked_migrated_and_served(tmp_pat
     assert visited.stdout.splitlines()[-1:] == ["ok 200"], visited.stderr
 
 
+def test_without_gunicorn_its_configuration_says_what_to_require(tmp_path: Path) -> None:
+    ended = without_extras(tmp_path, "import django_stack.gunicorn_config")
+    assert ended.returncode == 3
+    assert "Require django-stack-contract[server]" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value", "package"),
     [
