@@ -41,6 +41,7 @@ class Project:
     needs: Needs
     python: str
     translations: bool = False
+    admin: list[str] = field(default_factory=list)  # paths at which Django's admin may be, the likeliest first
     facts: dict[str, bool] = field(default_factory=dict)
 
 
@@ -83,6 +84,7 @@ def read_project(folder: Path, settings: str = "") -> Project:
         needs=read_needs(dependencies, _imports(tree)),
         python=_python(tree, own, dependencies),
         translations=_has_uncompiled(tree),
+        admin=_admin(tree),
         facts=_facts(tree, files, text, dependencies),
     )
 
@@ -110,6 +112,18 @@ def _imports(tree: Tree) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
     return found
+
+
+def _admin(tree: Tree) -> list[str]:
+    """The paths of the admin in the project's urls.py; of one that the settings name, Django's usual one."""
+    found: list[str] = []
+    for path in tree.named(r"urls\.py"):
+        for literal, other in re.findall(
+            r"""path\(\s*r?(?:["']\^?([^"']*)["']|([\w.]+))\s*,\s*(?:include\()?\s*\w*admin\w*\.(?:site\.)?urls""",
+            tree.text(path),
+        ):
+            found.append("admin/" if other else literal.rstrip("$"))
+    return list(dict.fromkeys(found))
 
 
 def _has_uncompiled(tree: Tree) -> bool:

@@ -80,7 +80,7 @@ def command(  # click passes them by name
         _end(planned, choices)
         return 0
     try:
-        prove(choices, checkout, click.echo)
+        prove(choices, project.admin, checkout, click.echo)
     except ProofError as error:
         click.echo(f"Not proved: {error}", err=True)
         _end(planned, choices)

@@ -143,3 +143,18 @@ def test_nothing_of_the_project_is_imported(read: MakeProject, tmp_path: Path) -
         file = tmp_path / "shop" / path
         file.write_text(file.read_text() + "\nraise SystemExit('imported')\n")
     assert read_project(tmp_path / "shop").settings == "shop.settings"
+
+
+@pytest.mark.parametrize(
+    ("line", "paths"),
+    [
+        ('path("office/", admin.site.urls)', ["office/"]),
+        ("re_path(r'^admin/$', admin.site.urls)", ["admin/"]),
+        ("path(settings.ADMIN_URL, admin.site.urls)", ["admin/"]),
+        ("path('cms/', include(other.urls))", []),
+    ],
+)
+def test_the_admin_is_where_urls_py_has_it(line: str, paths: list[str], read: MakeProject, tmp_path: Path) -> None:
+    read()
+    (tmp_path / "shop/shop/urls.py").write_text(f"urlpatterns = [{line}]\n")
+    assert read_project(tmp_path / "shop").admin == paths
