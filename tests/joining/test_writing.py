@@ -226,3 +226,16 @@ def test_an_env_file_is_not_read_but_named_with_the_command_that_reads_it(planne
         f".env isn't read. To have the stack read it: pulumi config set -s shop env-file {tmp_path}/shop/.env"
         in found.left
     )
+
+
+def test_pulumi_s_own_way_to_write_the_stack_s_file_is_no_edit_and_a_new_value_is(planned: MakePlan) -> None:
+    one = file_of(planned(projects.celery, projects.dockerfile_in_a_folder), "Pulumi.shop.yaml")
+    one.write()
+    first, _, rest = one.path.read_text().partition("\n")
+    content = yaml.safe_load(rest)
+    content["config"] = {key: str(v) if isinstance(v, int) else v for key, v in content["config"].items()}
+    one.path.write_text(f"{first}\n" + yaml.safe_dump({"encryptionsalt": "v1:abc", **content}))
+    assert one.state() is State.SAME
+    content["config"]["django-stack:web-port"] = "9999"
+    one.path.write_text(f"{first}\n" + yaml.safe_dump(content))
+    assert one.state() is State.EDITED
