@@ -11,6 +11,7 @@ TAKEN = frozenset(
         "cache",
         "database",
         "mail",
+        "maintenance",
         "media",
         "media-files",
         "migrate",

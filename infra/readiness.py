@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from infra.plain import without_escapes
 
 READY = "/healthz/ready"
+MAINTENANCE = "X-Maintenance"  # the header of the answer while `django-stack maintenance` is on
 BODY = 64 * 1024  # bytes of an answer that are read; Django's debug pages name the error in the first 20 KB
 WORDS = 300  # characters of an answer that are shown
 STEP_2 = (
@@ -33,6 +34,7 @@ class Answer:
     kind: str
     text: str
     hangs: bool = False
+    is_maintenance: bool = False  # not the version's own answer
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def ask(connection: http.client.HTTPConnection, path: str, host: str) -> Answer:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         text = _beginning(response, until).decode(errors="replace")
-        return Answer(response.status, response.headers.get_content_type(), text)
+        maintenance = MAINTENANCE in response.headers
+        return Answer(response.status, response.headers.get_content_type(), text, is_maintenance=maintenance)
     except TimeoutError:
         return Answer(0, "", f"nothing within {seconds:g} seconds", hangs=True)
     except (OSError, http.client.HTTPException) as error:
@@ -89,7 +92,12 @@ def judge_readiness(answer: Answer, url: str) -> Verdict:
 
 
 def judge_home(answer: Answer, url: str) -> Verdict:
-    """A page, a redirect, a login, a 404 and the like pass. A 400, a 5xx and a page that hangs don't."""
+    """A page, a redirect, a login, a 404 and the like pass. A 400, a 5xx and a page that hangs don't.
+
+    While there is maintenance nobody sees the home page, so that it can't be judged.
+    """
+    if answer.is_maintenance:
+        return Verdict()
     if 200 <= answer.status < 500 and answer.status != 400:
         return Verdict()
     missing = f"the home page {url} answers {_in_words(answer)}"

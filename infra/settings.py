@@ -32,6 +32,7 @@ from infra.setting_kinds import (
     Hosts,
     Image,
     Integer,
+    Reasons,
     StorageDSN,
     Text,
     Version,
@@ -188,6 +189,13 @@ class Settings:
         True,
         "Whether `pulumi destroy` keeps the data (local, the volumes stay; cloud, database and bucket are protected); "
         "to remove the data, set false, run `pulumi up`, then destroy.",
+    )
+    meant_differences: Mapping[str, str] = setting(
+        Reasons(),
+        {},
+        "What this stack differs in from others on purpose, by the names that `django-stack compare` has, each with "
+        "the reason; --path meant-differences.NAME.",
+        heading="Operating",
     )
     cache: str = setting(
         Choice(

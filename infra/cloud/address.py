@@ -8,6 +8,7 @@ from infra.cloud.distribution import make_distribution
 from infra.cloud.firewall import make_firewall
 from infra.cloud.load_balancer import make_load_balancer
 from infra.cloud.logs import deliver_requests
+from infra.cloud.maintenance import maintenance_function
 from infra.cloud.settings import CloudSettings
 from infra.cloud.site_certificate import issued_certificate
 from infra.cloud.static_files import StaticFiles
@@ -38,10 +39,11 @@ class Address(pulumi.ComponentResource):
         if hosts:
             certificate = settings.certificate or issued_certificate(name, settings, hosts, self)
         firewall = make_firewall(name, settings, self) if settings.waf else None
+        maintenance = maintenance_function(name, settings, self)
         own = pulumi.ResourceOptions(parent=self)
         self.static_files = StaticFiles("static-files", settings, context.network, own)
         distribution = make_distribution(
-            name, settings, balancer, self.static_files, hosts, certificate, firewall, self
+            name, settings, balancer, self.static_files, hosts, certificate, firewall, maintenance, self
         )
         self.static_files.admit(distribution.arn)
         if settings.access_logs and context.network.log_bucket:

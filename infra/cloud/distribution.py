@@ -38,11 +38,12 @@ def make_distribution(
     hosts: list[str],
     certificate: pulumi.Input[str] | None,
     firewall: pulumi.Input[str] | None,
+    maintenance: pulumi.Input[str],
     parent: pulumi.Resource,
 ) -> aws.cloudfront.Distribution:
     """Registers the distribution as a child of `parent`; `hosts` are its own names, for which it has `certificate`.
 
-    `certificate` and `firewall`, a web ACL, are ARNs.
+    `certificate`, `firewall`, a web ACL, and `maintenance`, a function, are ARNs.
     """
     return aws.cloudfront.Distribution(
         f"{name}-cloudfront",
@@ -54,7 +55,7 @@ def make_distribution(
         price_class="PriceClass_100",
         origins=_origins(balancer, static_files),
         origin_groups=_origin_groups(),
-        default_cache_behavior=_every_page(),
+        default_cache_behavior=_every_page(maintenance),
         ordered_cache_behaviors=_behaviors(),
         restrictions={"geo_restriction": {"restriction_type": "none"}},
         viewer_certificate=_viewer_certificate(certificate),
@@ -94,7 +95,8 @@ def _origin_groups() -> list[DistributionOriginGroupArgsDict]:
     ]
 
 
-def _every_page() -> DistributionDefaultCacheBehaviorArgsDict:
+def _every_page(maintenance: pulumi.Input[str]) -> DistributionDefaultCacheBehaviorArgsDict:
+    """All paths but the cached ones, which are answered during maintenance as well."""
     return {
         "target_origin_id": TASKS,
         "viewer_protocol_policy": "redirect-to-https",
@@ -103,6 +105,7 @@ def _every_page() -> DistributionDefaultCacheBehaviorArgsDict:
         "compress": True,
         "cache_policy_id": CACHING_DISABLED,
         "origin_request_policy_id": ALL_VIEWER_AND_CLOUDFRONT_HEADERS,
+        "function_associations": [{"event_type": "viewer-request", "function_arn": maintenance}],
     }
 
 

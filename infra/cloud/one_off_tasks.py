@@ -45,10 +45,13 @@ class OneOffTasks:
     ) -> str:
         """Starts a task with the words of a command, more variables, and another role than the app's (an ARN); its ARN.
 
+        Without words, the command is the definition's own.
         `with_agent` is for sessions: AWS's agent runs in it. Raises TaskError.
         """
         request = self.request
-        container: dict[str, Any] = {"name": request.container, "command": list(command)}
+        container: dict[str, Any] = {"name": request.container}
+        if command:
+            container["command"] = list(command)
         if environment:
             container["environment"] = [{"name": name, "value": value} for name, value in environment.items()]
         try:

@@ -48,7 +48,7 @@ def _as_json(findings: list[Finding]) -> str:
 def _for_people(findings: list[Finding], *, shows_all: bool) -> str:
     lines = []
     for one in findings:
-        if one.level is Level.OK and not shows_all:
+        if one.level is Level.OK and not one.text and not shows_all:
             continue
         word = one.level.value
         label = stack.coloured(f"{word:<8}", COLOURS[one.level]) if one.level in COLOURS else f"{word:<8}"

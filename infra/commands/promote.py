@@ -59,7 +59,10 @@ def command(source: str, target: str, schema_ahead: bool, yes: bool) -> int:
             err=True,
         )
         return status
-    click.echo(f"The stack {target} runs the version {wanted.hash}. {move.said_how_to_undo(target)}")
+    click.echo(
+        f"The stack {target} runs the version {wanted.hash}. {move.said_how_to_undo(target)}\n"
+        f"How they differ otherwise: django-stack compare {source} {target}"
+    )
     return 0
 
 

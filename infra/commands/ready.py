@@ -1,8 +1,13 @@
 """`django-stack ready`: says where the site is and what to do next. `make local` ends with it."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from infra.commands import stack
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
 
 
 @click.command
@@ -14,9 +19,10 @@ def command(name: str) -> None:
     Example:
       django-stack ready -s pr-12
     """
-    web = stack.web(stack.engine(), name)
-    port = next(bindings[0]["HostPort"] for bindings in web.ports.values() if bindings)
-    url = f"http://{stack.environment(web)['DOMAIN']}:{port}/"
+    engine = stack.engine()
+    web = stack.web(engine, name)
+    url = f"http://{stack.environment(web)['DOMAIN']}:{published(web)}/"
+    mail = stack.running(engine, name, "mail")
     mounted = stack.has_source_mounted(web)
     edits = "Pages follow your edits. After a new migration, dependency or setting:" if mounted else "After an edit:"
     print(
@@ -24,5 +30,11 @@ def command(name: str) -> None:
         f"  To log in at {url}admin/, create a user: {stack.make('manage', name)} ARGS=createsuperuser\n"
         f"  {edits} {stack.make('local', name)}\n"
         f"  The site's logs: {stack.make('logs', name)}\n"
-        f"  Pulumi's own commands: source .venv/bin/activate && pulumi up -s {name}\n"
+        + (f"  The mails that the site sends: http://localhost:{published(mail)}/\n" if mail else "")
+        + f"  Pulumi's own commands: source .venv/bin/activate && pulumi up -s {name}\n"
     )
+
+
+def published(container: "Container") -> str:
+    """The port on this machine at which the container is reached."""
+    return next(str(bindings[0]["HostPort"]) for bindings in container.ports.values() if bindings)

@@ -92,12 +92,17 @@ def make(target: str, stack: str) -> str:
 
 def web(client: docker.DockerClient, stack: str) -> "Container":
     """The stack's running web container; ends the command with one line when there is none."""
-    name = f"{project_name()}-{stack}-web"
-    for container in client.containers.list(filters={**filters(stack), "name": f"^/{name}$"}):
-        if container.status == "restarting":
-            sys.exit(f"The container {name} ends again and again. To see why: {make('logs', stack)}")
-        return container
-    sys.exit(f"The container {name} is not running. Fix: {make('local', stack)}")
+    if not (container := running(client, stack, "web")):
+        sys.exit(f"The container {project_name()}-{stack}-web is not running. Fix: {make('local', stack)}")
+    if container.status == "restarting":
+        sys.exit(f"The container {container.name} ends again and again. To see why: {make('logs', stack)}")
+    return container
+
+
+def running(client: docker.DockerClient, stack: str, role: str) -> "Container | None":
+    """The stack's container of that role, such as `web` or `mail`, if it runs."""
+    name = f"{project_name()}-{stack}-{role}"
+    return next(iter(client.containers.list(filters={**filters(stack), "name": f"^/{name}$"})), None)
 
 
 def has_source_mounted(container: "Container") -> bool:

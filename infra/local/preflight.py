@@ -80,7 +80,8 @@ def _strangers(containers: list[_Container], settings: LocalSettings) -> list[st
 def physical_names(settings: LocalSettings) -> set[str]:
     """What containers and volumes of the stack are called."""
     servers = ("database", "media", "media-files", "cache", "mail")
-    names = {f"{settings.prefix}-{part}" for part in (*servers, "release", "web", "scheduler", "schedules")}
+    others = ("release", "web", "maintenance", "scheduler", "schedules")
+    names = {f"{settings.prefix}-{part}" for part in (*servers, *others)}
     for name, process in settings.processes.items():
         names |= {f"{settings.prefix}-{name}-{number}" for number in range(1, process.count + 1)}
     return names

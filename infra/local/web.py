@@ -13,6 +13,7 @@ from infra.local.containers import container_options
 from infra.local.context import LocalContext
 from infra.local.database import Database
 from infra.local.labels import label_args
+from infra.local.maintenance import FOLDER
 from infra.local.process import Process
 from infra.local.release import Release
 from infra.local.requests import RolloutRequest
@@ -43,10 +44,18 @@ class Web(pulumi.ComponentResource):
     ) -> None:
         super().__init__("django-stack:local:Web", name, None, opts)
         settings = context.settings
+        volume = docker.Volume(
+            f"{name}-maintenance",
+            name=f"{settings.prefix}-maintenance",
+            labels=label_args(settings),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        app = app_container(context, release, environment.variables, "web")
+        app["volumes"] = [*app["volumes"], {"volume_name": volume.name, "container_path": FOLDER}]
         container = docker.Container(
             name,
             name=f"{settings.prefix}-web",
-            **app_container(context, release, environment.variables, "web"),
+            **app,
             command=list(settings.web_command) or None,
             ports=[{"internal": PORT, "external": settings.web_port, "ip": "127.0.0.1"}],
             labels=label_args(settings),

@@ -9,6 +9,7 @@ from infra.setting_kinds.entries import Entries
 from infra.setting_kinds.env_file import EnvFile, EnvFilePath
 from infra.setting_kinds.image import BuildArgs, DockerfilePath, Folders
 from infra.setting_kinds.project import AppPath, StorageDSN, Version
+from infra.setting_kinds.reasons import Reasons
 from infra.setting_kinds.times import Cron, TimeZone
 from infra.setting_kinds.variables import Env
 from infra.setting_kinds.words import (
@@ -49,6 +50,7 @@ __all__ = [
     "Moment",
     "NumberOf",
     "Port",
+    "Reasons",
     "Setting",
     "StorageDSN",
     "Text",

@@ -181,12 +181,12 @@ def test_twelve_factor_all_that_depends_on_the_place_comes_from_the_environment(
         for path in APP.rglob("*.py")
         if re.search(r"os\.environ[\[.)](?!setdefault)", path.read_text())
     }
-    starts = {"gunicorn_config.py", "healthcheck.py", "management/commands/migrate.py", "run_lock.py"}
+    starts = {"environment.py", "gunicorn_config.py", "healthcheck.py", "management/commands/migrate.py", "run_lock.py"}
     assert readers == {f"contract/django_stack/{name}" for name in {"settings.py", *starts}}
 
 
 def test_the_package_imports_nothing_but_what_its_own_requirements_bring() -> None:
-    """No gallery, no `config`. django-storages[s3] brings Amazon's packages."""
+    """No gallery, no `config`. django-storages[s3] brings Amazon's packages, and a project may have psycopg2."""
     folder = APP / "contract"
     imported = set()
     for path in folder.rglob("*.py"):
@@ -198,7 +198,7 @@ def test_the_package_imports_nothing_but_what_its_own_requirements_bring() -> No
     lines = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
     named = {re.match(r"[a-z0-9-]+", line)[0] for line in lines} - {"django-stack-contract"}  # type: ignore[index]
     distributions = packages_distributions()
-    brought = {"django_stack", "boto3", "botocore", "s3transfer"}
+    brought = {"django_stack", "boto3", "botocore", "s3transfer", "psycopg2"}
     unseen = {"boto3", "django-anymail"}  # Django imports the latter by its dotted path
     assert {distributions[name][0].lower() for name in imported - brought} == named - unseen
 

@@ -14,7 +14,7 @@ def test_destroy_keeps_the_data_and_the_neighbour(development: Stack, serving: S
     picture = fetch(Visitor(development).upload("Kept through destroy")).content
     before = development.outputs()
     neighbour = serving.ids()
-    volumes = {volume.name for volume in development.volumes()}
+    volumes = {volume.name for volume in development.volumes()} - {f"{development.prefix}-maintenance"}
     assert volumes == {f"{development.prefix}-database", f"{development.prefix}-media"}
     try:
         development.destroy()
@@ -38,7 +38,7 @@ def test_destroy_keeps_the_data_and_the_neighbour(development: Stack, serving: S
 def test_without_keep_data_destroy_leaves_nothing(make_stack: MakeStack) -> None:
     stack = make_stack("brief", {**DEVELOPMENT, "keep-data": False})
     stack.up()
-    assert len(stack.volumes()) == 2
+    assert len(stack.volumes()) == 3
     stack.outputs()
     stack.destroy()
     assert (stack.containers(), stack.networks(), stack.volumes()) == ([], [], [])

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from tests.e2e.stacks import Stack
+from tests.operations import COMPARISON, MAINTENANCE, Page, check
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
@@ -89,3 +90,44 @@ def test_the_databases_prompt_sees_what_the_site_has(development: Stack) -> None
         development, "psql", "-XAtc", f"select is_superuser from auth_user where username = '{name}'"
     )
     assert shown == "t\n"
+
+
+def page(stack: Stack, path: str) -> Page:
+    answer = stack.get(path)
+    return Page(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.text)
+
+
+def test_maintenance_is_on_at_once_for_all_but_those_who_are_let_through(stack: Stack) -> None:
+    before = stack.ids()
+    for case in MAINTENANCE:
+
+        def run(command: str, *arguments: str) -> tuple[int, str]:
+            verb, rest = ((arguments[0],), arguments[1:]) if command == "maintenance" else ((), arguments)
+            done = stack.run("django-stack", command, *verb, "-s", stack.name, *rest, check=False)
+            return done.returncode, done.stdout  # both streams
+
+        check(case, run, lambda path: page(stack, path), own="127.0.0.1")
+    assert stack.ids() == before, "no container was replaced or started again"
+
+
+def test_maintenance_lasts_through_an_update_that_replaces_the_site(serving: Stack) -> None:
+    first = serving.container("web").id
+    serving.run("django-stack", "maintenance", "on", "-s", serving.name)
+    try:
+        with serving.configured(env={"ANOTHER": "one"}):
+            serving.up()  # its roll-out check accepts the page
+            assert serving.container("web").id != first
+            answer = serving.get()
+            assert (answer.status_code, "X-Maintenance" in answer.headers) == (503, True)
+    finally:
+        serving.run("django-stack", "maintenance", "off", "-s", serving.name)
+        serving.up()
+    assert serving.get().status_code == 200
+
+
+def test_a_stack_does_not_differ_from_itself(serving: Stack) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        done = serving.run("django-stack", *arguments, check=False)
+        return done.returncode, done.stdout
+
+    check(COMPARISON[0], run, lambda path: page(serving, path), name=serving.name)

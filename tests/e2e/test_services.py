@@ -71,6 +71,8 @@ def test_a_mail_arrives_and_its_link_leads_back_to_the_site(services: Stack) -> 
 
 def test_the_page_of_mails_shows_them_to_people(services: Stack, page: Page) -> None:
     send(services, "Shown to people")
+    said = services.run("django-stack", "ready", "-s", services.name).stdout
+    assert f"The mails that the site sends: {services.outputs()['mail_url'].rstrip('/')}/\n" in said
     page.goto(services.outputs()["mail_url"])
     page.get_by_text("Shown to people").first.click()
     expect(page.get_by_role("tabpanel")).to_contain_text("Choose a password")

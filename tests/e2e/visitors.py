@@ -1,5 +1,6 @@
 """Somebody who visits a site: with Chromium, or quicker without."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.e2e.stacks import Stack
 from tests.pictures import png
 from tools.setup.testkit import CHROMIUM
 
+QUIET_CHROMIUM = Path(__file__).with_name("quiet_chromium.py")
 ARGUMENTS = [
     "--no-sandbox",  # tests may run as root
     "--disable-gpu",
@@ -32,7 +34,9 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         found = next(filter(None, map(shutil.which, CHROMIUM)), None)
         assert found, f"no {', '.join(CHROMIUM)} here: python3 tools/setup testkit"
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=QUIET_CHROMIUM, args=ARGUMENTS, env={**os.environ, "CHROMIUM": found}
+        )
         yield browser
         browser.close()
 

@@ -30,7 +30,7 @@ DOCUMENTS = (
 OPTIONS = ("protect", "retainOnDelete", "ignoreChanges", "replaceOnChanges", "additionalSecretOutputs")
 OF_THE_SDK = (["triggers[*]"], ["bcryptHash", "result"])  # options that it sets by itself
 # Words that nothing but people read, and values that have tests of their own.
-LEFT_OUT = ("alarmDescription", "comment", "dashboardBody", "description", "inputTemplate")
+LEFT_OUT = ("alarmDescription", "code", "comment", "dashboardBody", "description", "inputTemplate")
 
 
 def table(run: Run) -> Table:

@@ -99,7 +99,7 @@ def mend(project: Project, rounds: int = 6) -> list[str]:
 
 # Which kind of value a setting has changes from turn to turn; ALL_FIXES=1 takes all turns, and so all pairs.
 @pytest.mark.report("terraform-aws-rds#225")
-@pytest.mark.parametrize("turn", range(0, len(KINDS), 1 if os.environ.get("ALL_FIXES") else 6))
+@pytest.mark.parametrize("turn", range(0, len(KINDS), 1 if os.environ.get("ALL_FIXES") else 13))
 @pytest.mark.parametrize("platform", [LOCAL, CLOUD], ids=["local", "cloud"])
 def test_fixes_mend_settings_that_are_all_wrong(project: Project, platform: str, turn: int) -> None:
     keys = [key for key in DEFAULTS if key != "platform" and (platform == CLOUD or key not in CLOUD_ONLY)]

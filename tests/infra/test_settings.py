@@ -18,6 +18,21 @@ WRONG = [
     ),
     ({"platform": "azure"}, (), ['platform is "azure"', "local or cloud"]),
     ({"platform": "fargate"}, (), ["local or cloud", "pulumi config set -s local platform cloud"]),
+    (
+        {"meant-differences": "debug"},
+        (),
+        ['meant-differences is "debug"', "an object of names", "pulumi config rm -s local meant-differences"],
+    ),
+    (
+        {"meant-differences": {"setting-DEBUG": ""}},
+        (),
+        [
+            "meant-differences.setting-DEBUG is ''",
+            "why the difference is meant",
+            "--path meant-differences.setting-DEBUG",
+        ],
+    ),
+    ({"meant-differences": {"a b": "x"}}, (), ["the name 'a b'", "setting-LANGUAGE_CODE"]),
     ({"media": "disk"}, (), ["s3 or filesystem", "pulumi config set -s local media filesystem"]),
     ({"web-port": 70000}, (), ['web-port is "70000"', "1 to 65535", "pulumi config set -s local web-port 8000"]),
     ({"web-port": 0}, (), ['web-port is "0"']),

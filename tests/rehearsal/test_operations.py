@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.operations import COMPARISON, MAINTENANCE, Page, check
 from tests.rehearsal.stacks import Stack
 from tests.rehearsal.tasks import CLUSTER, release_tasks
 from tests.waiting import wait_until
@@ -29,6 +30,20 @@ def django_stack(stack: Stack, *arguments: str, **environment: str) -> "subproce
         text=True,
         check=False,
         timeout=180,
+    )
+
+
+def django_stack_of(stack: Stack, group: str, verb: str, *rest: str) -> "subprocess.CompletedProcess[str]":
+    """A command of a group, which has the option of the stack behind its verb."""
+    return subprocess.run(
+        [PROGRAM, group, verb, "--stack", "rehearsal", *rest],
+        cwd=stack.folder,
+        env=stack.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
@@ -177,3 +192,60 @@ def test_the_doctor_finds_no_error_in_a_good_stack(stack: Stack) -> None:
     unknown = {name for name, one in findings.items() if one["level"] == "unknown"}
     assert unknown <= {"redirect-to-https", "database-connections"}, {name: findings[name]["text"] for name in unknown}
     assert findings["mail"]["level"] == "warning", "mail: none"
+
+
+def page(stack: Stack, path: str) -> Page:
+    answer = stack.get(path)
+    headers = {name.lower(): value for name, value in answer.getheaders()}
+    return Page(answer.status, headers, answer.read().decode())
+
+
+@pytest.mark.rehearsal
+def test_maintenance_is_on_at_once_for_all_but_those_who_are_let_through(stack: Stack) -> None:
+    """The table of tests/e2e. The page is the gallery's own, which the release published."""
+    gateway = stack.engine.networks.get(stack.emulator.name).attrs["IPAM"]["Config"][0]["Gateway"]
+
+    def run(*arguments: str) -> tuple[int, str]:
+        of = django_stack_of if arguments[0] == "maintenance" else django_stack
+        done = of(stack, *arguments)
+        return done.returncode, done.stdout + done.stderr
+
+    for case in MAINTENANCE:
+        check(case, run, lambda path: page(stack, path), own=gateway)
+        if case.answers == 503:
+            assert "Gallery" in page(stack, "/").text
+            assert page(stack, "/static/gallery/favicon.svg").status == 200
+
+
+@pytest.mark.rehearsal
+def test_an_update_neither_ends_maintenance_nor_fails_by_it(stack: Stack) -> None:
+    assert django_stack_of(stack, "maintenance", "on").returncode == 0
+    try:
+        previewed = stack.pulumi("preview", "--diff", "--expect-no-changes")
+        assert previewed.returncode == 0, previewed.stdout
+        stack.change(env={"ANOTHER": "one"})
+        status, printed = stack.update("--refresh")
+        assert status == 0, printed
+        assert page(stack, "/").headers["x-maintenance"]
+    finally:
+        stack.change(env=None)
+        assert django_stack_of(stack, "maintenance", "off").returncode == 0
+    assert page(stack, "/").status == 200
+
+
+@pytest.mark.rehearsal
+def test_a_stack_does_not_differ_from_itself(stack: Stack) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            cwd=stack.folder,
+            env=stack.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+        return done.returncode, done.stderr + done.stdout
+
+    check(COMPARISON[0], run, lambda path: page(stack, path), name="rehearsal")

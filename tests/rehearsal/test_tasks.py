@@ -170,6 +170,13 @@ def test_a_task_may_be_started_with_another_role(aws: AWS) -> None:
     assert ecs.printed_json(aws, task, "web")["RoleArn"] == role
 
 
+def test_a_task_may_have_an_official_image_of_ecrs_public_gallery(aws: AWS) -> None:
+    image = f"public.ecr.aws/docker/library/{ecs.IMAGE}"
+    task = ecs.run_task(aws, ecs.define(aws, [{"name": "web", "image": image, "entryPoint": python("print('ran')")}]))
+    ecs.wait_until_stopped(aws, task)
+    assert ecs.log_lines(aws, task, "web") == ["ran"]
+
+
 def test_a_task_whose_first_container_fails_never_starts(aws: AWS) -> None:
     prepare = {"name": "prepare", "essential": False, "entryPoint": python("raise SystemExit(3)")}
     depends = [{"containerName": "prepare", "condition": "SUCCESS"}]

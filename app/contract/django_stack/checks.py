@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
-from django_stack.refusal import under_test
+from django_stack.refusal import command_of, is_server, under_test
 
 logger = logging.getLogger("django_stack.settings")
 
 TRANSPORT = ("SECURE_", "SESSION_COOKIE_", "CSRF_COOKIE_", "LANGUAGE_COOKIE_")
+ADDED_TO = {"INSTALLED_APPS", "LOGGING", "MIDDLEWARE", "SECURE_REDIRECT_EXEMPT", "SILENCED_SYSTEM_CHECKS", "ANYMAIL"}
+BY_ALIAS = {"CACHES", "DATABASES", "STORAGES"}
 PLACE = ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")  # of a database
 applied: dict[str, Any] = {}  # what `apply` set last, for as long as this process lives
+
+replaced_settings: list[str] = []  # which of the project's own `apply` replaced last
 
 Difference = Callable[[Any, Any], str]  # takes what apply set and what is in force; says what is wrong, or ""
 
@@ -32,6 +37,23 @@ def remember(found: dict[str, Any]) -> None:
     """Called by `apply`: keeps a copy, since dictionaries and lists may be changed in place."""
     applied.clear()
     applied.update({name: deepcopy(found[name]) for name in found if name in RULES or name.startswith(TRANSPORT)})
+
+
+def remember_replaced(project: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Called by `apply`: notes which settings of the project's own become others, but not those that it adds to."""
+    replaced_settings[:] = sorted(replacements(project, found))
+
+
+def replacements(project: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the settings that become others; of a dictionary by alias, as in DATABASES["default"]."""
+    for name, value in found.items():
+        old = project.get(name)
+        if old is None or old == value or name in ADDED_TO:
+            continue
+        if name in BY_ALIAS and isinstance(old, dict):
+            yield from (f'{name}["{alias}"]' for alias, entry in old.items() if entry and entry != value.get(alias))
+        elif old not in ("", [], ()):
+            yield name
 
 
 def replaced(before: Any, now: Any) -> str:
@@ -168,6 +190,21 @@ def settings_in_force(**_: Any) -> list[CheckMessage]:
     return findings()
 
 
+@register(Tags.security)
+def replaced_by_apply(**_: Any) -> list[CheckMessage]:
+    """Which settings of the project's own are not in force, since the stack has others; for `manage.py check`, and for
+    the shell in which `django-stack doctor` asks, but not for each `migrate`."""
+    if not replaced_settings or command_of(sys.argv) not in {"check", "shell"}:
+        return []
+    return [
+        Info(
+            f"apply(globals()) replaced what the settings had: {', '.join(replaced_settings)}.",
+            hint="docs/bring-your-own.md of django-stack says where each comes from, and what is kept.",
+            id="django_stack.I001",
+        )
+    ]
+
+
 @register(Tags.security, deploy=True)
 def complete_environment(**_: Any) -> list[Error]:
     """One error for each variable that a server lacks."""
@@ -175,7 +212,11 @@ def complete_environment(**_: Any) -> list[Error]:
     return [Error(line, id="django_stack.E001") for line in missing]
 
 
+@cache
 def log_at_start() -> None:
-    """Called by gunicorn's master once the project is loaded; does nothing unless it is a Django project."""
-    if "django" in sys.modules and settings.configured:
+    """For a server that starts, once in its process; runserver and its like show the checks themselves.
+
+    gunicorn's master calls it, too, since a project that never called `apply` has no `Guard`.
+    """
+    if "django" in sys.modules and settings.configured and not is_server(command_of(sys.argv)):
         log(findings())

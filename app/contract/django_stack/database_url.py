@@ -8,7 +8,9 @@ Spellings of other tools (Prisma, for instance) are refused, and the error says 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -181,11 +183,8 @@ def libpq_arguments(arguments: dict[str, str]) -> dict[str, str]:
     libpq itself translates `ssl=true` in a URL (postgresql.org/docs/current/libpq-connect.html, "instances of parameter
     ssl=true are translated"); `no-verify` is node-postgres's, `currentSchema` is JDBC's and dj-database-url's.
     """
-    from psycopg import pq  # noqa: PLC0415  (another database does not need it)
-
     rest = {name: value for name, value in arguments.items() if name not in ("ssl", "ssl_require")}
-    libpq = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
-    known_only(rest, libpq | DJANGO_OPTIONS | {"currentSchema"}, "options of libpq", INSTEAD)
+    known_only(rest, options_of_libpq(rest) | DJANGO_OPTIONS | {"currentSchema"}, "options of libpq", INSTEAD)
     if rest.get("sslmode") == "no-verify":
         rest["sslmode"] = "require"
     for name in ("ssl", "ssl_require"):
@@ -198,6 +197,18 @@ def libpq_arguments(arguments: dict[str, str]) -> dict[str, str]:
     if rest.get("options") and rest.get("currentSchema"):
         rest["options"] += f" -c search_path={rest.pop('currentSchema')}"
     return rest
+
+
+def options_of_libpq(names: Iterable[str]) -> set[str]:
+    """The options of libpq by the driver that is installed: all of them, or by psycopg2 those of `names`."""
+    if find_spec("psycopg"):
+        from psycopg import pq  # noqa: PLC0415  (another database does not need it)
+
+        return {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    installed("PostgreSQL", "psycopg2", "psycopg[binary]")
+    from psycopg2 import extensions  # noqa: PLC0415
+
+    return {name for name in names if attempt(lambda name=name: extensions.parse_dsn(f"{name}=1"))}
 
 
 def servers(hosts: str, path: str) -> dict[str, str]:

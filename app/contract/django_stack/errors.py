@@ -8,36 +8,10 @@ from __future__ import annotations
 import sys
 from http import HTTPStatus
 
-from botocore.exceptions import (
-    ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    IncompleteReadError,
-    MetadataRetrievalError,
-    NoCredentialsError,
-    TokenRetrievalError,
-)
-from botocore.exceptions import ConnectionError as EndpointError
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist, loader
-from s3transfer.exceptions import RetriesExceededError
-
-# No answer, half an answer, or no credentials (when the endpoint of a task role is down).
-STORAGE_DOWN = (
-    EndpointError,
-    HTTPClientError,
-    IncompleteReadError,
-    RetriesExceededError,
-    NoCredentialsError,
-    CredentialRetrievalError,
-    MetadataRetrievalError,
-    TokenRetrievalError,
-)
-
-# S3 refuses all requests of a machine whose clock is wrong.
-TOO_SKEWED = "RequestTimeTooSkewed"
 
 
 def page(status: int) -> HttpResponse:
@@ -67,7 +41,8 @@ def is_outage(error: BaseException | None) -> bool:
     """True if the database or S3 could not be reached, or reported an error that is not the request's fault."""
     if isinstance(error, OperationalError | InterfaceError):
         return True
-    if isinstance(error, ClientError):
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
-        return status >= 500 or error.response.get("Error", {}).get("Code") == TOO_SKEWED
-    return isinstance(error, STORAGE_DOWN)
+    if "botocore" not in sys.modules:  # then it is no error of S3
+        return False
+    from django_stack import s3_errors  # noqa: PLC0415  (a project without S3 lacks botocore)
+
+    return s3_errors.is_outage(error)

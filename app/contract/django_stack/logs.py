@@ -96,9 +96,19 @@ def configuration(debug: bool) -> dict[str, Any]:
             "django": {"level": "INFO", "handlers": [], "propagate": True},
             "django.security.DisallowedHost": {"filters": ["as_remark"]},
             "django.server": {"level": "WARNING", "handlers": [], "propagate": True, "filters": ["but_requests"]},
-            "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
-            "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+            **servers(),
         },
+    }
+
+
+def servers() -> dict[str, Any]:
+    """The loggers of servers: what they say goes where all goes, but not their lines for requests, which
+    `django_stack.request` has with an id."""
+    said = ("gunicorn.error", "uvicorn", "uvicorn.error", "daphne", "granian", "_granian", "hypercorn.error")
+    requests = ("gunicorn.access", "uvicorn.access", "daphne.access", "granian.access", "hypercorn.access")
+    return {
+        **{name: {"level": "INFO", "handlers": [], "propagate": True} for name in said},
+        **{name: {"level": "CRITICAL", "handlers": [], "propagate": False} for name in requests},
     }
 
 

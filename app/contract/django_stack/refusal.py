@@ -5,7 +5,8 @@ random key. Anything else would serve an empty site, or log everybody out at eac
 that:
 
 - when a program reads the settings and is neither a command of BUILD_COMMANDS nor a test runner (`refuse_program`);
-- when a server starts, whatever its name, since all build the middleware (`Guard`; for runserver `AppConfig.ready`);
+- when a server starts, whatever its name, since all build the middleware (`guard.Guard`; for runserver
+  `AppConfig.ready`);
 - when a program uses the database in memory (`connection_created`).
 
 A tool that reads code and serves nobody (a type checker, Sphinx, an editor) passes the first check with
@@ -25,7 +26,6 @@ from typing import Any, NoReturn
 from django.apps import apps
 from django.conf import settings
 from django.core import mail
-from django.core.exceptions import MiddlewareNotUsed
 from django.core.files.storage import storages
 
 from django_stack.variables import Environment, in_memory
@@ -122,12 +122,3 @@ def refuse_server() -> None:
         )
     if lines:
         exit_with_problems("The server needs a complete environment:", lines)
-
-
-class Guard:
-    """A middleware that is only created, never called; every server creates its middleware when it starts."""
-
-    def __init__(self, _: Any) -> None:
-        if not under_test():
-            refuse_server()
-        raise MiddlewareNotUsed

@@ -152,7 +152,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         import cronsim  # noqa: F401, PLC0415
     except ImportError:
-        print("Schedules need the package `cronsim`. Fix: add it to the requirements of the image.", file=sys.stderr)
+        print(
+            "Schedules need the package `cronsim`. Fix: require django-stack-contract[schedules] in the image.",
+            file=sys.stderr,
+        )
         return 1
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -31,11 +31,14 @@ DEFAULTS = {
 }
 KEPT_DATABASE_OPTIONS = {"ATOMIC_REQUESTS", "AUTOCOMMIT", "DISABLE_SERVER_SIDE_CURSORS", "TEST", "TIME_ZONE"}
 
+MAIL = {"EMAIL_BACKEND", "EMAIL_HOST"}  # a project that has one of them says where its mail goes
+
 COOKIE_PREFIX = re.compile(r"^__(Host-Http|Secure|Host|Http)-", re.IGNORECASE)
 
 BEFORE = [
     "django_stack.health.Health",
     "django_stack.middleware.RequestLog",
+    "django_stack.maintenance.Maintenance",
     "django_stack.middleware.Redirects",
     "django_stack.middleware.BodyLimit",
     "django_stack.middleware.NullBytes",
@@ -45,7 +48,7 @@ WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 MISSING = "django_stack.middleware.MissingStatic"
 RUNSERVER = "whitenoise.runserver_nostatic"
 MEDIA = "django_stack.middleware.DebugMedia"
-GUARD = "django_stack.refusal.Guard"
+GUARD = "django_stack.guard.Guard"
 
 
 def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None:
@@ -63,6 +66,7 @@ def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None
         refusal.exit_with_problems("The environment has values that cannot be used:", error.problems)
     refusal.refuse_program(sys.argv, environment, build_commands)
     found = settings(environment, namespace)
+    checks.remember_replaced(namespace, found)
     namespace.update(found)
     checks.remember({name: value for name, value in found.items() if name not in DEFAULTS})
     namespace["DJANGO_STACK_BUILD_COMMANDS"] = tuple(build_commands)
@@ -87,7 +91,7 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         "MIDDLEWARE": middleware(environment, project.get("MIDDLEWARE", ())),
         "DATABASES": databases(environment, project),
         **uploads(project),
-        "LOGGING": logs.configuration(environment.debug),
+        "LOGGING": logging(environment, project),
         **hosts(environment),
         **without_www(environment, project),
         **transport_security(environment),
@@ -98,6 +102,14 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         **sessions(project, served_by["CACHES"]),
         "SILENCED_SYSTEM_CHECKS": sorted({*project.get("SILENCED_SYSTEM_CHECKS", ()), "security.W021"}),
     }
+
+
+def logging(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
+    """The project's own configuration, in which the log of requests passes; or that of the stack."""
+    own = project.get("LOGGING")
+    if not own:
+        return logs.configuration(environment.debug)
+    return {**own, "loggers": {"django_stack": {"level": "INFO"}, **own.get("loggers", {})}}
 
 
 def apps(existing: Iterable[str]) -> list[str]:
@@ -157,16 +169,10 @@ def hosts(environment: Environment) -> dict[str, Any]:
     return {
         "ALLOWED_HOSTS": list(dict.fromkeys([*own, *environment.domain_redirects])),
         "SITE_DOMAIN": environment.domain,
-        "SITE_URL": environment.site_url or own_url(environment),
+        "SITE_URL": environment.site_url or environment.own_url,
         "REDIRECTED_HOSTS": [name for name in environment.domain_redirects if name not in own],
         "CSRF_TRUSTED_ORIGINS": list(dict.fromkeys([*origins, *environment.trusted_origins])),
     }
-
-
-def own_url(environment: Environment) -> str:
-    """The site's address as it follows from DOMAIN, where a stack names no other; nothing without one."""
-    scheme = "https" if environment.ssl_redirect else "http"
-    return f"{scheme}://{environment.domain}" if environment.domain else ""
 
 
 def without_www(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,7 +242,7 @@ def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any
         default = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
         media |= {"MEDIA_ROOT": location.folder, "MEDIA_URL": location.url}
     else:
-        default = {"BACKEND": "django_stack.storages.RefusingStorage"}
+        default = project.get("STORAGES", {}).get("default") or {"BACKEND": "django_stack.files.RefusingStorage"}
     static_url = project.get("STATIC_URL") or "/static/"
     path = urlsplit(static_url).path.lstrip("/")
     return {
@@ -251,18 +257,22 @@ def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any
         "STORAGES": {
             **project.get("STORAGES", {}),
             "default": default,
-            "staticfiles": {"BACKEND": "django_stack.storages.StaticFiles"},
+            "staticfiles": {"BACKEND": "django_stack.files.StaticFiles"},
         },
         **media,
     }
 
 
 def services(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
-    """Cache and mail. Without CACHE_URL the project keeps its own cache; it may have more settings in ANYMAIL."""
+    """Cache and mail. Without CACHE_URL and EMAIL_URL the project keeps its own; it may have more settings in ANYMAIL.
+
+    One that says nothing about mail would send it to a server on the same machine, where a container has none.
+    """
+    console = {} if project.keys() & MAIL else {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
     own = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}, **project.get("CACHES", {})}
     found: dict[str, Any] = {
         "CACHES": {**own, "default": environment.cache} if environment.cache else own,
-        **(environment.email or {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}),
+        **(environment.email or console),
     }
     if "ANYMAIL" in found:
         found["ANYMAIL"] = {**project.get("ANYMAIL", {}), **found["ANYMAIL"]}

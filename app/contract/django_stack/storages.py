@@ -18,14 +18,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
-from django.core.files.storage import Storage
 from django.utils.encoding import filepath_to_uri
 from storages.backends.s3 import S3Storage
 from storages.utils import is_seekable
-from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 from django_stack import media_types
-from django_stack.errors import TOO_SKEWED
+from django_stack.s3_errors import TOO_SKEWED
 from django_stack.storage_dsn import S3
 
 LIFE = 3600  # the most seconds for which a signed URL is valid
@@ -348,42 +346,3 @@ class OldQueryAuth(HmacV1QueryAuth):
 
     def _get_date(self) -> str:
         return str(self._expires)
-
-
-class RefusingStorage(Storage):
-    """The storage of media without a DEFAULT_STORAGE_DSN: a clear error instead of files that are lost with a
-    container.
-
-    It accepts all arguments of the stack's own storage, since packages create storages while the image is built, too.
-    """
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """For migrations: the storage of a stack, so that migrations are the same during an image's build."""
-        return "django_stack.storages.S3Media", [], {}
-
-    def refuse(self, *_: Any, **__: Any) -> Any:
-        """Raises ImproperlyConfigured; every operation is this one."""
-        raise ImproperlyConfigured(
-            "DEFAULT_STORAGE_DSN is not set, so there is no place for files. "
-            "`pulumi up` sets it to the stack's media storage."
-        )
-
-    _open = _save = delete = listdir = size = url = get_modified_time = refuse
-
-    def exists(self, *_: Any) -> bool:
-        """False, so that saving reaches the refusal."""
-        return False
-
-    save = refuse  # before it reads the content
-
-
-class StaticFiles(CompressedManifestStaticFilesStorage):
-    """WhiteNoise's storage. Where nothing was collected (tests on a plain checkout), it leaves names as they are."""
-
-    def stored_name(self, name: str) -> str:
-        if not self.hashed_files:
-            return name
-        return str(super().stored_name(name))

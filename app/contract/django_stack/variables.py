@@ -16,6 +16,7 @@ from django_stack.cache_url import cache
 from django_stack.database_url import database
 from django_stack.email_url import email
 from django_stack.malformed import MalformedError
+from django_stack.urls import installed
 from django_stack.values import (
     domain,
     folder,
@@ -78,6 +79,11 @@ class Environment:
     static_root: str
     port: int
     workers: int | None
+
+    @property
+    def own_url(self) -> str:
+        """The site's address as it follows from DOMAIN, where a stack names no other; nothing without one."""
+        return f"{'https' if self.ssl_redirect else 'http'}://{self.domain}" if self.domain else ""
 
     @property
     def missing(self) -> list[str]:
@@ -155,7 +161,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         secret_key_fallbacks=parsed("SECRET_KEY_FALLBACKS", secret_keys, ()),
         database=parsed("DATABASE_URL", database, None),
         database_variable=named("DATABASE_URL"),
-        storage=parsed("DEFAULT_STORAGE_DSN", storage_dsn.parse, None) or storage_of_parts(environ, problems),
+        storage=parsed("DEFAULT_STORAGE_DSN", storage_of_dsn, None) or storage_of_parts(environ, problems),
         cache=parsed("CACHE_URL", cache, None),
         email=parsed("EMAIL_URL", email, None),
         from_email=parsed("DEFAULT_FROM_EMAIL", mail_address, ""),
@@ -198,6 +204,20 @@ def in_memory(database: Mapping[str, Any]) -> bool:
     return "sqlite" in database["ENGINE"] and (":memory:" in name or "mode=memory" in name)
 
 
+def storage_of_dsn(text: str) -> storage_dsn.S3 | storage_dsn.Files:
+    """The storage of a DSN; refuses S3 where its packages are not installed."""
+    found = storage_dsn.parse(text)
+    if isinstance(found, storage_dsn.S3):
+        s3_is_installed()
+    return found
+
+
+def s3_is_installed() -> None:
+    """Refuses S3 where its packages are not installed."""
+    for module in ("storages", "boto3"):
+        installed("S3", module, "django-storages[s3]")
+
+
 def storage_of_parts(environ: Mapping[str, str], problems: list[str]) -> storage_dsn.S3 | None:
     """The split form of DEFAULT_STORAGE_DSN that Divio's newer template reads: DEFAULT_STORAGE_BUCKET and so on."""
 
@@ -212,6 +232,7 @@ def storage_of_parts(environ: Mapping[str, str], problems: list[str]) -> storage
         )
         return None
     try:
+        s3_is_installed()
         return storage_dsn.S3.of(
             bucket=part("BUCKET"),
             key=part("ACCESS_KEY_ID"),

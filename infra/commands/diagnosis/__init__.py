@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from infra.commands.operations.status import Status
+from infra.readiness import MAINTENANCE
 
 
 class Level(Enum):
@@ -19,7 +20,8 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: in words, and what to do about it. A check that is passed has neither."""
+    """What a check found: in words, and what to do about it. A check that is passed has no fix, and words
+    only for what is good to know."""
 
     check: str
     level: Level = Level.OK
@@ -77,6 +79,8 @@ class Facts:
         found = self.answers.get(name, "it wasn't asked for")
         if isinstance(found, str):
             raise UnknownError(found)
+        if MAINTENANCE.lower() in found.headers:
+            raise UnknownError("maintenance is on, also for this machine")
         return found
 
     def said(self, name: str) -> Any:

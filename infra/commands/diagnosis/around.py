@@ -38,6 +38,14 @@ def alarms(facts: Facts) -> Found:
 
 
 @check
+def maintenance(facts: Facts) -> Found:
+    section = facts.status.sections.get("maintenance")
+    if section is None or "error" in section.facts:
+        return None  # `parts` tells of what can't be asked
+    return WARNING, f"maintenance is {section.text}", f"django-stack maintenance off -s {facts.stack}"
+
+
+@check
 def database(facts: Facts) -> Found:
     facts.section("database")
     section = facts.status.sections["database"]

@@ -102,7 +102,10 @@ def migrations(facts: Facts) -> Found:
 
 @check
 def settings_after_apply(facts: Facts) -> Found:
-    return _messages(facts, own=True)
+    if found := _messages(facts, own=True):
+        return found
+    replaced = [one["text"] for one in facts.said("messages") if one["id"] == "django_stack.I001"]
+    return (Level.OK, replaced[0], "") if replaced else None
 
 
 @check

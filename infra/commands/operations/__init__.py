@@ -11,6 +11,7 @@ from typing import Protocol
 import yaml
 
 from infra.commands import stack
+from infra.commands.operations.maintenance import Maintenance
 from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import Status
 
@@ -63,6 +64,9 @@ class Operations(Protocol):
     def output(self, command: Sequence[str]) -> tuple[int, str]:
         """Runs a short command of the running version; its exit status and what it printed."""
 
+    def url(self) -> str:
+        """The address of the home page."""
+
     def environment(self) -> Mapping[str, str]:
         """The app's variables by name, secret ones as well."""
 
@@ -80,6 +84,12 @@ class Operations(Protocol):
 
     def run_schedule(self, schedule: str, *, detach: bool) -> int:
         """Runs the command of a schedule that there is; the exit status of the run."""
+
+    def maintenance(self) -> Maintenance | None:
+        """The maintenance that is on; None for none."""
+
+    def set_maintenance(self, wanted: Maintenance | None) -> None:
+        """Turns maintenance on, in the place of one that is on already, or off with None."""
 
     def secrets(self) -> list[str]:
         """The values that the logs must not show."""

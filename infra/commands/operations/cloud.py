@@ -19,10 +19,12 @@ from infra.cloud.requests import OneOffTaskRequest
 from infra.cloud.steps.logs import Log
 from infra.commands.operations import LogLine, LogQuery
 from infra.commands.operations.cloud_logs import CloudLogs
+from infra.commands.operations.cloud_maintenance import CloudMaintenance
 from infra.commands.operations.cloud_schedules import CloudSchedules
 from infra.commands.operations.cloud_sessions import CloudSessions
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.commands.operations.cloud_status import SECONDS, CloudStatus, primary_deployment
+from infra.commands.operations.maintenance import Maintenance
 from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import PATIENCE, Status, ask
 from infra.plain import without_escapes
@@ -142,8 +144,18 @@ class StackOperations:
         return (1, judge(state, tasks.request.container)) if status is None else (status, "\n".join(lines))
 
     @explained
+    def url(self) -> str:
+        return f"https://{self._stack.environment.get('DOMAIN', '')}/"
+
+    @explained
     def environment(self) -> Mapping[str, str]:
         return self._stack.environment
+
+    def maintenance(self) -> Maintenance | None:
+        return CloudMaintenance(self._stack).look()
+
+    def set_maintenance(self, wanted: Maintenance | None) -> None:
+        CloudMaintenance(self._stack).put(wanted, self.environment().get("DOMAIN", ""))
 
     # Sessions
 
@@ -177,7 +189,7 @@ class StackOperations:
         primary = primary_deployment(service)
         sections = CloudStatus(self._stack, cost=cost)
         return Status(
-            url=f"https://{self._stack.environment.get('DOMAIN', '')}/",
+            url=self.url(),
             image=str(container["image"]),
             since=primary.get("updatedAt") or primary.get("createdAt"),
             processes=sections.processes(),

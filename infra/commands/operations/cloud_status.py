@@ -10,8 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.events import RELEASE
 from infra.cloud.one_off_tasks import judge
 from infra.cloud.sizes import DATABASE_CLASSES, connections
+from infra.commands.operations.cloud_maintenance import CloudMaintenance
 from infra.commands.operations.cloud_schedules import CloudSchedules
 from infra.commands.operations.cloud_stack import CloudStack, explained
+from infra.commands.operations.maintenance import maintenance_section
 from infra.commands.operations.media import Count, count
 from infra.commands.operations.schedules import schedules_section
 from infra.commands.operations.services import cache_section, mail_section
@@ -41,6 +43,7 @@ class CloudStatus:
             "release": self._release,
             "schedules": lambda: schedules_section(CloudSchedules(self._stack).all()),
             "alarms": self._alarms,
+            "maintenance": lambda: maintenance_section(CloudMaintenance(self._stack).look()),
             "certificate": self._certificate,
         }
         if self._asks_cost:

@@ -15,9 +15,11 @@ from docker.types import LogConfig
 
 from infra.commands import stack
 from infra.commands.operations import RELEASE, LogLine, LogQuery
+from infra.commands.operations.local_maintenance import LocalMaintenance
 from infra.commands.operations.local_schedules import SCHEDULER, command_of, schedules_of
 from infra.commands.operations.local_status import SECONDS, LocalStatus, release_lines
 from infra.commands.operations.log_order import in_order
+from infra.commands.operations.maintenance import Maintenance
 from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import PATIENCE, ProcessStatus, Status, ask
 from infra.local.labels import PROCESS, PROJECT, STACK, STATE, state
@@ -132,8 +134,21 @@ class StackOperations:
         assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
         return status or 0, output.decode(errors="replace")
 
+    def url(self) -> str:
+        return _url(self._known("web"))
+
     def environment(self) -> Mapping[str, str]:
         return stack.environment(self._known("web"))
+
+    def maintenance(self) -> Maintenance | None:
+        return self._maintenance.look()
+
+    def set_maintenance(self, wanted: Maintenance | None) -> None:
+        self._maintenance.put(wanted)
+
+    @property
+    def _maintenance(self) -> LocalMaintenance:
+        return LocalMaintenance(self._known("web"), stack.make("local", self._name))
 
     # Sessions
 
@@ -243,11 +258,10 @@ class StackOperations:
         if "web" not in processes:
             sys.exit(f"The container {self._prefix}-web is not running. Fix: {stack.make('local', self._name)}")
         web = processes["web"][0]
-        port = next((bindings[0]["HostPort"] for bindings in web.ports.values() if bindings), "")
         started = str(web.attrs["State"]["StartedAt"])
         questions = LocalStatus(self._name, {name: found[0] for name, found in processes.items()}).questions()
         return Status(
-            url=f"http://{stack.environment(web)['DOMAIN']}{f':{port}' if port else ''}/",
+            url=_url(web),
             image=self._image(web),
             since=_time(started) if web.status == "running" else None,
             processes=[
@@ -303,6 +317,11 @@ class StackOperations:
                 yield _log_line(process, container, line)
         if rest:
             yield _log_line(process, container, rest)
+
+
+def _url(web: "Container") -> str:
+    port = next((bindings[0]["HostPort"] for bindings in web.ports.values() if bindings), "")
+    return f"http://{stack.environment(web)['DOMAIN']}{f':{port}' if port else ''}/"
 
 
 def _is_apps(process: str, containers: Sequence["Container"]) -> bool:

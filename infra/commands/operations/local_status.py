@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from infra.commands import stack
 from infra.commands.operations import RELEASE, LogLine, pulumi_stack
+from infra.commands.operations.local_maintenance import LocalMaintenance
 from infra.commands.operations.local_schedules import SCHEDULER, schedules_of
+from infra.commands.operations.maintenance import maintenance_section
 from infra.commands.operations.media import Count, count
 from infra.commands.operations.schedules import schedules_section
 from infra.commands.operations.services import cache_section, mail_section
@@ -46,6 +48,7 @@ class LocalStatus:
             "mail": self._mail,
             "release": self._release,
             "schedules": self._schedules,
+            "maintenance": lambda: maintenance_section(LocalMaintenance(self._containers["web"]).look()),
         }
 
     def _database(self) -> Section | None:

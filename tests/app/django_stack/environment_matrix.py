@@ -23,7 +23,7 @@ ABSENT = {
     "DOMAIN": ("ALLOWED_HOSTS", []),
     "DOMAIN_ALIASES": ("CSRF_TRUSTED_ORIGINS", []),
     "DOMAIN_REDIRECTS": ("REDIRECTED_HOSTS", []),
-    "DEFAULT_STORAGE_DSN": ("STORAGES.default.BACKEND", "django_stack.storages.RefusingStorage"),
+    "DEFAULT_STORAGE_DSN": ("STORAGES.default.BACKEND", "django_stack.files.RefusingStorage"),
     "SITE_URL": ("SITE_URL", ""),
     "CSRF_TRUSTED_ORIGINS": ("ENVIRONMENT.trusted_origins", ()),
     "DJANGO_DEBUG": ("DEBUG", False),

@@ -57,6 +57,7 @@ def test_the_files_with_a_hash_in_their_names_are_copied_with_what_whitenoise_sa
     collected: Path, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("publish_static", DSN)
+    assert b"<h1>Back soon</h1>" in server.objects.pop("static/django_stack/maintenance.html")
     assert server.objects == {
         f"static/{name}": name.encode()
         for name in ("app/a.0123456789ab.css", "app/b.0123456789ac.js", "c.0123456789ad.woff2")
@@ -70,6 +71,7 @@ def test_the_files_with_a_hash_in_their_names_are_copied_with_what_whitenoise_sa
         ('text/css; charset="utf-8"', lasting),
         ('text/javascript; charset="utf-8"', lasting),
         ("font/woff2", lasting),
+        ('text/html; charset="utf-8"', "no-cache"),
     }
     assert capsys.readouterr().out == "3 static files are published.\n"
 
@@ -77,7 +79,7 @@ def test_the_files_with_a_hash_in_their_names_are_copied_with_what_whitenoise_sa
 def test_files_that_are_there_are_copied_again_so_that_they_expire_later(collected: Path, server: Server) -> None:
     call_command("publish_static", DSN)
     call_command("publish_static", DSN)
-    assert len(server.headers) == 6
+    assert len(server.headers) == 8
 
 
 def test_a_bucket_that_refuses_fails_the_command_with_its_name(
@@ -97,13 +99,15 @@ def test_what_is_no_bucket_is_refused(dsn: str) -> None:
         call_command("publish_static", dsn)
 
 
-def test_a_project_without_static_files_publishes_none(
+def test_a_project_without_static_files_publishes_the_page_of_maintenance_alone(
     monkeypatch: pytest.MonkeyPatch, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delitem(apps.app_configs, "staticfiles")  # a change of INSTALLED_APPS would load procrastinate's twice
     assert publish_static.hashed_files() == {}
     call_command("publish_static", DSN)
-    assert (server.objects, capsys.readouterr().out) == ({}, "0 static files are published.\n")
+    assert [*server.objects] == ["static/django_stack/maintenance.html"]
+    assert publish_static.MESSAGE.encode() in server.objects["static/django_stack/maintenance.html"]
+    assert capsys.readouterr().out == "0 static files are published.\n"
 
 
 @pytest.mark.parametrize("redirects", ["", "example.org"])

@@ -21,8 +21,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
+from django_stack.files import RefusingStorage
 from django_stack.storage_dsn import parse
-from django_stack.storages import ATTEMPTS, LIFE, WINDOW, RefusingStorage, S3Media
+from django_stack.storages import ATTEMPTS, LIFE, WINDOW, S3Media
 
 from tests.app.django_stack.s3_server import SIGNED, Server
 from tests.app.environment import LOCAL

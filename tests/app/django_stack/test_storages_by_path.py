@@ -15,8 +15,9 @@ from django.core.files.storage.handler import StorageHandler
 from django.db import migrations, models
 from django.db.migrations.writer import MigrationWriter
 from django.utils.module_loading import import_string
+from django_stack.files import StaticFiles
 from django_stack.storage_dsn import parse
-from django_stack.storages import S3Media, StaticFiles
+from django_stack.storages import S3Media
 
 from tests.app.environment import CLOUD, LOCAL
 
@@ -210,14 +211,14 @@ def test_without_a_bucket_it_can_be_made_and_says_so_when_it_is_used(handed: Cal
 @makers
 @pytest.mark.parametrize("options", [{}, {"location": "thumbs"}, {"location": "/data/x", "base_url": "/x/"}])
 def test_the_storage_that_refuses_takes_any_arguments(made: Callable[..., Any], options: dict[str, Any]) -> None:
-    storage = made("django_stack.storages.RefusingStorage", **options)
+    storage = made("django_stack.files.RefusingStorage", **options)
     with pytest.raises(ImproperlyConfigured, match="DEFAULT_STORAGE_DSN is not set"):
         storage.save("a", ContentFile(b"x"))
     assert SECRET not in written(storage)
 
 
 def test_static_files_are_made_of_their_path_too(tmp_path: Any) -> None:
-    assert isinstance(as_filer_does("django_stack.storages.StaticFiles"), StaticFiles)
-    other = as_django_does("django_stack.storages.StaticFiles", location=str(tmp_path), base_url="/other/")
+    assert isinstance(as_filer_does("django_stack.files.StaticFiles"), StaticFiles)
+    other = as_django_does("django_stack.files.StaticFiles", location=str(tmp_path), base_url="/other/")
     assert isinstance(other, FileSystemStorage)
     assert (other.location, other.url("a.css")) == (str(tmp_path), "/other/a.css")

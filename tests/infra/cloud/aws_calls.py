@@ -23,6 +23,12 @@ CALLS = {
         cloudfront:CreateDistribution cloudfront:GetDistribution
         cloudfront:UpdateDistribution cloudfront:DeleteDistribution
         cloudfront:TagResource cloudfront:UntagResource cloudfront:ListTagsForResource""",
+    "cloudfront/function:Function": """
+        cloudfront:CreateFunction cloudfront:DescribeFunction cloudfront:GetFunction cloudfront:PublishFunction
+        cloudfront:UpdateFunction cloudfront:DeleteFunction""",
+    "cloudfront/keyValueStore:KeyValueStore": """
+        cloudfront:CreateKeyValueStore cloudfront:DescribeKeyValueStore cloudfront:UpdateKeyValueStore
+        cloudfront:DeleteKeyValueStore""",
     "cloudfront/originAccessControl:OriginAccessControl": """
         cloudfront:CreateOriginAccessControl cloudfront:GetOriginAccessControl cloudfront:UpdateOriginAccessControl
         cloudfront:DeleteOriginAccessControl""",
@@ -211,7 +217,9 @@ COMMANDS = """
     ecr:DescribeImages logs:FilterLogEvents logs:GetLogEvents secretsmanager:GetSecretValue s3:ListBucket
     rds:DescribeDBInstances
     cloudwatch:DescribeAlarms cloudwatch:GetMetricData elasticloadbalancing:DescribeTargetHealth
-    ce:GetCostAndUsage ssm:StartSession ssm:TerminateSession scheduler:ListSchedules scheduler:GetSchedule"""
+    ce:GetCostAndUsage ssm:StartSession ssm:TerminateSession scheduler:ListSchedules scheduler:GetSchedule
+    cloudfront:DescribeKeyValueStore cloudfront-keyvaluestore:DescribeKeyValueStore cloudfront-keyvaluestore:ListKeys
+    cloudfront-keyvaluestore:UpdateKeys"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.
 LISTS = {
     "ce:GetCostAndUsage",

@@ -73,6 +73,11 @@ def names(run: Run) -> dict[tuple[str, str], list[str]]:
         **{("ec2", kind): [f"arn:aws:ec2:{WHERE}:{kind}/{kind}-0a1b"] for kind in EC2},
         ("acm", "certificate"): [f"arn:aws:acm:{WHERE}:certificate/0a1b"],
         ("cloudfront", "distribution"): ["arn:aws:cloudfront::123456789012:distribution/E1"],
+        **{
+            (service, "key-value-store"): ["arn:aws:cloudfront::123456789012:key-value-store/0a1b"]
+            for service in ("cloudfront", "cloudfront-keyvaluestore")
+        },
+        ("cloudfront", "function"): [f"arn:aws:cloudfront::123456789012:function/{prefix}-maintenance"],
         ("cloudfront", "vpcorigin"): ["arn:aws:cloudfront::123456789012:vpcorigin/vo_1"],
         ("ecr", "repository"): [f"arn:aws:ecr:{WHERE}:repository/{repository}"],
         ("ecs", "cluster"): [f"{ecs}:cluster/{cluster}"],

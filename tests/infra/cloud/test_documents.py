@@ -167,7 +167,13 @@ def test_cfn_lint_knows_fargates_sizes_as_the_settings_do(program: Any, cpu: str
 
 
 @pytest.mark.parametrize(
-    "name", ["cloud-deployer-policy.json", "cloud-operator-policy.json", "cloud-tasks-boundary.json"]
+    "name",
+    [
+        "cloud-copier-policy.json",
+        "cloud-deployer-policy.json",
+        "cloud-operator-policy.json",
+        "cloud-tasks-boundary.json",
+    ],
 )
 def test_a_policy_in_the_docs_is_a_policy_of_the_size_that_iam_takes(name: str) -> None:
     policy = json.loads((ROOT / "docs" / name).read_text())

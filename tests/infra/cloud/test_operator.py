@@ -19,6 +19,7 @@ from tests.infra.conftest import ROOT
 NEEDED = set(COMMANDS.split())
 # What only looks, by AWS's names; everything else that the policy allows is here.
 CHANGES = {
+    "cloudfront-keyvaluestore:UpdateKeys",
     "ecs:ExecuteCommand",
     "ecs:RunTask",
     "ecs:StopTask",
@@ -61,6 +62,8 @@ def test_what_changes_something_is_allowed_on_this_projects_tasks_alone() -> Non
                 assert action.partition(":")[2].startswith(("Describe", "Filter", "Get", "List")), action
             elif action == "ssm:TerminateSession":
                 assert all("session/${aws:user" in one for one in statement["Resource"])  # one's own
+            elif action == "cloudfront-keyvaluestore:UpdateKeys":  # AWS gives a store a number, and takes no tags
+                assert _listed(statement["Resource"]) == ["arn:aws:cloudfront::*:key-value-store/*"]
             else:
                 assert all("django-stack-" in one or one.endswith(FORWARDING) for one in statement["Resource"]), action
 

@@ -56,6 +56,6 @@ def test_runserver_over_the_mounted_source_is_what_the_local_stack_asks_for(
 def test_without_web_command_and_mount_the_image_serves_as_in_the_cloud(program: Any) -> None:
     web = program(SERVE_LIKE_CLOUD)["web"].inputs
     assert "command" not in web
-    assert not web.get("volumes")
+    assert web["volumes"] == [{"volumeName": "django-stack-local-maintenance", "containerPath": "/data/maintenance"}]
     assert not web.get("mounts")
     assert "user" not in web

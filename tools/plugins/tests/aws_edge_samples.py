@@ -71,5 +71,14 @@ EDGE: dict[str, Callable[[Any], Properties]] = {
         "signingBehavior": "always",
         "signingProtocol": "sigv4",
     },
+    "KeyValueStore": lambda _: {"name": "app-state", "comment": "a"},
+    "Function": lambda account: {
+        "name": "app-maintenance",
+        "comment": "a",
+        "runtime": "cloudfront-js-2.0",
+        "code": "function handler(event) { return event.request; }",
+        "keyValueStoreAssociations": [account.sample("KeyValueStore").outputs["arn"]],
+        "publish": True,
+    },
     "ResponseHeadersPolicy": lambda _: {"name": "app-media", "corsConfig": cors("https://www.example.com")},
 }

@@ -12,7 +12,7 @@ from aws_samples import BEHAVIOR, SAMPLES, TRUST, expiry
 # What moto doesn't know at all; tests/rehearsal of django-stack has them on another emulator.
 UNKNOWN_TO_MOTO = {
     *("Budget", "CacheParameterGroup", "CacheSubnetGroup", "EmailIdentity", "NatGateway", "ReplicationGroup"),
-    *("ResponseHeadersPolicy", "Target", "VpcOrigin"),
+    *("Function", "KeyValueStore", "ResponseHeadersPolicy", "Target", "VpcOrigin"),
 }
 TYPES = sorted(SAMPLES.keys() - UNKNOWN_TO_MOTO)
 TAGGED = [name for name in TYPES if KINDS[name].tagging]

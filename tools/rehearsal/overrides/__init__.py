@@ -14,6 +14,7 @@ from tools.rehearsal.emulator.config import EmulatorConfig
 OVERRIDES = (
     "registry",
     "task_definitions",
+    "public_images",
     "task_secrets",
     "task_environment",
     "task_credentials",
@@ -25,6 +26,7 @@ OVERRIDES = (
     "cloudfront",
     "vpc_origins",
     "origin_groups",
+    "functions",
     "target_health",
     "deployments",
     "stopping",

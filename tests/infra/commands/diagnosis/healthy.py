@@ -128,7 +128,7 @@ def section(name: str, text: str = "", *, is_well: bool = True, **values: Any) -
     """A section of the status is otherwise."""
 
     def change(parts: dict[str, Any]) -> None:
-        old = parts["status"].sections[name]
+        old = parts["status"].sections.get(name, Section(""))
         parts["status"].sections[name] = Section(text or old.text, {**old.facts, **values}, is_well)
 
     return change

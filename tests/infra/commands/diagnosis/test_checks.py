@@ -120,6 +120,7 @@ FAULTS: list[tuple[str, Change, str, Level, str]] = [
     ("local", ill, "processes", ERROR, "worker: 0 of 1 run, stopped"),
     ("cloud", section("release", "failed with exit status 1", is_well=False), "release", ERROR, "exit status 1"),
     ("cloud", section("alarms", ringing=["shop-errors"]), "alarms", ERROR, "shop-errors"),
+    ("cloud", section("maintenance", "on, since 3 hours ago"), "maintenance", WARNING, "on, since 3 hours ago"),
     ("local", section("database", "doesn't run (exited)", is_well=False), "database", ERROR, "doesn't run"),
     ("local", section("media", "doesn't run (exited)", is_well=False), "services", ERROR, "media: doesn't run"),
     ("cloud", section("schedules", "sweep failed", is_well=False), "services", ERROR, "schedules: sweep failed"),

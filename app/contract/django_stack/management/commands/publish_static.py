@@ -6,6 +6,9 @@ from the bucket has them all. The release runs this before anything of the new v
 Only files whose name has the hash of their content are copied, so that no version overwrites another's. They are
 uploaded each time, also those that are there: a lifecycle rule of the bucket removes a file so long after its last
 publication.
+
+The page of a maintenance (`django_stack.maintenance`) is published besides, since a CDN answers with it where there is
+one. `django-stack maintenance` puts the message in the place of MESSAGE.
 """
 
 from __future__ import annotations
@@ -21,12 +24,13 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from whitenoise.media_types import MediaTypes
 
-from django_stack import storage_dsn
+from django_stack import maintenance, storage_dsn
 from django_stack.malformed import MalformedError
 from django_stack.storages import S3Media
 
 FOREVER = "max-age=315360000, public, immutable"  # as WhiteNoise says of the same files
 UPLOADS = 8  # at the same time
+PAGE, MESSAGE = "django_stack/maintenance.html", "django-stack-maintenance-message"
 
 
 class Command(BaseCommand):
@@ -61,6 +65,13 @@ class Command(BaseCommand):
         try:
             with ThreadPoolExecutor(UPLOADS) as pool:
                 list(pool.map(upload, names))  # raises the first error
+            client.put_object(
+                Bucket=location.bucket,
+                Key="/".join(filter(None, (location.prefix, PAGE))),
+                Body=maintenance.page(MESSAGE).encode(),
+                ContentType='text/html; charset="utf-8"',
+                CacheControl="no-cache",  # every version has this name
+            )
         except (BotoCoreError, ClientError) as error:
             raise CommandError(f"The static files can't be copied to {location.bucket}: {error}") from None
         self.stdout.write(f"{len(names)} static files are published.")

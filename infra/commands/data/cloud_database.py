@@ -1,0 +1,185 @@
+"""The database of a stack on AWS, for copies: tasks of the stack do the work, and a bucket of the copy's own is between
+them and whoever reads or writes."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+from infra.commands.data import names, sql
+from infra.commands.data.cloud_backups import backups_of
+from infra.commands.data.cloud_bucket import CopyBucket, left
+from infra.commands.data.cloud_tasks import CloudTasks
+from infra.commands.data.ends import SECTIONS, Archive, Backups, DatabaseFacts, DataError, Rows
+from infra.commands.data.inside import in_database
+from infra.commands.data.rows import rows_of
+from infra.commands.operations import operations
+from infra.commands.operations.cloud_stack import CloudStack, explained
+from infra.commands.operations.versions import setting
+from infra.dsn import DatabaseURL, DSNError
+
+GIB = 1 << 30
+ATTEMPTS = 5
+
+
+class StackDatabase:
+    """That of a stack on AWS, an instance of RDS."""
+
+    overhead = 240.0  # for the start of tasks, a minute each
+    depth: int | None = None
+
+    def __init__(self, name: str, settings: Mapping[str, object]) -> None:
+        self.name = name
+        self.production = setting(settings, "keep-data").lower() != "false"
+        self._stack = CloudStack(name, settings)
+        self._open()
+
+    @explained
+    def _open(self) -> None:
+        try:
+            url = DatabaseURL.parse(self._stack.variable("DATABASE_URL"))
+        except (DSNError, RuntimeError) as error:
+            raise DataError(f"The address of {self.name}'s database can't be read: {error}") from None
+        self._serving = url.name
+        self._instance = self._described(url.host)
+        self._tasks = CloudTasks(self._stack, int(str(self._instance["EngineVersion"]).partition(".")[0]))
+
+    def _described(self, host: str) -> Mapping[str, Any]:
+        """The instance of RDS whose address the app has."""
+        pages = self._stack.client("rds").get_paginator("describe_db_instances").paginate()
+        for instance in (one for page in pages for one in page["DBInstances"]):
+            if instance.get("Endpoint", {}).get("Address") == host:
+                return dict(instance)
+        raise DataError(f"No instance of RDS in {self._stack.account.region} has the address {host}")
+
+    @explained
+    def facts(self) -> DatabaseFacts:
+        known = json.loads(self._ask(sql.FACTS, self._serving))
+        databases: dict[str, int] = known["databases"]
+        return DatabaseFacts(
+            version=known["version"],
+            name=known["name"],
+            size=known["size"],
+            # Without the growth that RDS may allow it, which takes its time.
+            free=max(0, int(self._instance["AllocatedStorage"]) * GIB - sum(databases.values())),
+            extensions=known["extensions"],
+            available=known["available"],
+            old={one: databases[one] for one in names.those(names.BEFORE, self._serving, databases)},
+            unfinished=tuple(names.those(names.NEW, self._serving, databases)),
+            comment=known["comment"] or "",
+        )
+
+    def _ask(self, text: str, database: str = "postgres") -> str:
+        return str(self._tasks.do("ask", sql=text, database=database))
+
+    @explained
+    def backups(self) -> Backups:
+        return backups_of(self._stack, str(self._instance["DBInstanceIdentifier"]))
+
+    @contextmanager
+    def archive(self) -> Iterator[Archive]:
+        with self._bucket() as bucket:
+            found = self._archived(bucket)
+            facts = json.loads(found["facts"])
+            extensions = tuple(facts["extensions"])
+            yield _Stored(bucket, self._tasks.role, facts["version"], facts["size"], extensions, rows_of(found["rows"]))
+
+    @explained
+    def _archived(self, bucket: CopyBucket) -> Mapping[str, str]:
+        found: Mapping[str, str] = self._tasks.do(
+            "archive", bucket=bucket.name, sections=list(SECTIONS), rows=sql.IN_FULL + sql.ROWS, facts=sql.FACTS
+        )
+        return found
+
+    @contextmanager
+    def _bucket(self) -> Iterator[CopyBucket]:
+        bucket = CopyBucket(self._stack)
+        try:
+            explained(bucket.make)(self._tasks.role)
+            yield bucket
+        finally:
+            explained(bucket.remove)()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Ends what a killed copy left. Two copies at once end each other's tasks, and the stack's database serves."""
+        explained(self._clear)()
+        yield
+
+    def _clear(self) -> None:
+        self._tasks.stop()
+        for bucket in left(self._stack):
+            bucket.remove()
+
+    def restore(self, archive: Archive, into: str) -> Rows:
+        if isinstance(archive, _Stored) and archive.admits(self._tasks.role, self._stack.account.region):
+            return self._restored(archive.bucket, into)
+        with self._bucket() as bucket:
+            for section in SECTIONS:
+                with archive.open(section) as stream:
+                    explained(bucket.write)(section, stream)
+            return self._restored(bucket, into)
+
+    @explained
+    def _restored(self, bucket: CopyBucket, into: str) -> Rows:
+        found = self._tasks.do(
+            "restore",
+            bucket=bucket.name,
+            sections=list(SECTIONS),
+            into=into,
+            create=sql.create(into, self._serving),
+            settings=sql.settings(into, self._serving),
+            rows=sql.IN_FULL + sql.ROWS,
+        )
+        return rows_of(found)
+
+    def run(self, command: Sequence[str], database: str) -> int:
+        return operations(self.name).run(in_database(command, database), {}, timeout=None, detach=False)
+
+    @explained
+    def note(self, database: str, comment: str) -> None:
+        self._ask(sql.note(database, comment))
+
+    @explained
+    def swap(self, new: str, old: str) -> None:
+        self._tasks.do(
+            "swap",
+            sql=sql.swap(self._serving, new, old),
+            terminate=sql.terminate(self._serving, new),
+            attempts=ATTEMPTS,
+        )
+
+    @explained
+    def drop(self, databases: Sequence[str]) -> None:
+        names.check_made(self._serving, databases)
+        self._tasks.stop()  # what still fills them
+        self._ask("".join(map(sql.drop, databases)))
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a task wrote into the bucket. `role` is that of its stack's tasks (an ARN)."""
+
+    bucket: CopyBucket
+    role: str
+    version: int
+    size: int
+    extensions: tuple[str, ...]
+    rows: Rows
+
+    @contextmanager
+    def open(self, section: str) -> Iterator[IO[bytes]]:
+        body = explained(self.bucket.read)(section)
+        try:
+            yield body
+        finally:
+            body.close()
+
+    def admits(self, role: str, region: str) -> bool:
+        """Whether tasks of another role can read the bucket themselves: those of the same account and region."""
+        if role.split(":")[4] != self.role.split(":")[4] or region != self.bucket.region:
+            return False
+        if role != self.role:
+            explained(self.bucket.admit)(role)
+        return True

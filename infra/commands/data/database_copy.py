@@ -1,0 +1,133 @@
+"""Puts a database beside the one that serves a stack, looks whether it is whole, and swaps the names.
+
+Until the swap, which is one transaction, the stack serves what it served; whatever goes wrong before it removes the new
+database. What a killed copy left is removed by the next one.
+"""
+
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from infra.commands.data import names
+from infra.commands.data.ends import Archive, DatabaseEnd, DatabaseFacts, DataError, Rows, stamp
+from infra.commands.data.inside import migrate
+from infra.commands.data.plan import Plan, measured, of_database
+from infra.commands.operations.status import size
+
+AHEAD = 3  # exit status
+SHOWN = 5  # tables that differ
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is done to the copy before it serves.
+
+    `origin` says where the data came from, for the database's comment. `scrub` is a command line of the target's
+    version, or nothing. With `schema_ahead` the copy may have migrations that this version lacks.
+    """
+
+    origin: str
+    scrub: str = ""
+    schema_ahead: bool = False
+
+
+def plan(source: DatabaseEnd, target: DatabaseEnd) -> Plan:
+    """What a copy will do; nothing is changed. Raises DataError where one of them doesn't answer."""
+    return of_database(source.name, source.facts(), target.name, target.facts(), source.overhead + target.overhead)
+
+
+def copy(source: DatabaseEnd, target: DatabaseEnd, options: Options) -> str:
+    """Copies a database; the name under which the one that served is kept. Raises DataError."""
+    with target.lock():
+        facts = target.facts()
+        remove_unfinished(target, facts)
+        say(f"Reading the database of {source.name} ...")
+        with source.archive() as archive:
+            return put(target, facts, archive, options)
+
+
+def remove_unfinished(target: DatabaseEnd, facts: DatabaseFacts) -> None:
+    """Removes what an interrupted copy left; the target's lock is held."""
+    if facts.unfinished:
+        say(f"Removing what an interrupted copy left: {', '.join(facts.unfinished)}")
+        target.drop(facts.unfinished)
+
+
+def put(target: DatabaseEnd, facts: DatabaseFacts, archive: Archive, options: Options) -> str:
+    """Restores an archive beside the serving database and swaps them; the target's lock is held.
+
+    Returns the name under which the one that served is kept. Raises DataError.
+    """
+    moment, began = stamp(), time.monotonic()
+    taken = [*facts.old, *facts.unfinished]
+    new, old = (names.beside(facts.name, kind, moment, taken) for kind in (names.NEW, names.BEFORE))
+    try:
+        say(f"Restoring {size(archive.size)} into {new} ...")
+        found = target.restore(archive, new)
+        compare(archive.rows, found)
+        say(f"All {sum(found.values()):,} rows of {len(found)} tables are there.")
+        _migrate(target, new, ahead=options.schema_ahead)
+        if options.scrub:
+            # After the migrations, since the command is of this version, and so are the tables that it knows.
+            say(f"Scrubbing: {options.scrub}")
+            _run(target, new, shlex.split(options.scrub), "The scrub command failed")
+        spent = measured(archive.size, time.monotonic() - began)
+        target.note(new, f"Copied from {options.origin} at {moment} UTC by django-stack: {spent}")
+        say("Swapping the names ...")
+        target.swap(new, old)
+    except BaseException:
+        _remove(target, new)
+        raise
+    if target.depth and (surplus := [*facts.old, old][: -target.depth]):
+        say(f"Removing what was replaced before the last {target.depth} times: {', '.join(surplus)}")
+        target.drop(surplus)
+    return old
+
+
+def compare(wanted: Rows, found: Rows) -> None:
+    """Raises DataError where tables are missing, or have other numbers of rows."""
+    differ = [name for name in sorted({*wanted, *found}) if wanted.get(name) != found.get(name)]
+    if differ:
+        named = ", ".join(f"{name} ({wanted.get(name)} rows, and {found.get(name)})" for name in differ[:SHOWN])
+        more = f" and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
+        raise DataError(f"The copy isn't whole, nothing was changed: {named}{more}. Fix: the same again")
+
+
+def _migrate(target: DatabaseEnd, new: str, *, ahead: bool) -> None:
+    status = target.run(migrate(ahead=ahead), new)
+    if status == AHEAD:
+        raise DataError(
+            f"The copy has migrations that the version of {target.name} lacks, so its code may fail on it. The copy "
+            f"was removed, and {target.name} serves what it served. Fix: bring {target.name} to a version that has "
+            "them, or the same with --schema-ahead"
+        )
+    if status:
+        raise DataError(
+            f"The migrations of {target.name}'s version failed on the copy. The copy was removed, and {target.name} "
+            "serves what it served. Fix: see the reason above"
+        )
+
+
+def _run(target: DatabaseEnd, database: str, command: Sequence[str], what: str) -> None:
+    status = target.run(list(command), database)
+    if status:
+        raise DataError(
+            f"{what} with exit status {status}: {shlex.join(command)}. The copy was removed, and {target.name} serves "
+            f"what it served"
+        )
+
+
+def _remove(target: DatabaseEnd, new: str) -> None:
+    """Removes the new database after a failure, so that nobody reaches it."""
+    try:
+        target.drop([new])
+    except (DataError, SystemExit) as error:
+        say(f"{new} can't be removed now: {error}. The next copy, or django-stack data drop-old, does it.")
+
+
+def say(text: str) -> None:
+    """Says what is being done, on standard error."""
+    click.echo(text, err=True)

@@ -1,0 +1,25 @@
+"""Temporary files without a name, of which nothing is left over whatever happens."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, cast
+
+IN_MEMORY = 2**20  # bytes, up to which no file is made
+ON_DISK = Path("/var/tmp")  # noqa: S108  # /tmp is memory on many systems; the files have no name
+
+
+def spool() -> IO[bytes]:
+    """A file in memory while it is small, then on the disk; gone when it is closed or the process ends."""
+    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=_folder()))
+
+
+def spool_on_disk() -> IO[bytes]:
+    """A file on the disk; gone when it is closed or the process ends."""
+    return tempfile.TemporaryFile(dir=_folder())
+
+
+def _folder() -> str | None:
+    """TMPDIR where it is set; None is the system's own choice."""
+    usable = not os.environ.get("TMPDIR") and ON_DISK.is_dir() and os.access(ON_DISK, os.W_OK)
+    return str(ON_DISK) if usable else None

@@ -1,0 +1,95 @@
+"""Maintenance of a stack: visitors get 503 and a page, but for those who are let through."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from infra.commands.operations.status import Section, ago
+from infra.readiness import MAINTENANCE
+
+if TYPE_CHECKING:  # it has this module's class in its signatures
+    from infra.commands.operations import Operations
+
+MESSAGE = "We are working on this site."
+RETRY_AFTER = 300  # seconds
+SEEN_WITHIN = 30.0  # seconds
+PAUSE = 0.5
+
+
+@dataclass(frozen=True)
+class Maintenance:
+    """When it began (UTC), what visitors read, the seconds in `Retry-After`, and the networks that are let through."""
+
+    since: datetime
+    message: str = MESSAGE
+    retry_after: int = RETRY_AFTER
+    allow: tuple[str, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        return {
+            "since": self.since.isoformat(timespec="seconds"),
+            "message": self.message,
+            "retry_after": self.retry_after,
+            "allow": list(self.allow),
+        }
+
+    @staticmethod
+    def of(facts: dict[str, Any]) -> "Maintenance":
+        """The inverse of `facts`. Raises KeyError, ValueError or TypeError."""
+        since = datetime.fromisoformat(str(facts["since"])).astimezone(UTC)
+        return Maintenance(since, str(facts["message"]), int(facts["retry_after"]), tuple(map(str, facts["allow"])))
+
+
+def maintenance_section(found: Maintenance | None) -> Section | None:
+    """A line of the status, while there is maintenance."""
+    if not found:
+        return None
+    let_through = f", not for {', '.join(found.allow)}" if found.allow else ""
+    return Section(f"on, since {ago(found.since)}{let_through}", found.facts())
+
+
+def waits_until_seen(url: str, *, wanted: bool, seconds: float = SEEN_WITHIN) -> bool:
+    """Waits until the site at `url` answers with maintenance, or without it; False if it didn't in that time.
+
+    A site on this machine is asked at the loopback, where its name may lead nowhere.
+    """
+    parts = urllib3.util.parse_url(url)
+    address = url if parts.scheme == "https" else f"http://127.0.0.1:{parts.port or 80}/"
+    until = time.monotonic() + seconds
+    with urllib3.PoolManager(timeout=5.0, retries=False) as pool:
+        while True:
+            try:
+                answer = pool.request("GET", address, headers={"Host": parts.netloc or ""}, redirect=False)
+                if (MAINTENANCE in answer.headers) is wanted:
+                    return True
+            except urllib3.exceptions.HTTPError:
+                pass  # it may be what the maintenance is for
+            if time.monotonic() > until:
+                return False
+            time.sleep(PAUSE)
+
+
+@contextmanager
+def under_maintenance(found: "Operations", message: str, report: Callable[[str], None]) -> Iterator[None]:
+    """Maintenance while the block runs, for commands that must not be disturbed; it stays on when the block fails.
+
+    One that was on before stays as it was, afterwards too.
+    """
+    if found.maintenance():
+        yield
+        return
+    report("Maintenance is turned on.")
+    found.set_maintenance(Maintenance(datetime.now(UTC), message))
+    try:
+        yield
+    except BaseException:
+        report("Maintenance stays on, since this failed. To end it: django-stack maintenance off")
+        raise
+    found.set_maintenance(None)
+    report("Maintenance is turned off.")

@@ -1,0 +1,73 @@
+"""In which order a database is copied, and that nothing is swapped, nor left, after a failure."""
+
+import pytest
+
+from infra.commands.data.database_copy import Options, compare, copy
+from infra.commands.data.ends import DatabaseFacts, DataError
+from tests.infra.commands.data.made_up import MadeUpDatabase
+
+WHOLE = [
+    "lock",
+    "restore app_new",
+    "run migrate in app_new",
+    "run scrub in app_new",
+    "note app_new: Copied from a",
+    "swap app_new app_before",
+]
+
+
+def copied(target: MadeUpDatabase) -> None:
+    copy(MadeUpDatabase("a"), target, Options(origin="a", scrub="scrub it"))
+
+
+def test_the_names_are_swapped_when_the_copy_is_whole_migrated_and_scrubbed() -> None:
+    target = MadeUpDatabase()
+    copied(target)
+    assert target.asked == WHOLE
+
+
+@pytest.mark.parametrize("step", WHOLE[1:])
+def test_whatever_fails_the_copy_is_removed_and_what_serves_stays(step: str) -> None:
+    target = MadeUpDatabase(fails=step)
+    with pytest.raises(DataError, match="made up"):
+        copied(target)
+    assert target.asked == [*WHOLE[: WHOLE.index(step) + 1], "drop app_new"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [([1], "migrations of b's version failed"), ([3], "--schema-ahead"), ([0, 7], "scrub command failed .* status 7")],
+)
+def test_a_command_that_fails_on_the_copy_ends_it(statuses: list[int], words: str) -> None:
+    target = MadeUpDatabase(statuses=statuses)
+    with pytest.raises(DataError, match=words):
+        copied(target)
+    assert target.asked[-1] == "drop app_new"
+    assert not any(one.startswith("swap") for one in target.asked)
+
+
+def test_a_copy_that_lacks_rows_is_not_served() -> None:
+    target = MadeUpDatabase(found={"public.one": 1, "public.two": 5})
+    with pytest.raises(DataError, match=r"public\.one \(2 rows, and 1\), public\.two \(None rows, and 5\)"):
+        copied(target)
+    assert target.asked == ["lock", "restore app_new", "drop app_new"]
+    compare({"one": 1}, {"one": 1})
+
+
+def test_what_a_killed_copy_left_is_removed_first() -> None:
+    facts = DatabaseFacts(17, "app", 1000, unfinished=("app_new_20250101_000000",))
+    target = MadeUpDatabase(known=facts)
+    copied(target)
+    assert target.asked[:2] == ["lock", "drop app_new_20250101_000000"]
+
+
+def test_only_so_many_replaced_databases_are_kept_as_the_stack_says() -> None:
+    old = {f"app_before_2025010{day}_000000": 1 for day in (1, 2, 3)}
+    facts = DatabaseFacts(17, "app", 1000, old=old)
+    target = MadeUpDatabase(known=facts, depth=3)
+    copied(target)
+    assert target.asked[-1] == "drop app_before_20250101_000000"
+    for depth in (None, 4):
+        target = MadeUpDatabase(known=facts, depth=depth)
+        copied(target)
+        assert target.asked == WHOLE

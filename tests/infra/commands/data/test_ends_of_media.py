@@ -1,0 +1,82 @@
+"""Where a stack's media are, by its own variable."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from infra.commands.data import cloud_media, local_media
+from infra.commands.data.ends import DataError
+from infra.commands.data.media_clients import client, parsed
+from infra.commands.data.media_folder import FolderMedia
+from infra.commands.data.media_s3 import S3Media
+from infra.contract.storage_dsn import S3
+
+SETTINGS = {"aws:region": "eu-central-1"}
+LOCAL = "s3://KEY:SEC%2FRET@media/?endpoint_url=http%3A%2F%2Fmedia.localhost%3A9000&region_name=us-east-1"
+OWN = "s3://shop-cloud-media-1.s3.eu-central-1.amazonaws.com/"
+FOREIGN = "s3://KEY:SECRET@bucket.s3.us-west-2.amazonaws.com/site"
+
+
+def local(monkeypatch: pytest.MonkeyPatch, dsn: str) -> Any:
+    web = SimpleNamespace(id="abc", attrs={"Config": {"Env": [f"DEFAULT_STORAGE_DSN={dsn}"]}})
+    monkeypatch.setattr(local_media.stack, "engine", lambda: None)
+    monkeypatch.setattr(local_media.stack, "web", lambda engine, name: web)
+    return local_media.media("local", {})
+
+
+def cloud(monkeypatch: pytest.MonkeyPatch, dsn: str, **settings: object) -> Any:
+    asked = client(parsed_s3(OWN))
+    stack = SimpleNamespace(
+        variable=lambda name: dsn, account=SimpleNamespace(profile=""), client=lambda service, region: asked
+    )
+    monkeypatch.setattr(cloud_media, "CloudStack", lambda name, settings: stack)
+    return cloud_media.media("cloud", SETTINGS | settings)
+
+
+def parsed_s3(dsn: str) -> S3:
+    found = parsed("a", dsn)
+    assert isinstance(found, S3)
+    return found
+
+
+def test_a_local_server_is_reached_by_this_machines_address_with_its_own_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = local(monkeypatch, LOCAL)
+    assert isinstance(end, S3Media)
+    assert end.client.meta.endpoint_url == "http://127.0.0.1:9000"
+    keys = end.client._request_signer._credentials
+    assert (keys.access_key, keys.secret_key) == ("KEY", "SEC/RET")
+    assert (end.bucket, end.is_near, end.production, end.account) == ("media", True, False, "")
+    assert "SEC" not in end.place
+
+
+def test_a_folder_is_reached_in_its_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = local(monkeypatch, "file:///data/media/?url=%2Fmedia%2F")
+    assert isinstance(end, FolderMedia)
+    assert end._line[:5] == ["docker", "exec", "--interactive", "abc", "python"]
+    assert end._line[-1] == "/data/media/"
+
+
+@pytest.mark.parametrize(("kept", "production"), [(None, True), ("true", True), ("false", False), (False, False)])
+def test_a_bucket_of_the_cloud_is_protected_by_keep_data(
+    monkeypatch: pytest.MonkeyPatch, kept: object, production: bool
+) -> None:
+    settings = {} if kept is None else {"django-stack:keep-data": kept}
+    assert cloud(monkeypatch, OWN, **settings).production is production
+
+
+def test_own_buckets_of_one_account_are_copied_by_aws_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, foreign = cloud(monkeypatch, OWN), cloud(monkeypatch, FOREIGN)
+    here = local(monkeypatch, LOCAL)
+    assert own.copies_from(cloud(monkeypatch, OWN))
+    for source, target in ((own, foreign), (foreign, own), (here, own), (own, here)):
+        assert not target.copies_from(source)
+    assert (foreign.bucket, foreign.prefix, foreign.is_near) == ("bucket", "site/", False)
+
+
+def test_an_address_that_the_app_would_refuse_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError) as caught:
+        local(monkeypatch, "s3://KEY:SEC/RET@media/")
+    assert "RET" not in str(caught.value)
+    with pytest.raises(DataError, match="folder"):
+        cloud(monkeypatch, "file:///data/media/")

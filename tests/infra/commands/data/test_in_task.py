@@ -1,0 +1,52 @@
+"""What runs in a task of the cloud: no code of infra, no secret and no value in what it prints."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from infra.commands.data import in_task
+
+URL = (
+    "postgres://app:p%2Fw%40@db.example.com:5433/app?sslmode=verify-full&sslrootcert=%2Fcertificates%2Frds.pem"
+    "&conn_max_age=60"
+)
+
+
+def test_it_imports_the_standard_library_and_boto3_alone() -> None:
+    tree = ast.parse(Path(in_task.__file__).read_text())
+    names = {one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names}
+    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not any(name.startswith(("infra", "django")) for name in names)
+
+
+def test_the_address_is_given_to_the_servers_programs_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
+    found = in_task.environment("another")
+    assert {name: value for name, value in found.items() if name.startswith("PG")} == {
+        "PGHOST": "db.example.com",
+        "PGPORT": "5433",
+        "PGUSER": "app",
+        "PGPASSWORD": "p/w@",
+        "PGDATABASE": "another",
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": "/certificates/rds.pem",
+    }
+    assert in_task.environment("")["PGDATABASE"] == "app"
+    assert "p/w@" not in " ".join(in_task.line(*in_task.PSQL))
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        (
+            'pg_restore: error: COPY failed for table "t": ERROR:  invalid input syntax for type integer: "a@home"\n'
+            "CONTEXT:  COPY t, line 1",
+            'pg_restore: error: COPY failed for table "t": ERROR:  invalid input syntax for type integer',
+        ),
+        ("ERROR:  duplicate key\nDETAIL:  Key (email)=(alice@home) already exists.", "ERROR:  duplicate key"),
+        ("", "it gives no reason"),
+    ],
+)
+def test_an_error_is_shown_without_values(output: str, shown: str) -> None:
+    assert in_task.first_error(output) == shown

@@ -1,0 +1,93 @@
+"""Files in a folder are media, too; here without the container, since the program in it is the same."""
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from infra.commands.data import media_copy
+from infra.commands.data.media import GoneError, Headers, ObjectError
+from infra.commands.data.media_folder import FolderMedia
+from tests.infra.commands.data.memory_media import MemoryMedia, tag
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "media").mkdir()
+    return tmp_path / "media"
+
+
+def media(folder: Path) -> FolderMedia:
+    return FolderMedia("a", [], str(folder))
+
+
+def test_a_folder_arrives_in_another_one_and_a_second_copy_moves_nothing(folder: Path, tmp_path: Path) -> None:
+    files = {f"a/{number}/ü {number}.png": os.urandom(number * 1000) for number in range(30)}
+    for key, content in files.items():
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / key).write_bytes(content)
+    other = tmp_path / "other"
+    other.mkdir()
+    outcome = media_copy.copy(media(folder), media(other))
+    assert outcome.copied.objects == 30
+    assert {key: (other / key).read_bytes() for key in files} == files
+    assert media_copy.copy(media(folder), media(other)).copied.objects == 0
+
+
+def test_files_are_listed_with_their_sums_and_typed_by_their_names(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "x.png").write_bytes(b"12")
+    (folder / ".django-stack-copy-1").write_bytes(b"unfinished")
+    end = media(folder)
+    (found,) = end.objects()
+    assert (found.key, found.size, found.tag) == ("sub/x.png", 2, tag(b"12"))
+    with end.open(found) as body:
+        assert body.headers == Headers({"ContentType": "image/png"})
+        assert body.read(1) == b"1"
+    with end.open(found) as body:  # although nobody read it to its end before
+        assert body.read(10) == b"12"
+
+
+def test_what_is_deleted_meanwhile_is_gone_and_the_next_file_is_read(folder: Path) -> None:
+    (folder / "one").write_bytes(b"1")
+    (folder / "two").write_bytes(b"2")
+    end, target = media(folder), MemoryMedia("b")
+    listed = list(end.objects())
+    (folder / "one").unlink()
+    with pytest.raises(GoneError), end.open(next(one for one in listed if one.key == "one")):
+        pass
+    media_copy.copy(end, target)
+    assert target.contents() == {"two": b"2"}
+
+
+@pytest.mark.parametrize("key", ["../outside", "/outside", "a/../b", "a//b", "folder", "file/below", ".", "x/"])
+def test_a_key_that_is_no_file_below_the_folder_is_refused_and_the_next_is_written(folder: Path, key: str) -> None:
+    (folder / "folder").mkdir()
+    (folder / "file").write_bytes(b"file")
+    end = media(folder)
+    with pytest.raises(ObjectError):
+        end.write(key, io.BytesIO(b"x" * 300_000), 300_000, Headers(), 0)
+    end.write("next", io.BytesIO(b"next"), 4, Headers(), 0)
+    assert (folder / "next").read_bytes() == b"next"
+    assert sorted(one.name for one in folder.parent.rglob("*")) == ["file", "folder", "media", "next"]
+
+
+def test_a_write_that_breaks_off_leaves_the_old_file(folder: Path) -> None:
+    (folder / "x").write_bytes(b"old")
+    with pytest.raises(RuntimeError, match="broke off"):
+        media(folder).write("x", Breaking(b"new"), 10, Headers(), 0)
+    assert [(one.name, one.read_bytes()) for one in folder.iterdir()] == [("x", b"old")]
+
+
+class Breaking(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        if content := super().read(size):
+            return content
+        raise RuntimeError("broke off")
+
+
+def test_files_are_removed(folder: Path) -> None:
+    (folder / "x").write_bytes(b"x")
+    media(folder).remove(["x", "not there"])
+    assert list(folder.iterdir()) == []

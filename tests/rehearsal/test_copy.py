@@ -1,0 +1,172 @@
+"""`django-stack copy` between the cloud and this machine: the cloud's database is reached from tasks only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.commands.data.names import BEFORE, NEW, those
+from tests.bare_stacks import CHECKSUMS, BareStack, bare_stacks
+from tests.rehearsal.stacks import Stack
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
+
+PROGRAM = Path(sys.executable).with_name("django-stack")
+ROWS = int(os.environ.get("COPY_ROWS") or 20_000)
+FILL = f"""
+CREATE TABLE big AS SELECT i AS id, md5(i::text) AS text, now() AS at FROM generate_series(1, {ROWS}) i;
+ALTER TABLE big ADD PRIMARY KEY (id); CREATE INDEX ON big (text)
+"""
+
+
+@pytest.fixture(scope="module")
+def local(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareStack]:
+    """A local stack of the same project and version, in the folder of the rehearsal."""
+    image = stack.web().attrs["Image"]
+    with bare_stacks(stack.folder, stack.engine, image, "postgres:17-trixie", project="django-stack") as made:
+        made.backend = stack.environment["PULUMI_BACKEND_URL"]
+        yield made.make("beside")
+
+
+def run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, *words],
+        cwd=stack.folder,
+        env=stack.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def protected(stack: Stack) -> bool:
+    return bool(yaml.safe_load(stack.config.read_text())["config"].get("django-stack:keep-data", True))
+
+
+def into(stack: Stack) -> list[str]:
+    return ["--into-production", "rehearsal"] if protected(stack) else []
+
+
+def out_of(stack: Stack) -> list[str]:
+    return ["--unscrubbed"] if protected(stack) else []
+
+
+def container(stack: Stack) -> str:
+    """The container that stands for RDS."""
+    return str(stack.emulator.find("db_id=django-stack-rehearsal"))
+
+
+def query(stack: Stack, text: str, database: str = "app") -> str:
+    line = ["docker", "exec", "-i", container(stack), "psql", "-qAtX", "-U", "app", "-d", database]
+    return subprocess.run(line, input=text, capture_output=True, text=True, check=True).stdout
+
+
+def databases(stack: Stack) -> list[str]:
+    return query(stack, "SELECT datname FROM pg_database").split()
+
+
+def buckets(stack: Stack) -> list[str]:
+    """Those of copies."""
+    return [one["Name"] for one in stack.client("s3").list_buckets()["Buckets"] if "-copy-" in one["Name"]]
+
+
+def checksums(stack: Stack) -> dict[str, str]:
+    statements = query(stack, CHECKSUMS).splitlines()
+    lines = query(stack, ";".join(statements)).splitlines()
+    return dict(line.rpartition("|")[::2] for line in lines)
+
+
+def test_a_plan_of_a_protected_stack_asks_what_becomes_of_its_personal_data(stack: Stack, local: BareStack) -> None:
+    done = run(stack, "copy", "rehearsal", local.name, "--dry-run")
+    if protected(stack):
+        assert "--unscrubbed" in done.stdout
+    else:
+        assert done.returncode == 0, done.stdout
+
+
+def test_a_local_database_comes_into_the_cloud(stack: Stack, local: BareStack) -> None:
+    local.query(FILL)
+    done = run(stack, "copy", local.name, "rehearsal", "--yes", *into(stack))
+    assert done.returncode == 0, done.stdout
+    found = checksums(stack)
+    assert {name: found[name] for name in local.checksums()} == local.checksums()
+    kept = those(BEFORE, "app", databases(stack))
+    assert len(kept) == 1
+    assert buckets(stack) == []
+    assert stack.get("/").status == 200
+    done = run(stack, "data", "drop-old", "-s", "rehearsal", "--yes")
+    assert done.returncode == 0, done.stdout
+    assert those(BEFORE, "app", databases(stack)) == []
+
+
+def test_a_database_of_the_cloud_comes_to_this_machine(stack: Stack, local: BareStack) -> None:
+    query(stack, "CREATE TABLE of_the_cloud AS SELECT 42 AS answer")
+    done = run(stack, "copy", "rehearsal", local.name, "--yes", *out_of(stack))
+    assert done.returncode == 0, done.stdout
+    assert local.query("SELECT answer FROM of_the_cloud") == [(42,)]
+    assert local.checksums() == checksums(stack)
+    assert buckets(stack) == []
+
+
+def test_a_copy_into_the_cloud_that_is_killed_leaves_what_the_next_one_removes(stack: Stack, local: BareStack) -> None:
+    process = subprocess.Popen(
+        [PROGRAM, "copy", local.name, "rehearsal", "--yes", *into(stack)],
+        cwd=stack.folder,
+        env=stack.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: those(NEW, "app", databases(stack)), "a database that is being filled", 120)
+    process.kill()
+    process.wait()
+    before = checksums(stack)
+    assert stack.get("/").status == 200
+    done = run(stack, "copy", local.name, "rehearsal", "--yes", *into(stack))
+    assert done.returncode == 0, done.stdout
+    assert checksums(stack) == before
+    assert those(NEW, "app", databases(stack)) == []
+    assert buckets(stack) == []
+
+
+def test_a_scrub_that_fails_in_the_cloud_leaves_nothing_of_the_copy(stack: Stack, local: BareStack) -> None:
+    before = databases(stack)
+    done = run(stack, "copy", local.name, "rehearsal", "--yes", *into(stack), "--scrub", "sh -c 'exit 7'")
+    assert done.returncode == 1
+    assert "exit status 7" in done.stdout
+    assert databases(stack) == before
+    assert buckets(stack) == []
+
+
+def test_tasks_of_an_account_read_another_stacks_archive_without_this_machine(stack: Stack, local: BareStack) -> None:
+    """What a copy between two stacks in the cloud does, here into a database beside the same stack's."""
+    del local
+    program = """
+from infra.commands.data.ends import database_of
+end = database_of("rehearsal")
+with end.archive() as archive:
+    type(archive).open = None  # nothing is read on this machine
+    assert end.restore(archive, "app_new_20260101_000000") == archive.rows
+    end.drop(["app_new_20260101_000000"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=stack.folder,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert buckets(stack) == []

@@ -1,0 +1,168 @@
+"""Media go between the cloud's bucket and this machine, from one bucket to another within AWS, and through archives."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.commands.data import media_copy
+from infra.commands.data.media_s3 import S3Media
+from infra.contract.storage_dsn import S3
+from tests.bare_stacks import BareStack, bare_stacks
+from tests.infra.commands.data.s3_server import S3Server, s3_server
+from tests.rehearsal.stacks import Stack
+
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
+
+PROGRAM = Path(sys.executable).with_name("django-stack")
+OBJECTS = int(os.environ.get("COPY_OBJECTS") or 40)
+BYTES = int(os.environ.get("COPY_BYTES") or 4_000_000)
+BUCKET = "media"
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    with s3_server() as server:
+        server.client.create_bucket(Bucket=BUCKET)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def local(stack: Stack, server: S3Server) -> Iterator[BareStack]:
+    """A local stack of the same project, in the folder of the rehearsal."""
+    image = stack.web().attrs["Image"]
+    with bare_stacks(stack.folder, stack.engine, image, "postgres:17-trixie", project="django-stack") as made:
+        made.backend = stack.environment["PULUMI_BACKEND_URL"]
+        yield made.make("beside", storage=server.dsn(BUCKET))
+
+
+def fill(client: Any, bucket: str, prefix: str = "") -> None:
+    """Objects of many sizes, one of which is uploaded in parts."""
+    numbers = random.Random(prefix)
+    weights = [numbers.lognormvariate(0, 1.2) for _ in range(OBJECTS)]
+
+    def put(number: int) -> None:
+        size = int(weights[number] / sum(weights) * BYTES)
+        client.put_object(
+            Bucket=bucket,
+            Key=f"{prefix}uploads/{number % 20}/ü {number}.jpg",
+            Body=random.Random(number).randbytes(size),
+            ContentType="image/jpeg",
+            CacheControl="max-age=60",
+            Metadata={"owner": str(number)},
+        )
+
+    with ThreadPoolExecutor(8) as executor:
+        list(executor.map(put, range(OBJECTS)))
+    upload = client.create_multipart_upload(Bucket=bucket, Key=f"{prefix}large", ContentType="video/mp4")
+    about = {"Bucket": bucket, "Key": f"{prefix}large", "UploadId": upload["UploadId"]}
+    parts = []
+    for number, size in enumerate((6 * MIB, 6 * MIB, 1000), 1):
+        answer = client.upload_part(**about, PartNumber=number, Body=random.Random(number).randbytes(size))
+        parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+    client.complete_multipart_upload(**about, MultipartUpload={"Parts": parts})
+
+
+def contents(client: Any, bucket: str, prefix: str = "") -> dict[str, tuple[Any, ...]]:
+    """The content of each object, and what S3 keeps beside it."""
+    found = {}
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for one in page.get("Contents", []):
+            answer = client.get_object(Bucket=bucket, Key=one["Key"])
+            headers = (answer.get("ContentType"), answer.get("CacheControl"), answer["Metadata"])
+            found[one["Key"]] = (answer["Body"].read(), one["ETag"], *headers)
+    return found
+
+
+def media_bucket(stack: Stack) -> str:
+    (found,) = (one["Name"] for one in stack.client("s3").list_buckets()["Buckets"] if "-media-" in one["Name"])
+    return str(found)
+
+
+def run(stack: Stack, *words: str) -> str:
+    began = time.monotonic()
+    done = subprocess.run(
+        [PROGRAM, *words],
+        cwd=stack.folder,
+        env=stack.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    print(f"{' '.join(words)}: {time.monotonic() - began:.1f} s\n{done.stdout}")
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+INTO = ("--into-production", "rehearsal")
+
+
+def protection(stack: Stack) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a copy into the rehearsal, and one out of it, has to say."""
+    is_protected = (
+        "--into-production"
+        in subprocess.run(
+            [PROGRAM, "copy", "beside", "rehearsal", "--media", "--dry-run"],
+            cwd=stack.folder,
+            env=stack.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        ).stderr
+    )
+    return (INTO, ("--unscrubbed",)) if is_protected else ((), ())
+
+
+def test_media_come_into_the_cloud_and_back_and_once(stack: Stack, local: BareStack, server: S3Server) -> None:
+    bucket, s3 = media_bucket(stack), stack.client("s3")
+    into, out_of = protection(stack)
+    fill(server.client, BUCKET)
+    output = run(stack, "copy", local.name, "rehearsal", "--media", "--delete", "--yes", *into)
+    assert f"{OBJECTS + 1:,} objects" in output
+    assert contents(s3, bucket) == contents(server.client, BUCKET)
+    assert "none copied" in run(stack, "copy", local.name, "rehearsal", "--media", "--yes", *into)
+    assert s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
+
+    fill(s3, bucket, "of the cloud/")
+    s3.delete_object(Bucket=bucket, Key="large")
+    output = run(stack, "copy", "rehearsal", local.name, "--media", "--delete", "--yes", *out_of)
+    assert ", 1 removed" in output
+    assert contents(server.client, BUCKET) == contents(s3, bucket)
+
+
+def test_aws_copies_from_one_bucket_to_another_itself(stack: Stack, local: BareStack) -> None:
+    s3, bucket = stack.client("s3"), media_bucket(stack)
+    s3.create_bucket(Bucket="another-media")
+    source, target = (
+        S3Media(one, S3.of(one, prefix=prefix), s3, production=False, account="the same")
+        for one, prefix in ((bucket, ""), ("another-media", "site"))
+    )
+    assert target.copies_from(source)
+    media_copy.copy(source, target)
+    wanted = {f"site/{key}": one for key, one in contents(s3, bucket).items()}
+    assert contents(s3, "another-media") == wanted
+    assert media_copy.copy(source, target).copied.objects == 0
+
+
+def test_a_dump_of_the_cloud_is_loaded_here(stack: Stack, local: BareStack, server: S3Server) -> None:
+    _, out_of = protection(stack)
+    run(stack, "dump", "cloud.tar", "-s", "rehearsal")
+    server.client.delete_object(Bucket=BUCKET, Key="of the cloud/large")
+    output = run(stack, "load", "cloud.tar", "-s", local.name, "--yes", *out_of)
+    assert "serves what was loaded" in output
+    assert contents(server.client, BUCKET) == contents(stack.client("s3"), media_bucket(stack))
+    assert local.query("SELECT count(*) FROM django_migrations")[0][0] > 10
