@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from infra.adoption.contract import Contract, overrides
 from infra.adoption.contract_variables import assignments, is_from_the_stack, is_overwritten
 from infra.adoption.project import Project
+from infra.adoption.server import command
 from infra.adoption.settings_file import settings_module
 from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
 from infra.adoption.tree import WRITTEN_FOLDER as FOLDER
@@ -177,14 +178,9 @@ def _final_stage(project: Project, work: str, *, from_source: bool) -> str:
         "EXPOSE 8000",
         "HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 "
         'CMD ["python", "-m", "django_stack.healthcheck"]',
-        f"CMD {json.dumps(server(project))}",
+        f"CMD {json.dumps(command(project.modules, project.dependencies))}",
     ]
     return "\n".join(lines)
-
-
-def server(project: Project) -> list[str]:
-    """What the image runs: gunicorn by the package's configuration."""
-    return ["python", "-m", "django_stack.gunicorn_config", project.modules.wsgi]
 
 
 def _env(value: str) -> str:

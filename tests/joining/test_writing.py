@@ -215,7 +215,24 @@ def test_what_can_not_be_served_is_refused_with_the_reason(
 
 def test_what_is_not_sure_is_said(planned: MakePlan) -> None:
     assert planned().doubts == []
-    assert any("gunicorn (WSGI)" in text for text in planned(projects.asgi).doubts)
+    assert any("gunicorn (WSGI)" in text for text in planned(projects.asgi, with_gunicorn).doubts)
+
+
+def with_gunicorn(folder: Path) -> None:
+    projects.add(folder, "requirements.txt", "gunicorn==27.0.0\n")
+
+
+def test_a_project_with_a_server_for_asgi_keeps_it(planned: MakePlan) -> None:
+    found = planned(projects.asgi)
+    command = '["uvicorn", "shop.asgi:application", "--host", "0.0.0.0", "--port", "8000"]'
+    assert text_of(found, "Dockerfile.stack").endswith(f"CMD {command}\n")
+    assert "server" not in text_of(found, "requirements.txt").partition("]")[0]
+
+
+def test_gunicorn_serves_what_has_gunicorn(planned: MakePlan) -> None:
+    found = planned(projects.asgi, with_gunicorn)
+    assert 'CMD ["python", "-m", "django_stack.gunicorn_config", "shop.wsgi"]' in text_of(found, "Dockerfile.stack")
+    assert ",server]" in text_of(found, "requirements.txt")
 
 
 def test_an_env_file_is_not_read_but_named_with_the_command_that_reads_it(planned: MakePlan, tmp_path: Path) -> None:
