@@ -115,6 +115,7 @@ def _dependencies_stage(project: Project, work: str) -> str:
     source = dependencies.files[0] if dependencies.tool in {"pip", "project"} else "/opt/requirements.txt"
     if dependencies.tool in _EXPORT:
         extras = "".join(f" --extra {extra}" for extra in dependencies.extras)
+        extras += "".join(f" --group {group}" for group in dependencies.groups)
         lines += [f"RUN {_EXPORT[dependencies.tool].format(extras=extras)} > /opt/requirements.txt"]
     lines += [
         "RUN /opt/tools/bin/uv pip install --quiet --no-cache --compile-bytecode --python /opt/venv/bin/python \\",

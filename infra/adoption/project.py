@@ -85,7 +85,7 @@ def read_project(folder: Path, settings: str = "") -> Project:
         python=_python(tree, own, dependencies),
         translations=_has_uncompiled(tree),
         admin=_admin(tree),
-        facts=_facts(tree, files, text, dependencies),
+        facts=_facts(text, dependencies),
     )
 
 
@@ -132,19 +132,14 @@ def _has_uncompiled(tree: Tree) -> bool:
     return any(path.removesuffix(".po") + ".mo" not in present for path in tree.paths if path.endswith("django.po"))
 
 
-def _facts(tree: Tree, files: list[str], text: str, dependencies: Dependencies) -> dict[str, bool]:
-    urls = "\n".join(tree.text(path) for path in tree.named(r"urls\.py"))
+def _facts(text: str, dependencies: Dependencies) -> dict[str, bool]:
     return {
         "gis": "django.contrib.gis" in text or "backends.postgis" in text,
         "mysql": "backends.mysql" in text and "postgresql" not in text,
-        "admin": "admin.site.urls" in urls,
         "staticfiles": "django.contrib.staticfiles" in text or "staticfiles" in text,
         "mail": bool(re.search(r"^\s*(?:EMAIL_BACKEND|EMAIL_HOST|ANYMAIL|EMAIL_CONFIG)\b", text, re.MULTILINE)),
         "redis": bool(re.search(r"redis", text, re.I)) or "django-redis" in dependencies or "redis" in dependencies,
-        "filer": "'filer'" in text or '"filer"' in text,
         "asgi": any(
             name in dependencies.declared for name in ("channels", "daphne", "uvicorn", "granian", "hypercorn")
         ),
-        "sites": "django.contrib.sites" in text,
-        "several": len(files) > 1,
     }

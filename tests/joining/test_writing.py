@@ -256,3 +256,10 @@ def test_pulumi_s_own_way_to_write_the_stack_s_file_is_no_edit_and_a_new_value_i
     content["config"]["django-stack:web-port"] = "9999"
     one.path.write_text(f"{first}\n" + yaml.safe_dump(content))
     assert one.state() is State.EDITED
+
+
+def test_the_keys_of_a_renamed_project_have_its_name(planned: MakePlan, tmp_path: Path) -> None:
+    """Those of another project are refused."""
+    (tmp_path / "checkout" / "Pulumi.yaml").write_text("name: my-site\n")
+    config = yaml.safe_load(text_of(planned(projects.celery), "Pulumi.shop.yaml"))["config"]
+    assert {key.partition(":")[0] for key in config} == {"my-site"}
