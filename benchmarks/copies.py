@@ -66,7 +66,7 @@ def measure(place: Sandbox) -> list[Section]:
             [
                 f"{ROWS:,} rows with three indexes, {size / 1e6:.0f} MB, between two servers on this machine.",
                 f"No process on this machine had more than {memory:.0f} MB.",
-                "A copy also counts all rows on both sides, applies migrations in a container, analyses and swaps.",
+                "A copy also counts all rows on both sides, compares the migrations, analyses and swaps.",
             ],
             [(name, median(took)) for name, took in seconds.items()],
         )

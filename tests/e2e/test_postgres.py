@@ -228,12 +228,12 @@ def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
     assert f"postgres-version is 18, and the volume {volume} holds data of PostgreSQL 17" in refused.stdout
     assert "nothing was changed" in refused.stdout
 
-    upgraded.run("bash", "-c", documented("django-stack dump", upgraded))
+    upgraded.run("bash", "-c", documented("dump -s local before-18.tar", upgraded))
     upgraded.destroy()
     engine.volumes.get(volume).remove()
     upgraded.up()
     upgraded.up("--expect-no-changes")
-    upgraded.run("bash", "-c", f"{documented('django-stack load', upgraded)} --yes")
+    upgraded.run("bash", "-c", f"{documented('load -s local before-18.tar', upgraded)} --yes")
     kept = [("gr\u00fc\u00dfe", "/var/lib/postgresql/18/docker")]
     assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
     assert data_version(engine, volume, PYTHON, {}) == 18
