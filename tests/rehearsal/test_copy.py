@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from infra.commands.data.names import BEFORE, NEW, those
-from tests.bare_stacks import CHECKSUMS, BareStack, bare_stacks
+from tests.bare_stacks import CHECKSUMS, BareStack, BareStacks, bare_stacks
 from tests.rehearsal.stacks import Stack
 from tests.waiting import wait_until
 
@@ -27,12 +27,17 @@ ALTER TABLE big ADD PRIMARY KEY (id); CREATE INDEX ON big (text)
 
 
 @pytest.fixture(scope="module")
-def local(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareStack]:
-    """A local stack of the same project and version, in the folder of the rehearsal."""
+def made(stack: Stack) -> Iterator[BareStacks]:
+    """Local stacks of the same project and version, in the folder of the rehearsal."""
     image = stack.web().attrs["Image"]
     with bare_stacks(stack.folder, stack.engine, image, "postgres:17-trixie", project="django-stack") as made:
         made.backend = stack.environment["PULUMI_BACKEND_URL"]
-        yield made.make("beside")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def local(made: BareStacks) -> BareStack:
+    return made.make("beside")
 
 
 def run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
@@ -116,6 +121,19 @@ def test_a_database_of_the_cloud_comes_to_this_machine(stack: Stack, local: Bare
     assert local.query("SELECT answer FROM of_the_cloud") == [(42,)]
     assert local.checksums() == checksums(stack)
     assert buckets(stack) == []
+
+
+def test_a_database_of_this_machine_comes_to_another_stack_of_this_machine(
+    stack: Stack, made: BareStacks, local: BareStack
+) -> None:
+    local.query("CREATE TABLE here AS SELECT i FROM generate_series(1, 100000) i")
+    another = made.make("another")
+    for _ in range(2):  # without the tables of Django, then with the very migrations
+        done = run(stack, "copy", "--database", local.name, another.name, "--yes")
+        assert done.returncode == 0, done.stdout
+        assert another.checksums() == local.checksums()
+    assert "Running migrations" not in done.stdout
+    assert len(another.databases()) == 3
 
 
 def test_a_copy_into_the_cloud_that_is_killed_leaves_what_the_next_one_removes(stack: Stack, local: BareStack) -> None:

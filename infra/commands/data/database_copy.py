@@ -69,7 +69,8 @@ def put(target: DatabaseEnd, facts: DatabaseFacts, archive: Archive, options: Op
         found = target.restore(archive, new)
         compare(archive.rows, found)
         say(f"All {sum(found.values()):,} rows of {len(found)} tables are there.")
-        _migrate(target, new, ahead=options.schema_ahead)
+        if not target.has_migrations_of(new):
+            _migrate(target, new, ahead=options.schema_ahead)
         if options.scrub:
             # After the migrations, since the command is of this version, and so are the tables that it knows.
             say(f"Scrubbing: {options.scrub}")

@@ -95,6 +95,9 @@ class DatabaseEnd(Protocol):
     def restore(self, archive: Archive, into: str) -> Rows:
         """Makes the database `into`, fills it, and counts its rows. The one that serves stays as it is."""
 
+    def has_migrations_of(self, database: str) -> bool:
+        """Whether another database is known to have had the very migrations that the serving one has had."""
+
     def run(self, command: Sequence[str], database: str) -> int:
         """Runs a command of the stack's running version with DATABASE_URL naming `database`; its exit status."""
 

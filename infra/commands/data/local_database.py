@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -131,8 +133,7 @@ class StackDatabase:
             yield
 
     def restore(self, archive: Archive, into: str) -> Rows:
-        self._psql(sql.create(into, self._serving), "postgres")
-        self._psql(sql.settings(into, self._serving), "postgres")
+        self._psql(sql.create(into, self._serving) + sql.settings(into, self._serving), "postgres")
         for section in SECTIONS:
             with archive.open(section) as stream:
                 if section == "data":
@@ -141,19 +142,19 @@ class StackDatabase:
                     schema = io.BytesIO(stream.read())  # without rows, so it is small
             if section != "data":
                 self._feed(schema, ["sh", "-c", RESTORE_SCHEMA], {"PGDATABASE": into, "SECTION": section})
-        self._psql("ANALYZE;", into)
-        return rows_of(self._psql(sql.IN_FULL + sql.ROWS, into))
+        return rows_of(self._psql("ANALYZE;\n" + sql.IN_FULL + sql.ROWS, into))
 
     def _feed(self, stream: IO[bytes], line: Sequence[str], variables: Mapping[str, str]) -> None:
         """Gives a program a stream, and ends it before the disk is full, since the server would stop then."""
         with tempfile.TemporaryFile() as complaints:
-            process = subprocess.Popen(self._line(line, variables), stdin=subprocess.PIPE, stderr=complaints)
-            assert process.stdin is not None  # noqa: S101  # it is piped
+            given = stream if _is_pipe(stream) else subprocess.PIPE  # a program's output goes there by itself
+            process = subprocess.Popen(self._line(line, variables), stdin=given, stderr=complaints)
             watched = _Watch(self._free, process)
             try:
                 with watched:
-                    shutil.copyfileobj(stream, process.stdin, CHUNK)
-                    process.stdin.close()
+                    if process.stdin:
+                        shutil.copyfileobj(stream, process.stdin, CHUNK)
+                        process.stdin.close()
                     process.wait()
             except BrokenPipeError:
                 process.wait()
@@ -174,6 +175,10 @@ class StackDatabase:
         text = output.decode(errors="replace")
         full = ". Fix: make room on this machine's disk" if "No space left" in text else ""
         return f"The database of {self.name} doesn't take the copy: {first_error(text)}{full}"
+
+    def has_migrations_of(self, database: str) -> bool:
+        known, found = (self._psql(sql.MIGRATIONS, one).strip() for one in (self._serving, database))
+        return bool(found) and found == known
 
     def run(self, command: Sequence[str], database: str) -> int:
         return operations(self.name).run(in_database(command, database), {}, timeout=None, detach=False)
@@ -283,6 +288,14 @@ class _Watch:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
+
+
+def _is_pipe(stream: IO[bytes]) -> bool:
+    """Whether it is the end of a pipe, from which nothing was read yet."""
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (AttributeError, OSError):  # what is no file has no number
+        return False
 
 
 def _ended_badly(process: "subprocess.Popen[bytes]") -> bool:

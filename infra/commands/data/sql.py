@@ -89,5 +89,13 @@ def swap(serving: str, new: str, old: str) -> str:
     )
 
 
+# One line for the migrations that a database has had; none without Django's table.
+MIGRATIONS = r"""
+SELECT 'SELECT md5(string_agg(app || ''.'' || name, '','' ORDER BY app, name)) FROM django_migrations'
+WHERE to_regclass('django_migrations') IS NOT NULL
+\gexec
+"""
+
+
 def note(name: str, comment: str) -> str:
     return f"COMMENT ON DATABASE {identifier(name)} IS {literal(comment)};\n"

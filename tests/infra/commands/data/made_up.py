@@ -31,6 +31,7 @@ class MadeUpDatabase:
     statuses: list[int] = field(default_factory=list)
     found: Rows = field(default_factory=lambda: {"public.one": 2})
     fails: str = ""
+    same_migrations: bool = False
     asked: list[str] = field(default_factory=list)
 
     def _ask(self, what: str) -> None:
@@ -57,6 +58,10 @@ class MadeUpDatabase:
         del archive
         self._ask(f"restore {kind(into)}")
         return self.found
+
+    def has_migrations_of(self, database: str) -> bool:
+        del database
+        return self.same_migrations
 
     def run(self, command: Sequence[str], database: str) -> int:
         self._ask(f"run {'migrate' if 'manage.py' in command else command[0]} in {kind(database)}")

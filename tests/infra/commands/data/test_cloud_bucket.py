@@ -16,11 +16,11 @@ from infra.commands.data.cloud_bucket import CopyBucket, left
 ROLE = "arn:aws:iam::123456789012:role/shop-cloud-app"
 
 
-@pytest.fixture(params=["us-east-1", "eu-central-1"])
+@pytest.fixture
 def stack(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "nobody")
-    region = request.param
+    region = getattr(request, "param", "eu-central-1")
     with mock_aws():
         yield SimpleNamespace(
             prefix="shop-cloud",
@@ -29,6 +29,7 @@ def stack(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         )
 
 
+@pytest.mark.parametrize("stack", ["us-east-1", "eu-central-1"], indirect=True)
 def test_it_is_private_encrypted_without_versions_and_emptied_in_a_day(stack: Any) -> None:
     bucket = CopyBucket(stack)
     bucket.make(ROLE)

@@ -26,6 +26,12 @@ def test_the_names_are_swapped_when_the_copy_is_whole_migrated_and_scrubbed() ->
     assert target.asked == WHOLE
 
 
+def test_no_container_is_started_for_migrations_that_the_copy_has_all_had() -> None:
+    target = MadeUpDatabase(same_migrations=True)
+    copied(target)
+    assert target.asked == [step for step in WHOLE if "migrate" not in step]
+
+
 @pytest.mark.parametrize("step", WHOLE[1:])
 def test_whatever_fails_the_copy_is_removed_and_what_serves_stays(step: str) -> None:
     target = MadeUpDatabase(fails=step)
