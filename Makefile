@@ -80,6 +80,7 @@ mutants: ## Changes infra/ in random places and says what no unit test notices: 
 
 check: ## Checks style, formatting, types and the order of imports
 	@$(IN_VENV) ruff check . && ruff format --check . && mypy && lint-imports
+	@$(IN_VENV) cd app/contract && mypy
 	@$(IN_VENV) cd tools/plugins && mypy && PYTHONPATH=src lint-imports
 
 format: ## Formats the code

@@ -18,5 +18,5 @@ def check_services(cache: str, mail: str, env: Mapping[str, str], reader: Reader
     named = [name for name in CACHE_VARIABLES if name in env]
     if cache != "none" and named:
         reader.note_wrong("cache", f"none, since env has {' and '.join(named)}", "none")
-    if mail != "url" and "EMAIL_URL" in env:
+    if mail not in {"url", "project"} and "EMAIL_URL" in env:
         reader.note_wrong("mail", "url, since env has EMAIL_URL", "url")

@@ -217,17 +217,19 @@ class Settings:
             "mailpit",
             "ses",
             "none",
+            "project",
             synonyms={
                 "url": ("smtp", "email", "email-url"),
                 "mailpit": ("mailhog", "mailcatcher", "maildev", "local"),
                 "ses": ("aws", "amazon", "amazon-ses", "sesv2"),
                 "none": ("no", "off", "false", "nothing", "dummy"),
+                "project": ("own", "app", "anymail", "settings"),
             },
         ),
         "url",
         "How the site sends mail, url (by EMAIL_URL in env; without it a local stack prints mails into its log), "
-        "mailpit (local platform only, a page shows them), ses (cloud platform only, Amazon SES) or none (the app "
-        "throws its mails away).",
+        "mailpit (local platform only, a page shows them), ses (cloud platform only, Amazon SES), none (the app "
+        "throws its mails away) or project (as the Django project's own settings say).",
     )
     python_image: str = setting(
         Image(),

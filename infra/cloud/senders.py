@@ -24,7 +24,7 @@ def check_mail(mail: str, domain: str, hosted_zone: str, env: Mapping[str, str],
     url = env.get("EMAIL_URL", "")
     prints = url.lower().startswith("console")
     if mail == "mailpit":
-        reader.note_wrong("mail", "url, ses or none on the cloud platform", "url")
+        reader.note_wrong("mail", "url, ses, none or project on the cloud platform", "url")
     elif mail == "url" and (not url or prints):
         what = "env.EMAIL_URL prints" if prints else "env has no EMAIL_URL, so the app would print"
         otherwise = "; ".join(
@@ -37,7 +37,8 @@ def check_mail(mail: str, domain: str, hosted_zone: str, env: Mapping[str, str],
         reader.note_error(
             "mail",
             f"mail is url, and {what} {IN_THE_LOG}; allowed: a mail server, smtp+tls://USER:PASSWORD@HOST:587, "
-            f"{ASKS_FOR_VALUE}; or ses, with a domain; or no mail at all, by `{otherwise}`. Fix: {fix}",
+            f"{ASKS_FOR_VALUE}; or ses, with a domain; or project, if its own settings say how; or no mail at all, by "
+            f"`{otherwise}`. Fix: {fix}",
         )
     elif mail == "ses":
         _check_ses(domain, hosted_zone, env, reader)

@@ -86,7 +86,7 @@ class LocalSettings(Settings):
 
     def check_together(self, reader: Reader) -> None:
         if self.mail == "ses":
-            reader.note_wrong("mail", "url, mailpit or none on the local platform", "mailpit")
+            reader.note_wrong("mail", "url, mailpit, none or project on the local platform", "mailpit")
         super().check_together(reader)
         holders: dict[int, str] = {}
         taken = set(self.ports.values())

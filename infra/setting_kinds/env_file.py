@@ -82,6 +82,6 @@ def _parsed(text: str) -> tuple[list[int], dict[str, str]]:
 def _set_by_the_stack(reader: Reader) -> Collection[str]:
     """The names that the stack sets itself, with the settings that it has."""
     cache = CACHE_VARIABLES if reader.raw_value("cache") != "none" else ()
-    mail = ("EMAIL_URL",) if reader.raw_value("mail") != "url" else ()
+    mail = ("EMAIL_URL",) if reader.raw_value("mail") not in {"url", "project"} else ()
     module = ("DJANGO_SETTINGS_MODULE",) if reader.raw_value("settings-module") else ()
     return {*RESERVED, *cache, *mail, *module}

@@ -107,6 +107,7 @@ def write_site(folder: Path, before: str = "", after: str = "") -> None:
     (folder / "site_settings.py").write_text(SETTINGS % (before, after))
     (folder / "site_urls.py").write_text(URLS)
     (folder / "site_wsgi.py").write_text(WSGI)
+    (folder / "site_asgi.py").write_text(WSGI.replace("wsgi", "asgi"))
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -144,13 +145,14 @@ def manage(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedPr
 
 @contextmanager
 def served(folder: Path, by: str, before: str = "", after: str = "", **more: str) -> Iterator[Site]:
-    """The project, served by "gunicorn" or by "runserver" (which has DEBUG on) until the block ends."""
+    """The project, served by "gunicorn", "uvicorn" (ASGI) or "runserver" (which has DEBUG on) until the block ends."""
     write_site(folder, before, after)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     environ = environment(folder, PORT=str(port), **({"DJANGO_DEBUG": "True"} if by == "runserver" else {}) | more)
     command = {
         "gunicorn": ["-m", "django_stack.gunicorn_config", "site_wsgi"],
+        "uvicorn": ["-m", "uvicorn", "site_asgi:application", "--port", str(port)],
         "runserver": ["-m", "django", "runserver", "--noreload", f"127.0.0.1:{port}"],
     }[by]
     output: Any = (folder / "output").open("w")

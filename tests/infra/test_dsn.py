@@ -85,7 +85,7 @@ COPIES = sorted(Path(infra.contract.__file__).parent.glob("[!_]*.py"))
 
 @pytest.mark.parametrize("copy", COPIES, ids=lambda path: str(path.name))
 def test_the_contracts_grammar_is_the_apps_own(copy: Path) -> None:
-    original = Path(__file__).parents[2] / "app" / "django_stack" / copy.name
+    original = Path(__file__).parents[2] / "app" / "contract" / "django_stack" / copy.name
     assert copy.read_text() == original.read_text(), f"Fix: cp {original} {copy}"
 
 

@@ -66,14 +66,19 @@ def test_an_empty_folder_that_a_mount_made_makes_no_other_image(site: Path) -> N
     assert content_hash(site, {}, recipe=recipe) != before
 
 
+def unnamed(run: Any, name: str) -> list[dict[str, str]]:
+    """The volumes without a name of a container."""
+    return [volume for volume in run[name].inputs.get("volumes", ()) if "volumeName" not in volume]
+
+
 def test_folders_that_stay_the_images_own_are_volumes_without_a_name(program: Any, site: Path) -> None:
     (site / "Dockerfile").write_text("FROM scratch\n")
     settings = {"app-path": str(site), "mount-source": True, "mount-exclude": "node_modules, static/dist/"}
     paths = [{"containerPath": "/app/node_modules"}, {"containerPath": "/app/static/dist"}]
     run = program(settings | {"processes": {"worker": {"command": "celery"}}})
-    assert [run[name].inputs["volumes"] for name in ("web", "process-worker-1")] == [paths, paths]
+    assert [unnamed(run, name) for name in ("web", "process-worker-1")] == [paths, paths]
     assert (site / "static" / "dist").is_dir(), "or the engine would make it, as root"
-    assert not program({**settings, "mount-source": False})["web"].inputs.get("volumes")
+    assert not unnamed(program({**settings, "mount-source": False}), "web")
 
 
 def test_the_settings_module_is_that_of_the_site_and_of_all_beside_it(program: Any, cloud: Any) -> None:
@@ -83,6 +88,12 @@ def test_the_settings_module_is_that_of_the_site_and_of_all_beside_it(program: A
         assert run.env(name)["DJANGO_SETTINGS_MODULE"] == "config.settings.stack"
     assert "DJANGO_SETTINGS_MODULE" not in program().env("web")
     assert "config.settings.stack" in str(cloud(processes)["task"].inputs["containerDefinitions"])
+
+
+@pytest.mark.parametrize("platform", ["local", "cloud"])
+def test_mail_that_is_the_projects_own_gets_no_variable(platform: str, program: Any, cloud: Any) -> None:
+    run = {"local": program, "cloud": cloud}[platform]({"mail": "project"})
+    assert "EMAIL_URL" not in str([one.inputs for one in run.resources.values()])
 
 
 Refused = Callable[..., str]

@@ -137,9 +137,17 @@ WRONG = [
         ("env",),
         ["none, since env has CACHE_URL and REDIS_URL", "set -s local cache none"],
     ),
-    ({"mail": "mailhog"}, (), ['mail is "mailhog"', "url or mailpit or ses or none", "set -s local mail mailpit"]),
+    (
+        {"mail": "mailhog"},
+        (),
+        ['mail is "mailhog"', "url or mailpit or ses or none or project", "set -s local mail mailpit"],
+    ),
     ({"mail": "postmark"}, (), ['mail is "postmark"', "set -s local mail url"]),
-    ({"mail": "ses"}, (), ['mail is "ses"', "url, mailpit or none on the local platform", "set -s local mail mailpit"]),
+    (
+        {"mail": "ses"},
+        (),
+        ['mail is "ses"', "url, mailpit, none or project on the local platform", "set -s local mail mailpit"],
+    ),
     (
         {"mail": "mailpit", "env": {"EMAIL_URL": "smtp://me:TOPSECRET@h"}},
         ("env",),

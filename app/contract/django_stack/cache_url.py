@@ -176,7 +176,7 @@ def redis_options(arguments: dict[str, str], *, secure: bool, django_redis: bool
             found[name] = certificates(text) if name == "ssl_cert_reqs" else text
     if not django_redis:
         return found
-    own = {name.upper(): arguments[name] for name in sorted(DJANGO_REDIS_OPTIONS & arguments.keys())}
+    own: dict[str, Any] = {name.upper(): arguments[name] for name in sorted(DJANGO_REDIS_OPTIONS & arguments.keys())}
     if "IGNORE_EXCEPTIONS" in own:
         own |= {"IGNORE_EXCEPTIONS": yes_or_no("ignore_exceptions", own["IGNORE_EXCEPTIONS"])}
     return own | ({"CONNECTION_POOL_KWARGS": found} if found else {})

@@ -33,7 +33,7 @@ class RedisCache(DjangoRedisCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
-        self._options = {**TIMEOUTS, **self._options}
+        self._options: dict[str, Any] = {**TIMEOUTS, **self._options}
         self._place = str(server).rpartition("@")[2]
 
     def add(self, key: Any, value: Any, *arguments: Any, **named: Any) -> Any:

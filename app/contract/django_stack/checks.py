@@ -24,7 +24,7 @@ logger = logging.getLogger("django_stack.settings")
 
 TRANSPORT = ("SECURE_", "SESSION_COOKIE_", "CSRF_COOKIE_", "LANGUAGE_COOKIE_")
 ADDED_TO = {"INSTALLED_APPS", "LOGGING", "MIDDLEWARE", "SECURE_REDIRECT_EXEMPT", "SILENCED_SYSTEM_CHECKS", "ANYMAIL"}
-BY_ALIAS = {"CACHES", "DATABASES", "STORAGES"}
+BY_ALIAS = {"CACHES", "DATABASES", "MAILERS", "STORAGES"}
 PLACE = ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")  # of a database
 applied: dict[str, Any] = {}  # what `apply` set last, for as long as this process lives
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -208,7 +209,7 @@ def options_of_libpq(names: Iterable[str]) -> set[str]:
     installed("PostgreSQL", "psycopg2", "psycopg[binary]")
     from psycopg2 import extensions  # noqa: PLC0415
 
-    return {name for name in names if attempt(lambda name=name: extensions.parse_dsn(f"{name}=1"))}
+    return {name for name in names if attempt(partial(extensions.parse_dsn, f"{name}=1")) is not None}
 
 
 def servers(hosts: str, path: str) -> dict[str, str]:

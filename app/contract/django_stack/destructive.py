@@ -131,7 +131,7 @@ def _of_field(
             yield f"changes the type of the column {name}, which may lock its table for long", False
 
 
-def _is_demanded(one: Field) -> bool:  # type: ignore[type-arg]
+def _is_demanded(one: Field) -> bool:
     """Whether an insert has to name the column."""
     has_default = getattr(one, "db_default", NOT_PROVIDED) is not NOT_PROVIDED
     return not (one.null or one.many_to_many or has_default or getattr(one, "generated", False))

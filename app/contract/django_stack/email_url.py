@@ -8,6 +8,7 @@ ses://REGION                           Amazon SES by django-anymail, with the ri
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 from urllib.parse import SplitResult, unquote
 
@@ -92,7 +93,7 @@ def email(text: str) -> dict[str, Any]:
         config |= smtp(config, usual_port, arguments)
     for name in sorted(ADDRESSES & arguments.keys()):
         address = arguments[name]
-        if not attempt(lambda address=address: mail_address(address)):
+        if not attempt(partial(mail_address, address)):
             raise MalformedError(f"has an argument {name} that is not an e-mail address.")
         config[name.lstrip("_").upper()] = address
     return config

@@ -14,11 +14,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import gunicorn
-
 from django_stack import checks, logs
 from django_stack.refusal import exit_with_problems
 from django_stack.variables import InvalidEnvironmentError, read
+
+try:
+    import gunicorn
+except ImportError:
+    exit_with_problems(
+        "There is no gunicorn here:", ["Require django-stack-contract[server], or start the server that the image has."]
+    )
 
 TESTED_WITH = 27  # gunicorn's major version
 

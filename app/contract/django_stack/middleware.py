@@ -156,7 +156,7 @@ class BodyLimit:
 
     def in_chunks(self, request: HttpRequest) -> HttpResponse:
         """Reads the body into a file, or into memory if it is small."""
-        stream: Any = request.META.get("wsgi.input") or request._stream  # type: ignore[attr-defined]
+        stream: Any = request.META.get("wsgi.input") or request._stream
         with SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE, dir=settings.FILE_UPLOAD_TEMP_DIR) as body:
             length = 0
             try:
@@ -172,7 +172,7 @@ class BodyLimit:
                 return errors.page(413)
             body.seek(0)
             request.META["CONTENT_LENGTH"] = str(length)
-            request._stream = LimitedStream(body, length)  # type: ignore[attr-defined]
+            request._stream = LimitedStream(body, length)
             return self.get_response(request)
 
 
@@ -267,6 +267,6 @@ def response_of(request: HttpRequest, file: BufferedReader, headers: dict[str, s
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}", **validators})
     part = SlicedFile(file, start, end)
     response.status_code = 206
-    response.streaming_content = iter(partial(part.read, 64 * 1024), b"")  # type: ignore[attr-defined]
+    response.streaming_content = iter(partial(part.read, 64 * 1024), b"")
     response["Content-Range"], response["Content-Length"] = f"bytes {start}-{end}/{size}", str(end - start + 1)
     return response

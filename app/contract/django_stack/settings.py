@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from django.core.management.utils import get_random_secret_key
 
 from django_stack import checks, logs, refusal, storage_dsn
+from django_stack.mail import mail
 from django_stack.variables import Environment, InvalidEnvironmentError, read
 
 STATIC_ROOT = "/srv/static"  # outside /app: a source folder mounted there must not hide what the image collected
@@ -27,11 +28,8 @@ DEFAULTS = {
     "SECURE_REFERRER_POLICY": "same-origin",
     "X_FRAME_OPTIONS": "DENY",
     "DEFAULT_EXCEPTION_REPORTER_FILTER": "django_stack.logs.ReporterFilter",
-    "EMAIL_TIMEOUT": 10,
 }
 KEPT_DATABASE_OPTIONS = {"ATOMIC_REQUESTS", "AUTOCOMMIT", "DISABLE_SERVER_SIDE_CURSORS", "TEST", "TIME_ZONE"}
-
-MAIL = {"EMAIL_BACKEND", "EMAIL_HOST"}  # a project that has one of them says where its mail goes
 
 COOKIE_PREFIX = re.compile(r"^__(Host-Http|Secure|Host|Http)-", re.IGNORECASE)
 
@@ -98,8 +96,9 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         **cookies(environment, project),
         **files(environment, project),
         **{name: project.get(name, default) for name, default in DEFAULTS.items()},
-        **(served_by := services(environment, project)),
-        **sessions(project, served_by["CACHES"]),
+        **mail(environment, project),
+        "CACHES": (in_force := caches(environment, project)),
+        **sessions(project, in_force),
         "SILENCED_SYSTEM_CHECKS": sorted({*project.get("SILENCED_SYSTEM_CHECKS", ()), "security.W021"}),
     }
 
@@ -263,19 +262,7 @@ def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def services(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
-    """Cache and mail. Without CACHE_URL and EMAIL_URL the project keeps its own; it may have more settings in ANYMAIL.
-
-    One that says nothing about mail would send it to a server on the same machine, where a container has none.
-    """
-    console = {} if project.keys() & MAIL else {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+def caches(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
+    """Without CACHE_URL the project keeps its own cache."""
     own = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}, **project.get("CACHES", {})}
-    found: dict[str, Any] = {
-        "CACHES": {**own, "default": environment.cache} if environment.cache else own,
-        **(environment.email or console),
-    }
-    if "ANYMAIL" in found:
-        found["ANYMAIL"] = {**project.get("ANYMAIL", {}), **found["ANYMAIL"]}
-    if environment.from_email:
-        found |= {"DEFAULT_FROM_EMAIL": environment.from_email, "SERVER_EMAIL": environment.from_email}
-    return found
+    return {**own, "default": environment.cache} if environment.cache else own

@@ -145,7 +145,12 @@ class S3Media(S3Storage):
         self.window = max(1, self.life * WINDOW // LIFE)
         at = self.at
         own_host = not at.endpoint.endswith(AWS)
-        lenient = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
+        # Others support only some of Amazon's checksums.
+        checksums = ("request_checksum_calculation", "response_checksum_validation") if own_host else ()
+        client: dict[str, Any] = {
+            "s3": {"addressing_style": at.addressing_style},
+            **dict.fromkeys(checksums, "when_required"),
+        }
         lasting = f"private, max-age={self.life - self.window}" if at.signed else "public, max-age=86400"
         defaults = {
             "security_token": None,
@@ -154,14 +159,13 @@ class S3Media(S3Storage):
             "max_memory_size": 10 * 1024 * 1024,
             "transfer_config": TransferConfig(preferred_transfer_client="classic"),
             "client_config": Config(
-                s3={"addressing_style": at.addressing_style},
                 signature_version=at.signature,
                 proxies=options.get("proxies"),
                 connect_timeout=3,  # in an outage a visitor waits for seconds, not minutes
                 read_timeout=20,
                 retries={"mode": "standard", "total_max_attempts": 2},
                 max_pool_connections=20,
-                **(lenient if own_host else {}),  # others support only some of Amazon's checksums
+                **client,
             ),
         }
         governed = {
@@ -338,11 +342,11 @@ class QueryAuth(S3SigV4QueryAuth):
     def _modify_request_before_signing(self, request: AWSRequest) -> None:
         """Called after botocore sets the request's timestamp and before it is used."""
         request.context["timestamp"] = self.moment.strftime(SIGV4_TIMESTAMP)
-        super()._modify_request_before_signing(request)
+        super()._modify_request_before_signing(request)  # type: ignore[misc]  # botocore-stubs lacks it
 
 
 class OldQueryAuth(HmacV1QueryAuth):
     """botocore's signer of URLs in version 2 (`auth=s3`), with a given expiry (seconds since 1970)."""
 
     def _get_date(self) -> str:
-        return str(self._expires)
+        return str(self._expires)  # type: ignore[attr-defined]  # the same

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from email.utils import parseaddr
+from functools import partial
 from importlib.util import find_spec
 from pathlib import PurePath
 
@@ -60,7 +61,7 @@ def origins(text: str) -> tuple[str, ...]:
     subdomains."""
     for word in words(text):
         match = re.fullmatch(r"https?://(\*\.)?([^/?#@:\s*]+|\[[^/\]]+\])(:\d{1,5})?", word, re.IGNORECASE)
-        if not match or not attempt(lambda found=match[2]: host_name(found)):
+        if not match or not attempt(partial(host_name, match[2])):
             raise MalformedError(f"has {word[:100]!r}, which is not an origin, like https://www.example.com:8443.")
     return tuple(word.lower() for word in words(text))
 

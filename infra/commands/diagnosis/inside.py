@@ -47,6 +47,10 @@ def static():
     names = getattr(staticfiles_storage, "hashed_files", {}) or {"admin/css/base.css": ""}
     return staticfiles_storage.url(sorted(names)[0])
 
+def mailer():
+    default = getattr(settings, "MAILERS", {}).get("default", {})
+    return default.get("BACKEND") or settings.EMAIL_BACKEND
+
 def login():
     try:
         return resolve_url(settings.LOGIN_URL)
@@ -59,7 +63,7 @@ questions = {
     "pending": pending,
     "messages": messages,
     "cache": lambda: settings.CACHES["default"]["BACKEND"],
-    "mail": lambda: settings.EMAIL_BACKEND,
+    "mail": mailer,
     "uploads": uploads,
     "encrypted": encrypted,
     "static": static,

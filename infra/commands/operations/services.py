@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from infra.commands.operations.status import Section
 
-# Schemes of EMAIL_URL that send nothing (app/django_stack/email_url.py has the spellings), and where the mail goes.
+# Schemes of EMAIL_URL that send nothing (the package's email_url.py has the spellings), and where the mail goes.
 _UNSENT = {
     "consolemail": "printed to the log",
     "console": "printed to the log",

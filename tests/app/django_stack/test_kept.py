@@ -32,6 +32,26 @@ def test_mail_stays_the_projects_until_the_environment_names_a_server(own: dict[
     assert named["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
 
 
+def test_a_project_with_djangos_newer_mailers_gets_and_keeps_those(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside MAILERS, Django 6.1 refuses EMAIL_BACKEND and its like."""
+    own = {"default": {"BACKEND": "mine.Backend"}, "bulk": {"BACKEND": "mine.Bulk"}}
+    smtp = {**CLOUD, "EMAIL_URL": "smtp+tls://me:pass@mail.example.com:587", "DEFAULT_FROM_EMAIL": "me@x.org"}
+    monkeypatch.setattr("django.VERSION", (6, 1, 0, "final", 0))
+    assert not {name for name in contract.settings(read(CLOUD), {"MAILERS": own}) if "MAIL" in name}
+    found = contract.settings(read(smtp), {"MAILERS": own})
+    assert {name for name in found if "MAIL" in name} == {"MAILERS", "DEFAULT_FROM_EMAIL", "SERVER_EMAIL"}
+    assert found["MAILERS"]["bulk"] == own["bulk"]
+    assert found["MAILERS"]["default"] == {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            **{"host": "mail.example.com", "port": 587, "username": "me", "password": "pass"},
+            **{"use_tls": True, "use_ssl": False, "timeout": 10},
+        },
+    }
+    monkeypatch.setattr("django.VERSION", (5, 2, 0, "final", 0))
+    assert contract.settings(read(smtp), {"MAILERS": own})["EMAIL_HOST"] == "mail.example.com"
+
+
 def test_without_a_word_about_mail_it_goes_to_the_log() -> None:
     assert settings_of(CLOUD)["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"
 

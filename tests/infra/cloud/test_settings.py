@@ -114,7 +114,10 @@ WRONG = [
     ),
     ({"mail": "none", "env": {"EMAIL_URL": "smtp://h"}}, ['mail is "none"', "config set -s cloud mail url"]),
     ({"mail": "smtp"}, ['mail is "smtp"', "set -s cloud mail url"]),
-    ({"mail": "mailpit"}, ['mail is "mailpit"', "url, ses or none on the cloud platform", "set -s cloud mail url"]),
+    (
+        {"mail": "mailpit"},
+        ['mail is "mailpit"', "url, ses, none or project on the cloud platform", "set -s cloud mail url"],
+    ),
     ({"mail": "ses"}, ['mail is "ses"', "only together with domain and hosted-zone", "set -s cloud mail url"]),
     (
         {"mail": "ses", "domain": "www.example.com", "certificate": CERTIFICATE},

@@ -1,0 +1,78 @@
+"""The package's own tests on other releases of Django and Python than those of the gallery, from its wheel.
+
+Which Pythons there are depends on the machine: those of PATH, and of pyenv.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.wheel import wheel
+from tests import ROOT
+
+pytestmark = pytest.mark.faults
+
+OLDEST, NEWEST = "django~=5.2.0", "django>=6.0"  # Django 6 needs Python 3.12
+TESTS = {"pytest", "pytest-django", "pytest-timeout", "pytest-xdist", "hypothesis", "moto", "uvicorn", "playwright"}
+# What the gallery has beside the package, and what helpers of the tests import.
+MORE = ["django-axes", "django-csp", "pillow", "procrastinate>=3.10,<4", "tzdata", "docker", "pyyaml"]
+
+
+def pythons() -> dict[str, str]:
+    """The path of each Python that the package takes, by its version."""
+    found = {}
+    for version in ("3.11", "3.12", "3.13", "3.14"):
+        name = f"python{version}"
+        of_pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/{name}"))
+        if path := shutil.which(name) or next(map(str, reversed(of_pyenv)), ""):
+            found[version] = str(of_pyenv[-1]) if of_pyenv else path
+    return found
+
+
+PYTHONS = pythons()
+PAIRS = [
+    *((version, OLDEST) for version in PYTHONS),
+    *((version, NEWEST) for version in PYTHONS if version != "3.11"),
+]
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("version", "django"), PAIRS)
+def test_the_package_passes_its_tests(tmp_path: Path, version: str, django: str) -> None:
+    name, content = wheel()
+    (tmp_path / name).write_bytes(content)
+    python = tmp_path / "venv" / "bin" / "python"
+    lock = (ROOT / "requirements" / "dev.txt").read_text()
+    pinned = [line for line in re.findall(r"^([\w-]+==\S+)", lock, re.MULTILINE) if line.partition("==")[0] in TESTS]
+    extras = f"django-stack-contract[standard,redis,sentry,ses] @ file://{tmp_path / name}"
+    run(["uv", "venv", "--quiet", "--python", PYTHONS[version], str(tmp_path / "venv")])
+    run(["uv", "pip", "install", "--quiet", "--python", str(python), extras, django, *pinned, "moto", *MORE])
+    arguments = [
+        "-q",
+        "-n",
+        "2",
+        "-m",
+        "not docker and not browser",
+        "-o",
+        "pythonpath=. app",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = run([str(python), "-m", "pytest", *arguments, "tests/app/django_stack"], check=False)
+    assert done.returncode == 0, done.stdout[-6000:]
+    where = run([str(python), "-c", "import django_stack, sys; print(django_stack.__file__, sys.version)"]).stdout
+    assert str(tmp_path) in where, "the wheel, not the checkout"
+    assert version in where
+
+
+def run(command: list[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=1100, check=False)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
