@@ -40,7 +40,7 @@ def measure(place: Sandbox) -> list[Section]:
         source.web.exec_run(["python", "manage.py", "migrate"])
         source.query(FILL)
         ways: dict[str, Callable[[], object]] = {
-            "django-stack copy": lambda: made.check("copy", "a", "b", "--yes"),
+            "django-stack copy": lambda: made.check("copy", "--database", "a", "b", "--yes"),
             "pg_dump \\| psql": lambda: pipe(source, target),
         }
         seconds: dict[str, list[float]] = {way: [] for way in ways}

@@ -94,6 +94,7 @@ class BareStacks:
     end: ExitStack
     backend: str = BACKEND
     names: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)  # more ones of the commands' environment
 
     def make(self, name: str, postgres: str = "", storage: str = FOLDER, **options: Any) -> BareStack:
         """A stack with an empty database; `options` are of its database's container."""
@@ -148,7 +149,7 @@ class BareStacks:
 
     @property
     def env(self) -> Mapping[str, str]:
-        return {**os.environ, "PULUMI_BACKEND_URL": self.backend}
+        return {**os.environ, "PULUMI_BACKEND_URL": self.backend, **self.variables}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Starts a command of django-stack in the project's folder."""

@@ -38,10 +38,10 @@ class Contract:
         return [one for one in map(Requirement, lines) if normalized(one.name) != "django-stack-contract"]
 
 
-def extras(dependencies: Dependencies, *, cache: bool) -> tuple[str, ...]:
+def extras(dependencies: Dependencies, *, cache: bool, gunicorn: bool) -> tuple[str, ...]:
     """The extras that a project takes."""
     more = [*(["redis"] if cache else []), *(["sentry"] if "sentry-sdk" in dependencies else [])]
-    return ("postgres", "s3", "schedules", "server", *more)
+    return ("postgres", "s3", "schedules", *(["server"] if gunicorn else []), *more)
 
 
 def overrides(contract: Contract, dependencies: Dependencies, others: list[str]) -> tuple[list[str], list[str]]:

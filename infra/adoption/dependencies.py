@@ -25,7 +25,8 @@ class Dependencies:
     locked: dict[str, str] = field(default_factory=dict)
     python: str = ""  # as in requires-python
     is_package: bool = False  # is installed itself
-    extras: list[str] = field(default_factory=list)
+    extras: list[str] = field(default_factory=list)  # that its own image installs
+    groups: list[str] = field(default_factory=list)  # and groups of dependencies
     problem: str = ""
 
     def __contains__(self, name: str) -> bool:
@@ -73,8 +74,11 @@ def _uv(tree: Tree, metadata: dict[str, Any], project: dict[str, Any], own: OwnD
     extras = [extra for extra in own.extras if extra in optional]
     for extra in extras:
         declared |= _parsed(optional[extra])
+    groups = [group for group in own.groups if group in project.get("dependency-groups", {})]
+    for group in groups:
+        declared |= _parsed([line for line in project["dependency-groups"][group] if isinstance(line, str)])
     packaged = project.get("tool", {}).get("uv", {}).get("package", "build-system" in project)
-    return Dependencies("uv", ["pyproject.toml", "uv.lock"], declared, locked, python, bool(packaged), extras)
+    return Dependencies("uv", ["pyproject.toml", "uv.lock"], declared, locked, python, bool(packaged), extras, groups)
 
 
 def _poetry(tree: Tree, metadata: dict[str, Any], poetry: dict[str, Any]) -> Dependencies:

@@ -2,10 +2,14 @@
 
 import difflib
 import hashlib
+import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+import yaml
 
 from infra.adoption.tree import MARK
 
@@ -35,7 +39,7 @@ class Planned:
         """The content as it is written: a text begins with the mark."""
         if isinstance(self.content, bytes):
             return self.content
-        return f"{mark(self.content)}\n{self.content}".encode()
+        return f"{mark(self.content, self.path)}\n{self.content}".encode()
 
     def state(self) -> State:
         try:
@@ -50,10 +54,11 @@ class Planned:
         found = _MARK.search(text)
         if not found:
             return State.FOREIGN
-        rest = _PULUMIS.sub("", text).partition("\n")[2]
-        if _digest(rest) != found[1]:
+        rest = _PULUMIS.sub("", text).replace(f"{found[0]}\n", "", 1)
+        digest = _digest(rest, self.path)
+        if digest != found[1]:
             return State.EDITED
-        return State.SAME if rest == self.content else State.CHANGED
+        return State.SAME if digest == _digest(self.content, self.path) else State.CHANGED
 
     def write(self) -> None:
         """Writes it, by way of a file beside it, so that nobody ever sees half of it."""
@@ -80,12 +85,26 @@ class Planned:
         return "".join(lines)
 
 
-def mark(content: str) -> str:
-    return f"{MARK} ({_digest(content)}). Edit it as you like: then adopt leaves it alone."
+def mark(content: str, path: Path) -> str:
+    """The first line of a file with this content."""
+    return f"{MARK} ({_digest(content, path)}). Edit it as you like: then adopt leaves it alone."
 
 
-def _digest(text: str) -> str:
+def _digest(text: str, path: Path) -> str:
+    """12 hex digits. Of YAML the meaning counts, since pulumi writes its quotes, braces and order anew."""
+    if path.suffix == ".yaml":
+        with suppress(yaml.YAMLError):
+            text = json.dumps(_plain(yaml.safe_load(text)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _plain(value: object) -> object:
+    """YAML's value with every scalar as a text: pulumi turns 17 into "17"."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _is_wheel_of_ours(path: Path) -> bool:

@@ -40,7 +40,7 @@ def read_frontend(tree: Tree, own: OwnDockerfile, settings: str) -> Frontend:
     commands = _commands(tree, own, package)
     if not commands:
         return Frontend()
-    install, doubts = _install(tree, folder)
+    install, doubts = _install(tree, own, folder)
     wanted = _version(tree, own, package, folder)
     node = max(wanted, OLDEST_NODE)
     if wanted < OLDEST_NODE:
@@ -80,10 +80,12 @@ def _commands(tree: Tree, own: OwnDockerfile, package: dict[str, object]) -> lis
     return []
 
 
-def _install(tree: Tree, folder: str) -> tuple[str, list[str]]:
+def _install(tree: Tree, own: OwnDockerfile, folder: str) -> tuple[str, list[str]]:
     beside = f"{folder}/" if folder else ""
     if tree.has(f"{beside}package-lock.json"):
-        return "npm ci --no-audit --no-fund", []
+        # `npm ci` refuses a lock that doesn't quite fit; who installs in another way may never have noticed.
+        loosely = re.search(r"npm (?:install|i)\b(?! *(?:-g|--global))", tree.text(own.path))
+        return f"npm {'install' if loosely else 'ci'} --no-audit --no-fund", []
     if tree.has(f"{beside}yarn.lock"):
         return "npm install --global yarn@1 && yarn install --frozen-lockfile", []
     if tree.has(f"{beside}pnpm-lock.yaml"):

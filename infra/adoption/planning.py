@@ -17,6 +17,7 @@ from infra.adoption.image_files import (
     requirements_text,
 )
 from infra.adoption.project import AdoptionError, Project
+from infra.adoption.server import asgi_server, command
 from infra.adoption.settings_file import settings_module, settings_text
 from infra.adoption.stack_settings import stack_text
 from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
@@ -61,7 +62,7 @@ def _refuse(project: Project) -> None:
         raise AdoptionError(
             f"{name} names no dependencies: {project.dependencies.problem}. Fix: pip freeze > requirements.txt"
         )
-    if not project.modules.wsgi:
+    if not project.modules.wsgi and not asgi_server(project.modules, project.dependencies):
         raise AdoptionError(
             f"{name} has no wsgi.py with an `application`, which gunicorn serves. Fix: add Django's own"
         )
@@ -76,6 +77,7 @@ def _said(project: Project, choices: Choices, contract: Contract, module: str, i
         f"image: {DOCKERFILE} on {image}, with the requirements by {project.dependencies.tool}"
         + (f", scripts and styles built by Node {project.frontend.node}" if project.frontend.node else "")
         + (", translations compiled" if project.translations else ""),
+        f"server: {' '.join(command(project.modules, project.dependencies))}",
         *project.needs.changes,
         *overrides(contract, project.dependencies, project.needs.overrides)[1],
         *(f"{one.name}: `{one.command}` (from {one.source})" for one in chosen),
@@ -142,7 +144,7 @@ def _doubts(project: Project, choices: Choices) -> list[str]:
     nested = [one.name for one in project.variables if one.nested and not is_overwritten(one)]
     if nested:
         doubts.append(f"whether {', '.join(nested)} are needed: they are asked for under a condition")
-    if project.facts["asgi"]:
+    if project.facts["asgi"] and not asgi_server(project.modules, project.dependencies):
         doubts.append("whether gunicorn (WSGI) does: the project has an ASGI server among its requirements")
     if project.facts["mysql"]:
         doubts.append("whether the project runs on PostgreSQL: its settings name MySQL alone")

@@ -55,7 +55,7 @@ def read_processes(
             processes[name] = Process(name, line, command.source, 60 if kind == "worker" else 0, kind == "beat")
         elif not kind and line and not _WEB.search(line) and not _known(command.name, line):
             left.append(f"{command.name} ({command.source}) runs `{line}`: the stack has no process for it")
-        elif _WEB_PAGE.search(f"{command.name} {line}"):
+        elif _WEB_PAGE.search(f"{command.name} {line}") and not any(one.startswith(f"{command.name} ") for one in left):
             left.append(_page(command.name, command.source))
     celery = _celery_module(tree, roots) if "celery" in dependencies else ""
     if celery and not any("celery" in one.command for one in processes.values()):

@@ -41,6 +41,7 @@ class Project:
     needs: Needs
     python: str
     translations: bool = False
+    admin: list[str] = field(default_factory=list)  # paths at which Django's admin may be, the likeliest first
     facts: dict[str, bool] = field(default_factory=dict)
 
 
@@ -83,7 +84,8 @@ def read_project(folder: Path, settings: str = "") -> Project:
         needs=read_needs(dependencies, _imports(tree)),
         python=_python(tree, own, dependencies),
         translations=_has_uncompiled(tree),
-        facts=_facts(tree, files, text, dependencies),
+        admin=_admin(tree),
+        facts=_facts(text, dependencies),
     )
 
 
@@ -112,25 +114,32 @@ def _imports(tree: Tree) -> set[str]:
     return found
 
 
+def _admin(tree: Tree) -> list[str]:
+    """The paths of the admin in the project's urls.py; of one that the settings name, Django's usual one."""
+    found: list[str] = []
+    for path in tree.named(r"urls\.py"):
+        for literal, other in re.findall(
+            r"""path\(\s*r?(?:["']\^?([^"']*)["']|([\w.]+))\s*,\s*(?:include\()?\s*\w*admin\w*\.(?:site\.)?urls""",
+            tree.text(path),
+        ):
+            found.append("admin/" if other else literal.rstrip("$"))
+    return list(dict.fromkeys(found))
+
+
 def _has_uncompiled(tree: Tree) -> bool:
     """Whether translations are there as texts without the compiled files that Django reads."""
     present = set(tree.paths)
     return any(path.removesuffix(".po") + ".mo" not in present for path in tree.paths if path.endswith("django.po"))
 
 
-def _facts(tree: Tree, files: list[str], text: str, dependencies: Dependencies) -> dict[str, bool]:
-    urls = "\n".join(tree.text(path) for path in tree.named(r"urls\.py"))
+def _facts(text: str, dependencies: Dependencies) -> dict[str, bool]:
     return {
         "gis": "django.contrib.gis" in text or "backends.postgis" in text,
         "mysql": "backends.mysql" in text and "postgresql" not in text,
-        "admin": "admin.site.urls" in urls,
         "staticfiles": "django.contrib.staticfiles" in text or "staticfiles" in text,
         "mail": bool(re.search(r"^\s*(?:EMAIL_BACKEND|EMAIL_HOST|ANYMAIL|EMAIL_CONFIG)\b", text, re.MULTILINE)),
         "redis": bool(re.search(r"redis", text, re.I)) or "django-redis" in dependencies or "redis" in dependencies,
-        "filer": "'filer'" in text or '"filer"' in text,
         "asgi": any(
             name in dependencies.declared for name in ("channels", "daphne", "uvicorn", "granian", "hypercorn")
         ),
-        "sites": "django.contrib.sites" in text,
-        "several": len(files) > 1,
     }

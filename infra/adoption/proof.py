@@ -21,10 +21,11 @@ class ProofError(Exception):
     """Something isn't as it should be; the message says what, with the last lines of the program that found it."""
 
 
-def prove(choices: Choices, checkout: Path, say: Callable[[str], None]) -> None:
+def prove(choices: Choices, admin: list[str], checkout: Path, say: Callable[[str], None]) -> None:
     """Brings the stack up and looks at it. It stays up. Raises ProofError.
 
-    The image is built without a variable of this machine, since Docker passes none.
+    The image is built without a variable of this machine, since Docker passes none. `admin` are the paths at which
+    Django's admin may be; nothing for a project without it.
     """
     run = _Runner(checkout, choices.stack)
     began = time.monotonic()
@@ -37,7 +38,10 @@ def prove(choices: Choices, checkout: Path, say: Callable[[str], None]) -> None:
     for one in findings:
         if one["check"] in _WORDS or one["level"] in ("error", "warning"):
             say(f"{one['level']:<8} {_WORDS.get(one['check'], one['check'])}{_after(one['text'])}")
-    if missing := [name for name in choices.processes if not _runs(run.status(), name)]:
+    status = run.status()
+    if admin:
+        say(_admin(str(status["url"]), admin))
+    if missing := [name for name in choices.processes if not _runs(status, name)]:
         logs = "; ".join(f"django-stack logs -s {choices.stack} {name}" for name in missing)
         raise ProofError(f"not running: {', '.join(missing)}. Fix: {logs}")
     if choices.processes:
@@ -56,11 +60,30 @@ def _after(text: str) -> str:
 _WORDS = {
     "home-page": "the home page",
     "ready": "ready, with its migrations applied",
-    "csrf-of-the-login": "the login takes its form",
     "static-files": "a static file by its hash",
     "uploads": "an upload, stored and read again",
     "settings-after-apply": "the contract's settings are in force",
 }
+
+
+def _admin(site: str, paths: list[str]) -> str:
+    """What there is to say of the admin's login. Raises ProofError for an error 500."""
+    import requests  # noqa: PLC0415  # the reading part does without it
+
+    seen = []
+    for path in paths:
+        try:
+            answer = requests.get(f"{site}/{path.lstrip('/')}", timeout=30)
+        except requests.RequestException as error:
+            raise ProofError(f"the admin at /{path} doesn't answer: {error}") from None
+        if answer.status_code >= 500:
+            raise ProofError(
+                f"the admin at /{path} answers {answer.status_code}. Fix: see django-stack logs --level error"
+            )
+        if answer.status_code == 200 and "csrfmiddlewaretoken" in answer.text:
+            return f"ok       the admin's login at /{path}"
+        seen.append(f"/{path} answers {answer.status_code}")
+    return f"unknown  the admin's login: {', '.join(seen)}"
 
 
 def _runs(status: dict[str, Any], name: str) -> bool:

@@ -106,8 +106,8 @@ def _environment(value: object) -> dict[str, str]:
 def _built_from(tree: Tree, service: dict[str, Any]) -> str:
     build = service.get("build")
     path = str(build.get("dockerfile", "")).removeprefix("./") if isinstance(build, dict) else ""
-    found = re.search(r"^FROM\s+(\S+)", tree.text(path), re.MULTILINE) if path else None
-    return found[1] if found else ""
+    found = re.findall(r"^FROM\s+(\S+)", tree.text(path), re.MULTILINE) if path else []
+    return str(found[-1]) if found else ""
 
 
 def _postgres(images: dict[str, str]) -> str:

@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -50,14 +50,7 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
     wanted = {one.name: stand_in(one) for one in for_env(project, cache=choices.cache)}
     lines += [("env", wanted)] if wanted else []
     lines += list(used_ports(choices, ports).items())
-    text = ["config:"]
-    for key, value in lines:
-        if isinstance(value, dict):
-            text += [f"  django-stack:{key}:"]
-            text += [f"    {name}: {_flow(inner)}" for name, inner in value.items()]
-        else:
-            text += [f"  django-stack:{key}: {_flow(value)}"]
-    return "\n".join(text) + "\n"
+    return _config(lines, checkout)
 
 
 def new_stack_text(folder: Path, ports: Mapping[str, int], checkout: Path) -> str:
@@ -70,7 +63,28 @@ def new_stack_text(folder: Path, ports: Mapping[str, int], checkout: Path) -> st
         ("web-command", "python manage.py runserver 0.0.0.0:8000"),
         *((key, port) for key, port in ports.items() if key not in {"cache-port", "mail-port"}),
     ]
-    return "\n".join(["config:", *(f"  django-stack:{key}: {_flow(value)}" for key, value in lines)]) + "\n"
+    return _config(lines, checkout)
+
+
+def _config(lines: list[tuple[str, object]], checkout: Path) -> str:
+    """The file's text. Keys have the name of the Pulumi project before them."""
+    name = project_name(checkout)
+    text = ["config:"]
+    for key, value in lines:
+        if isinstance(value, dict):
+            text += [f"  {name}:{key}:"]
+            text += [f"    {inner_key}: {_flow(inner)}" for inner_key, inner in value.items()]
+        else:
+            text += [f"  {name}:{key}: {_flow(value)}"]
+    return "\n".join(text) + "\n"
+
+
+def project_name(checkout: Path) -> str:
+    """The name in the checkout's Pulumi.yaml."""
+    try:
+        return str(yaml.safe_load((checkout / "Pulumi.yaml").read_text())["name"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return "django-stack"
 
 
 def used_ports(choices: Choices, ports: Mapping[str, int]) -> dict[str, int]:
@@ -105,7 +119,7 @@ def _ports_in(file: Path) -> dict[str, int]:
         config = (yaml.safe_load(file.read_text()) or {}).get("config", {})
     except (OSError, yaml.YAMLError, AttributeError):
         return {}
-    values = {key: config.get(f"django-stack:{key}") for key in PORTS}
+    values = {key: config.get(f"{project_name(file.parent)}:{key}") for key in PORTS}
     return {key: int(value) for key, value in values.items() if str(value).isdigit()}
 
 
@@ -133,10 +147,3 @@ def _flow(value: object) -> str:
         plain = yaml.safe_load(value) if value and not set(value) & set(",{}[]#&*!|>'\"%@`:") else None
         return value if plain == value else json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def salted(text: str, existing: str) -> str:
-    """The text with the lines about encryption that pulumi wrote into the file."""
-    kept: Collection[str] = ("encryptionsalt:", "secretsprovider:", "encryptedkey:")
-    own = [line for line in existing.splitlines() if line.startswith(tuple(kept))]
-    return "\n".join([*own, text]) if own else text

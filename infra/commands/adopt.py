@@ -13,6 +13,7 @@ from infra.adoption.images import usable
 from infra.adoption.planning import Plan, plan
 from infra.adoption.project import AdoptionError, Project, read_project
 from infra.adoption.proof import ProofError, prove
+from infra.adoption.server import asgi_server
 from infra.adoption.stack_settings import free_ports
 from infra.checkout import ROOT
 from infra.setting_kinds import declared
@@ -80,7 +81,7 @@ def command(  # click passes them by name
         _end(planned, choices)
         return 0
     try:
-        prove(choices, checkout, click.echo)
+        prove(choices, project.admin, checkout, click.echo)
     except ProofError as error:
         click.echo(f"Not proved: {error}", err=True)
         _end(planned, choices)
@@ -111,7 +112,15 @@ def _planned(project: Project, choices: Choices, checkout: Path) -> Plan:
         name, content = wheel()
     except ImportError:
         raise AdoptionError(".venv lacks flit-core, with which the package is built. Fix: make setup") from None
-    contract = Contract(name, content, extras(project.dependencies, cache=choices.cache))
+    contract = Contract(
+        name,
+        content,
+        extras(
+            project.dependencies,
+            cache=choices.cache,
+            gunicorn=not asgi_server(project.modules, project.dependencies),
+        ),
+    )
     return plan(project, choices, contract, free_ports(checkout, choices.stack), checkout)
 
 

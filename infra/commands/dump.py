@@ -33,7 +33,7 @@ def command(
     \b
     Example:
       django-stack dump backup.tar -s cloud
-      django-stack dump - -s cloud --recipient age1… | aws s3 cp - s3://backups/today.tar.age
+      django-stack dump backup.tar.age -s cloud --recipient age1...
     """
     database, media = not only_media or only_database, not only_database or only_media
     path = Path(file)

@@ -26,6 +26,7 @@ COMMANDS = {
     "data": "Show and remove what copies left behind.",
     "dump": "Write a stack's data into one file.",
     "load": "Replace a stack's data with those in a file.",
+    "backup": "Look whether a backup can be used.",
     "wheel": "Write the package that a project installs.",
     "restore": "Show what a database can go back to, and go back.",
     "repair": "Repair what a killed pulumi left behind.",

@@ -68,7 +68,7 @@ def command(path: Path, no_prove: bool) -> int:
     click.echo(f"new        {folder}\nnew        {file}")
     if not no_prove:
         try:
-            prove(Choices(stack), checkout, click.echo)
+            prove(Choices(stack), ["admin/"], checkout, click.echo)
         except ProofError as error:
             click.echo(f"Not proved: {error}", err=True)
             return 1

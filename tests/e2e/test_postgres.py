@@ -210,7 +210,7 @@ def documented(command: str, stack: Stack) -> str:
     """The one command line of docs/data.md that has `command` in it, for this stack."""
     page = (ROOT / "docs/data.md").read_text()
     (line,) = [line.removeprefix("$ ") for line in page.splitlines() if line.startswith("$ ") and command in line]
-    return line.replace("django-stack-local", stack.prefix)
+    return line.replace("django-stack-local", stack.prefix).replace("-s local", f"-s {stack.name}")
 
 
 @pytest.mark.pulumi
@@ -228,13 +228,12 @@ def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
     assert f"postgres-version is 18, and the volume {volume} holds data of PostgreSQL 17" in refused.stdout
     assert "nothing was changed" in refused.stdout
 
-    dumped = upgraded.run("bash", "-c", documented("pg_dump", upgraded))
-    assert "PostgreSQL database dump complete" in dumped.stdout
+    upgraded.run("bash", "-c", documented("django-stack dump", upgraded))
     upgraded.destroy()
     engine.volumes.get(volume).remove()
     upgraded.up()
     upgraded.up("--expect-no-changes")
-    upgraded.run("bash", "-c", documented("psql", upgraded))
+    upgraded.run("bash", "-c", f"{documented('django-stack load', upgraded)} --yes")
     kept = [("gr\u00fc\u00dfe", "/var/lib/postgresql/18/docker")]
     assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
     assert data_version(engine, volume, PYTHON, {}) == 18

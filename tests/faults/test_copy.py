@@ -83,7 +83,7 @@ def test_visitors_are_without_a_database_for_less_than_a_second(
 ) -> None:
     source, target = pair
     with visitors(target) as seen:
-        status, output = stacks.run("copy", "a", "b", "--yes")
+        status, output = stacks.run("copy", "--database", "a", "b", "--yes")
     assert status == 0, output
     assert without_answer(seen) < 1
     assert target.checksums() == source.checksums()
@@ -110,7 +110,7 @@ def test_a_source_that_is_written_to_all_the_time_is_copied_as_it_was_at_one_mom
     thread = threading.Thread(target=move)
     thread.start()
     try:
-        status, output = stacks.run("copy", "a", "b", "--yes")
+        status, output = stacks.run("copy", "--database", "a", "b", "--yes")
     finally:
         over.set()
         thread.join()
@@ -126,19 +126,19 @@ def test_a_copy_that_is_killed_at_any_moment_leaves_the_target_serving_and_the_n
 ) -> None:
     source, target = pair
     began = time.monotonic()
-    assert stacks.run("copy", "a", "b", "--yes")[0] == 0
+    assert stacks.run("copy", "--database", "a", "b", "--yes")[0] == 0
     whole = time.monotonic() - began
     for moment in moments("copy", KILLS, whole):
         target.query("DROP TABLE IF EXISTS marker")
         target.query("CREATE TABLE marker AS SELECT 1 AS one")
         wanted = target.checksums()
-        process = stacks.start("copy", "a", "b", "--yes")
+        process = stacks.start("copy", "--database", "a", "b", "--yes")
         time.sleep(moment)
         process.kill()
         output, _ = process.communicate()
         found = target.checksums()
         assert found in (wanted, source.checksums()), f"killed after {moment} s: {output}"
-    status, output = stacks.run("copy", "a", "b", "--yes")
+    status, output = stacks.run("copy", "--database", "a", "b", "--yes")
     assert status == 0, output
     assert target.checksums() == source.checksums()
     assert those(NEW, "app", target.databases()) == []
@@ -159,7 +159,7 @@ def test_a_server_that_goes_away_in_the_middle_of_a_copy_is_one_clear_error(
 ) -> None:
     source, target = pair
     wanted = target.checksums()
-    process = stacks.start("copy", "a", "b", "--yes")
+    process = stacks.start("copy", "--database", "a", "b", "--yes")
     wait_until(lambda: those(NEW, "app", target.databases()), "a new database")
     gone = source if which == "source" else target
     gone.database.restart(timeout=0)
@@ -168,16 +168,16 @@ def test_a_server_that_goes_away_in_the_middle_of_a_copy_is_one_clear_error(
     assert process.returncode == 1
     assert "Traceback" not in output
     assert target.checksums() == wanted
-    assert stacks.run("copy", "a", "b", "--yes")[0] == 0
+    assert stacks.run("copy", "--database", "a", "b", "--yes")[0] == 0
     assert those(NEW, "app", target.databases()) == []
     stacks.run("data", "drop-old", "-s", "b", "--yes")
 
 
 def test_two_copies_into_one_stack_are_not_made_at_once(stacks: BareStacks, pair: tuple[BareStack, BareStack]) -> None:
     _, target = pair
-    first = stacks.start("copy", "a", "b", "--yes")
+    first = stacks.start("copy", "--database", "a", "b", "--yes")
     wait_until(lambda: those(NEW, "app", target.databases()), "a new database")
-    status, output = stacks.run("copy", "a", "b", "--yes")
+    status, output = stacks.run("copy", "--database", "a", "b", "--yes")
     assert status == 1
     assert "Another copy into the stack b runs" in output
     assert first.wait(120) == 0
@@ -190,7 +190,7 @@ def test_a_disk_that_fills_up_ends_the_copy_while_the_target_goes_on(
     """The plan would refuse it, so the disk fills up after the plan was made."""
     small = stacks.make("small", tmpfs={"/var/lib/postgresql/data": "size=400m"})
     small.query("CREATE TABLE marker AS SELECT 1 AS one")
-    process = stacks.start("copy", "a", "small", "--yes")
+    process = stacks.start("copy", "--database", "a", "small", "--yes")
     wait_until(lambda: those(NEW, "app", small.databases()), "a new database")
     full = ["sh", "-c", "head -c 260M /dev/zero > /var/lib/postgresql/data/filled"]
     small.database.exec_run(full)
@@ -199,19 +199,29 @@ def test_a_disk_that_fills_up_ends_the_copy_while_the_target_goes_on(
     assert "nearly full" in output or "No space left" in output, output
     assert small.query("SELECT one FROM marker") == [(1,)]
     assert small.databases() == {"app"}
-    status, output = stacks.run("copy", "a", "small", "--dry-run")
+    status, output = stacks.run("copy", "--database", "a", "small", "--dry-run")
     assert status == 1
     assert "are free where small's database is" in output
     small.database.exec_run(["rm", "/var/lib/postgresql/data/filled"])
-    status, output = stacks.run("copy", "a", "small", "--yes")
+    status, output = stacks.run("copy", "--database", "a", "small", "--yes")
     assert status == 0, output
+
+
+def test_a_scrub_that_fails_leaves_nothing_of_the_copy(stacks: BareStacks, pair: tuple[BareStack, BareStack]) -> None:
+    _, target = pair
+    before, wanted = target.databases(), target.checksums()
+    status, output = stacks.run("copy", "--database", "a", "b", "--yes", "--scrub", "sh -c 'exit 7'")
+    assert status == 1
+    assert "exit status 7" in output
+    assert target.databases() == before
+    assert target.checksums() == wanted
 
 
 def test_a_stack_that_is_not_up_is_named(stacks: BareStacks, pair: tuple[BareStack, BareStack]) -> None:
     _, target = pair
     target.database.stop(timeout=5)
     try:
-        for words in (("copy", "a", "b"), ("copy", "b", "a")):
+        for words in (("copy", "--database", "a", "b"), ("copy", "--database", "b", "a")):
             status, output = stacks.run(*words, "--yes")
             assert (status, "-b-database is not running. Fix: make local STACK=b" in output) == (1, True), output
     finally:
@@ -223,7 +233,7 @@ def test_neither_password_nor_data_stand_in_arguments_or_output(
     stacks: BareStacks, pair: tuple[BareStack, BareStack]
 ) -> None:
     """Who lists the processes of this machine, or reads the log of a copy, sees none of them."""
-    process = stacks.start("copy", "a", "b", "--yes", "--scrub", "python manage.py check")
+    process = stacks.start("copy", "--database", "a", "b", "--yes", "--scrub", "python manage.py check")
     seen = ""
     while process.poll() is None:
         seen += subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout

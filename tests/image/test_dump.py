@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,3 +131,27 @@ def test_copy_moves_media_and_removes_the_rest_when_asked(
     assert "1 object, 25.6 kB copied, 1 removed" in output
     assert files(target) == FILES
     assert target.databases() == {"app"}
+
+
+def test_a_dump_is_checked_as_a_backup_and_leaves_nothing(
+    stacks: BareStacks, pair: tuple[BareStack, BareStack], tmp_path: Path
+) -> None:
+    source, _ = pair
+    assert stacks.run("manage", "-s", "a", "migrate", "--verbosity", "0")[0] == 0
+    stacks.variables["XDG_STATE_HOME"] = str(tmp_path)
+    assert stacks.run("dump", "whole.tar", "-s", "a", "--database")[0] == 0
+    status, output = stacks.run("backup", "check", "whole.tar", "-s", "a", "--json")
+    assert status == 0, output
+    found = json.loads(output.splitlines()[-1])
+    assert (found["good"], found["pending"], found["rows"] > 5000) == (True, 0, True)
+    assert source.databases() == {"app"}
+    (record,) = (tmp_path / "django-stack").iterdir()
+    assert json.loads(record.read_text())["good"] is True
+
+    content = bytearray((stacks.folder / "whole.tar").read_bytes())
+    content[len(content) // 2] ^= 1
+    (stacks.folder / "damaged.tar").write_bytes(content)
+    status, output = stacks.run("backup", "check", "damaged.tar", "-s", "a")
+    assert (status, "can't be used" in output) == (1, True), output
+    assert json.loads(record.read_text())["good"] is False
+    assert source.databases() == {"app"}

@@ -10,6 +10,7 @@ from infra.adoption.contract import Contract, extras
 from infra.adoption.files import Planned
 from infra.adoption.planning import Plan, plan
 from infra.adoption.project import Project, read_project
+from infra.adoption.server import asgi_server
 from infra.adoption.stack_settings import free_ports
 from tests.joining.projects import Trait, make
 
@@ -41,7 +42,15 @@ def plan_of(project: Project, checkout: Path) -> Plan:
     from dataclasses import replace
 
     chosen = replace(defaults(project, ""), python_image="python:3.13-slim-trixie")
-    contract = Contract(WHEEL, b"wheel", extras(project.dependencies, cache=chosen.cache))
+    contract = Contract(
+        WHEEL,
+        b"wheel",
+        extras(
+            project.dependencies,
+            cache=chosen.cache,
+            gunicorn=not asgi_server(project.modules, project.dependencies),
+        ),
+    )
     return plan(project, chosen, contract, free_ports(checkout, chosen.stack, is_free={}), checkout)
 
 

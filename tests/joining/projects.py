@@ -99,6 +99,37 @@ class Migration(migrations.Migration):
         )
     ]
 """
+PEOPLE = """
+from django.contrib.auth.models import UserManager
+from django.db import migrations, models
+from django.utils import timezone
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = [("auth", "0012_alter_user_first_name_max_length")]
+    operations = [
+        migrations.CreateModel(
+            name="Person",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("password", models.CharField(max_length=128)),
+                ("last_login", models.DateTimeField(blank=True, null=True)),
+                ("is_superuser", models.BooleanField(default=False)),
+                ("username", models.CharField(max_length=150, unique=True)),
+                ("first_name", models.CharField(blank=True, max_length=150)),
+                ("last_name", models.CharField(blank=True, max_length=150)),
+                ("email", models.EmailField(blank=True, max_length=254)),
+                ("is_staff", models.BooleanField(default=False)),
+                ("is_active", models.BooleanField(default=True)),
+                ("date_joined", models.DateTimeField(default=timezone.now)),
+                ("groups", models.ManyToManyField(blank=True, related_name="user_set", to="auth.group")),
+                ("user_permissions", models.ManyToManyField(blank=True, related_name="user_set", to="auth.permission")),
+            ],
+            managers=[("objects", UserManager())],
+        )
+    ]
+"""
 DOCKERFILE = """
 FROM python:3.13-slim
 RUN apt-get update && apt-get install -y build-essential libpq-dev
@@ -200,6 +231,8 @@ def custom_user(folder: Path) -> None:
         "people/models.py",
         "from django.contrib.auth.models import AbstractUser\n\n\nclass Person(AbstractUser):\n    pass\n",
     )
+    write(folder, "people/migrations/__init__.py", "")
+    write(folder, "people/migrations/0001_initial.py", PEOPLE)
     _more_settings(folder, 'INSTALLED_APPS = ["people", *INSTALLED_APPS]\nAUTH_USER_MODEL = "people.Person"\n')
 
 

@@ -20,6 +20,7 @@ from tests.e2e.stacks import VENV, Stack
 from tests.e2e.test_foreign_project import send
 from tests.joining import projects
 from tests.joining.projects import Trait, make
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.joining]
 
@@ -119,8 +120,8 @@ def test_a_task_is_worked_off(with_celery: Stack) -> None:
     code = "from papers.tasks import count; print('result', count.apply_async().id != '')"
     done = with_celery.run(str(VENV / "django-stack"), "manage", "-s", with_celery.name, "--", "shell", "-c", code)
     assert "result True" in done.stdout
-    logs = with_celery.container("worker").logs().decode()
-    assert "papers.tasks.count" in logs
+    worker = with_celery.container("worker")
+    wait_until(lambda: re.search(rb"papers\.tasks\.count\S* succeeded", worker.logs()) is not None, "the task's end")
 
 
 def test_adopting_it_again_changes_nothing_and_an_edit_is_served(with_celery: Stack) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from infra.adoption import proof
 from infra.adoption.choices import Choices
@@ -48,10 +49,36 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> Programs:
     return found
 
 
-def run(processes: list[str] | None = None) -> list[str]:
+def run(processes: list[str] | None = None, admin: list[str] | None = None) -> list[str]:
     said: list[str] = []
-    prove(Choices("shop", processes or []), Path("/nowhere"), said.append)
+    prove(Choices("shop", processes or []), admin or [], Path("/nowhere"), said.append)
     return said
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, str]]:
+    """Pages of the site by their address; the others answer 404."""
+    found: dict[str, tuple[int, str]] = {}
+
+    def get(address: str, **_: Any) -> requests.Response:
+        answer = requests.Response()
+        answer.status_code, text = found.get(address, (404, ""))
+        answer._content = text.encode()
+        return answer
+
+    monkeypatch.setattr(requests, "get", get)
+    return found
+
+
+def test_the_admin_is_looked_for_where_the_project_has_it(
+    programs: Programs, pages: dict[str, tuple[int, str]]
+) -> None:
+    pages["http://localhost:8010/office/"] = (200, "<input name='csrfmiddlewaretoken'>")
+    assert "ok       the admin's login at /office/" in run(admin=["admin/", "office/"])
+    assert "unknown  the admin's login: /admin/ answers 404" in run(admin=["admin/"])
+    pages["http://localhost:8010/admin/"] = (500, "")
+    with pytest.raises(ProofError, match=r"the admin at /admin/ answers 500\. Fix: "):
+        run(admin=["admin/"])
 
 
 def test_a_new_stack_is_made_brought_up_looked_at_and_brought_up_again(programs: Programs) -> None:

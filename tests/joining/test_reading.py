@@ -143,3 +143,34 @@ def test_nothing_of_the_project_is_imported(read: MakeProject, tmp_path: Path) -
         file = tmp_path / "shop" / path
         file.write_text(file.read_text() + "\nraise SystemExit('imported')\n")
     assert read_project(tmp_path / "shop").settings == "shop.settings"
+
+
+@pytest.mark.parametrize(
+    ("line", "paths"),
+    [
+        ('path("office/", admin.site.urls)', ["office/"]),
+        ("re_path(r'^admin/$', admin.site.urls)", ["admin/"]),
+        ("path(settings.ADMIN_URL, admin.site.urls)", ["admin/"]),
+        ("path('cms/', include(other.urls))", []),
+    ],
+)
+def test_the_admin_is_where_urls_py_has_it(line: str, paths: list[str], read: MakeProject, tmp_path: Path) -> None:
+    read()
+    (tmp_path / "shop/shop/urls.py").write_text(f"urlpatterns = [{line}]\n")
+    assert read_project(tmp_path / "shop").admin == paths
+
+
+def test_extras_and_groups_that_the_own_image_installs_are_installed(read: MakeProject, tmp_path: Path) -> None:
+    read(projects.uv, projects.dockerfile)
+    folder = tmp_path / "shop"
+    projects.add(
+        folder,
+        "pyproject.toml",
+        '[project.optional-dependencies]\npay = ["stripe"]\n\n[dependency-groups]\nproduction = ["sentry-sdk"]\n',
+    )
+    projects.change(
+        folder, "Dockerfile", "pip install -r requirements.txt", "uv sync --extra pay --group production --group x"
+    )
+    found = read_project(folder).dependencies
+    assert (found.extras, found.groups) == (["pay"], ["production"])
+    assert {"stripe", "sentry-sdk"} <= set(found.declared)

@@ -215,7 +215,24 @@ def test_what_can_not_be_served_is_refused_with_the_reason(
 
 def test_what_is_not_sure_is_said(planned: MakePlan) -> None:
     assert planned().doubts == []
-    assert any("gunicorn (WSGI)" in text for text in planned(projects.asgi).doubts)
+    assert any("gunicorn (WSGI)" in text for text in planned(projects.asgi, with_gunicorn).doubts)
+
+
+def with_gunicorn(folder: Path) -> None:
+    projects.add(folder, "requirements.txt", "gunicorn==27.0.0\n")
+
+
+def test_a_project_with_a_server_for_asgi_keeps_it(planned: MakePlan) -> None:
+    found = planned(projects.asgi)
+    command = '["uvicorn", "shop.asgi:application", "--host", "0.0.0.0", "--port", "8000"]'
+    assert text_of(found, "Dockerfile.stack").endswith(f"CMD {command}\n")
+    assert "server" not in text_of(found, "requirements.txt").partition("]")[0]
+
+
+def test_gunicorn_serves_what_has_gunicorn(planned: MakePlan) -> None:
+    found = planned(projects.asgi, with_gunicorn)
+    assert 'CMD ["python", "-m", "django_stack.gunicorn_config", "shop.wsgi"]' in text_of(found, "Dockerfile.stack")
+    assert ",server]" in text_of(found, "requirements.txt")
 
 
 def test_an_env_file_is_not_read_but_named_with_the_command_that_reads_it(planned: MakePlan, tmp_path: Path) -> None:
@@ -226,3 +243,23 @@ def test_an_env_file_is_not_read_but_named_with_the_command_that_reads_it(planne
         f".env isn't read. To have the stack read it: pulumi config set -s shop env-file {tmp_path}/shop/.env"
         in found.left
     )
+
+
+def test_pulumi_s_own_way_to_write_the_stack_s_file_is_no_edit_and_a_new_value_is(planned: MakePlan) -> None:
+    one = file_of(planned(projects.celery, projects.dockerfile_in_a_folder), "Pulumi.shop.yaml")
+    one.write()
+    first, _, rest = one.path.read_text().partition("\n")
+    content = yaml.safe_load(rest)
+    content["config"] = {key: str(v) if isinstance(v, int) else v for key, v in content["config"].items()}
+    one.path.write_text(f"{first}\n" + yaml.safe_dump({"encryptionsalt": "v1:abc", **content}))
+    assert one.state() is State.SAME
+    content["config"]["django-stack:web-port"] = "9999"
+    one.path.write_text(f"{first}\n" + yaml.safe_dump(content))
+    assert one.state() is State.EDITED
+
+
+def test_the_keys_of_a_renamed_project_have_its_name(planned: MakePlan, tmp_path: Path) -> None:
+    """Those of another project are refused."""
+    (tmp_path / "checkout" / "Pulumi.yaml").write_text("name: my-site\n")
+    config = yaml.safe_load(text_of(planned(projects.celery), "Pulumi.shop.yaml"))["config"]
+    assert {key.partition(":")[0] for key in config} == {"my-site"}

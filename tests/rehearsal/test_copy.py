@@ -87,7 +87,7 @@ def checksums(stack: Stack) -> dict[str, str]:
 
 
 def test_a_plan_of_a_protected_stack_asks_what_becomes_of_its_personal_data(stack: Stack, local: BareStack) -> None:
-    done = run(stack, "copy", "rehearsal", local.name, "--dry-run")
+    done = run(stack, "copy", "--database", "rehearsal", local.name, "--dry-run")
     if protected(stack):
         assert "--unscrubbed" in done.stdout
     else:
@@ -96,7 +96,7 @@ def test_a_plan_of_a_protected_stack_asks_what_becomes_of_its_personal_data(stac
 
 def test_a_local_database_comes_into_the_cloud(stack: Stack, local: BareStack) -> None:
     local.query(FILL)
-    done = run(stack, "copy", local.name, "rehearsal", "--yes", *into(stack))
+    done = run(stack, "copy", "--database", local.name, "rehearsal", "--yes", *into(stack))
     assert done.returncode == 0, done.stdout
     found = checksums(stack)
     assert {name: found[name] for name in local.checksums()} == local.checksums()
@@ -111,7 +111,7 @@ def test_a_local_database_comes_into_the_cloud(stack: Stack, local: BareStack) -
 
 def test_a_database_of_the_cloud_comes_to_this_machine(stack: Stack, local: BareStack) -> None:
     query(stack, "CREATE TABLE of_the_cloud AS SELECT 42 AS answer")
-    done = run(stack, "copy", "rehearsal", local.name, "--yes", *out_of(stack))
+    done = run(stack, "copy", "--database", "rehearsal", local.name, "--yes", *out_of(stack))
     assert done.returncode == 0, done.stdout
     assert local.query("SELECT answer FROM of_the_cloud") == [(42,)]
     assert local.checksums() == checksums(stack)
@@ -120,7 +120,7 @@ def test_a_database_of_the_cloud_comes_to_this_machine(stack: Stack, local: Bare
 
 def test_a_copy_into_the_cloud_that_is_killed_leaves_what_the_next_one_removes(stack: Stack, local: BareStack) -> None:
     process = subprocess.Popen(
-        [PROGRAM, "copy", local.name, "rehearsal", "--yes", *into(stack)],
+        [PROGRAM, "copy", "--database", local.name, "rehearsal", "--yes", *into(stack)],
         cwd=stack.folder,
         env=stack.environment,
         stdin=subprocess.DEVNULL,
@@ -132,7 +132,7 @@ def test_a_copy_into_the_cloud_that_is_killed_leaves_what_the_next_one_removes(s
     process.wait()
     before = checksums(stack)
     assert stack.get("/").status == 200
-    done = run(stack, "copy", local.name, "rehearsal", "--yes", *into(stack))
+    done = run(stack, "copy", "--database", local.name, "rehearsal", "--yes", *into(stack))
     assert done.returncode == 0, done.stdout
     assert checksums(stack) == before
     assert those(NEW, "app", databases(stack)) == []
@@ -141,7 +141,7 @@ def test_a_copy_into_the_cloud_that_is_killed_leaves_what_the_next_one_removes(s
 
 def test_a_scrub_that_fails_in_the_cloud_leaves_nothing_of_the_copy(stack: Stack, local: BareStack) -> None:
     before = databases(stack)
-    done = run(stack, "copy", local.name, "rehearsal", "--yes", *into(stack), "--scrub", "sh -c 'exit 7'")
+    done = run(stack, "copy", "--database", local.name, "rehearsal", "--yes", *into(stack), "--scrub", "sh -c 'exit 7'")
     assert done.returncode == 1
     assert "exit status 7" in done.stdout
     assert databases(stack) == before

@@ -177,7 +177,9 @@ def opened(file: Path | IO[bytes], keys: Sequence[Any]) -> Iterator[ArchiveReade
             try:
                 found: IO[bytes] = stack.enter_context(file.open("rb"))
             except OSError as error:
-                raise DataError(f"{file} can't be read: {error.strerror}") from None
+                raise DataError(
+                    f"{file} can't be read: {error.strerror}. Fix: another FILE, one of django-stack dump"
+                ) from None
         else:
             found = stack.enter_context(spool_on_disk())
             shutil.copyfileobj(file, found, BLOCK)

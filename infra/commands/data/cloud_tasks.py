@@ -24,7 +24,6 @@ from infra.commands.operations.cloud_versions import REGISTERED
 IMAGE = "public.ecr.aws/docker/library/postgres:{version}-trixie"
 STARTED_BY = "data"  # all tasks of copies have it: the next copy ends those of a killed one
 FAMILY = "data"  # the end of the task definition's family
-LINES = 5
 COLLECT = r"""
 set -eu
 mkdir -p /tmp/postgres/lib
@@ -54,9 +53,17 @@ class CloudTasks:
         """The ARN of the role that the app's tasks have, and these."""
         return str(self._known["taskRoleArn"])
 
+    @property
+    def _family(self) -> str:
+        return f"{self._stack.prefix}-{FAMILY}"
+
     def stop(self) -> None:
-        """Ends the tasks that a killed copy left."""
+        """Ends the tasks that a killed copy left, and removes the task definition that it made for them."""
         OneOffTasks(self._stack.request(STARTED_BY)).stop_all("Another copy begins")
+        ecs = self._stack.client("ecs")
+        for arn in ecs.list_task_definitions(familyPrefix=self._family, status="ACTIVE")["taskDefinitionArns"]:
+            if str(arn).rpartition("/")[2].rpartition(":")[0] == self._family:
+                ecs.deregister_task_definition(taskDefinition=arn)
 
     def do(self, action: str, **work: Any) -> Any:
         """What `in_task` finds in a task of its own. Raises DataError with the reason when that fails."""
@@ -117,7 +124,7 @@ class CloudTasks:
             "portMappings": [],
         }
         wanted["containerDefinitions"] = [*others, tools, app]
-        answer = ecs.register_task_definition(family=f"{self._stack.prefix}-{FAMILY}", **wanted)
+        answer = ecs.register_task_definition(family=self._family, **wanted)
         arn = str(answer["taskDefinition"]["taskDefinitionArn"])
         try:
             yield arn

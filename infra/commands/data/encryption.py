@@ -12,6 +12,10 @@ from infra.commands.data.ends import DataError
 HEAD = b"age-encryption.org/v1\n"  # the beginning of what age has encrypted
 
 
+class NoKeyError(DataError):
+    """An archive that is encrypted, and no key for it."""
+
+
 def recipients(texts: Sequence[str]) -> list[Any]:
     """The public keys, each `age1…` or one of SSH. Raises DataError."""
     import pyrage  # noqa: PLC0415  # only for encrypted archives
@@ -90,7 +94,7 @@ def decrypted(file: IO[bytes], keys: Sequence[Any]) -> Iterator[IO[bytes]]:
         yield file
         return
     if not keys:
-        raise DataError("The archive is encrypted. Fix: the same with --identity FILE, the private key")
+        raise NoKeyError("The archive is encrypted. Fix: the same with --identity FILE, the private key")
     import pyrage  # noqa: PLC0415
 
     read, write = os.pipe()

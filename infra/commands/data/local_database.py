@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -199,7 +199,7 @@ class StackDatabase:
         ended = threading.Event()
 
         def end() -> None:
-            with self._session("postgres") as session:
+            with suppress(DataError), self._session("postgres") as session:
                 while not ended.wait(0.05):
                     session.ask(sql.terminate(*databases))
 

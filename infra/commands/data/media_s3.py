@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
+from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError, NoCredentialsError
 from urllib3.exceptions import HTTPError
 
 from infra.commands.data.ends import DataError
@@ -17,7 +17,7 @@ from infra.contract.storage_dsn import S3
 
 STANDARD = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
 GONE = {"NoSuchKey", "404", "NotFound", "NoSuchVersion"}
-CHANGED = {"PreconditionFailed", "412"}
+DENIED = {"AccessDenied", "403", "Forbidden"}
 TRIES = 5  # of one read that breaks off, and of one object that changes meanwhile
 # Sizes of parts of well-known programs: boto3 and the AWS CLI, S3's least, rclone's, and the rest by use.
 PART_SIZES = tuple(number * 2**20 for number in (8, 5, 16, 10, 15, 32, 50, 64, 100, 128, 256, 512, 1024))
@@ -197,10 +197,14 @@ def _asked(call: Callable[[], Result]) -> Result:
 
 def _why(error: Exception) -> str:
     """S3's words without the object's name, which may be a person's."""
-    if isinstance(error, ClientError):
-        found = error.response["Error"]
-        return f"{error.operation_name} was refused, {found.get('Code')}: {found.get('Message', '')}"
-    return f"{type(error).__name__}, the server can't be reached or broke off"
+    if isinstance(error, NoCredentialsError):
+        return "this machine has no credentials for AWS. Fix: aws configure, or AWS_PROFILE"
+    if not isinstance(error, ClientError):
+        return f"the server can't be reached, or breaks off ({type(error).__name__})"
+    found, call = error.response["Error"], error.operation_name
+    if found.get("Code") in DENIED:  # AWS's words have the object's ARN
+        return f"{call} was refused, {found['Code']}: your keys lack the right; docs/cloud-media-policy.json has those"
+    return f"{call} was refused, {found.get('Code')}: {found.get('Message', '')}"
 
 
 def _headers(answer: dict[str, Any]) -> Headers:

@@ -40,10 +40,14 @@ def literal(text: str) -> str:
 
 def create(new: str, like: str) -> str:
     """Makes an empty database with the encoding and the locale of another one."""
+    # The columns about the locale's provider differ between PostgreSQL's versions.
     return rf"""
 SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L',
-    {literal(new)}, pg_encoding_to_char(encoding), datcollate, datctype)
-FROM pg_database WHERE datname = {literal(like)}
+    {literal(new)}, pg_encoding_to_char(encoding), datcollate, datctype) || CASE known->>'datlocprovider'
+    WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', coalesce(known->>'datlocale', known->>'daticulocale'))
+    WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', known->>'datlocale')
+    ELSE '' END
+FROM (SELECT *, to_jsonb(d) AS known FROM pg_database d) one WHERE datname = {literal(like)}
 \gexec
 """  # noqa: S608  # by literal
 
@@ -67,11 +71,11 @@ def drop(name: str) -> str:
 
 
 def terminate(*names: str) -> str:
-    """Ends the connections to databases, except those of the server's own processes."""
+    """Ends the connections to databases, except those of the server's own processes and of RDS's own user."""
     which = ", ".join(map(literal, names))
     return (
         f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname IN ({which}) "  # noqa: S608  # by literal
-        "AND backend_type = 'client backend' AND pid <> pg_backend_pid();\n"
+        "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND pg_has_role(usesysid, 'MEMBER');\n"
     )
 
 

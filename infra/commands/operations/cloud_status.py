@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.events import RELEASE
 from infra.cloud.one_off_tasks import judge
 from infra.cloud.sizes import DATABASE_CLASSES, connections
+from infra.commands.operations import backup_checks
 from infra.commands.operations.cloud_maintenance import CloudMaintenance
 from infra.commands.operations.cloud_schedules import CloudSchedules
 from infra.commands.operations.cloud_stack import CloudStack, explained
@@ -42,6 +43,7 @@ class CloudStatus:
             "mail": lambda: mail_section(self._stack.environment),
             "release": self._release,
             "schedules": lambda: schedules_section(CloudSchedules(self._stack).all()),
+            "backup": self._backup,
             "alarms": self._alarms,
             "maintenance": lambda: maintenance_section(CloudMaintenance(self._stack).look()),
             "certificate": self._certificate,
@@ -181,6 +183,10 @@ class CloudStatus:
         ended = last.get("stoppedAt") or last["createdAt"]
         facts = {"result": how or "succeeded", "ended": ended.isoformat(timespec="seconds")}
         return Section(f"{how or 'succeeded'} {ago(ended)}", facts, is_well=not how)
+
+    def _backup(self) -> Section:
+        check = backup_checks.read_metric(self._stack.client("cloudwatch"), self._stack.prefix)
+        return check.section() if check else backup_checks.never(self._stack.name)
 
     def _alarms(self) -> Section | None:
         pages = (

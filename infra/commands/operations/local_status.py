@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from infra.commands import stack
-from infra.commands.operations import RELEASE, LogLine, pulumi_stack
+from infra.commands.operations import RELEASE, LogLine, backup_checks, pulumi_stack
 from infra.commands.operations.local_maintenance import LocalMaintenance
 from infra.commands.operations.local_schedules import SCHEDULER, schedules_of
 from infra.commands.operations.maintenance import maintenance_section
@@ -48,6 +48,7 @@ class LocalStatus:
             "mail": self._mail,
             "release": self._release,
             "schedules": self._schedules,
+            "backup": self._backup,
             "maintenance": lambda: maintenance_section(LocalMaintenance(self._containers["web"]).look()),
         }
 
@@ -124,6 +125,10 @@ class LocalStatus:
             return None
         running = [str(one.id) for one in self._containers.values() if one.status == "running"]
         return schedules_section(schedules_of(scheduler, running))
+
+    def _backup(self) -> Section | None:
+        check = backup_checks.read_here(f"{stack.project_name()}-{self._name}")
+        return check.section() if check else None  # it has no backup of its own
 
     def _release(self) -> Section | None:
         """When the release last ran to its end, and whether an update failed since; both are in Pulumi's state."""

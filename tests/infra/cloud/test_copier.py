@@ -24,6 +24,8 @@ NAMED_OTHERWISE = {
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "UploadFileobj": "PutObject",
 }
+# What the operator's policy allows.
+OPERATORS = {"ListTaskDefinitions"}
 CALL = re.compile(r"(?:abort|create|delete|deregister|describe_db|get|list|put|register|upload)_[a-z0-9_]+")
 
 
@@ -54,7 +56,7 @@ def methods(file: Path) -> Iterator[str]:
 
 def test_it_allows_every_call_and_nothing_else() -> None:
     allowed = {action for statement in policy() for action in _listed(statement["Action"])}
-    assert {action.partition(":")[2] for action in allowed} == called()
+    assert {action.partition(":")[2] for action in allowed} == called() - OPERATORS
     for action in allowed:
         service, _, name = action.partition(":")
         assert name.lower() in reference()[service]["Actions"], action

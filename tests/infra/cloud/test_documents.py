@@ -169,8 +169,10 @@ def test_cfn_lint_knows_fargates_sizes_as_the_settings_do(program: Any, cpu: str
 @pytest.mark.parametrize(
     "name",
     [
+        "cloud-backup-policy.json",
         "cloud-copier-policy.json",
         "cloud-deployer-policy.json",
+        "cloud-media-policy.json",
         "cloud-operator-policy.json",
         "cloud-tasks-boundary.json",
     ],

@@ -66,7 +66,7 @@ def test_the_help_of_a_command_has_an_example_that_can_be_understood(command: st
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys() - WITHOUT_ONE_STACK))
 def test_a_command_for_a_stack_takes_it_by_the_same_option_and_shows_the_default(command: str) -> None:
-    verb = {"schedule": ["list"], "data": ["drop-old"], "maintenance": ["on"]}.get(command, [])
+    verb = {"schedule": ["list"], "data": ["drop-old"], "maintenance": ["on"], "backup": ["check"]}.get(command, [])
     shown = CliRunner().invoke(cli, [command, *verb, "--help"]).output
     assert re.search(r"-s, --stack STACK +The stack's name\.  \[default: local\]", shown)
 
@@ -111,6 +111,9 @@ def test_without_an_engine_a_command_is_one_line_and_status_1(command: str) -> N
         "compare": ["local", "next"],
         "copy": ["local", "next"],
         "data": ["drop-old"],
+        "dump": ["backup.tar"],
+        "load": ["backup.tar"],
+        "backup": ["check", "backup.tar"],
         "adopt": ["nowhere"],
         "new": ["docs"],
     }.get(command, [])

@@ -60,6 +60,11 @@ class S3Server:
                 found[one["Key"]] = (answer["Body"].read(), one["ETag"], *(answer.get(name) for name in headers))
         return found
 
+    def listing(self, bucket: str) -> dict[str, tuple[int, str]]:
+        """Size and checksum of each object."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return {one["Key"]: (one["Size"], one["ETag"]) for page in pages for one in page.get("Contents", [])}
+
     def count(self, bucket: str) -> int:
         return int(self.client.list_objects_v2(Bucket=bucket)["KeyCount"])
 

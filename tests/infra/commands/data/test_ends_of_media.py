@@ -1,12 +1,15 @@
 """Where a stack's media are, by its own variable."""
 
+import io
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from infra.commands.data import cloud_media, local_media
 from infra.commands.data.ends import DataError
+from infra.commands.data.media import Headers, ObjectError
 from infra.commands.data.media_clients import client, parsed
 from infra.commands.data.media_folder import FolderMedia
 from infra.commands.data.media_s3 import S3Media
@@ -80,3 +83,37 @@ def test_an_address_that_the_app_would_refuse_is_refused_without_showing_it(monk
     assert "RET" not in str(caught.value)
     with pytest.raises(DataError, match="folder"):
         cloud(monkeypatch, "file:///data/media/")
+
+
+class Refusing:
+    """A client of S3 whose every call fails."""
+
+    meta = SimpleNamespace(endpoint_url="https://s3.eu-central-1.amazonaws.com")
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def put_object(self, **_: Any) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ClientError(
+                {"Error": {"Code": "AccessDenied", "Message": 'not authorized on "arn:aws:s3:::shop/ann-smith.pdf"'}},
+                "PutObject",
+            ),
+            "PutObject was refused, AccessDenied",
+        ),
+        (NoCredentialsError(), "no credentials"),
+        (EndpointConnectionError(endpoint_url="https://shop.s3/ann-smith.pdf"), "can't be reached"),
+    ],
+)
+def test_a_refusal_names_its_reason_and_not_the_object(error: Exception, said: str) -> None:
+    end = S3Media("cloud", parsed_s3(OWN), Refusing(error), production=True)
+    with pytest.raises(ObjectError) as caught:
+        end.write("ann-smith.pdf", io.BytesIO(b"1"), 1, Headers(), 0)
+    assert said in str(caught.value)
+    assert "ann-smith" not in str(caught.value)
