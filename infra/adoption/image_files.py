@@ -88,7 +88,7 @@ def _source_stage(project: Project, work: str) -> str:
         names = ("package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", ".npmrc")
         there = [f"{beside}{name}" for name in names if project.tree.has(f"{beside}{name}")]
         into = f"cd {shlex.quote(frontend.folder)} && " if frontend.folder else ""
-        lines += [f"COPY {' '.join(there)} ./{beside}", f"RUN {into}{frontend.install}", "COPY . ."]
+        lines += [f"COPY {' '.join(there)} ./{beside}", f"RUN {into}{_installed(frontend.install)}", "COPY . ."]
         remove = "" if frontend.keeps_modules else " && rm -rf node_modules"
         lines += [f"RUN {into}{' && '.join(frontend.commands)}{remove}"]
     else:
@@ -97,6 +97,11 @@ def _source_stage(project: Project, work: str) -> str:
         compiled = 'msgfmt --output-file "${file%.po}.mo" "$file"'
         lines += [f"RUN find . -name '*.po' -path '*/LC_MESSAGES/*' | while read -r file; do {compiled}; done"]
     return "\n".join(lines)
+
+
+def _installed(install: str) -> str:
+    """The installation; once more without the packages' own scripts if one fails, such as the download of a browser."""
+    return f"{install} || {install} --ignore-scripts" if " && " not in install else install
 
 
 def _dependencies_stage(project: Project, work: str) -> str:

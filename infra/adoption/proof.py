@@ -73,7 +73,7 @@ def _admin(site: str, paths: list[str]) -> str:
     seen = []
     for path in paths:
         try:
-            answer = requests.get(f"{site}/{path.lstrip('/')}", timeout=30)
+            answer = requests.get(f"{site.rstrip('/')}/{path.lstrip('/')}", timeout=30)
         except requests.RequestException as error:
             raise ProofError(f"the admin at /{path} doesn't answer: {error}") from None
         if answer.status_code >= 500:

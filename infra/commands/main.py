@@ -27,14 +27,23 @@ COMMANDS = {
     "dump": "Write a stack's data into one file.",
     "load": "Replace a stack's data with those in a file.",
     "backup": "Look whether a backup can be used.",
-    "wheel": "Write the package that a project installs.",
     "restore": "Show what a database can go back to, and go back.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",
     "adopt": "Bring your own Django project to a stack.",
     "new": "Begin a Django project on a stack of its own.",
+    "wheel": "Write the package that a project installs.",
     "rehearse": "Try the cloud stack on this machine.",
+}
+# In the help, by the first command below each.
+HEADINGS = {
+    "ready": "See what runs, and what is wrong",
+    "manage": "Run something in it",
+    "versions": "What visitors get",
+    "copy": "Data",
+    "repair": "Mend and clean up",
+    "adopt": "Begin",
 }
 
 
@@ -58,8 +67,12 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        names = list(COMMANDS)
+        begins = [*(names.index(first) for first in HEADINGS), len(names)]
+        width = max(map(len, names))
+        for heading, begin, end in zip(HEADINGS.values(), begins, begins[1:], strict=False):
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<{width}}", COMMANDS[name]) for name in names[begin:end]])
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,6 +85,7 @@ def cli(ctx: click.Context) -> None:
       django-stack manage createsuperuser          the first login
       django-stack doctor -s cloud                 a page answers with an error: why?
       django-stack logs -s cloud --level error     the traceback of an error 500
+      django-stack rollback -s cloud               the version before, without a build
 
     \b
     For tab completion of commands and stacks, add a line to your shell's start-up file:

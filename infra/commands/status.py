@@ -71,7 +71,7 @@ def _for_people(status: Status) -> str:
     since = f", for {duration(datetime.now(UTC) - status.since)}" if status.since else ""
     rows = [("url", status.url), ("version", f"{status.image}{since}")]
     rows += [(one.name, _marked(_process(one), one)) for one in status.processes]
-    rows += [(name, _marked(section.text, section)) for name, section in status.sections.items()]
+    rows += [(name.replace("_", " "), _marked(section.text, section)) for name, section in status.sections.items()]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 

@@ -120,7 +120,7 @@ def test_a_task_is_worked_off(with_celery: Stack) -> None:
     code = "from papers.tasks import count; print('result', count.apply_async().id != '')"
     done = with_celery.run(str(VENV / "django-stack"), "manage", "-s", with_celery.name, "--", "shell", "-c", code)
     assert "result True" in done.stdout
-    worker = with_celery.container("worker")
+    worker = with_celery.container("worker-1")
     wait_until(lambda: re.search(rb"papers\.tasks\.count\S* succeeded", worker.logs()) is not None, "the task's end")
 
 

@@ -38,7 +38,7 @@ class Programs:
         if " doctor " in line:
             answer = json.dumps({"findings": self.findings})
         elif " status " in line:
-            answer = json.dumps({"url": "http://localhost:8010", "processes": self.processes})
+            answer = json.dumps({"url": "http://localhost:8010/", "processes": self.processes})
         return subprocess.CompletedProcess(command, int(failed), answer, "the reason" if failed else "")
 
 

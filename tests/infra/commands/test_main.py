@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from infra.commands.main import COMMANDS, cli
+from infra.commands.main import COMMANDS, HEADINGS, cli
 from tests import ROOT
 
 FOLDER = ROOT / "infra" / "commands"
@@ -69,6 +69,14 @@ def test_a_command_for_a_stack_takes_it_by_the_same_option_and_shows_the_default
     verb = {"schedule": ["list"], "data": ["drop-old"], "maintenance": ["on"], "backup": ["check"]}.get(command, [])
     shown = CliRunner().invoke(cli, [command, *verb, "--help"]).output
     assert re.search(r"-s, --stack STACK +The stack's name\.  \[default: local\]", shown)
+
+
+def test_the_help_has_every_command_once_below_a_heading() -> None:
+    shown = CliRunner().invoke(cli, ["--help"]).output
+    listed = [words[0] for line in shown.splitlines() if line.startswith("  ") and (words := line.split())]
+    assert [name for name in listed if name in COMMANDS] == list(COMMANDS)
+    places = [shown.index(f"\n{heading}:\n") for heading in HEADINGS.values()]
+    assert places == sorted(places)
 
 
 def test_the_help_imports_no_command_nor_what_it_needs() -> None:

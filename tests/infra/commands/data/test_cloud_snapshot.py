@@ -1,5 +1,8 @@
 """The newest snapshot becomes an instance beside the one that serves, is looked at, and goes in any case."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -186,3 +189,15 @@ def test_cloudwatch_and_the_alarm_topic_of_the_stack_are_told(rds: RDS) -> None:
     assert metric["MetricData"][0]["Dimensions"] == [{"Name": "Stack", "Value": "shop-cloud"}]
     assert mail["TopicArn"] == "arn:aws-cn:sns:cn-north-1:123456789012:shop-cloud-alarms"
     assert mail["Message"] == "The backup can't be used"
+
+
+def test_the_restored_databases_address_takes_the_place_of_the_serving_ones_alone() -> None:
+    show = "import os; print(os.environ['DATABASE_URL'])"
+    done = subprocess.run(
+        [sys.executable, "-c", cloud_snapshot.PROGRAM, "new.rds:5432", sys.executable, "-c", show],
+        env={**os.environ, "DATABASE_URL": f"postgres://app:p%40ss@{HOST}:5432/app?sslmode=verify-full"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "postgres://app:p%40ss@new.rds:5432/app?sslmode=verify-full\n"

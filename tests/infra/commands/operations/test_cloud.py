@@ -160,7 +160,7 @@ def test_the_status_of_a_stack_is_not_its_neighbours(aws: AWS) -> None:
         "cache": "the project's own; without one, each process has its own in memory",
         "mail": "not sent: thrown away (dummymail)",
         "release": "none in the last hour; that of the running version succeeded",
-        "backup": "not checked in 60 days; to do it: django-stack backup check -s cloud",
+        "backup_check": "not checked in 60 days; to do it: django-stack backup check -s cloud",
         "alarms": "shop-cloud-errors",
     }
     assert not found.is_whole

@@ -1,0 +1,97 @@
+"""`dump` and `load` between servers of two major versions, and while they are killed."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from infra.commands.data.names import BEFORE, NEW, those
+from tests.bare_stacks import BareStack, BareStacks, bare_stacks
+from tests.e2e.postgres18 import build_postgres_18
+from tests.faults.conftest import moments
+from tests.image.conftest import defaults, image
+
+__all__ = ["defaults", "image"]
+
+pytestmark = [pytest.mark.docker, pytest.mark.faults]
+
+ROWS = 200_000
+KILLS = 5
+FILL = f"CREATE TABLE big AS SELECT i AS id, md5(i::text) AS text FROM generate_series(1, {ROWS}) i"
+
+
+@pytest.fixture(scope="module")
+def stacks(
+    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, image: str, defaults: dict[str, str]
+) -> Iterator[BareStacks]:
+    with bare_stacks(tmp_path_factory.mktemp("dump"), engine, image, defaults["postgres-image"]) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def pair(stacks: BareStacks) -> tuple[BareStack, BareStack]:
+    """One with PostgreSQL 17 and data, and one with PostgreSQL 18 and other data."""
+    old, new = stacks.make("old"), stacks.make("new", postgres=build_postgres_18())
+    for stack in (old, new):
+        assert stack.web.exec_run(["python", "manage.py", "migrate"])[0] == 0
+    old.query(FILL)
+    new.query("CREATE TABLE marker AS SELECT 1 AS one")
+    return old, new
+
+
+def test_a_newer_server_takes_a_dump_and_an_older_one_does_not(
+    stacks: BareStacks, pair: tuple[BareStack, BareStack]
+) -> None:
+    old, new = pair
+    stacks.check("dump", "old.tar", "-s", "old", "--database")
+    stacks.check("load", "old.tar", "-s", "new", "--yes")
+    assert new.checksums() == old.checksums()
+    stacks.check("dump", "new.tar", "-s", "new", "--database")
+    before = old.databases()
+    status, output = stacks.run("load", "new.tar", "-s", "old", "--yes")
+    assert (status, "an older server can't read a newer" in output) == (1, True), output
+    assert old.databases() == before
+    stacks.check("data", "drop-old", "-s", "new", "--yes")
+
+
+def test_a_load_that_is_killed_leaves_what_served_and_the_next_one_succeeds(
+    stacks: BareStacks, pair: tuple[BareStack, BareStack]
+) -> None:
+    old, new = pair
+    stacks.check("dump", "whole.tar", "-s", "old", "--database")
+    new.query("DROP TABLE IF EXISTS marker")
+    new.query("CREATE TABLE marker AS SELECT 1 AS one")
+    began = time.monotonic()
+    stacks.check("load", "whole.tar", "-s", "new", "--yes", "--dry-run")
+    least, most = time.monotonic() - began, 8.0
+    for seconds in moments("load", KILLS, most):
+        process = stacks.start("load", "whole.tar", "-s", "new", "--yes")
+        time.sleep(least / 2 + seconds)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if those(BEFORE, "app", new.databases()):
+            break  # it had swapped
+        assert new.query("SELECT one FROM marker") == [(1,)]
+    stacks.check("load", "whole.tar", "-s", "new", "--yes")
+    assert new.checksums() == old.checksums()
+    stacks.check("data", "drop-old", "-s", "new", "--yes")
+    assert those(NEW, "app", new.databases()) == []
+    assert new.databases() == {"app"}
+
+
+def test_a_dump_that_is_killed_leaves_no_file_of_its_name(
+    stacks: BareStacks, pair: tuple[BareStack, BareStack]
+) -> None:
+    process = stacks.start("dump", "killed.tar", "-s", "old", "--database")
+    while not (stacks.folder / "killed.tar.part").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (stacks.folder / "killed.tar").exists()
+    stacks.check("dump", "killed.tar", "-s", "old", "--database")
+    assert [one.name for one in stacks.folder.glob("killed.tar*")] == ["killed.tar"]
