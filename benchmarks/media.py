@@ -9,10 +9,12 @@ import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
 import docker
+import psutil
 import yaml
 
 from benchmarks.report import Section
@@ -108,17 +110,16 @@ def sync(aws: str, server: S3Server, source: str, target: str, folder: Path) -> 
 
 
 def run(lines: list[list[str]], folder: Path, environment: Mapping[str, str]) -> Measured:
-    """Runs one after the other."""
+    """Runs one after the other. Its memory is looked at all the time: what Linux counts includes this process's own."""
     began, memory = time.monotonic(), 0.0
     for line in lines:
-        process = subprocess.Popen(
-            line, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process = psutil.Popen(line, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while process.poll() is None:
+            with suppress(psutil.Error):
+                memory = max(memory, process.memory_info().rss / 2**20)
+            time.sleep(0.05)
         if process.returncode:
             raise RuntimeError(f"{' '.join(line[:3])} ended with exit status {process.returncode}")
-        memory = max(memory, used.ru_maxrss / 1024)
     return time.monotonic() - began, memory
 
 
