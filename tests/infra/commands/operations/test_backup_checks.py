@@ -26,9 +26,10 @@ def test_a_check_of_a_local_stack_is_known_again(monkeypatch: pytest.MonkeyPatch
 
 
 def test_status_shows_its_age_and_a_failure_is_not_well() -> None:
-    section = BackupCheck(NOW - timedelta(days=3, hours=1), is_good=True).section()
+    now = datetime.now(UTC)
+    section = BackupCheck(now - timedelta(days=3, hours=1), is_good=True).section()
     assert (section.text, section.is_well) == ("checked 3 days ago", True)
-    section = BackupCheck(NOW - timedelta(minutes=5), is_good=False).section()
+    section = BackupCheck(now - timedelta(minutes=5), is_good=False).section()
     assert (section.text, section.is_well) == ("the check failed 5 minutes ago", False)
     section = backup_checks.never("cloud")
     assert ("django-stack backup check -s cloud" in section.text, section.is_well) == (True, True)

@@ -32,9 +32,9 @@ class _Pattern(NamedTuple):
     expression: re.Pattern[str]
 
 
-def ignore_file(context: Path) -> Path:
+def ignore_file(context: Path, dockerfile: str = "Dockerfile") -> Path:
     """The file with the patterns: the Dockerfile's own is preferred, as by BuildKit and Pulumi's plugin."""
-    own = context / "Dockerfile.dockerignore"
+    own = context / f"{dockerfile}.dockerignore"
     return own if own.is_file() else context / ".dockerignore"
 
 
