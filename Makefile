@@ -50,7 +50,7 @@ test-setup: ## Installs what the tests need, without running them
 
 test: test-setup check ## Runs every test but the slow ones; installs what they need
 	@echo 'This leaves out the slow tests in tests/faults, tests/rehearsal and tests/joining; make test-faults test-rehearsal test-joining runs them.'
-	@$(IN_VENV) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m "not faults and not rehearsal and not joining"
+	@$(IN_VENV) pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder -m "not faults and not rehearsal and not joining"
 
 test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine (half a minute)
 	@python3 tools/setup unit
