@@ -24,7 +24,7 @@ def test_static_files_are_hashed_and_may_be_kept_for_ever(serving: Stack) -> Non
 def test_gunicorn_runs_without_debug_and_not_as_root(serving: Stack) -> None:
     web = serving.container("web")
     assert not [entry for entry in web.attrs["Config"]["Env"] if entry.startswith("DJANGO_DEBUG")]
-    assert web.attrs["Mounts"] == []
+    assert [mount["Destination"] for mount in web.attrs["Mounts"]] == ["/data/maintenance"], "and no source"
     processes = web.top(ps_args="-eo pid,uid,args")["Processes"]
     assert any("gunicorn" in command for _, _, command in processes)
     assert {user for _, user, _ in processes} == {"10001"}

@@ -233,12 +233,13 @@ class _Slice(io.RawIOBase):
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         return self._at
 
-    def read(self, size: int = -1) -> bytes:
-        left = max(0, self._size - self._at)
+    def readinto(self, buffer: Any) -> int:
+        """What RawIOBase reads by, and awscrt, which signs requests where it is installed."""
         self._file.seek(self._begin + self._at)
-        content = self._file.read(left if size < 0 else min(size, left))
+        content = self._file.read(max(0, min(len(buffer), self._size - self._at)))
+        buffer[: len(content)] = content
         self._at += len(content)
-        return content
+        return len(content)
 
 
 def _md5(file: Any) -> str:
