@@ -61,6 +61,7 @@ def test_killed_during_migrate_the_update_fails_with_its_words_and_the_next_one_
     is_whole(victim)
 
 
+@pytest.mark.faults
 def test_a_first_boot_that_was_cut_short_before_it_made_the_database_is_made_up_for(make_stack: MakeStack) -> None:
     """And before it let the network in, which the official image does after initdb."""
     stack = make_stack("short", SERVING)

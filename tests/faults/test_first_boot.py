@@ -183,6 +183,7 @@ def test_nobody_is_told_to_remove_a_cluster_that_was_whole_once(place: Place, da
     assert "volume rm" not in place.next_step()
 
 
+@pytest.mark.faults
 @pytest.mark.pulumi
 def test_the_way_on_that_a_failed_update_says_is_one(make_stack: MakeStack, engine: docker.DockerClient) -> None:
     stack = make_stack("begun", SERVING)

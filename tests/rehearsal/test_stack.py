@@ -100,7 +100,13 @@ def test_a_second_update_changes_nothing_after_a_refresh_either(stack: Stack) ->
     assert status == 0, output
 
 
-@pytest.mark.parametrize(("moment", "number"), DRAWN, ids=["Ctrl-C", "SIGKILL"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        pytest.param(*DRAWN[0], marks=pytest.mark.rehearsal, id="Ctrl-C"),
+        pytest.param(*DRAWN[1], id="SIGKILL"),
+    ],
+)
 def test_after_an_update_that_was_interrupted_the_next_one_goes_on(
     stack: Stack, moment: float, number: signal.Signals
 ) -> None:

@@ -1,0 +1,60 @@
+"""Data move to another version of PostgreSQL by the commands in docs/data.md, on real 17 and 18."""
+
+import docker
+import pytest
+
+from infra.local.postgres import data_version
+from tests import ROOT
+from tests.e2e.conftest import MakeStack
+from tests.e2e.postgres18 import POSTGRES_18, build_postgres_18
+from tests.e2e.stacks import SERVING, Stack, database_password
+from tools.setup.images import POSTGRES, PYTHON
+
+pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.faults]
+
+
+def documented(command: str, stack: Stack) -> str:
+    """The one command line of docs/data.md that has `command` in it, for this stack."""
+    page = (ROOT / "docs/data.md").read_text()
+    (line,) = [line.removeprefix("$ ") for line in page.splitlines() if line.startswith("$ ") and command in line]
+    return line.replace("django-stack-local", stack.prefix).replace("-s local", f"-s {stack.name}")
+
+
+def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
+    make_stack: MakeStack, engine: docker.DockerClient
+) -> None:
+    build_postgres_18()
+    upgraded = make_stack("upgrade", SERVING)
+    volume = f"{upgraded.prefix}-database"
+    upgraded.up()
+    fill = "create table kept as select 'gr\u00fc\u00dfe' as word; comment on table kept is 'kept'"
+    assert upgraded.container("database").exec_run(["psql", "-U", "app", "-c", fill]).exit_code == 0
+
+    upgraded.configure(postgres_image=POSTGRES_18, postgres_version=18)
+    refused = upgraded.up(check=False)
+    assert f"postgres-version is 18, and the volume {volume} holds data of PostgreSQL 17" in refused.stdout
+    assert "nothing was changed" in refused.stdout
+
+    upgraded.run("bash", "-c", documented("dump -s local before-18.tar", upgraded))
+    upgraded.destroy()
+    engine.volumes.get(volume).remove()
+    upgraded.up()
+    upgraded.up("--expect-no-changes")
+    upgraded.run("bash", "-c", f"{documented('load -s local before-18.tar', upgraded)} --yes")
+    kept = [("gr\u00fc\u00dfe", "/var/lib/postgresql/18/docker")]
+    assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
+    assert data_version(engine, volume, PYTHON, {}) == 18
+    before = database_password(upgraded.outputs()["DATABASE_URL"])
+
+    upgraded.destroy()
+    upgraded.configure(postgres_image=POSTGRES, postgres_version=17)
+    refused = upgraded.up(check=False)
+    assert f"postgres-version is 17, and the volume {volume} holds data of PostgreSQL 18" in refused.stdout
+    upgraded.configure(postgres_image=POSTGRES_18, postgres_version=18)
+    assert "collations" not in upgraded.up().stdout
+    assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
+    assert database_password(upgraded.outputs()["DATABASE_URL"]) != before
+    older = "update pg_database set datcollversion = '2.36' where datname = 'app'"
+    assert upgraded.container("database").exec_run(["psql", "-U", "app", "-c", older]).exit_code == 0
+    ended = upgraded.up("--expect-no-changes").stdout.partition("Diagnostics:")[2]
+    assert "warning: The indexes in the database's volume were built with version 2.36" in ended
