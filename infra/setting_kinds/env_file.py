@@ -52,11 +52,14 @@ class EnvFilePath:
         variables = {name: text for name, text in found.items() if name not in taken}
         left_out = tuple(name for name in found if name in taken)
         if left_out:
-            pulumi.log.info(f"{setting.key}: left out of {path}, since the stack sets them: {', '.join(left_out)}")
+            file = "the file" if reader.is_secret(setting.key) else path
+            pulumi.log.info(f"{setting.key}: left out of {file}, since the stack sets them: {', '.join(left_out)}")
         return EnvFile(variables, frozenset(secret_names(variables)), left_out)
 
     def _refuse(self, reader: Reader, setting: Setting[Any], but: str, path: Path) -> None:
-        allowed = f"{self.allowed.replace('`', '')}; {path} is meant"
+        allowed = self.allowed.replace("`", "")
+        if not reader.is_secret(setting.key):
+            allowed += f"; {path} is meant"
         reader.note_wrong(setting.key, allowed, command=fixes.remove(reader.stack, setting.key), but=but)
 
 

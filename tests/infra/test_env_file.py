@@ -102,3 +102,11 @@ def test_a_file_that_cannot_be_understood_is_refused_by_its_lines(load: Load, te
     assert why in str(refused.value)
     assert "Fix: pulumi config rm -s local env-file" in str(refused.value)
     assert "TOPSECRET" not in str(refused.value)
+
+
+def test_a_secret_path_is_not_shown(as_stack: Any, set_config: Any) -> None:
+    as_stack()
+    set_config({"env-file": "TOPSECRET/.env"}, secrets=("env-file",))
+    with pytest.raises(pulumi.RunError, match=r"env-file is \[secret\]") as refused:
+        Settings.load()
+    assert "TOPSECRET" not in str(refused.value)

@@ -197,7 +197,13 @@ class StackOperations:
     def _follow(self, line: list[str], identity: str, timeout: float | None, *, detached: bool = False) -> int:
         """Runs docker's command line, which has the terminal; the exit status of the container, which is removed."""
         process = subprocess.Popen(line)
-        timer = threading.Timer(timeout or 0, self._stop, (identity,))
+        is_late = threading.Event()  # Timer's own event comes after the stop, which may be after the process's end
+
+        def end() -> None:
+            is_late.set()
+            self._stop(identity)
+
+        timer = threading.Timer(timeout or 0, end)
         timer.daemon = True
         if timeout:
             timer.start()
@@ -209,7 +215,7 @@ class StackOperations:
                 self._remove(identity)
             process.wait()
             return 130
-        if timer.finished.is_set():
+        if is_late.is_set():
             print(f"The command was ended after {timeout:g} seconds.", file=sys.stderr)
             status = 124
         else:
