@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus, urlencode
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from infra.plain import without_escapes
 from infra.redaction import SHOWN, Redactor
 from infra.secret_forms import WORDS
 from tests.fuzz.given import fuzz
@@ -85,13 +86,18 @@ def left(printed: str, secret_form: str) -> list[str]:
 CUTS = st.lists(st.integers(0, 2000), max_size=6)
 
 
+def is_secret(text: str) -> bool:
+    """Whether it is redacted: neither a usual word, nor so short once a terminal has taken its controls out."""
+    return len(without_escapes(text)) >= 4 and text.lower() not in WORDS
+
+
 @fuzz
 @given(secret=SECRET, first=st.sampled_from(sorted(PRINTS)), second=st.sampled_from(sorted(PRINTS)), cuts=CUTS)
 @example(secret='it\'s\n"both" \\ of them', first="repr", second="JSON", cuts=[])
 @example(secret="a\nb\nc\nd\ne", first="as it is", second="a terminal's newlines", cuts=[3])
 @example(secret="p@ss/wörd €", first="JSON", second="a URL", cuts=[1, 2, 3])
 def test_no_form_of_a_secret_is_seen(secret: str, first: str, second: str, cuts: list[int]) -> None:
-    assume(len(secret) >= 4 and secret.lower() not in WORDS)
+    assume(is_secret(secret))
     form = PRINTS[second](PRINTS[first](secret))
     # What a way to print adds around every text (quotes, `ValueError(`) is no secret.
     innocent = [PRINTS[second](PRINTS[first](text)) for text in ("█", "█ *", "'█", '"█', "'█\"", "\n█")]
@@ -104,7 +110,7 @@ def test_no_form_of_a_secret_is_seen(secret: str, first: str, second: str, cuts:
 @fuzz
 @given(secret=SECRET, indent=st.sampled_from(["", "  ", "\t| ", "E   "]), cuts=CUTS)
 def test_no_line_of_a_secret_is_seen(secret: str, indent: str, cuts: list[int]) -> None:
-    assume(len(secret) >= 4 and secret.lower() not in WORDS)
+    assume(is_secret(secret))
     lines = [line.strip() for line in secret.splitlines()]
     shown = streamed(secret, "\n".join(f"{AROUND}{indent}{line}{AROUND}" for line in lines), cuts)
     assert [line for line in lines if len(line) >= 4 and left(shown, line)] == []
@@ -115,7 +121,7 @@ def test_no_line_of_a_secret_is_seen(secret: str, indent: str, cuts: list[int]) 
 def test_base64_of_a_secret_is_not_seen_whatever_is_encoded_with_it(
     secret: str, before: str, after: str, safe: bool
 ) -> None:
-    assume(len(secret) >= 4 and secret.lower() not in WORDS)
+    assume(is_secret(secret))
     encode = base64.urlsafe_b64encode if safe else base64.b64encode
     data = f"{before}{secret}{after}".encode()
     shown = redactor(secret).text(f"Basic {encode(data).decode()}")
@@ -164,7 +170,7 @@ def rows(data: bytes, group: int) -> str:
 @given(secret=SECRET, before=st.binary(max_size=15), group=st.sampled_from([1, 2]), cuts=CUTS)
 @example(secret="p@ss/wörd €", before=b"", group=2, cuts=[1, 2, 3])
 def test_no_row_of_a_dumped_secret_is_seen(secret: str, before: bytes, group: int, cuts: list[int]) -> None:
-    assume(len(secret) >= 4 and secret.lower() not in WORDS)
+    assume(is_secret(secret))
     dump = rows(before + secret.encode(), group)
     shown = streamed(secret, f"{AROUND}\n{dump}\n{AROUND}", cuts)
     assert SHOWN in shown
