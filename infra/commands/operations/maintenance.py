@@ -1,19 +1,15 @@
 """Maintenance of a stack: visitors get 503 and a page, but for those who are let through."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import urllib3
 
 from infra.commands.operations.status import Section, ago
 from infra.readiness import MAINTENANCE
-
-if TYPE_CHECKING:  # it has this module's class in its signatures
-    from infra.commands.operations import Operations
 
 MESSAGE = "We are working on this site."
 RETRY_AFTER = 300  # seconds
@@ -64,32 +60,10 @@ def waits_until_seen(url: str, *, wanted: bool, seconds: float = SEEN_WITHIN) ->
     until = time.monotonic() + seconds
     with urllib3.PoolManager(timeout=5.0, retries=False) as pool:
         while True:
-            try:
+            with suppress(urllib3.exceptions.HTTPError):  # a site that doesn't answer is asked again
                 answer = pool.request("GET", address, headers={"Host": parts.netloc or ""}, redirect=False)
                 if (MAINTENANCE in answer.headers) is wanted:
                     return True
-            except urllib3.exceptions.HTTPError:
-                pass  # it may be what the maintenance is for
             if time.monotonic() > until:
                 return False
             time.sleep(PAUSE)
-
-
-@contextmanager
-def under_maintenance(found: "Operations", message: str, report: Callable[[str], None]) -> Iterator[None]:
-    """Maintenance while the block runs, for commands that must not be disturbed; it stays on when the block fails.
-
-    One that was on before stays as it was, afterwards too.
-    """
-    if found.maintenance():
-        yield
-        return
-    report("Maintenance is turned on.")
-    found.set_maintenance(Maintenance(datetime.now(UTC), message))
-    try:
-        yield
-    except BaseException:
-        report("Maintenance stays on, since this failed. To end it: django-stack maintenance off")
-        raise
-    found.set_maintenance(None)
-    report("Maintenance is turned off.")

@@ -6,7 +6,6 @@ import io
 import json
 import tarfile
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from docker.errors import NotFound
 
 from infra.commands.maintenance import Network
 from infra.commands.operations.local_maintenance import LocalMaintenance
-from infra.commands.operations.maintenance import Maintenance, maintenance_section, under_maintenance, waits_until_seen
+from infra.commands.operations.maintenance import Maintenance, maintenance_section, waits_until_seen
 from tests.http_server import Reply, Request, serving
 
 SINCE = datetime(2026, 11, 28, 10, tzinfo=UTC)
@@ -122,36 +121,3 @@ def test_it_is_waited_for_until_the_site_shows_it() -> None:
         assert waits_until_seen(f"http://shop.localhost:{port}/", wanted=True)
         assert len(answers) == 1
         assert not waits_until_seen(f"http://shop.localhost:{port}/", wanted=False, seconds=0.1)
-
-
-class Stack(SimpleNamespace):
-    """A stack of which nothing is known but its maintenance."""
-
-    on: Maintenance | None = None
-
-    def maintenance(self) -> Maintenance | None:
-        return self.on
-
-    def set_maintenance(self, wanted: Maintenance | None) -> None:
-        self.on = wanted
-
-
-def test_a_command_that_must_not_be_disturbed_has_it_on_and_leaves_what_was_on_before() -> None:
-    stack: Any = Stack()
-    said: list[str] = []
-    with under_maintenance(stack, "The database moves.", said.append):
-        assert stack.on.message == "The database moves."
-    assert stack.on is None
-    stack.on = before = Maintenance(SINCE)
-    with under_maintenance(stack, "The database moves.", said.append):
-        assert stack.on is before
-    assert stack.on is before
-
-
-def test_it_stays_on_when_that_command_fails_which_is_said() -> None:
-    stack: Any = Stack()
-    said: list[str] = []
-    with pytest.raises(KeyboardInterrupt), under_maintenance(stack, "The database moves.", said.append):
-        raise KeyboardInterrupt
-    assert stack.on
-    assert "django-stack maintenance off" in said[-1]
