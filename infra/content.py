@@ -45,7 +45,8 @@ class Content:
 class Recipe:
     """What else makes an image: the Dockerfile, as a path within the context, and the stage of it (the last if empty).
 
-    `mount_points` are folders that count only with something in them: the engine makes them, empty, where it mounts.
+    `mount_points` are folders that count only with something in them, like the folders around them: where something is
+    mounted, they are made, empty.
     """
 
     dockerfile: str = "Dockerfile"
@@ -93,7 +94,7 @@ def read_content(
         final = _FinalStage(dockerfile.decode(errors="replace"))
         seen = dockerignore.Context(context, dockerignore.read_patterns(ignored))
         for entry in seen.entries():
-            if entry.name in recipe.mount_points and _is_empty(entry):
+            if _is_for_mounts(entry.name, entry.path, recipe.mount_points):
                 continue
             try:
                 described = _described(entry, final)
@@ -119,9 +120,13 @@ def read_content(
     return content
 
 
-def _is_empty(entry: Entry) -> bool:
+def _is_for_mounts(name: str, path: str, mount_points: Collection[str]) -> bool:
+    """Whether it is a mount point or a folder around one, with nothing else in it."""
+    if not any(f"{point}/".startswith(f"{name}/") for point in mount_points) or os.path.islink(path):  # noqa: PTH114
+        return False
     with suppress(OSError):
-        return stat.S_ISDIR(entry.status.st_mode) and not os.listdir(entry.path)  # noqa: PTH208  # a str is at hand
+        inside = os.listdir(path)  # noqa: PTH208  # a str is at hand
+        return all(_is_for_mounts(f"{name}/{one}", f"{path}/{one}", mount_points) for one in inside)
     return False
 
 

@@ -55,15 +55,31 @@ def test_the_ignore_file_beside_the_named_dockerfile_is_the_one_that_counts(site
     assert content_hash(site, {}, recipe=recipe) != before
 
 
-def test_an_empty_folder_that_a_mount_made_makes_no_other_image(site: Path) -> None:
+@pytest.mark.parametrize("folder", ["dist", "static/app/dist"])
+def test_empty_folders_that_a_mount_made_make_no_other_image(site: Path, folder: str) -> None:
     (site / "Dockerfile").write_text("FROM scratch\n")
-    recipe = Recipe(mount_points=["dist"])
+    recipe = Recipe(mount_points=[folder])
     before = content_hash(site, {}, recipe=recipe)
-    (site / "dist").mkdir()
+    (site / folder).mkdir(parents=True)
     assert content_hash(site, {}, recipe=recipe) == before
     assert content_hash(site, {}) != before
-    (site / "dist" / "bundle.js").write_text("")
+    (site / folder / "bundle.js").write_text("")
     assert content_hash(site, {}, recipe=recipe) != before
+
+
+def test_what_is_beside_a_mount_point_or_is_no_folder_counts(site: Path) -> None:
+    (site / "Dockerfile").write_text("FROM scratch\n")
+    recipe = Recipe(mount_points=["static/dist"])
+    hashes = [content_hash(site, {}, recipe=recipe)]
+    (site / "static").symlink_to("compose")
+    hashes.append(content_hash(site, {}, recipe=recipe))
+    (site / "static").unlink()
+    (site / "static").write_text("a file")
+    hashes.append(content_hash(site, {}, recipe=recipe))
+    (site / "static").unlink()
+    (site / "static" / "distant").mkdir(parents=True)
+    hashes.append(content_hash(site, {}, recipe=recipe))
+    assert len(set(hashes)) == 4
 
 
 def unnamed(run: Any, name: str) -> list[dict[str, str]]:
