@@ -41,8 +41,8 @@ def is_outage(error: BaseException | None) -> bool:
     """True if the database or S3 could not be reached, or reported an error that is not the request's fault."""
     if isinstance(error, OperationalError | InterfaceError):
         return True
-    if "botocore" not in sys.modules:  # then it is no error of S3
+    if "boto3" not in sys.modules:  # then it is no error of S3; botocore alone may be another package's
         return False
-    from django_stack import s3_errors  # noqa: PLC0415  (a project without S3 lacks botocore)
+    from django_stack import s3_errors  # noqa: PLC0415  (a project without S3 lacks boto3)
 
     return s3_errors.is_outage(error)

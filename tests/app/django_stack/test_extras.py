@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django_stack import errors
 from django_stack.variables import InvalidEnvironmentError, read
 
 from tests.app.environment import CLOUD
@@ -55,6 +56,15 @@ def test_a_project_that_uses_none_of_them_is_checked_migrated_and_served(tmp_pat
     assert "E00" not in checked.stderr
     visited = without_extras(tmp_path, VISIT, **plain)
     assert visited.stdout.splitlines()[-1:] == ["ok 200"], visited.stderr
+
+
+def test_errors_are_told_apart_beside_a_botocore_that_another_package_brought(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "botocore", type(sys)("botocore"))
+    monkeypatch.delitem(sys.modules, "boto3", raising=False)
+    monkeypatch.setitem(sys.modules, "s3transfer.exceptions", None)
+    monkeypatch.delitem(sys.modules, "django_stack.s3_errors", raising=False)
+    monkeypatch.delattr("django_stack.s3_errors", raising=False)
+    assert not errors.is_outage(ValueError())
 
 
 def test_without_gunicorn_its_configuration_says_what_to_require(tmp_path: Path) -> None:
