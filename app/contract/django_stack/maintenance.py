@@ -71,13 +71,13 @@ class Maintenance:
             found = self.file.stat()
             seen = (found.st_mtime_ns, found.st_ino)
             if seen != self.seen:
-                self.state, self.seen = read(self.file.read_text()), seen
+                self.state, self.seen = read(self.file.read_bytes()), seen
         except FileNotFoundError:
             self.state = self.seen = None
         return self.state
 
 
-def read(text: str) -> dict[str, Any] | None:
+def read(text: str | bytes) -> dict[str, Any] | None:
     """The state: `null` for none. What can't be read counts as on, with nobody let through: somebody wanted it."""
     try:
         state = json.loads(text)

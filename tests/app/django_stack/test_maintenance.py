@@ -36,7 +36,7 @@ def write(handed: Any, settings: Any, tmp_path: Path) -> Write:
     def put(text: str | None = "", **state: Any) -> None:
         content = json.dumps(None if text is None else STATE | state)
         new = file.with_suffix(".new")
-        new.write_text(text or content)
+        new.write_bytes((text or content).encode(errors="surrogateescape"))
         new.replace(file)
 
     return put
@@ -92,7 +92,7 @@ def test_whom_the_command_allows_is_let_through(write: Write, network: str, visi
     assert visit(visitor=visitor).status_code == (200 if let_through else 503)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"allow": ["everybody"]}', '{"retry_after": "soon"}'])
+@pytest.mark.parametrize("text", ["{", "[]", "\udcff", '{"allow": ["everybody"]}', '{"retry_after": "soon"}'])
 def test_a_file_that_cannot_be_read_counts_as_on_for_everybody(write: Write, text: str) -> None:
     write(text)
     answer = visit()
