@@ -21,11 +21,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class EnvFile:
-    """The variables of a file, those of them that are secret, and the names of those that the stack sets itself."""
+    """The variables of a file, without those that the stack sets itself, and the names of those that are secret."""
 
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret: frozenset[str] = frozenset()
-    left_out: tuple[str, ...] = ()
 
 
 class EnvFilePath:
@@ -50,11 +49,10 @@ class EnvFilePath:
             self._refuse(reader, setting, f", and {where} of it can't be understood", path)
         taken = _set_by_the_stack(reader)
         variables = {name: text for name, text in found.items() if name not in taken}
-        left_out = tuple(name for name in found if name in taken)
-        if left_out:
+        if left_out := [name for name in found if name in taken]:
             file = "the file" if reader.is_secret(setting.key) else path
             pulumi.log.info(f"{setting.key}: left out of {file}, since the stack sets them: {', '.join(left_out)}")
-        return EnvFile(variables, frozenset(secret_names(variables)), left_out)
+        return EnvFile(variables, frozenset(secret_names(variables)))
 
     def _refuse(self, reader: Reader, setting: Setting[Any], but: str, path: Path) -> None:
         allowed = self.allowed.replace("`", "")

@@ -1,4 +1,4 @@
-"""The setting `env`: a project's own environment variables, as texts.
+"""The setting `env`: a project's own environment variables, as texts; and others with names and texts.
 
 Numbers are refused, because YAML parses them before this program: 1.10 becomes 1.1, 0123 is 83, long ones are rounded.
 """
@@ -18,7 +18,6 @@ from infra.settings_reader import Reader
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PROCESSES = re.compile(r"[1-9][0-9]{0,2}")
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
-_IN_PLAIN_TEXT = "in plain text in the stack's file"
 # Names whose numbers are not shown in errors, even if they are not marked as secret.
 _HIDDEN_NAME = re.compile(r"TOKEN|SECRET|PASS|KEY|DSN|PIN|CODE|CRED|AUTH", re.IGNORECASE)
 
@@ -30,12 +29,11 @@ class _Number(str):
 class Variables:
     """Reads the object and notes errors in `reader`. Values that may be secret are never shown.
 
-    `reserved` are names that can't be used, with what is to be used instead; `exposed` says who can read a secret.
+    `reserved` are names that can't be used, with what is to be used instead; `exposed` says who can read a secret,
+    where encrypting it in the stack's file doesn't help.
     """
 
-    def __init__(
-        self, reader: Reader, key: str, reserved: Mapping[str, str] = RESERVED, exposed: str = _IN_PLAIN_TEXT
-    ) -> None:
+    def __init__(self, reader: Reader, key: str, reserved: Mapping[str, str] = RESERVED, exposed: str = "") -> None:
         self.reserved, self.exposed = reserved, exposed
         self.reader = reader
         self.key = key
@@ -145,10 +143,9 @@ class Variables:
         if not paths:
             return
         look, are = ("looks like a secret", "is") if len(paths) == 1 else ("look like secrets", "are")
-        warning = f"{', '.join(paths)} {look}, and {are if self.exposed == _IN_PLAIN_TEXT else ''} {self.exposed}"
-        if self.exposed == _IN_PLAIN_TEXT:
-            warning += f". Encrypt: {fixes.encrypt(self.stack, [self.root] if self.is_one_text else paths)}"
-        pulumi.log.warn(" ".join(warning.split()))
+        encrypt = fixes.encrypt(self.stack, [self.root] if self.is_one_text else paths)
+        exposed = self.exposed or f"{are} in plain text in the stack's file. Encrypt: {encrypt}"
+        pulumi.log.warn(f"{', '.join(paths)} {look}, and {exposed}")
 
 
 class Env:
