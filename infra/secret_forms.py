@@ -27,7 +27,8 @@ PUBLIC_USERS = {"admin", "default", "django", "postgres", "postgresql", "root"}
 
 _KEY_NAME = (
     r"(?!\w*_(?:prefix|style|type|version)\b)"
-    r"\w*(?:key|secret|password|passwd|passphrase|pwd|token|credential|signature|sig(?![a-z])|authorization)\w*"
+    r"\w*(?:key|secret|password|passwd|passphrase|(?<![a-z])pass(?![a-z])|pwd|token|credential|signature|sig(?![a-z])"
+    r"|authorization)\w*"
 )
 _ASSIGNMENT = re.compile(
     rf"(?i)(?<!\w){_KEY_NAME}[\"']?\s*[=:]\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s;&,'\"]+)"

@@ -58,7 +58,8 @@ def test_its_variables_are_the_apps_read_as_dotenv_files_are(load: Load, monkeyp
 
 
 def test_a_value_is_secret_by_its_name_or_a_login_in_it_unless_it_is_empty(load: Load) -> None:
-    assert load(FILE + "API_TOKEN=\n").secret_env == {"STRIPE_KEY", "BROKER"}
+    more = "API_TOKEN=\nSMTP_PASS=1\nBYPASS_CACHE=1\n"
+    assert load(FILE + more).secret_env == {"STRIPE_KEY", "BROKER", "SMTP_PASS"}
 
 
 def test_the_app_gets_secret_ones_as_secrets(program: Any, tmp_path: Path) -> None:
