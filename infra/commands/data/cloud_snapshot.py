@@ -1,5 +1,6 @@
 """Checks a snapshot of RDS: an instance is made from it beside the one that serves, looked at, and deleted."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -86,10 +87,11 @@ class SnapshotCheck:
     @contextmanager
     def _restored(self, serving: Mapping[str, Any], snapshot: str, password: str) -> Iterator[str]:
         """The host and port of an instance made from a snapshot, which is gone in the end."""
-        rds, begin = self._stack.client("rds"), f"{serving['DBInstanceIdentifier']}-{PART}-"
-        for left in self._instances(lambda one: str(one["DBInstanceIdentifier"]).startswith(begin)):
+        rds, begin = self._stack.client("rds"), f"{serving['DBInstanceIdentifier']}-{PART}-"[:50]
+        ours = re.compile(re.escape(begin) + r"\d{12}")  # not what serves a stack whose name goes on with `-check`
+        for left in self._instances(lambda one: bool(ours.fullmatch(str(one["DBInstanceIdentifier"])))):
             self._delete(str(left["DBInstanceIdentifier"]))
-        identifier = f"{begin[:50]}{datetime.now(UTC):%y%m%d%H%M%S}"
+        identifier = f"{begin}{datetime.now(UTC):%y%m%d%H%M%S}"
         try:
             rds.restore_db_instance_from_db_snapshot(
                 DBInstanceIdentifier=identifier,
