@@ -10,7 +10,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.commands.data import backup_check
-from infra.commands.data.backup_check import Checked, say
+from infra.commands.data.backup_check import Checked
+from infra.commands.data.database_copy import say
 from infra.commands.data.ends import DataError
 from infra.commands.operations.backup_checks import BackupCheck, put_metric
 from infra.commands.operations.cloud_stack import CloudStack, explained
