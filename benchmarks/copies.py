@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import median
 
 import docker
-import yaml
 
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox
 from tests import ROOT
 from tests.bare_stacks import BareStack, bare_stacks
+from tools.setup.images import POSTGRES, PYTHON
 
 ROWS = int(os.environ.get("BENCH_ROWS") or 1_000_000)
 FILL = f"""
@@ -29,13 +29,9 @@ def measure(place: Sandbox) -> list[Section]:
     """Both ways in turns, into a database that is emptied before each."""
     del place  # no pulumi: the containers alone
     engine = docker.from_env(timeout=120)
-    config = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    postgres = str(config["postgres-image"]["default"])
-    postgres = postgres.replace("{postgres-version}", str(config["postgres-version"]["default"]))
     image = "django-stack-benchmark-copy"
-    python = str(config["python-image"]["default"])
-    engine.images.build(path=str(ROOT / "app"), tag=image, rm=True, buildargs={"PYTHON_IMAGE": python})
-    with tempfile.TemporaryDirectory() as folder, bare_stacks(Path(folder), engine, image, postgres) as made:
+    engine.images.build(path=str(ROOT / "app"), tag=image, rm=True, buildargs={"PYTHON_IMAGE": PYTHON})
+    with tempfile.TemporaryDirectory() as folder, bare_stacks(Path(folder), engine, image, POSTGRES) as made:
         source, target = made.make("a"), made.make("b")
         source.web.exec_run(["python", "manage.py", "migrate"])
         source.query(FILL)

@@ -15,13 +15,13 @@ from statistics import median
 
 import docker
 import psutil
-import yaml
 
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox
 from tests import ROOT
 from tests.bare_stacks import bare_stacks
 from tests.infra.commands.data.s3_server import KEY, SECRET, S3Server, s3_server
+from tools.setup.images import POSTGRES, PYTHON
 
 OBJECTS = int(os.environ.get("BENCH_OBJECTS") or 2_000)
 BYTES = int(os.environ.get("BENCH_BYTES") or 500_000_000)
@@ -31,37 +31,36 @@ Measured = tuple[float, float]  # seconds, and megabytes of memory at most
 def measure(place: Sandbox) -> list[Section]:
     """Each way in turns, into a bucket that is empty before; then once more, when nothing is left to do."""
     engine = docker.from_env(timeout=120)
-    config = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    postgres = str(config["postgres-image"]["default"])
-    postgres = postgres.replace("{postgres-version}", str(config["postgres-version"]["default"]))
     aws = _aws(place.folder)
     ways = ("django-stack copy", "aws s3 sync", "django-stack copy, again", "aws s3 sync, again")
     found: dict[str, list[Measured]] = {way: [] for way in ways}
-    with tempfile.TemporaryDirectory() as folder, s3_server() as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        s3_server() as server,
         # The site isn't needed, and so neither is its image.
-        python = str(config["python-image"]["default"])
-        with bare_stacks(Path(folder), engine, python, postgres) as made:
-            source = server.bucket()
-            fill(server, source)
-            made.make("a", storage=server.dsn(source))
-            for number in range(ROUNDS):
-                ours, theirs = server.bucket(), server.bucket()
-                name = f"b{number}"
-                made.make(name, storage=server.dsn(ours))
-                line = [str(ROOT / ".venv/bin/django-stack"), "copy", "--media", "a", name, "--yes"]
+        bare_stacks(Path(folder), engine, PYTHON, POSTGRES) as made,
+    ):
+        source = server.bucket()
+        fill(server, source)
+        made.make("a", storage=server.dsn(source))
+        for number in range(ROUNDS):
+            ours, theirs = server.bucket(), server.bucket()
+            name = f"b{number}"
+            made.make(name, storage=server.dsn(ours))
+            line = [str(ROOT / ".venv/bin/django-stack"), "copy", "--media", "a", name, "--yes"]
 
-                def copied(line: list[str] = line) -> Measured:
-                    return run([line], made.folder, made.env)
+            def copied(line: list[str] = line) -> Measured:
+                return run([line], made.folder, made.env)
 
-                def synced(theirs: str = theirs) -> Measured:
-                    return sync(aws, server, source, theirs, Path(folder))
+            def synced(theirs: str = theirs) -> Measured:
+                return sync(aws, server, source, theirs, Path(folder))
 
-                for way, measured in zip(ways, (copied, synced, copied, synced), strict=True):
-                    found[way].append(measured())
-                wanted = server.listing(source)
-                # The AWS CLI uploads large files in parts, whose checksums are others.
-                if server.listing(ours) != wanted or sizes(server.listing(theirs)) != sizes(wanted):
-                    raise RuntimeError("the copy isn't equal")
+            for way, measured in zip(ways, (copied, synced, copied, synced), strict=True):
+                found[way].append(measured())
+            wanted = server.listing(source)
+            # The AWS CLI uploads large files in parts, whose checksums are others.
+            if server.listing(ours) != wanted or sizes(server.listing(theirs)) != sizes(wanted):
+                raise RuntimeError("the copy isn't equal")
     rows = [
         [way, f"{median(took for took, _ in each):.1f} s", f"{max(memory for _, memory in each):.0f} MB"]
         for way, each in found.items()

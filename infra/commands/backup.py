@@ -40,9 +40,9 @@ def check(file: Path | None, name: str, keys: tuple[Path, ...], as_json: bool) -
     """Restores a backup into a database of its own, applies the migrations of the running version, and counts.
 
     With FILE, one of `django-stack dump`, on the stack's own server. Without, the newest snapshot of the cloud's
-    database, from which RDS makes an instance; it takes half an hour and costs as much of an instance. Both are removed
-    in the end, and what serves isn't touched. `status` shows when the last check was. In the cloud, the stack's alarm
-    topic is told of a failure. The exit status is 1 then.
+    database, from which RDS makes an instance; it takes twenty minutes and more, for which the instance is billed. Both
+    are removed in the end, and what serves isn't touched. `status` shows when the last check was. In the cloud, the
+    stack's alarm topic is told of a failure. The exit status is 1 then.
 
     \b
     Example:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from infra.commands import stack
-from infra.commands.data import dumping
+from infra.commands.data import dumping, options
 from infra.commands.data.encryption import recipients
 from infra.commands.data.ends import DataError, database_of, media_of
 from infra.commands.operations.status import counted, size
@@ -18,8 +18,8 @@ PIPE = "-"
 @click.command
 @click.argument("file", metavar="FILE")
 @stack.option
-@click.option("--database", "only_database", is_flag=True, help="The database alone; without this and --media, both.")
-@click.option("--media", "only_media", is_flag=True, help="The media alone.")
+@options.database_option
+@options.media_option
 @click.option("--recipient", "to", multiple=True, metavar="KEY", help="Encrypt it for a public key of age or SSH.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
 def command(

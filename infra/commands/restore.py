@@ -8,7 +8,7 @@ import click
 
 from infra import fixes
 from infra.commands import stack
-from infra.commands.data import names, protection
+from infra.commands.data import names, options, protection
 from infra.commands.data.ends import Backups, DatabaseEnd, DatabaseFacts, DataError, database_of, stamp
 from infra.commands.operations import move
 from infra.commands.operations.status import size
@@ -16,9 +16,7 @@ from infra.commands.operations.status import size
 
 @click.command
 @stack.option
-@click.option(
-    "--into-production", default="", metavar="NAME", help="The name of the stack, typed out, if it is protected."
-)
+@options.into_production_option("the stack")
 @move.yes_option
 @click.argument("which", required=False, metavar="[DATABASE]")
 def command(name: str, into_production: str, yes: bool, which: str | None) -> int:

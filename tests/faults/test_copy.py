@@ -9,17 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
-import docker
 import psycopg
 import pytest
 
 from infra.commands.data.names import BEFORE, NEW, those
-from tests.bare_stacks import BareStack, BareStacks, bare_stacks
+from tests.bare_stacks import BareStack, BareStacks
 from tests.faults.conftest import moments
-from tests.image.conftest import defaults, image
+from tests.image.conftest import defaults, image, stacks
 from tests.waiting import wait_until
 
-__all__ = ["defaults", "image"]
+__all__ = ["defaults", "image", "stacks"]
 
 pytestmark = [pytest.mark.docker, pytest.mark.faults]
 
@@ -28,14 +27,6 @@ KILLS = 10
 FILL = f"""
 CREATE TABLE IF NOT EXISTS big AS SELECT i AS id, md5(i::text) AS text, now() AS at FROM generate_series(1, {ROWS}) i
 """
-
-
-@pytest.fixture(scope="module")
-def stacks(
-    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, image: str, defaults: dict[str, str]
-) -> Iterator[BareStacks]:
-    with bare_stacks(tmp_path_factory.mktemp("copy"), engine, image, defaults["postgres-image"]) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 
-import docker
 import pytest
 
 from infra.commands.data.names import BEFORE, NEW, those
-from tests.bare_stacks import BareStack, BareStacks, bare_stacks
+from tests.bare_stacks import BareStack, BareStacks
 from tests.e2e.postgres18 import build_postgres_18
 from tests.faults.conftest import moments
-from tests.image.conftest import defaults, image
+from tests.image.conftest import defaults, image, stacks
 
-__all__ = ["defaults", "image"]
+__all__ = ["defaults", "image", "stacks"]
 
 pytestmark = [pytest.mark.docker, pytest.mark.faults]
 
 ROWS = 200_000
 KILLS = 5
 FILL = f"CREATE TABLE big AS SELECT i AS id, md5(i::text) AS text FROM generate_series(1, {ROWS}) i"
-
-
-@pytest.fixture(scope="module")
-def stacks(
-    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, image: str, defaults: dict[str, str]
-) -> Iterator[BareStacks]:
-    with bare_stacks(tmp_path_factory.mktemp("dump"), engine, image, defaults["postgres-image"]) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

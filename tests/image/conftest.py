@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests import ROOT
+from tests.bare_stacks import BareStacks, bare_stacks
 from tests.image.services import ADMIN, PASSWORD, Proxy, Services, Site
 from tests.waiting import wait_until
 
@@ -40,6 +41,15 @@ def image(engine: docker.DockerClient, defaults: dict[str, str]) -> Iterator[str
     engine.images.build(path=str(ROOT / "app"), tag=name, rm=True, buildargs={"PYTHON_IMAGE": defaults["python-image"]})
     yield name
     engine.images.remove(name, force=True, noprune=True)
+
+
+@pytest.fixture(scope="module")
+def stacks(
+    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, image: str, defaults: dict[str, str]
+) -> Iterator[BareStacks]:
+    """Makes stacks of that image without Pulumi, each with a database, and runs commands in their folder."""
+    with bare_stacks(tmp_path_factory.mktemp("stacks"), engine, image, defaults["postgres-image"]) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

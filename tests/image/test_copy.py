@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import docker
 import pytest
 
-from tests.bare_stacks import BareStack, BareStacks, bare_stacks
+from tests.bare_stacks import BareStack, BareStacks
 
 pytestmark = pytest.mark.docker
 
@@ -26,14 +23,6 @@ CONTENT = (
     "SELECT lo_from_bytea(4711, 'large')",
     "ALTER DATABASE app SET work_mem = '8MB'",
 )
-
-
-@pytest.fixture(scope="module")
-def stacks(
-    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, image: str, defaults: dict[str, str]
-) -> Iterator[BareStacks]:
-    with bare_stacks(tmp_path_factory.mktemp("copy"), engine, image, defaults["postgres-image"]) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

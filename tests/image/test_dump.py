@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import pyrage
 import pytest
 
 from tests import ROOT
-from tests.bare_stacks import BareStack, BareStacks, bare_stacks
+from tests.bare_stacks import BareStack, BareStacks
 
 pytestmark = pytest.mark.docker
 
 FILES = {"uploads/ü 1.png": b"1" * 3000, "uploads/a/b.txt": b"", "c.bin": bytes(range(256)) * 100}
-
-
-@pytest.fixture(scope="module")
-def stacks(
-    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, image: str, defaults: dict[str, str]
-) -> Iterator[BareStacks]:
-    with bare_stacks(tmp_path_factory.mktemp("dump"), engine, image, defaults["postgres-image"]) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

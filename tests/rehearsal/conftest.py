@@ -16,8 +16,10 @@ import boto3
 import docker
 import pytest
 
+from tests.bare_stacks import BareStacks, bare_stacks
 from tests.rehearsal.stacks import Stack
 from tools.rehearsal.container import ACCOUNT, Emulator, Ports, connect
+from tools.setup.images import POSTGRES
 
 REGION = "us-east-1"
 OWNER = "the tests"
@@ -116,3 +118,12 @@ def stack(
         yield stack
     finally:
         stack.down()
+
+
+@pytest.fixture(scope="module")
+def local_stacks(stack: Stack) -> Iterator[BareStacks]:
+    """Makes local stacks of the same project and version, in the folder of the rehearsal."""
+    image = stack.web().attrs["Image"]
+    with bare_stacks(stack.folder, stack.engine, image, POSTGRES, project="django-stack") as made:
+        made.backend = stack.environment["PULUMI_BACKEND_URL"]
+        yield made

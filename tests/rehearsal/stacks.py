@@ -5,6 +5,7 @@ import json
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ import yaml
 
 from tests import ROOT
 from tools.rehearsal.stack import Rehearsal, pulumi_command
+
+PROGRAM = Path(sys.executable).with_name("django-stack")
 
 
 class Stack(Rehearsal):
@@ -70,6 +73,34 @@ class Stack(Rehearsal):
         """The exit status of pulumi, and what it printed."""
         done = self.pulumi(*arguments)
         return done.returncode, done.stdout + done.stderr
+
+    def django_stack(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """A command of django-stack in the rehearsal's folder, with all that it printed in `stdout`."""
+        return subprocess.run(
+            [PROGRAM, *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    @property
+    def into(self) -> list[str]:
+        """What a command has to say that replaces the stack's data."""
+        return ["--into-production", "rehearsal"] if self.is_protected else []
+
+    @property
+    def out_of(self) -> list[str]:
+        """What a command has to say that takes the stack's data as they are."""
+        return ["--unscrubbed"] if self.is_protected else []
+
+    @property
+    def is_protected(self) -> bool:
+        return bool(yaml.safe_load(self.config.read_text())["config"].get("django-stack:keep-data", True))
 
     def web(self) -> Any:
         """The container of a task of the site."""

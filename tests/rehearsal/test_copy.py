@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
 from infra.commands.data.names import BEFORE, NEW, those
-from tests.bare_stacks import CHECKSUMS, BareStack, BareStacks, bare_stacks
-from tests.rehearsal.stacks import Stack
+from tests.bare_stacks import CHECKSUMS, BareStack, BareStacks
+from tests.rehearsal.stacks import PROGRAM, Stack
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
 
-PROGRAM = Path(sys.executable).with_name("django-stack")
 ROWS = int(os.environ.get("COPY_ROWS") or 20_000)
 FILL = f"""
 CREATE TABLE big AS SELECT i AS id, md5(i::text) AS text, now() AS at FROM generate_series(1, {ROWS}) i;
@@ -27,43 +23,8 @@ ALTER TABLE big ADD PRIMARY KEY (id); CREATE INDEX ON big (text)
 
 
 @pytest.fixture(scope="module")
-def made(stack: Stack) -> Iterator[BareStacks]:
-    """Local stacks of the same project and version, in the folder of the rehearsal."""
-    image = stack.web().attrs["Image"]
-    with bare_stacks(stack.folder, stack.engine, image, "postgres:17-trixie", project="django-stack") as made:
-        made.backend = stack.environment["PULUMI_BACKEND_URL"]
-        yield made
-
-
-@pytest.fixture(scope="module")
-def local(made: BareStacks) -> BareStack:
-    return made.make("beside")
-
-
-def run(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, *words],
-        cwd=stack.folder,
-        env=stack.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-
-
-def protected(stack: Stack) -> bool:
-    return bool(yaml.safe_load(stack.config.read_text())["config"].get("django-stack:keep-data", True))
-
-
-def into(stack: Stack) -> list[str]:
-    return ["--into-production", "rehearsal"] if protected(stack) else []
-
-
-def out_of(stack: Stack) -> list[str]:
-    return ["--unscrubbed"] if protected(stack) else []
+def local(local_stacks: BareStacks) -> BareStack:
+    return local_stacks.make("beside")
 
 
 def container(stack: Stack) -> str:
@@ -92,8 +53,8 @@ def checksums(stack: Stack) -> dict[str, str]:
 
 
 def test_a_plan_of_a_protected_stack_asks_what_becomes_of_its_personal_data(stack: Stack, local: BareStack) -> None:
-    done = run(stack, "copy", "--database", "rehearsal", local.name, "--dry-run")
-    if protected(stack):
+    done = stack.django_stack("copy", "--database", "rehearsal", local.name, "--dry-run")
+    if stack.is_protected:
         assert "--unscrubbed" in done.stdout
     else:
         assert done.returncode == 0, done.stdout
@@ -101,7 +62,7 @@ def test_a_plan_of_a_protected_stack_asks_what_becomes_of_its_personal_data(stac
 
 def test_a_local_database_comes_into_the_cloud(stack: Stack, local: BareStack) -> None:
     local.query(FILL)
-    done = run(stack, "copy", "--database", local.name, "rehearsal", "--yes", *into(stack))
+    done = stack.django_stack("copy", "--database", local.name, "rehearsal", "--yes", *stack.into)
     assert done.returncode == 0, done.stdout
     found = checksums(stack)
     assert {name: found[name] for name in local.checksums()} == local.checksums()
@@ -109,14 +70,14 @@ def test_a_local_database_comes_into_the_cloud(stack: Stack, local: BareStack) -
     assert len(kept) == 1
     assert buckets(stack) == []
     assert stack.get("/").status == 200
-    done = run(stack, "data", "drop-old", "-s", "rehearsal", "--yes")
+    done = stack.django_stack("data", "drop-old", "-s", "rehearsal", "--yes")
     assert done.returncode == 0, done.stdout
     assert those(BEFORE, "app", databases(stack)) == []
 
 
 def test_a_database_of_the_cloud_comes_to_this_machine(stack: Stack, local: BareStack) -> None:
     query(stack, "CREATE TABLE of_the_cloud AS SELECT 42 AS answer")
-    done = run(stack, "copy", "--database", "rehearsal", local.name, "--yes", *out_of(stack))
+    done = stack.django_stack("copy", "--database", "rehearsal", local.name, "--yes", *stack.out_of)
     assert done.returncode == 0, done.stdout
     assert local.query("SELECT answer FROM of_the_cloud") == [(42,)]
     assert local.checksums() == checksums(stack)
@@ -124,12 +85,12 @@ def test_a_database_of_the_cloud_comes_to_this_machine(stack: Stack, local: Bare
 
 
 def test_a_database_of_this_machine_comes_to_another_stack_of_this_machine(
-    stack: Stack, made: BareStacks, local: BareStack
+    stack: Stack, local_stacks: BareStacks, local: BareStack
 ) -> None:
     local.query("CREATE TABLE here AS SELECT i FROM generate_series(1, 100000) i")
-    another = made.make("another")
+    another = local_stacks.make("another")
     for _ in range(2):  # without the tables of Django, then with the very migrations
-        done = run(stack, "copy", "--database", local.name, another.name, "--yes")
+        done = stack.django_stack("copy", "--database", local.name, another.name, "--yes")
         assert done.returncode == 0, done.stdout
         assert another.checksums() == local.checksums()
     assert "Running migrations" not in done.stdout
@@ -138,7 +99,7 @@ def test_a_database_of_this_machine_comes_to_another_stack_of_this_machine(
 
 def test_a_copy_into_the_cloud_that_is_killed_leaves_what_the_next_one_removes(stack: Stack, local: BareStack) -> None:
     process = subprocess.Popen(
-        [PROGRAM, "copy", "--database", local.name, "rehearsal", "--yes", *into(stack)],
+        [PROGRAM, "copy", "--database", local.name, "rehearsal", "--yes", *stack.into],
         cwd=stack.folder,
         env=stack.environment,
         stdin=subprocess.DEVNULL,
@@ -150,7 +111,7 @@ def test_a_copy_into_the_cloud_that_is_killed_leaves_what_the_next_one_removes(s
     process.wait()
     before = checksums(stack)
     assert stack.get("/").status == 200
-    done = run(stack, "copy", "--database", local.name, "rehearsal", "--yes", *into(stack))
+    done = stack.django_stack("copy", "--database", local.name, "rehearsal", "--yes", *stack.into)
     assert done.returncode == 0, done.stdout
     assert checksums(stack) == before
     assert those(NEW, "app", databases(stack)) == []
@@ -159,7 +120,9 @@ def test_a_copy_into_the_cloud_that_is_killed_leaves_what_the_next_one_removes(s
 
 def test_a_scrub_that_fails_in_the_cloud_leaves_nothing_of_the_copy(stack: Stack, local: BareStack) -> None:
     before = databases(stack)
-    done = run(stack, "copy", "--database", local.name, "rehearsal", "--yes", *into(stack), "--scrub", "sh -c 'exit 7'")
+    done = stack.django_stack(
+        "copy", "--database", local.name, "rehearsal", "--yes", *stack.into, "--scrub", "sh -c 'exit 7'"
+    )
     assert done.returncode == 1
     assert "exit status 7" in done.stdout
     assert databases(stack) == before

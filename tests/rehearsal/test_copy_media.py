@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +14,12 @@ import pytest
 from infra.commands.data import media_copy
 from infra.commands.data.media_s3 import S3Media
 from infra.contract.storage_dsn import S3
-from tests.bare_stacks import BareStack, bare_stacks
+from tests.bare_stacks import BareStack, BareStacks
 from tests.infra.commands.data.s3_server import S3Server, s3_server
 from tests.rehearsal.stacks import Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
 
-PROGRAM = Path(sys.executable).with_name("django-stack")
 OBJECTS = int(os.environ.get("COPY_OBJECTS") or 40)
 BYTES = int(os.environ.get("COPY_BYTES") or 4_000_000)
 BUCKET = "media"
@@ -38,12 +34,8 @@ def server() -> Iterator[S3Server]:
 
 
 @pytest.fixture(scope="module")
-def local(stack: Stack, server: S3Server) -> Iterator[BareStack]:
-    """A local stack of the same project, in the folder of the rehearsal."""
-    image = stack.web().attrs["Image"]
-    with bare_stacks(stack.folder, stack.engine, image, "postgres:17-trixie", project="django-stack") as made:
-        made.backend = stack.environment["PULUMI_BACKEND_URL"]
-        yield made.make("beside", storage=server.dsn(BUCKET))
+def local(local_stacks: BareStacks, server: S3Server) -> BareStack:
+    return local_stacks.make("beside", storage=server.dsn(BUCKET))
 
 
 def fill(client: Any, bucket: str, prefix: str = "") -> None:
@@ -90,56 +82,26 @@ def media_bucket(stack: Stack) -> str:
 
 
 def run(stack: Stack, *words: str) -> str:
+    """What a command printed that has to succeed; its time is printed, too."""
     began = time.monotonic()
-    done = subprocess.run(
-        [PROGRAM, *words],
-        cwd=stack.folder,
-        env=stack.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    done = stack.django_stack(*words)
     print(f"{' '.join(words)}: {time.monotonic() - began:.1f} s\n{done.stdout}")
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
-INTO = ("--into-production", "rehearsal")
-
-
-def protection(stack: Stack) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What a copy into the rehearsal, and one out of it, has to say."""
-    is_protected = (
-        "--into-production"
-        in subprocess.run(
-            [PROGRAM, "copy", "beside", "rehearsal", "--media", "--dry-run"],
-            cwd=stack.folder,
-            env=stack.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-        ).stderr
-    )
-    return (INTO, ("--unscrubbed",)) if is_protected else ((), ())
-
-
 def test_media_come_into_the_cloud_and_back_and_once(stack: Stack, local: BareStack, server: S3Server) -> None:
     bucket, s3 = media_bucket(stack), stack.client("s3")
-    into, out_of = protection(stack)
     fill(server.client, BUCKET)
-    output = run(stack, "copy", local.name, "rehearsal", "--media", "--delete", "--yes", *into)
+    output = run(stack, "copy", local.name, "rehearsal", "--media", "--delete", "--yes", *stack.into)
     assert f"{OBJECTS + 1:,} objects" in output
     assert contents(s3, bucket) == contents(server.client, BUCKET)
-    assert "none copied" in run(stack, "copy", local.name, "rehearsal", "--media", "--yes", *into)
+    assert "none copied" in run(stack, "copy", local.name, "rehearsal", "--media", "--yes", *stack.into)
     assert s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
 
     fill(s3, bucket, "of the cloud/")
     s3.delete_object(Bucket=bucket, Key="large")
-    output = run(stack, "copy", "rehearsal", local.name, "--media", "--delete", "--yes", *out_of)
+    output = run(stack, "copy", "rehearsal", local.name, "--media", "--delete", "--yes", *stack.out_of)
     assert ", 1 removed" in output
     assert contents(server.client, BUCKET) == contents(s3, bucket)
 
@@ -159,10 +121,9 @@ def test_aws_copies_from_one_bucket_to_another_itself(stack: Stack, local: BareS
 
 
 def test_a_dump_of_the_cloud_is_loaded_here(stack: Stack, local: BareStack, server: S3Server) -> None:
-    _, out_of = protection(stack)
     run(stack, "dump", "cloud.tar", "-s", "rehearsal")
     server.client.delete_object(Bucket=BUCKET, Key="of the cloud/large")
-    output = run(stack, "load", "cloud.tar", "-s", local.name, "--yes", *out_of)
+    output = run(stack, "load", "cloud.tar", "-s", local.name, "--yes", *stack.out_of)
     assert "serves what was loaded" in output
     assert contents(server.client, BUCKET) == contents(stack.client("s3"), media_bucket(stack))
     assert local.query("SELECT count(*) FROM django_migrations")[0][0] > 10

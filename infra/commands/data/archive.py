@@ -15,7 +15,7 @@ import io
 import json
 import tarfile
 from dataclasses import asdict, dataclass, field
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 from infra.commands.data.ends import SECTIONS, Archive, DataError
 from infra.commands.data.media import Headers, Object
@@ -107,7 +107,7 @@ class ArchiveWriter:
         for section in SECTIONS:
             with archive.open(section) as stream:
                 number = 0
-                while piece := _whole(stream, PIECE):
+                while piece := whole(stream, PIECE):
                     number += 1
                     written += len(piece)
                     content = gzip.compress(piece, LEVEL, mtime=0)
@@ -183,7 +183,11 @@ class _Summed:
         return block
 
 
-def _whole(stream: IO[bytes], size: int) -> bytes:
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def whole(stream: _Readable, size: int) -> bytes:
     """So many bytes, less at the end alone."""
     found = bytearray()
     while len(found) < size and (block := stream.read(size - len(found))):

@@ -1,13 +1,13 @@
 """Whether a backup can be used: it is restored into a database of its own, migrated, counted, and removed again."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from infra.commands.data import database_copy, names
 from infra.commands.data.archive_reader import ArchiveReader, DatabaseArchive
+from infra.commands.data.database_copy import say
 from infra.commands.data.ends import DatabaseEnd, DataError, stamp
 from infra.commands.data.inside import in_database
 from infra.commands.operations import operations
@@ -83,7 +83,3 @@ def counted(name: str, line: Sequence[str], what: str, made: datetime) -> Checke
             return found
     lines = output.strip().splitlines()
     raise DataError(f"The version that runs can't use {what}: {lines[-1] if lines else f'exit status {status}'}")
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

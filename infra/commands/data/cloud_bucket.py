@@ -1,6 +1,7 @@
 """A bucket for one copy: private, encrypted, without versions, read by TLS only; gone with the copy or in a day."""
 
 import json
+import re
 import secrets
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 from infra.commands.operations.cloud_stack import CloudStack
 
 PART = "copy"  # of its name, between the stack's prefix and random digits
+RANDOM = 6  # bytes of those digits
 DAYS = 1  # after which S3 removes what a killed copy left
 
 
@@ -20,7 +22,7 @@ class CopyBucket:
     def __init__(self, stack: CloudStack, name: str = "") -> None:
         self._s3 = stack.client("s3")
         self.region = stack.account.region
-        self.name = name or f"{stack.prefix}-{PART}-{secrets.token_hex(6)}"
+        self.name = name or f"{stack.prefix}-{PART}-{secrets.token_hex(RANDOM)}"
         self._roles: list[str] = []
 
     def make(self, role: str) -> None:
@@ -110,7 +112,7 @@ class CopyBucket:
 
 
 def left(stack: CloudStack) -> Iterable[CopyBucket]:
-    """The buckets that killed copies of the stack left."""
-    prefix = f"{stack.prefix}-{PART}-"
+    """The buckets that killed copies of the stack left; not those of a stack whose name goes on with `-copy`."""
+    ours = re.compile(re.escape(f"{stack.prefix}-{PART}-") + rf"[0-9a-f]{{{2 * RANDOM}}}")
     names = [str(one["Name"]) for one in stack.client("s3").list_buckets()["Buckets"]]
-    return [CopyBucket(stack, name) for name in names if name.startswith(prefix)]
+    return [CopyBucket(stack, name) for name in names if ours.fullmatch(name)]

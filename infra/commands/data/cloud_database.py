@@ -37,21 +37,9 @@ class StackDatabase:
 
     @explained
     def _open(self) -> None:
-        try:
-            url = DatabaseURL.parse(self._stack.variable("DATABASE_URL"))
-        except (DSNError, RuntimeError) as error:
-            raise DataError(f"The address of {self.name}'s database can't be read: {error}") from None
+        url, self._instance = serving(self._stack)
         self._serving = url.name
-        self._instance = self._described(url.host)
         self._tasks = CloudTasks(self._stack, int(str(self._instance["EngineVersion"]).partition(".")[0]))
-
-    def _described(self, host: str) -> Mapping[str, Any]:
-        """The instance of RDS whose address the app has."""
-        pages = self._stack.client("rds").get_paginator("describe_db_instances").paginate()
-        for instance in (one for page in pages for one in page["DBInstances"]):
-            if instance.get("Endpoint", {}).get("Address") == host:
-                return dict(instance)
-        raise DataError(f"No instance of RDS in {self._stack.account.region} has the address {host}")
 
     @explained
     def facts(self) -> DatabaseFacts:
@@ -159,6 +147,19 @@ class StackDatabase:
         names.check_made(self._serving, databases)
         self._tasks.stop()  # what still fills them
         self._ask("".join(map(sql.drop, databases)))
+
+
+def serving(stack: CloudStack) -> tuple[DatabaseURL, Mapping[str, Any]]:
+    """The address that the app has, and the instance of RDS with it. Raises DataError."""
+    try:
+        url = DatabaseURL.parse(stack.variable("DATABASE_URL"))
+    except (DSNError, RuntimeError) as error:
+        raise DataError(f"The address of {stack.name}'s database can't be read: {error}") from None
+    pages = stack.client("rds").get_paginator("describe_db_instances").paginate()
+    for instance in (one for page in pages for one in page["DBInstances"]):
+        if instance.get("Endpoint", {}).get("Address") == url.host:
+            return url, dict(instance)
+    raise DataError(f"No instance of RDS in {stack.account.region} has the address {url.host}")
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from infra.commands import stack
 from infra.commands.data.ends import DataError
 from infra.commands.data.media import MediaEnd
 from infra.commands.data.media_clients import client, parsed
 from infra.commands.data.media_s3 import S3Media
 from infra.commands.operations.cloud_stack import CloudStack, explained
+from infra.commands.operations.versions import setting
 from infra.contract.storage_dsn import Files
 
 
@@ -19,7 +19,7 @@ def media(name: str, settings: Mapping[str, object]) -> MediaEnd:
     found = parsed(name, found_stack.variable("DEFAULT_STORAGE_DSN"))
     if isinstance(found, Files):
         raise DataError(f"DEFAULT_STORAGE_DSN of {name} is a folder, which tasks in the cloud lose.")
-    kept = str(settings.get(f"{stack.project_name()}:keep-data", "true")).lower() != "false"
+    kept = setting(settings, "keep-data").lower() != "false"
     is_aws = (urlsplit(found.endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
     if found.key or not is_aws:
         return S3Media(name, found, client(found), production=kept)

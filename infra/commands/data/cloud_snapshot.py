@@ -1,5 +1,6 @@
 """Checks a snapshot of RDS: an instance is made from it beside the one that serves, looked at, and deleted."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,11 +10,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.commands.data import backup_check
-from infra.commands.data.backup_check import Checked, say
+from infra.commands.data.backup_check import Checked
+from infra.commands.data.cloud_database import serving
+from infra.commands.data.database_copy import say
 from infra.commands.data.ends import DataError
 from infra.commands.operations.backup_checks import BackupCheck, put_metric
 from infra.commands.operations.cloud_stack import CloudStack, explained
-from infra.dsn import DatabaseURL, DSNError
 
 PART = "check"  # of the identifier
 PAUSE = 10.0  # seconds between two looks
@@ -39,16 +41,10 @@ class SnapshotCheck:
     @explained
     def check(self) -> Checked:
         """Raises DataError."""
-        try:
-            url = DatabaseURL.parse(self._stack.variable("DATABASE_URL"))
-        except (DSNError, RuntimeError) as error:
-            raise DataError(f"The database's address can't be read: {error}") from None
-        serving = self._instance(lambda one: one.get("Endpoint", {}).get("Address") == url.host)
-        if not serving:
-            raise DataError(f"No instance of RDS in {self._stack.account.region} has the address {url.host}")
-        snapshot, made = self._newest(serving)
+        url, instance = serving(self._stack)
+        snapshot, made = self._newest(instance)
         say(f"Making a database from {snapshot}; that takes ten minutes and more.")
-        with self._restored(serving, snapshot, url.password) as host:
+        with self._restored(instance, snapshot, url.password) as host:
             line = ["python", "-c", PROGRAM, host, *backup_check.words()]
             return backup_check.counted(self._stack.name, line, f"the snapshot {snapshot}", made)
 
@@ -68,42 +64,43 @@ class SnapshotCheck:
             Message=why,
         )
 
-    def _newest(self, serving: Mapping[str, Any]) -> tuple[str, datetime]:
+    def _newest(self, instance: Mapping[str, Any]) -> tuple[str, datetime]:
         pages = (
             self._stack.client("rds")
             .get_paginator("describe_db_snapshots")
-            .paginate(DBInstanceIdentifier=serving["DBInstanceIdentifier"])
+            .paginate(DBInstanceIdentifier=instance["DBInstanceIdentifier"])
         )
         found = [one for page in pages for one in page["DBSnapshots"] if one["Status"] == "available"]
         if not found:
             raise DataError(
-                f"RDS has no snapshot of {serving['DBInstanceIdentifier']}. Fix: pulumi config set -s "
+                f"RDS has no snapshot of {instance['DBInstanceIdentifier']}. Fix: pulumi config set -s "
                 f"{self._stack.name} database-backup-days 7, and wait for the first night"
             )
         newest = max(found, key=lambda one: one["SnapshotCreateTime"])
         return str(newest["DBSnapshotIdentifier"]), newest["SnapshotCreateTime"].astimezone(UTC)
 
     @contextmanager
-    def _restored(self, serving: Mapping[str, Any], snapshot: str, password: str) -> Iterator[str]:
+    def _restored(self, instance: Mapping[str, Any], snapshot: str, password: str) -> Iterator[str]:
         """The host and port of an instance made from a snapshot, which is gone in the end."""
-        rds, begin = self._stack.client("rds"), f"{serving['DBInstanceIdentifier']}-{PART}-"
-        for left in self._instances(lambda one: str(one["DBInstanceIdentifier"]).startswith(begin)):
+        rds, begin = self._stack.client("rds"), f"{instance['DBInstanceIdentifier']}-{PART}-"[:50]
+        ours = re.compile(re.escape(begin) + r"\d{12}")  # not what serves a stack whose name goes on with `-check`
+        for left in self._instances(lambda one: bool(ours.fullmatch(str(one["DBInstanceIdentifier"])))):
             self._delete(str(left["DBInstanceIdentifier"]))
-        identifier = f"{begin[:50]}{datetime.now(UTC):%y%m%d%H%M%S}"
+        identifier = f"{begin}{datetime.now(UTC):%y%m%d%H%M%S}"
         try:
             rds.restore_db_instance_from_db_snapshot(
                 DBInstanceIdentifier=identifier,
                 DBSnapshotIdentifier=snapshot,
-                DBInstanceClass=serving["DBInstanceClass"],
-                DBSubnetGroupName=serving["DBSubnetGroup"]["DBSubnetGroupName"],
-                VpcSecurityGroupIds=[one["VpcSecurityGroupId"] for one in serving["VpcSecurityGroups"]],
-                DBParameterGroupName=serving["DBParameterGroups"][0]["DBParameterGroupName"],
+                DBInstanceClass=instance["DBInstanceClass"],
+                DBSubnetGroupName=instance["DBSubnetGroup"]["DBSubnetGroupName"],
+                VpcSecurityGroupIds=[one["VpcSecurityGroupId"] for one in instance["VpcSecurityGroups"]],
+                DBParameterGroupName=instance["DBParameterGroups"][0]["DBParameterGroupName"],
                 PubliclyAccessible=False,
                 MultiAZ=False,
                 AutoMinorVersionUpgrade=False,
                 CopyTagsToSnapshot=False,
                 DeletionProtection=False,
-                Tags=[tag for tag in serving.get("TagList", []) if not tag["Key"].startswith("aws:")],
+                Tags=[tag for tag in instance.get("TagList", []) if not tag["Key"].startswith("aws:")],
             )
             host = self._available(identifier, START_SECONDS)
             # The snapshot may have been made with an earlier password.

@@ -88,6 +88,14 @@ def put(target: DatabaseEnd, facts: DatabaseFacts, archive: Archive, options: Op
     return old
 
 
+def say_swapped(name: str, what: str, old: str) -> None:
+    """Says what the stack serves now, and where its former database is."""
+    click.echo(
+        f"The stack {name} serves {what}. Its former database is kept as {old}. "
+        f"To remove it: django-stack data drop-old -s {shlex.quote(name)}"
+    )
+
+
 def compare(wanted: Rows, found: Rows) -> None:
     """Raises DataError where tables are missing, or have other numbers of rows."""
     differ = [name for name in sorted({*wanted, *found}) if wanted.get(name) != found.get(name)]

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from infra.commands.data import media_copy
-from infra.commands.data.archive import ArchiveWriter, DatabasePart, Manifest, MediaPart
+from infra.commands.data.archive import ArchiveWriter, DatabasePart, Manifest, MediaPart, whole
 from infra.commands.data.archive_reader import ArchiveReader
+from infra.commands.data.database_copy import say
 from infra.commands.data.encryption import encrypted
 from infra.commands.data.ends import Archive, DatabaseEnd, DataError
 from infra.commands.data.media import Body, GoneError, Headers, MediaEnd, Object, ObjectError
@@ -54,7 +54,7 @@ def dump(
                 )
             )
             if snapshot:
-                _say("Writing the database ...")
+                say("Writing the database ...")
                 writer.database(snapshot)
             written = _write_objects(writer, media, objects) if media and objects else Totals()
             writer.finish()
@@ -212,10 +212,7 @@ class _Reading:
         self._body = body
 
     def read(self, size: int) -> bytes:
-        found = bytearray()
-        while len(found) < size and (block := self._body.read(size - len(found))):
-            found += block
-        return bytes(found)
+        return whole(self._body, size)
 
 
 def _database_part(name: str, archive: Archive) -> DatabasePart:
@@ -226,7 +223,7 @@ def migrations(name: str) -> list[str]:
     """The migrations that the stack's database has, as `app.name`; none where the app can't say."""
     status, output = operations(name).output(["python", "manage.py", "showmigrations", "--plan"])
     if status:
-        _say("The app doesn't say which migrations the database has; the manifest leaves them out.")
+        say("The app doesn't say which migrations the database has; the manifest leaves them out.")
         return []
     return APPLIED.findall(output)
 
@@ -234,7 +231,3 @@ def migrations(name: str) -> list[str]:
 def _media_part(plan: MediaPlan) -> MediaPart:
     totals = plan.totals()
     return MediaPart(totals.objects, totals.bytes)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -13,7 +13,7 @@ HEAD = b"age-encryption.org/v1\n"  # the beginning of what age has encrypted
 
 
 class NoKeyError(DataError):
-    """An archive that is encrypted, and no key for it."""
+    """No key for an encrypted archive, or another one; which says nothing of the archive itself."""
 
 
 def recipients(texts: Sequence[str]) -> list[Any]:
@@ -34,7 +34,7 @@ def recipients(texts: Sequence[str]) -> list[Any]:
 
 
 def identities(files: Sequence[Path]) -> list[Any]:
-    """The private keys in the files, of age (a line each) or of SSH without a passphrase. Raises DataError."""
+    """The private keys in the files, of age (a line each) or of SSH without a passphrase. Raises NoKeyError."""
     import pyrage  # noqa: PLC0415
 
     found = []
@@ -47,9 +47,9 @@ def identities(files: Sequence[Path]) -> list[Any]:
             lines = (line.strip() for line in content.decode().splitlines())
             found += [pyrage.x25519.Identity.from_str(line) for line in lines if line and not line.startswith("#")]
         except OSError as error:
-            raise DataError(f"--identity {file} can't be read: {error.strerror}") from None
+            raise NoKeyError(f"--identity {file} can't be read: {error.strerror}") from None
         except (pyrage.IdentityError, UnicodeDecodeError):
-            raise DataError(
+            raise NoKeyError(
                 f"--identity {file} isn't a file of private keys: allowed is one of age-keygen, or an SSH key without "
                 "a passphrase"
             ) from None
@@ -113,7 +113,8 @@ def decrypted(file: IO[bytes], keys: Sequence[Any]) -> Iterator[IO[bytes]]:
             work_beside.join()
         except (pyrage.DecryptError, OSError) as error:
             fix = "Fix: another --identity, or an undamaged copy of the file"
-            raise DataError(f"The archive can't be decrypted: {error}. {fix}") from None
+            kind = NoKeyError if "No matching keys" in str(error) else DataError  # age has no other sign
+            raise kind(f"The archive can't be decrypted: {error}. {fix}") from None
 
 
 class _Beside:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 
+import click
+
 from infra.commands.data.ends import DataError
 from infra.commands.data.media import Body, GoneError, MediaEnd, Object, ObjectError
 from infra.commands.data.media_clients import THREADS
@@ -107,6 +109,13 @@ def finish(outcome: Outcome, plan: MediaPlan, target: MediaEnd, *, delete: bool,
         except ObjectError as error:
             raise DataError(f"What isn't wanted can't be removed from {target.name}: {error}") from None
         outcome.removed += len(keys)
+
+
+def timed(replace: Callable[[], Outcome]) -> None:
+    """Replaces media, and says what was done and how long it took."""
+    began = time.monotonic()
+    outcome = replace()
+    click.echo(said(outcome, time.monotonic() - began))
 
 
 def said(outcome: Outcome, seconds: float) -> str:

@@ -34,11 +34,6 @@ class Progress:
         if self._shown and sys.stderr.isatty():
             print(file=sys.stderr)
 
-    @property
-    def seconds(self) -> float:
-        """Since the beginning."""
-        return time.monotonic() - self._begin
-
     def add(self, objects: int = 0, bytes_: int = 0) -> None:
         """Counts what is done, and shows it when it is time."""
         with self._lock:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from infra.commands import copy
+from infra.commands.data import database_copy
 from infra.commands.data.ends import DataError
 from infra.commands.data.plan import Plan
 from tests.infra.commands.data.memory_media import MemoryMedia
@@ -22,16 +23,14 @@ def run(monkeypatch: pytest.MonkeyPatch, order: list[str]) -> Callable[..., Resu
     stores = {"a": MemoryMedia("a", one=b"1"), "b": MemoryMedia("b", old=b"2")}
     stores["b"].before = lambda verb, key: order.append(verb)
 
-    def copied(source: object, target: object, options: copy.database_copy.Options) -> str:
+    def copied(source: object, target: object, options: database_copy.Options) -> str:
         order.append("database")
         if options.scrub == "false":
             raise DataError("The scrub command failed")
         return "app_before_1"
 
-    database = SimpleNamespace(
-        copy=copied, plan=lambda source, target: Plan(["a plan"]), Options=copy.database_copy.Options
-    )
-    monkeypatch.setattr(copy, "database_copy", database)
+    monkeypatch.setattr(database_copy, "copy", copied)
+    monkeypatch.setattr(database_copy, "plan", lambda source, target: Plan(["a plan"]))
     monkeypatch.setattr(copy, "database_of", lambda name: SimpleNamespace(name=name, production=False))
     monkeypatch.setattr(copy, "media_of", stores.__getitem__)
     return lambda *words: CliRunner().invoke(copy.command, ["a", "b", "--yes", *words])

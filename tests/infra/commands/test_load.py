@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from infra.commands import load
-from infra.commands.data import dumping
+from infra.commands.data import database_copy, dumping
 from infra.commands.data.ends import DatabaseFacts
 from tests.infra.commands.data.memory_media import MemoryMedia
 
@@ -63,12 +62,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result
             dumping.dump("cloud", "shop", out, database, given if given.kept else None, [])
         monkeypatch.setattr(load, "database_of", lambda name: end)
         monkeypatch.setattr(load, "media_of", lambda name: store)
-        put = SimpleNamespace(
-            put=lambda *given: order.append("swap") or "app_before_1",
-            remove_unfinished=lambda *given: None,
-            Options=load.database_copy.Options,
-        )
-        monkeypatch.setattr(load, "database_copy", put)
+        monkeypatch.setattr(database_copy, "put", lambda *given: order.append("swap") or "app_before_1")
         result = CliRunner().invoke(load.command, ["x.tar", "-s", "target", *words])
         result.order = list(order)  # type: ignore[attr-defined]
         return result
@@ -96,6 +90,7 @@ def test_with_a_scrub_nothing_arrives_before_that_has_succeeded(run: Callable[..
         ((), {"source": Database(production=True)}, "--unscrubbed"),
         (("--media",), {"media": MemoryMedia("empty")}, "The archive has no media"),
         (("--database",), {"source": Database(version=0)}, "The archive has no database"),
+        (("--scrub", "true"), {"source": Database(version=0)}, "no database, which --scrub is about"),
     ],
 )
 def test_what_does_not_fit_or_is_protected_changes_nothing(
@@ -106,6 +101,14 @@ def test_what_does_not_fit_or_is_protected_changes_nothing(
     assert message in result.output
     assert "Fix: " in result.output
     assert result.order == []
+
+
+@pytest.mark.parametrize(
+    "words", [("--database", "--delete"), ("--database", "--names"), ("--media", "--scrub", "true"), ("--scrub", "'")]
+)
+def test_options_that_have_no_meaning_together_are_refused(run: Callable[..., Any], words: tuple[str, ...]) -> None:
+    result = run("--yes", *words)
+    assert (result.exit_code, result.order) == (2, [])
 
 
 def test_a_newer_server_and_a_typed_name_are_enough(run: Callable[..., Any]) -> None:
@@ -119,5 +122,9 @@ def test_a_dry_run_shows_the_plan_and_nobody_is_asked_in_a_pipe(run: Callable[..
     assert (result.exit_code, result.order) == (0, [])
     assert "of cloud, made 20" in result.output
     assert "others     1 object, 1 bytes in target alone: kept" in result.output
+    result = run()
+    assert (result.exit_code, result.order) == (1, [])
+    assert "Replace the database and the media of target?" in result.output
+    assert "Replace the media of target?" in run("--media").output
     result = CliRunner().invoke(load.command, ["-"])
     assert (result.exit_code, "add --yes" in result.output) == (2, True)

@@ -18,7 +18,7 @@ import pytest
 
 from infra.commands.data import archive, dumping
 from infra.commands.data.archive_reader import DatabaseArchive, opened
-from infra.commands.data.encryption import identities, recipients
+from infra.commands.data.encryption import NoKeyError, identities, recipients
 from infra.commands.data.ends import SECTIONS, DataError
 from infra.commands.data.media import Headers, Object, ObjectError
 from tests.infra.commands.data.memory_media import Kept, MemoryMedia
@@ -205,7 +205,7 @@ def test_an_encrypted_archive_is_read_with_the_private_key_alone(key: tuple[str,
         pytest.fail("it was opened")
     other = tmp_path / "other.txt"
     other.write_text(str(pyrage.x25519.Identity.generate()))
-    with pytest.raises(DataError, match="No matching keys"), opened(io.BytesIO(content), identities([other])):
+    with pytest.raises(NoKeyError, match="No matching keys"), opened(io.BytesIO(content), identities([other])):
         pytest.fail("it was opened")
     changed = bytearray(content)
     changed[len(changed) // 2] ^= 1
@@ -219,10 +219,10 @@ def test_keys_that_are_none_are_refused_without_being_shown(tmp_path: Path) -> N
         recipients(["age1nonsense"])
     file = tmp_path / "key.txt"
     file.write_text("AGE-SECRET-KEY-1NONSENSE")
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(NoKeyError) as caught:
         identities([file])
     assert "NONSENSE" not in str(caught.value)
-    with pytest.raises(DataError, match="can't be read"):
+    with pytest.raises(NoKeyError, match="can't be read"):
         identities([tmp_path / "none"])
 
 

@@ -13,6 +13,8 @@ from moto import mock_aws
 
 from infra.commands.data.cloud_bucket import CopyBucket, left
 
+# Not of a copy of shop-cloud: the third one has the media of the stack `cloud-copy`.
+OTHERS = ("shop-cloud-media-0a", "shop-cloud-2-copy-0a1b2c3d4e5f", "shop-cloud-copy-media-0a1b2c3", "shop-copy-0a")
 ROLE = "arn:aws:iam::123456789012:role/shop-cloud-app"
 
 
@@ -75,7 +77,7 @@ def test_what_a_killed_copy_left_is_found_by_its_name_and_nothing_else_is(stack:
     bucket.make(ROLE)
     s3 = stack.client("s3")
     place = {"LocationConstraint": "eu-west-1"}
-    for other in ("shop-cloud-media-0a", "shop-cloud-2-copy-0a", "shop-copy-0a"):
+    for other in OTHERS:
         boto3.client("s3", region_name="eu-west-1").create_bucket(Bucket=other, CreateBucketConfiguration=place)
     assert [one.name for one in left(stack)] == [bucket.name]
-    assert len(s3.list_buckets()["Buckets"]) == 4
+    assert len(s3.list_buckets()["Buckets"]) == 1 + len(OTHERS)
