@@ -84,6 +84,22 @@ def test_requirements_that_include_others_are_followed(read: MakeProject, tmp_pa
     assert set(dependencies.declared) == {"django", "whitenoise"}
 
 
+def test_files_that_are_included_from_outer_folders_have_plain_paths_in_the_project(
+    read: MakeProject, tmp_path: Path
+) -> None:
+    read(projects.dockerfile)
+    folder = tmp_path / "shop"
+    projects.write(tmp_path, "outside.txt", "celery==5.5.3\n")
+    projects.write(folder, "requirements.txt", "-r ./etc/pip/live.txt\n")
+    projects.write(folder, "etc/pip/live.txt", "-r ../../base.txt\n-r ../../../outside.txt\n")
+    projects.write(
+        folder, "base.txt", "Django[argon2] == 5.2.8 --hash=sha256:00  # pinned\ngit+https://example.com/x.git\n"
+    )
+    dependencies = read_project(folder).dependencies
+    assert dependencies.files == ["requirements.txt", "etc/pip/live.txt", "base.txt"]
+    assert dependencies.declared == {"django": "[argon2] == 5.2.8"}
+
+
 def test_a_script_that_compose_starts_is_followed_to_its_command(read: MakeProject) -> None:
     project = read(projects.celery, projects.dockerfile_in_a_folder)
     found = {one.name: one.command for one in project.found.processes}

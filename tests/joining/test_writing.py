@@ -92,6 +92,32 @@ def test_versions_that_are_too_old_for_the_package_are_raised_and_named(planned:
     assert any(text.startswith("django>=5.2,<5.3 instead of django >=3.1,<3.2") for text in found.said)
 
 
+@pytest.mark.parametrize(
+    ("said", "is_raised"),
+    [
+        ("~=3.2.0", True),
+        ("==4.2.*", True),
+        ("<5.2", True),
+        (">=4.2", False),
+        ("<=5.2", False),
+        ("~=5.1", False),
+        (">5.2,<5.3", False),
+        ("==6.0.*", False),
+        ("@ https://example.com/django.zip", False),
+        ("", False),
+    ],
+)
+def test_django_is_raised_only_if_no_version_that_the_project_allows_will_do(
+    said: str, is_raised: bool, planned: MakePlan, tmp_path: Path
+) -> None:
+    planned()
+    projects.write(tmp_path / "shop", "requirements.txt", f"django {said}\nkombu==5.*\n")
+    found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    lines = text_of(found, "overrides.txt").splitlines()
+    assert ("django>=5.2,<5.3" in lines, "kombu" in lines) == (is_raised, is_raised)
+    assert any(text.startswith("the newest kombu instead of 5.*,") for text in found.said) == is_raised
+
+
 @pytest.mark.parametrize("trait", [projects.uv, projects.poetry])
 def test_the_image_installs_by_the_project_s_own_lock(trait: projects.Trait, planned: MakePlan) -> None:
     text = text_of(planned(trait), "Dockerfile.stack")
