@@ -134,6 +134,12 @@ def test_the_own_dockerfile_says_version_folder_and_variables(read: MakeProject)
     assert project.own.packages == ["build-essential", "libpq-dev"]
 
 
+def test_a_platform_before_the_image_is_passed_over(read: MakeProject, tmp_path: Path) -> None:
+    read(projects.dockerfile)
+    projects.change(tmp_path / "shop", "Dockerfile", "FROM python:3.13", "FROM --platform=linux/amd64 python:3.12")
+    assert read_project(tmp_path / "shop").python == "3.12"
+
+
 def test_scripts_that_only_check_need_no_node(read: MakeProject, tmp_path: Path) -> None:
     assert read(projects.node).frontend.commands == ["npm run build"]
     projects.write(
