@@ -50,7 +50,7 @@ def read_dependencies(tree: Tree, own: OwnDockerfile) -> Dependencies:
     if tree.has("uv.lock") and metadata:
         return _uv(tree, metadata, project, own, python)
     if tree.has("poetry.lock") and (poetry or metadata):
-        return _poetry(tree, metadata, poetry)
+        return _poetry(tree, metadata, poetry, own)
     if tree.has("Pipfile.lock"):
         return _pipenv(tree)
     if main := _requirements_file(tree, own):
@@ -83,19 +83,22 @@ def _uv(tree: Tree, metadata: dict[str, Any], project: dict[str, Any], own: OwnD
     return Dependencies("uv", ["pyproject.toml", "uv.lock"], declared, locked, python, bool(packaged), extras, groups)
 
 
-def _poetry(tree: Tree, metadata: dict[str, Any], poetry: dict[str, Any]) -> Dependencies:
+def _poetry(tree: Tree, metadata: dict[str, Any], poetry: dict[str, Any], own: OwnDockerfile) -> Dependencies:
     lock = _toml(tree, "poetry.lock")
     locked: dict[str, str] = {
         canonicalize_name(str(one["name"])): str(one.get("version", "")) for one in lock.get("package", [])
     }
     declared = _parsed(metadata.get("dependencies", []))
-    for name, value in poetry.get("dependencies", {}).items():
+    groups = [group for group in own.groups if group in poetry.get("group", {})]
+    tables = [poetry, *(poetry["group"][group] for group in groups)]
+    for name, value in (item for table in tables for item in table.get("dependencies", {}).items()):
         version = value if isinstance(value, str) else str(value.get("version", "")) if isinstance(value, dict) else ""
         declared[canonicalize_name(name)] = version
     python = declared.pop("python", "") or str(metadata.get("requires-python", ""))
     python = re.sub(r"\^(\d)\.(\d+)[\d.]*", r">=\1.\2,<4", re.sub(r"~(\d\.\d+)[\d.]*", r"==\1.*", python))
     packaged = bool(poetry.get("packages"))
-    return Dependencies("poetry", ["pyproject.toml", "poetry.lock"], declared, locked, python, packaged)
+    files = ["pyproject.toml", "poetry.lock"]
+    return Dependencies("poetry", files, declared, locked, python, packaged, groups=groups)
 
 
 def _pipenv(tree: Tree) -> Dependencies:

@@ -21,7 +21,8 @@ class OwnDockerfile:
     """Of the last stage, unless said otherwise.
 
     `scripts` are the paths in the image of files that are copied one by one, with where they are in the project;
-    `extras` and `groups` are those that `uv sync` or `poetry install` are told; `packages` are Debian's, of any stage.
+    `extras` are those that `uv sync` is told, `groups` those of `poetry install`, too; `packages` are Debian's, of any
+    stage.
     """
 
     path: str = ""

@@ -15,7 +15,7 @@ from infra.adoption.settings_modules import SettingsModules, chain, read_setting
 from infra.adoption.tree import Tree
 from infra.adoption.variables import Variable, mentioned, required
 
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that the package is tested with
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that an image is looked for
 NEWEST = "3.13"  # where a project says nothing
 
 

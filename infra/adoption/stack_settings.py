@@ -3,7 +3,7 @@
 import math
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
@@ -86,7 +86,7 @@ def used_ports(choices: Choices, ports: Mapping[str, int]) -> dict[str, int]:
     return {key: port for key, port in ports.items() if key not in without}
 
 
-def free_ports(checkout: Path, stack: str, *, is_free: "Mapping[int, bool] | None" = None) -> dict[str, int]:
+def free_ports(checkout: Path, stack: str, *, is_free: Callable[[int], bool] | None = None) -> dict[str, int]:
     """A port for each setting that neither another stack of the project has, nor a program of this machine.
 
     Those that the stack's own file has already stay.
@@ -101,7 +101,7 @@ def free_ports(checkout: Path, stack: str, *, is_free: "Mapping[int, bool] | Non
             found[key] = own[key]
             continue
         port = first + 10
-        while port in taken or not (is_free.get(port, True) if is_free is not None else _is_free(port)):
+        while port in taken or not (is_free or _is_free)(port):
             port += 10
         taken.add(port)
         found[key] = port

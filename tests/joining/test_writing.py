@@ -126,6 +126,16 @@ def test_the_image_installs_by_the_project_s_own_lock(trait: projects.Trait, pla
     assert f"COPY pyproject.toml {trait.__name__}.lock ./" in text
 
 
+def test_a_group_of_poetry_s_that_the_own_image_installs_is_exported(planned: MakePlan, tmp_path: Path) -> None:
+    planned(projects.poetry, projects.dockerfile)
+    folder = tmp_path / "shop"
+    projects.add(folder, "pyproject.toml", '[tool.poetry.group.live.dependencies]\nuwsgi = "*"\n')
+    projects.change(folder, "Dockerfile", "pip install -r requirements.txt", "poetry install --with live --with other")
+    found = plan_of(read_project(folder), tmp_path / "checkout")
+    assert "--only main --without-hashes --format requirements.txt --only live > " in text_of(found, "Dockerfile.stack")
+    assert "uwsgi ; python_version < '3'" in text_of(found, "overrides.txt")
+
+
 def test_processes_services_and_ports_are_in_the_stack_s_file(planned: MakePlan) -> None:
     found = planned(projects.celery, projects.dockerfile_in_a_folder)
     config = yaml.safe_load(text_of(found, "Pulumi.shop.yaml"))["config"]
