@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from infra.adoption.dependencies import Dependencies, read_dependencies
 from infra.adoption.dockerfile import OwnDockerfile, read_dockerfile
 from infra.adoption.frontend import Frontend, read_frontend
@@ -91,14 +93,23 @@ def read_project(folder: Path, settings: str = "") -> Project:
 
 def _python(tree: Tree, own: OwnDockerfile, dependencies: Dependencies) -> str:
     """The version of Python that the project runs on: its own image's, or what it says elsewhere."""
-    said = (own.python, tree.text(".python-version"), tree.text("runtime.txt"), dependencies.python)
-    for text in said:
+    for text in (own.python, tree.text(".python-version"), tree.text("runtime.txt")):
         if (found := re.search(r"3\.\d+", text)) and found[0] in PYTHONS:
-            if text is dependencies.python and re.search(r">=?", text):
-                break  # a lower bound
             return found[0]
-    lower = re.search(r">=\s*(3\.\d+)", dependencies.python)
-    return lower[1] if lower and lower[1] in PYTHONS and lower[1] > NEWEST else NEWEST
+    try:
+        allowed = SpecifierSet(dependencies.python)
+    except InvalidSpecifier:  # Poetry's own way to say it
+        said = re.search(r"3\.\d+", dependencies.python)
+        return said[0] if said and said[0] in PYTHONS else NEWEST
+    named = [one.version.removesuffix(".*") for one in allowed]
+    fitting = [
+        minor
+        for minor in PYTHONS
+        if any(
+            allowed.contains(one) for one in (minor, f"{minor}.99", *(n for n in named if n.startswith(f"{minor}.")))
+        )
+    ]
+    return max((one for one in fitting if one <= NEWEST), default=fitting[0] if fitting else NEWEST)
 
 
 def _imports(tree: Tree) -> set[str]:

@@ -134,6 +134,27 @@ def test_the_own_dockerfile_says_version_folder_and_variables(read: MakeProject)
     assert project.own.packages == ["build-essential", "libpq-dev"]
 
 
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        (">=3.11", "3.13"),
+        (">=3.14", "3.14"),
+        (">=3.11,<3.13", "3.12"),
+        ("<3.12", "3.11"),
+        ("<=3.12", "3.12"),
+        ("==3.12.*", "3.12"),
+        ("==3.12.4", "3.12"),
+        (">=3.11,!=3.13.*", "3.12"),
+        ("~=3.11", "3.13"),
+        (">=3.8,<3.10", "3.13"),
+    ],
+)
+def test_the_python_is_one_that_the_project_allows(said: str, version: str, read: MakeProject, tmp_path: Path) -> None:
+    read(projects.uv)
+    projects.change(tmp_path / "shop", "pyproject.toml", ">=3.11", said)
+    assert read_project(tmp_path / "shop").python == version
+
+
 def test_a_platform_before_the_image_is_passed_over(read: MakeProject, tmp_path: Path) -> None:
     read(projects.dockerfile)
     projects.change(tmp_path / "shop", "Dockerfile", "FROM python:3.13", "FROM --platform=linux/amd64 python:3.12")
