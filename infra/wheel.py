@@ -12,12 +12,19 @@ DISTRIBUTION = "django-stack-contract"
 TIME = "1577836800"  # of every file in it: 2020-01-01 in seconds since 1970, so that the same source is the same wheel
 
 
+class WheelError(Exception):
+    """The wheel can't be made on this machine; the message says what to do."""
+
+
 def wheel(source: Path = SOURCE) -> tuple[str, bytes]:
     """The wheel's file name and content; the same source gives the same bytes, whenever and wherever it is checked out.
 
-    Raises ImportError where .venv is older than this checkout and lacks the builder, flit-core.
+    Raises WheelError where .venv is older than this checkout and lacks the builder, flit-core.
     """
-    from flit_core.wheel import make_wheel_in  # noqa: PLC0415  # the program and the other commands do without it
+    try:
+        from flit_core.wheel import make_wheel_in  # noqa: PLC0415  # the program and the other commands do without it
+    except ImportError:
+        raise WheelError(".venv lacks flit-core, with which the package is built. Fix: make setup") from None
 
     with TemporaryDirectory() as folder, patch.dict(os.environ, {"SOURCE_DATE_EPOCH": TIME}):
         made: Path = make_wheel_in(source / "pyproject.toml", Path(folder)).file

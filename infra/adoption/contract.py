@@ -1,18 +1,16 @@
 """The package `django-stack-contract`: its wheel for a project's image, and what it asks of other packages."""
 
-import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from infra.adoption.dependencies import Dependencies, normalized
-from infra.checkout import ROOT
+from infra.adoption.dependencies import Dependencies
+from infra.wheel import DISTRIBUTION, SOURCE
 
-PYPROJECT = ROOT / "app" / "contract" / "pyproject.toml"
 # A newer Django than a project was written for is the last step that it has to take, so it takes the next one first.
 _DJANGO = "django>=5.2,<5.3"
 
@@ -27,15 +25,15 @@ class Contract:
 
     def requirement(self, folder: str) -> str:
         """The line of a requirements file that installs it from a folder of the image."""
-        return f"django-stack-contract[{','.join(self.extras)}] @ file://{folder}/{self.file}"
+        return f"{DISTRIBUTION}[{','.join(self.extras)}] @ file://{folder}/{self.file}"
 
     @cached_property
     def needs(self) -> list[Requirement]:
         """What it needs, with its extras."""
-        project = tomllib.loads(PYPROJECT.read_text())["project"] if PYPROJECT.is_file() else {}
-        optional = project.get("optional-dependencies", {})
-        lines = [*project.get("dependencies", []), *(line for extra in self.extras for line in optional.get(extra, []))]
-        return [one for one in map(Requirement, lines) if normalized(one.name) != "django-stack-contract"]
+        project = tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]
+        optional = project["optional-dependencies"]
+        lines = [*project["dependencies"], *(line for extra in self.extras for line in optional[extra])]
+        return [Requirement(line) for line in lines]
 
 
 def extras(dependencies: Dependencies, *, cache: bool, gunicorn: bool) -> tuple[str, ...]:
@@ -52,33 +50,32 @@ def overrides(contract: Contract, dependencies: Dependencies, others: list[str])
     lines: list[str] = []
     words: list[str] = []
     for need in contract.needs:
-        name = normalized(need.name)
+        name = canonicalize_name(need.name)
         said = dependencies.pinned(name) or dependencies.declared.get(name, "")
         if name in dependencies and said and not _fits(need, dependencies.pinned(name), said):
             line = _DJANGO if name == "django" else f"{name}{need.specifier}"
             lines.append(line)
-            words.append(f"{line} instead of {name} {said.lstrip('=')}, which is too old for the package")
+            words.append(f"{line} instead of {name} {said.lstrip('=')}, with which the package doesn't work")
     if _DJANGO in lines:
         # What was pinned for the older Django seldom works with this one.
-        raised = {normalized(re.split(r"[\s<>=~!;\[]", line)[0]) for line in [*lines, *others]}
+        raised = {canonicalize_name(Requirement(line).name) for line in [*lines, *others]}
         pinned = [name for name, said in dependencies.declared.items() if "==" in said and name not in raised]
         lines += pinned
         words += [
-            f"the newest {name} instead of {dependencies.pinned(name)}, of an older Django's time" for name in pinned
+            f"the newest {name} instead of {dependencies.declared[name].lstrip('=')}, of an older Django's time"
+            for name in pinned
         ]
     return lines, words
 
 
 def _fits(need: Requirement, pinned: str, said: str) -> bool:
-    """Whether a version that the project allows can be one that the package needs."""
+    """Whether a version that the project allows can be one that the package needs: one at a bound, above it, or new."""
     try:
         if pinned:
             return need.specifier.contains(Version(pinned), prereleases=True)
-        own = SpecifierSet(Requirement(f"x{said}").specifier and str(Requirement(f"x{said}").specifier))
-        lowest = [Version(one.version) for one in need.specifier if one.operator in (">=", "~=", "==")]
-    except (InvalidRequirement, InvalidSpecifier, InvalidVersion):
+        both = Requirement(f"x{said}").specifier & need.specifier
+        bounds = [Version(one.version.removesuffix(".*")).base_version for one in both]
+    except (InvalidRequirement, InvalidVersion):
         return True
-    if not lowest:
-        return True
-    highest = [Version(one.version) for one in own if one.operator in ("<", "<=")]
-    return not any(bound <= max(lowest) for bound in highest)
+    tried = [*bounds, *(f"{bound}.1" for bound in bounds), "9999"]
+    return any(both.contains(version) for version in tried)

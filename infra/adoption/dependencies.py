@@ -1,14 +1,19 @@
 """How a project names its dependencies, and which they are: pip, uv, Poetry or Pipenv."""
 
+import json
+import posixpath
 import re
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from infra.adoption.dockerfile import OwnDockerfile
 from infra.adoption.tree import Tree
 
-_NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*([^;#]*)")
 PRODUCTION = ("production", "prod", "deploy", "requirements", "base", "common", "main")
 
 
@@ -34,7 +39,7 @@ class Dependencies:
 
     def pinned(self, name: str) -> str:
         """The one version that is allowed, or nothing."""
-        exact = re.search(r"==\s*([\w.]+)", self.declared.get(name, ""))
+        exact = re.search(r"==\s*([\w.]+)(?![\w.*])", self.declared.get(name, ""))
         return self.locked.get(name, "") or (exact[1] if exact else "")
 
 
@@ -45,7 +50,7 @@ def read_dependencies(tree: Tree, own: OwnDockerfile) -> Dependencies:
     if tree.has("uv.lock") and metadata:
         return _uv(tree, metadata, project, own, python)
     if tree.has("poetry.lock") and (poetry or metadata):
-        return _poetry(tree, metadata, poetry)
+        return _poetry(tree, metadata, poetry, own)
     if tree.has("Pipfile.lock"):
         return _pipenv(tree)
     if main := _requirements_file(tree, own):
@@ -61,14 +66,11 @@ def read_dependencies(tree: Tree, own: OwnDockerfile) -> Dependencies:
     return Dependencies(problem=problem)
 
 
-def normalized(name: str) -> str:
-    """A package's name as indexes compare it: https://packaging.python.org/en/latest/specifications/name-normalization/"""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def _uv(tree: Tree, metadata: dict[str, Any], project: dict[str, Any], own: OwnDockerfile, python: str) -> Dependencies:
     lock = _toml(tree, "uv.lock")
-    locked = {normalized(str(one["name"])): str(one.get("version", "")) for one in lock.get("package", [])}
+    locked: dict[str, str] = {
+        canonicalize_name(str(one["name"])): str(one.get("version", "")) for one in lock.get("package", [])
+    }
     declared = _parsed(metadata.get("dependencies", []))
     optional = metadata.get("optional-dependencies", {})
     extras = [extra for extra in own.extras if extra in optional]
@@ -81,29 +83,34 @@ def _uv(tree: Tree, metadata: dict[str, Any], project: dict[str, Any], own: OwnD
     return Dependencies("uv", ["pyproject.toml", "uv.lock"], declared, locked, python, bool(packaged), extras, groups)
 
 
-def _poetry(tree: Tree, metadata: dict[str, Any], poetry: dict[str, Any]) -> Dependencies:
+def _poetry(tree: Tree, metadata: dict[str, Any], poetry: dict[str, Any], own: OwnDockerfile) -> Dependencies:
     lock = _toml(tree, "poetry.lock")
-    locked = {normalized(str(one["name"])): str(one.get("version", "")) for one in lock.get("package", [])}
+    locked: dict[str, str] = {
+        canonicalize_name(str(one["name"])): str(one.get("version", "")) for one in lock.get("package", [])
+    }
     declared = _parsed(metadata.get("dependencies", []))
-    for name, value in poetry.get("dependencies", {}).items():
+    groups = [group for group in own.groups if group in poetry.get("group", {})]
+    tables = [poetry, *(poetry["group"][group] for group in groups)]
+    for name, value in (item for table in tables for item in table.get("dependencies", {}).items()):
         version = value if isinstance(value, str) else str(value.get("version", "")) if isinstance(value, dict) else ""
-        declared[normalized(name)] = version
+        declared[canonicalize_name(name)] = version
     python = declared.pop("python", "") or str(metadata.get("requires-python", ""))
     python = re.sub(r"\^(\d)\.(\d+)[\d.]*", r">=\1.\2,<4", re.sub(r"~(\d\.\d+)[\d.]*", r"==\1.*", python))
     packaged = bool(poetry.get("packages"))
-    return Dependencies("poetry", ["pyproject.toml", "poetry.lock"], declared, locked, python, packaged)
+    files = ["pyproject.toml", "poetry.lock"]
+    return Dependencies("poetry", files, declared, locked, python, packaged, groups=groups)
 
 
 def _pipenv(tree: Tree) -> Dependencies:
-    import json  # noqa: PLC0415
-
     try:
         lock = json.loads(tree.text("Pipfile.lock"))
     except ValueError:
         return Dependencies(problem="Pipfile.lock is no JSON")
     default = lock.get("default", {})
-    locked = {normalized(name): str(one.get("version", "")).removeprefix("==") for name, one in default.items()}
-    declared = {normalized(name): "" for name in _toml(tree, "Pipfile").get("packages", {})}
+    locked: dict[str, str] = {
+        canonicalize_name(name): str(one.get("version", "")).removeprefix("==") for name, one in default.items()
+    }
+    declared: dict[str, str] = {canonicalize_name(name): "" for name in _toml(tree, "Pipfile").get("packages", {})}
     python = str(lock.get("_meta", {}).get("requires", {}).get("python_version", ""))
     return Dependencies("pipenv", ["Pipfile", "Pipfile.lock"], declared, locked, f"=={python}.*" if python else "")
 
@@ -130,8 +137,9 @@ def _included(tree: Tree, main: str) -> list[str]:
         files.append(path)
         folder = path.rpartition("/")[0]
         for name in re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]+(\S+)", tree.text(path), re.MULTILINE):
-            joined = f"{folder}/{name}" if folder else name
-            waiting.append(re.sub(r"(?:^|(?<=/))[^/.]+/\.\./", "", joined.replace("/./", "/").removeprefix("./")))
+            joined = posixpath.normpath(posixpath.join(folder, name))
+            if not joined.startswith(("/", "../")):  # what is outside of the project isn't in its image
+                waiting.append(joined)
     return files
 
 
@@ -141,11 +149,13 @@ def _lines(text: str) -> dict[str, str]:
 
 
 def _parsed(lines: list[str]) -> dict[str, str]:
-    found = {}
+    """What follows each name; a line without one (an address, a path) says nothing of a package."""
+    found: dict[str, str] = {}
     for line in lines:
-        if match := _NAME.match(str(line)):
-            rest = re.sub(r"\s*--hash=\S+", "", match[3]).strip()
-            found[normalized(match[1])] = f"{match[2] or ''}{rest}"
+        wanted = re.split(r"\s#|\s--", str(line), maxsplit=1)[0].strip()
+        with suppress(InvalidRequirement):
+            name = Requirement(wanted).name
+            found[canonicalize_name(name)] = wanted.removeprefix(name).partition(";")[0].strip()
     return found
 
 

@@ -1,6 +1,5 @@
 """What a project's own Dockerfile says of the image that it needs."""
 
-import json
 import re
 import shlex
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ class OwnDockerfile:
     """Of the last stage, unless said otherwise.
 
     `scripts` are the paths in the image of files that are copied one by one, with where they are in the project;
-    `extras` and `groups` are those that `uv sync` or `poetry install` are told; `packages` are Debian's, of any stage.
+    `extras` are those that `uv sync` is told, `groups` those of `poetry install`, too; `packages` are Debian's, of any
+    stage.
     """
 
     path: str = ""
@@ -39,8 +39,6 @@ class OwnDockerfile:
     compiles_messages: bool = False
     manage_commands: list[str] = field(default_factory=list)  # of manage.py, besides collectstatic and compilemessages
     collectstatic: str = ""  # its options
-    entrypoint: list[str] = field(default_factory=list)
-    command: list[str] = field(default_factory=list)
 
 
 def candidates(tree: Tree) -> list[str]:
@@ -87,8 +85,6 @@ def read_dockerfile(tree: Tree) -> OwnDockerfile:
         compiles_messages="compilemessages" in runs,
         manage_commands=_manage_commands(runs),
         collectstatic=" ".join(_IGNORED.findall(next(iter(re.findall(r"collectstatic([^&;|\n]*)", runs)), ""))),
-        entrypoint=state.entrypoint,
-        command=state.command,
     )
 
 
@@ -100,6 +96,11 @@ def instructions(text: str) -> list[tuple[str, str]]:
     return [(words[0].upper(), words[1] if len(words) > 1 else "") for words in found]
 
 
+def base_image(rest: str) -> str:
+    """The image of what follows a FROM, which may begin with `--platform=…`."""
+    return next((word for word in rest.split() if not word.startswith("--")), "")
+
+
 @dataclass
 class _State:
     workdir: str = ""
@@ -107,15 +108,13 @@ class _State:
     scripts: dict[str, str] = field(default_factory=dict)
     images: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
-    entrypoint: list[str] = field(default_factory=list)
-    command: list[str] = field(default_factory=list)
 
 
 def _note(state: _State, instruction: str, rest: str, arguments: dict[str, str]) -> None:
     rest = re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda found: arguments.get(found[1], found[0]), rest)
     match instruction:
         case "FROM":
-            state.images.append(rest.split(" ")[0])
+            state.images.append(base_image(rest))
             state.variables = {}
         case "ARG":
             name, _, value = rest.partition("=")
@@ -131,20 +130,6 @@ def _note(state: _State, instruction: str, rest: str, arguments: dict[str, str])
                 state.scripts[words[1]] = words[0].removeprefix("./")
         case "RUN":
             state.runs.append(rest)
-        case "ENTRYPOINT":
-            state.entrypoint = words_of(rest)
-        case "CMD":
-            state.command = words_of(rest)
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a command, as a JSON list or as a line."""
-    try:
-        if text.lstrip().startswith("["):
-            return [str(word) for word in json.loads(text)]
-        return shlex.split(text)
-    except ValueError:
-        return text.split()
 
 
 def _pairs(rest: str) -> dict[str, str]:

@@ -16,8 +16,7 @@ from infra.adoption.variables import Variable
 
 _TOOLS = {"poetry": "uv poetry poetry-plugin-export", "pipenv": "uv pipenv"}
 _EXPORT = {
-    "uv": "/opt/tools/bin/uv export --quiet --frozen --no-dev --no-emit-project --no-hashes "
-    "--no-python-downloads{extras}",
+    "uv": "/opt/tools/bin/uv export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-python-downloads",
     "poetry": "/opt/tools/bin/poetry export --quiet --only main --without-hashes --format requirements.txt",
     "pipenv": "/opt/tools/bin/pipenv requirements",
 }
@@ -119,9 +118,10 @@ def _dependencies_stage(project: Project, work: str) -> str:
     ]
     source = dependencies.files[0] if dependencies.tool in {"pip", "project"} else "/opt/requirements.txt"
     if dependencies.tool in _EXPORT:
-        extras = "".join(f" --extra {extra}" for extra in dependencies.extras)
-        extras += "".join(f" --group {group}" for group in dependencies.groups)
-        lines += [f"RUN {_EXPORT[dependencies.tool].format(extras=extras)} > /opt/requirements.txt"]
+        group = "--only" if dependencies.tool == "poetry" else "--group"
+        more = "".join(f" --extra {name}" for name in dependencies.extras)
+        more += "".join(f" {group} {name}" for name in dependencies.groups)
+        lines += [f"RUN {_EXPORT[dependencies.tool]}{more} > /opt/requirements.txt"]
     lines += [
         "RUN /opt/tools/bin/uv pip install --quiet --no-cache --compile-bytecode --python /opt/venv/bin/python \\",
         f"    -r {source} -r /opt/{FOLDER}/requirements.txt --override /opt/{FOLDER}/overrides.txt",

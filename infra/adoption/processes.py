@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from infra.adoption import dockerfile
 from infra.adoption.dependencies import Dependencies
 from infra.adoption.dockerfile import OwnDockerfile
-from infra.adoption.services import Services, words
+from infra.adoption.services import Services
 from infra.adoption.tree import Tree, dotted_name
 
 # Which words of a command say what it is; what isn't in here is named, and left to the project's owner.
 _KINDS = {
     "worker": r"\bcelery\b.*\bworker\b|db_worker|rqworker|\brq worker|qcluster|procrastinate.*\bworker|rundramatiq|"
-    r"\bdramatiq\b|run_huey|huey_consumer|process_tasks|\barq\b|qcluster|taskiq worker|django_q",
+    r"\bdramatiq\b|run_huey|huey_consumer|process_tasks|\barq\b|taskiq worker|django_q",
     "beat": r"\bcelery\b.*\bbeat\b|rqscheduler|rq_scheduler",
 }
 _WEB_PAGE = re.compile(r"\bflower\b|jupyter|nginx|mailhog|vite|npm run (?:dev|start|watch)|docs|sphinx|storybook")
@@ -80,7 +80,7 @@ def _known(name: str, line: str) -> bool:
 
 def _resolved(tree: Tree, own: OwnDockerfile, line: str) -> str:
     """The line itself, or what the script that it names runs in the end."""
-    parts = words(line)
+    parts = _words(line)
     while parts and (parts[0] in {"uv", "poetry", "pipenv"} and parts[1:2] == ["run"]):
         parts = parts[2:]
     if len(parts) == 1 and (parts[0].startswith("/") or parts[0].endswith(".sh") or parts[0].startswith("./")):
@@ -88,6 +88,13 @@ def _resolved(tree: Tree, own: OwnDockerfile, line: str) -> str:
     if parts[:2] in (["sh", "-c"], ["bash", "-c"]):
         return line
     return shlex.join(parts) if parts else ""
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return line.split()
 
 
 def _kind(line: str) -> str:

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from infra.adoption.dependencies import Dependencies, read_dependencies
 from infra.adoption.dockerfile import OwnDockerfile, read_dockerfile
 from infra.adoption.frontend import Frontend, read_frontend
@@ -15,7 +17,7 @@ from infra.adoption.settings_modules import SettingsModules, chain, read_setting
 from infra.adoption.tree import Tree
 from infra.adoption.variables import Variable, mentioned, required
 
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that the package is tested with
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that an image is looked for
 NEWEST = "3.13"  # where a project says nothing
 
 
@@ -91,14 +93,23 @@ def read_project(folder: Path, settings: str = "") -> Project:
 
 def _python(tree: Tree, own: OwnDockerfile, dependencies: Dependencies) -> str:
     """The version of Python that the project runs on: its own image's, or what it says elsewhere."""
-    said = (own.python, tree.text(".python-version"), tree.text("runtime.txt"), dependencies.python)
-    for text in said:
+    for text in (own.python, tree.text(".python-version"), tree.text("runtime.txt")):
         if (found := re.search(r"3\.\d+", text)) and found[0] in PYTHONS:
-            if text is dependencies.python and re.search(r">=?", text):
-                break  # a lower bound
             return found[0]
-    lower = re.search(r">=\s*(3\.\d+)", dependencies.python)
-    return lower[1] if lower and lower[1] in PYTHONS and lower[1] > NEWEST else NEWEST
+    try:
+        allowed = SpecifierSet(dependencies.python)
+    except InvalidSpecifier:  # Poetry's own way to say it
+        said = re.search(r"3\.\d+", dependencies.python)
+        return said[0] if said and said[0] in PYTHONS else NEWEST
+    named = [one.version.removesuffix(".*") for one in allowed]
+    fitting = [
+        minor
+        for minor in PYTHONS
+        if any(
+            allowed.contains(one) for one in (minor, f"{minor}.99", *(n for n in named if n.startswith(f"{minor}.")))
+        )
+    ]
+    return max((one for one in fitting if one <= NEWEST), default=fitting[0] if fitting else NEWEST)
 
 
 def _imports(tree: Tree) -> set[str]:
@@ -136,7 +147,7 @@ def _facts(text: str, dependencies: Dependencies) -> dict[str, bool]:
     return {
         "gis": "django.contrib.gis" in text or "backends.postgis" in text,
         "mysql": "backends.mysql" in text and "postgresql" not in text,
-        "staticfiles": "django.contrib.staticfiles" in text or "staticfiles" in text,
+        "staticfiles": "staticfiles" in text,
         "mail": bool(re.search(r"^\s*(?:EMAIL_BACKEND|EMAIL_HOST|ANYMAIL|EMAIL_CONFIG)\b", text, re.MULTILINE)),
         "redis": bool(re.search(r"redis", text, re.I)) or "django-redis" in dependencies or "redis" in dependencies,
         "asgi": any(

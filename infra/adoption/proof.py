@@ -99,6 +99,33 @@ def _reason(output: str) -> str:
     return "\n".join(lines[-_SHOWN:])
 
 
+def completed(
+    command: list[str], *, cwd: Path, env: dict[str, str], seconds: int
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a program to its end, also after Ctrl-C, which the terminal sends to it as well.
+
+    subprocess.run would kill it a quarter of a second later, and a killed pulumi leaves its stack locked.
+    """
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        try:
+            output, errors = program.communicate(timeout=seconds)
+        except KeyboardInterrupt:
+            program.communicate()
+            raise
+        except subprocess.TimeoutExpired:
+            program.kill()
+            raise
+    return subprocess.CompletedProcess(command, program.returncode, output, errors)
+
+
 class _Runner:
     """Runs pulumi and django-stack in the checkout."""
 
@@ -142,16 +169,7 @@ class _Runner:
 
     def _run(self, command: list[str], seconds: int) -> "subprocess.CompletedProcess[str]":
         try:
-            return subprocess.run(
-                command,
-                cwd=self.checkout,
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=seconds,
-                check=False,
-            )
+            return completed(command, cwd=self.checkout, env=self.environ, seconds=seconds)
         except subprocess.TimeoutExpired:
             raise ProofError(f"{' '.join(command[:2])} hadn't ended after {seconds} s") from None
         except FileNotFoundError as error:

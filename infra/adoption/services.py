@@ -1,65 +1,52 @@
 """What docker compose runs beside the site, and a Procfile: processes, and services that the stack has or lacks."""
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from infra.adoption.dockerfile import words_of
+from infra.adoption.dockerfile import base_image, instructions
 from infra.adoption.tree import Tree
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command that runs beside the web: its name in the file, its words as one line, and where it stands.
-
-    `environment` are variables of it alone.
-    """
+    """A command that runs beside the web: its name in the file, its words as one line, and where it stands."""
 
     name: str
     line: str
     source: str
-    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Services:
     """`images` are the other services of compose by name, with their image; `postgres` the database's major version."""
 
-    files: list[str] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     images: dict[str, str] = field(default_factory=dict)
     postgres: str = ""
     release: str = ""  # of the Procfile
-    web: str = ""
 
 
 def read_services(tree: Tree) -> Services:
-    files = compose_files(tree)
     commands: list[Command] = []
     images: dict[str, str] = {}
-    for path in files:
+    for path in _compose_files(tree):
         for name, service in _services(tree, path).items():
             image = str(service.get("image", ""))
             if _is_own(service):
-                line = _line(service.get("command"))
-                commands.append(Command(name, line, path, _environment(service.get("environment"))))
+                commands.append(Command(name, _line(service.get("command")), path))
             else:
                 images.setdefault(name, _built_from(tree, service) or image or "built here")
-    release, web = "", ""
-    for path in [one for one in ("Procfile",) if tree.has(one)]:
-        for name, line in re.findall(r"^([\w-]+):\s*(.+)$", tree.text(path), re.MULTILINE):
-            if name == "release":
-                release = line.strip()
-            elif name == "web":
-                web = line.strip()
-            else:
-                commands.append(Command(name, line.strip(), path))
-    return Services(files, commands, images, _postgres(images), release, web)
+    procfile = re.findall(r"^([\w-]+):\s*(.+)$", tree.text("Procfile"), re.MULTILINE)
+    commands += [Command(name, line.strip(), "Procfile") for name, line in procfile if name not in {"web", "release"}]
+    release = next((line.strip() for name, line in procfile if name == "release"), "")
+    return Services(commands, images, _postgres(images), release)
 
 
-def compose_files(tree: Tree) -> list[str]:
+def _compose_files(tree: Tree) -> list[str]:
     """Compose files of the outermost folder, production's first, without those for tests and documentation."""
     found = [path for path in tree.named(r"(?:docker-)?compose[\w.-]*\.ya?ml") if "/" not in path]
     usable = [path for path in found if not re.search(r"test|ci\b|docs|override", path)]
@@ -89,32 +76,18 @@ def _is_own(service: dict[str, Any]) -> bool:
 
 def _line(command: object) -> str:
     if isinstance(command, list):
-        import shlex  # noqa: PLC0415
-
         return shlex.join(str(word) for word in command)
     return " ".join(str(command).split()) if command else ""
-
-
-def _environment(value: object) -> dict[str, str]:
-    if isinstance(value, dict):
-        return {str(name): str(one) for name, one in value.items() if one is not None}
-    if isinstance(value, list):
-        return dict(str(one).split("=", 1) for one in value if "=" in str(one))
-    return {}
 
 
 def _built_from(tree: Tree, service: dict[str, Any]) -> str:
     build = service.get("build")
     path = str(build.get("dockerfile", "")).removeprefix("./") if isinstance(build, dict) else ""
-    found = re.findall(r"^FROM\s+(\S+)", tree.text(path), re.MULTILINE) if path else []
-    return str(found[-1]) if found else ""
+    found = [base_image(rest) for instruction, rest in instructions(tree.text(path)) if instruction == "FROM"]
+    return found[-1] if found else ""
 
 
 def _postgres(images: dict[str, str]) -> str:
     """The major version that most of the databases have, the site's own first."""
     found = [match[1] for image in images.values() if (match := re.search(r"(?:postgres|postgis\S*?)\D*:(\d+)", image))]
     return found[0] if found else ""
-
-
-def words(line: str) -> list[str]:
-    return words_of(line)

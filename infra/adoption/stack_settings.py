@@ -1,9 +1,9 @@
 """Pulumi.NAME.yaml: where the project is, with ports of its own, its processes and services."""
 
-import json
+import math
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
@@ -69,14 +69,8 @@ def new_stack_text(folder: Path, ports: Mapping[str, int], checkout: Path) -> st
 def _config(lines: list[tuple[str, object]], checkout: Path) -> str:
     """The file's text. Keys have the name of the Pulumi project before them."""
     name = project_name(checkout)
-    text = ["config:"]
-    for key, value in lines:
-        if isinstance(value, dict):
-            text += [f"  {name}:{key}:"]
-            text += [f"    {inner_key}: {_flow(inner)}" for inner_key, inner in value.items()]
-        else:
-            text += [f"  {name}:{key}: {_flow(value)}"]
-    return "\n".join(text) + "\n"
+    config = {"config": {f"{name}:{key}": value for key, value in lines}}
+    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=math.inf)
 
 
 def project_name(checkout: Path) -> str:
@@ -92,7 +86,7 @@ def used_ports(choices: Choices, ports: Mapping[str, int]) -> dict[str, int]:
     return {key: port for key, port in ports.items() if key not in without}
 
 
-def free_ports(checkout: Path, stack: str, *, is_free: "Mapping[int, bool] | None" = None) -> dict[str, int]:
+def free_ports(checkout: Path, stack: str, *, is_free: Callable[[int], bool] | None = None) -> dict[str, int]:
     """A port for each setting that neither another stack of the project has, nor a program of this machine.
 
     Those that the stack's own file has already stay.
@@ -107,7 +101,7 @@ def free_ports(checkout: Path, stack: str, *, is_free: "Mapping[int, bool] | Non
             found[key] = own[key]
             continue
         port = first + 10
-        while port in taken or not (is_free.get(port, True) if is_free is not None else _is_free(port)):
+        while port in taken or not (is_free or _is_free)(port):
             port += 10
         taken.add(port)
         found[key] = port
@@ -137,13 +131,3 @@ def _path(root: Path, checkout: Path) -> str:
     """Relative for a project in the checkout or beside it, so that a team can share the file."""
     beside = root.is_relative_to(ROOT) or root.parent == ROOT.parent
     return os.path.relpath(root, ROOT) if beside and checkout == ROOT else str(root)
-
-
-def _flow(value: object) -> str:
-    """YAML in one line. Texts that YAML would read as something else are in quotes."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, str):
-        plain = yaml.safe_load(value) if value and not set(value) & set(",{}[]#&*!|>'\"%@`:") else None
-        return value if plain == value else json.dumps(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -14,11 +14,12 @@ from infra.adoption.planning import Plan, plan
 from infra.adoption.project import AdoptionError, Project, read_project
 from infra.adoption.proof import ProofError, prove
 from infra.adoption.server import asgi_server
-from infra.adoption.stack_settings import free_ports
+from infra.adoption.stack_settings import free_ports, project_name
 from infra.checkout import ROOT
+from infra.names import Names
 from infra.setting_kinds import declared
 from infra.settings import Settings
-from infra.wheel import wheel
+from infra.wheel import WheelError, wheel
 
 
 @click.command
@@ -49,6 +50,9 @@ def command(  # click passes them by name
     if not folder.is_dir():
         raise click.ClickException(f"There is no folder {path}. Fix: name the folder of a Django project")
     checkout = here if (here / "Pulumi.yaml").is_file() else ROOT
+    _, proposed = Names(project_name(checkout), stack_name).proposed()
+    if stack_name and stack_name != proposed:
+        raise click.ClickException(f"{stack_name} can't be the name of a stack. Fix: --stack {proposed}")
     try:
         project = read_project(folder, settings)
         asks = not yes and not dry_run and sys.stdin.isatty()
@@ -60,7 +64,7 @@ def command(  # click passes them by name
             project = read_project(folder, named)
         choices = _choices(project, stack_name, python_image, asks=asks, pulls=not dry_run)
         planned = _planned(project, choices, checkout)
-    except AdoptionError as error:
+    except (AdoptionError, WheelError) as error:
         raise click.ClickException(str(error)) from None
     _show(planned)
     states = {one.path: one.state() for one in planned.files}
@@ -108,10 +112,7 @@ def _default(field: str) -> str:
 
 
 def _planned(project: Project, choices: Choices, checkout: Path) -> Plan:
-    try:
-        name, content = wheel()
-    except ImportError:
-        raise AdoptionError(".venv lacks flit-core, with which the package is built. Fix: make setup") from None
+    name, content = wheel()
     contract = Contract(
         name,
         content,

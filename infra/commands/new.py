@@ -13,7 +13,7 @@ from infra.adoption.stack_settings import free_ports, new_stack_text
 from infra.checkout import ROOT
 from infra.setting_kinds import declared
 from infra.settings import Settings
-from infra.wheel import wheel
+from infra.wheel import WheelError, wheel
 
 TEMPLATE = ROOT / "infra" / "template"
 SUFFIX = ".tmpl"
@@ -33,29 +33,29 @@ def command(path: Path, no_prove: bool) -> int:
     Example:
       django-stack new ../shop
     """
-    name = path.name.replace("-", "_").lower()
+    folder = path.resolve()
+    name = folder.name.replace("-", "_").lower()
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name) or name in TAKEN | sys.stdlib_module_names:
         raise click.ClickException(
-            f"{path.name} can't be the name of a project: letters, digits and hyphens, a letter first, no name "
+            f"{folder.name} can't be the name of a project: letters, digits and hyphens, a letter first, no name "
             "that Python or Django has. Fix: django-stack new shop"
         )
     if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
         raise click.ClickException(f"{path} is there already, so nothing was written. Fix: name a new folder")
     here = Path.cwd()
     checkout = here if (here / "Pulumi.yaml").is_file() else ROOT
-    stack = stack_name(path.name)
+    stack = stack_name(folder.name)
     file = checkout / f"Pulumi.{stack}.yaml"
     if file.exists():
         raise click.ClickException(f"{file} is there already, so nothing was written. Fix: choose another name")
     ports = free_ports(checkout, stack)
     try:
         wheel_name, content = wheel()
-    except ImportError:
-        raise click.ClickException(".venv lacks flit-core, with which the package is built. Fix: make setup") from None
-    folder = path.resolve()
+    except WheelError as error:
+        raise click.ClickException(str(error)) from None
     values = {
         "project": name,
-        "title": path.name.replace("-", " ").replace("_", " ").capitalize(),
+        "title": folder.name.replace("-", " ").replace("_", " ").capitalize(),
         "stack": stack,
         "wheel": wheel_name,
         "image": str(declared(Settings)["python_image"].default),
@@ -66,14 +66,17 @@ def command(path: Path, no_prove: bool) -> int:
     (folder / "django-stack" / wheel_name).write_bytes(content)
     file.write_text(new_stack_text(folder, ports, checkout))
     click.echo(f"new        {folder}\nnew        {file}")
-    if not no_prove:
+    next_ = f"django-stack manage -s {stack} createsuperuser"
+    if no_prove:
+        next_ = f"pulumi up -s {stack}; {next_}"
+    else:
         try:
             prove(Choices(stack), ["admin/"], checkout, click.echo)
         except ProofError as error:
             click.echo(f"Not proved: {error}", err=True)
             return 1
         click.echo(f"The site is at http://localhost:{ports['web-port']}/")
-    click.echo(f"Next: django-stack manage -s {stack} createsuperuser")
+    click.echo(f"Next: {next_}")
     return 0
 
 

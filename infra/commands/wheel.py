@@ -21,7 +21,7 @@ def command(folder: Path) -> None:
     """
     try:
         name, content = wheel.wheel()
-    except ImportError:
-        raise click.ClickException(".venv lacks flit-core, with which the wheel is made. Fix: make setup") from None
+    except wheel.WheelError as error:
+        raise click.ClickException(str(error)) from None
     (folder / name).write_bytes(content)
     print(f"{folder / name}\nFor requirements.in: {wheel.requirement(name)}")

@@ -3,11 +3,13 @@
 import os
 import re
 import shutil
+import sys
 import tomllib
 import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from infra import wheel
@@ -47,6 +49,16 @@ def test_the_command_writes_it_and_says_how_it_is_required(tmp_path: Path) -> No
     (made,) = tmp_path.iterdir()
     assert done.output == f"{made}\nFor requirements.in: django-stack-contract[standard] @ ./{made.name}\n"
     assert (made.name, made.read_bytes()) == wheel.wheel()
+
+
+def test_a_virtual_environment_without_the_builder_is_told_where_it_comes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "flit_core.wheel", None)
+    done = CliRunner().invoke(command, [str(tmp_path)])
+    assert done.exit_code == 1
+    assert done.output == "Error: .venv lacks flit-core, with which the package is built. Fix: make setup\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_metadata_names_lower_bounds_alone() -> None:

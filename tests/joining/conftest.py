@@ -51,7 +51,7 @@ def plan_of(project: Project, checkout: Path) -> Plan:
             gunicorn=not asgi_server(project.modules, project.dependencies),
         ),
     )
-    return plan(project, chosen, contract, free_ports(checkout, chosen.stack, is_free={}), checkout)
+    return plan(project, chosen, contract, free_ports(checkout, chosen.stack, is_free=lambda _: True), checkout)
 
 
 def text_of(found: Plan, name: str) -> str:

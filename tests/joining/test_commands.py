@@ -74,6 +74,27 @@ def test_the_stack_and_the_settings_can_be_named(tmp_path: Path, checkout: Path)
     assert (checkout / "Pulumi.pr-7.yaml").is_file()
 
 
+def test_a_name_that_no_stack_can_have_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    folder = make(tmp_path / "shop")
+    before = files(tmp_path)
+    done = run("adopt", str(folder), "--yes", "--no-prove", "--stack", "../Mine")
+    assert done.exit_code == 1
+    assert "../Mine can't be the name of a stack. Fix: --stack mine\n" in done.output
+    assert files(tmp_path) == before
+
+
+def test_a_new_project_takes_the_name_of_the_empty_folder_in_which_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkout" / "shop").mkdir()
+    monkeypatch.chdir(tmp_path / "checkout" / "shop")
+    monkeypatch.setattr("infra.commands.new.ROOT", tmp_path / "checkout")
+    done = run("new", ".", "--no-prove")
+    assert done.exit_code == 0, done.output
+    assert "Next: pulumi up -s shop; django-stack manage -s shop createsuperuser" in done.output
+    assert (tmp_path / "checkout" / "Pulumi.shop.yaml").is_file()
+
+
 def test_a_new_project_is_whole_and_its_names_are_filled_in(tmp_path: Path, checkout: Path) -> None:
     done = run("new", str(tmp_path / "my-shop"), "--no-prove")
     assert done.exit_code == 0, done.output

@@ -84,6 +84,22 @@ def test_requirements_that_include_others_are_followed(read: MakeProject, tmp_pa
     assert set(dependencies.declared) == {"django", "whitenoise"}
 
 
+def test_files_that_are_included_from_outer_folders_have_plain_paths_in_the_project(
+    read: MakeProject, tmp_path: Path
+) -> None:
+    read(projects.dockerfile)
+    folder = tmp_path / "shop"
+    projects.write(tmp_path, "outside.txt", "celery==5.5.3\n")
+    projects.write(folder, "requirements.txt", "-r ./etc/pip/live.txt\n")
+    projects.write(folder, "etc/pip/live.txt", "-r ../../base.txt\n-r ../../../outside.txt\n")
+    projects.write(
+        folder, "base.txt", "Django[argon2] == 5.2.8 --hash=sha256:00  # pinned\ngit+https://example.com/x.git\n"
+    )
+    dependencies = read_project(folder).dependencies
+    assert dependencies.files == ["requirements.txt", "etc/pip/live.txt", "base.txt"]
+    assert dependencies.declared == {"django": "[argon2] == 5.2.8"}
+
+
 def test_a_script_that_compose_starts_is_followed_to_its_command(read: MakeProject) -> None:
     project = read(projects.celery, projects.dockerfile_in_a_folder)
     found = {one.name: one.command for one in project.found.processes}
@@ -116,6 +132,33 @@ def test_the_own_dockerfile_says_version_folder_and_variables(read: MakeProject)
     assert (project.own.python, project.own.workdir) == ("3.13", "/code")
     assert project.own.variables == {"SHOP_COLOUR": "green"}
     assert project.own.packages == ["build-essential", "libpq-dev"]
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        (">=3.11", "3.13"),
+        (">=3.14", "3.14"),
+        (">=3.11,<3.13", "3.12"),
+        ("<3.12", "3.11"),
+        ("<=3.12", "3.12"),
+        ("==3.12.*", "3.12"),
+        ("==3.12.4", "3.12"),
+        (">=3.11,!=3.13.*", "3.12"),
+        ("~=3.11", "3.13"),
+        (">=3.8,<3.10", "3.13"),
+    ],
+)
+def test_the_python_is_one_that_the_project_allows(said: str, version: str, read: MakeProject, tmp_path: Path) -> None:
+    read(projects.uv)
+    projects.change(tmp_path / "shop", "pyproject.toml", ">=3.11", said)
+    assert read_project(tmp_path / "shop").python == version
+
+
+def test_a_platform_before_the_image_is_passed_over(read: MakeProject, tmp_path: Path) -> None:
+    read(projects.dockerfile)
+    projects.change(tmp_path / "shop", "Dockerfile", "FROM python:3.13", "FROM --platform=linux/amd64 python:3.12")
+    assert read_project(tmp_path / "shop").python == "3.12"
 
 
 def test_scripts_that_only_check_need_no_node(read: MakeProject, tmp_path: Path) -> None:

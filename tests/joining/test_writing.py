@@ -92,12 +92,48 @@ def test_versions_that_are_too_old_for_the_package_are_raised_and_named(planned:
     assert any(text.startswith("django>=5.2,<5.3 instead of django >=3.1,<3.2") for text in found.said)
 
 
+@pytest.mark.parametrize(
+    ("said", "is_raised"),
+    [
+        ("~=3.2.0", True),
+        ("==4.2.*", True),
+        ("<5.2", True),
+        (">=4.2", False),
+        ("<=5.2", False),
+        ("~=5.1", False),
+        (">5.2,<5.3", False),
+        ("==6.0.*", False),
+        ("@ https://example.com/django.zip", False),
+        ("", False),
+    ],
+)
+def test_django_is_raised_only_if_no_version_that_the_project_allows_will_do(
+    said: str, is_raised: bool, planned: MakePlan, tmp_path: Path
+) -> None:
+    planned()
+    projects.write(tmp_path / "shop", "requirements.txt", f"django {said}\nkombu==5.*\n")
+    found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    lines = text_of(found, "overrides.txt").splitlines()
+    assert ("django>=5.2,<5.3" in lines, "kombu" in lines) == (is_raised, is_raised)
+    assert any(text.startswith("the newest kombu instead of 5.*,") for text in found.said) == is_raised
+
+
 @pytest.mark.parametrize("trait", [projects.uv, projects.poetry])
 def test_the_image_installs_by_the_project_s_own_lock(trait: projects.Trait, planned: MakePlan) -> None:
     text = text_of(planned(trait), "Dockerfile.stack")
     tool = {projects.uv: "uv export", projects.poetry: "poetry export"}[trait]
     assert f"/opt/tools/bin/{tool}" in text
     assert f"COPY pyproject.toml {trait.__name__}.lock ./" in text
+
+
+def test_a_group_of_poetry_s_that_the_own_image_installs_is_exported(planned: MakePlan, tmp_path: Path) -> None:
+    planned(projects.poetry, projects.dockerfile)
+    folder = tmp_path / "shop"
+    projects.add(folder, "pyproject.toml", '[tool.poetry.group.live.dependencies]\nuwsgi = "*"\n')
+    projects.change(folder, "Dockerfile", "pip install -r requirements.txt", "poetry install --with live --with other")
+    found = plan_of(read_project(folder), tmp_path / "checkout")
+    assert "--only main --without-hashes --format requirements.txt --only live > " in text_of(found, "Dockerfile.stack")
+    assert "uwsgi ; python_version < '3'" in text_of(found, "overrides.txt")
 
 
 def test_processes_services_and_ports_are_in_the_stack_s_file(planned: MakePlan) -> None:
