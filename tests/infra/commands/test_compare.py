@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -151,7 +152,11 @@ def test_the_program_says_what_is_asked_without_a_secret(tmp_path: Path) -> None
 import sys
 from contextlib import contextmanager
 from django.conf import settings
-settings.configure(SECRET_KEY="TOPSECRET", API_TOKEN="TOPSECRET", LANGUAGE_CODE="de", LONG=list(range(999)))
+settings.configure(
+    SECRET_KEY="TOPSECRET", API_TOKEN="TOPSECRET", LANGUAGE_CODE="de", LONG=list(range(999)),
+    CELERY_BROKER_URL="redis://:TOPSECRET@cache:6379/0", LDAP={"bind": ["app", "FROMVARIABLE"]},
+    HOSTS=["https://shop.example.com", "me@example.com"],
+)
 import django
 django.setup()
 from django.db import connection
@@ -165,7 +170,13 @@ def cursor(): yield Cursor()
 connection.cursor = cursor
 """
     done = subprocess.run(
-        [sys.executable, "-c", fake + PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", fake + PROGRAM],
+        cwd=ROOT,
+        env={**os.environ, "LDAP_PASSWORD": "FROMVARIABLE"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -176,4 +187,7 @@ connection.cursor = cursor
     assert said["setting-LANGUAGE_CODE"] == "'de'"
     assert len(said["setting-LONG"]) < 200
     assert said["variable-PATH"] == "set"
+    assert said["setting-CELERY_BROKER_URL"] == "'redis://********@cache:6379/0'"
+    assert said["setting-HOSTS"] == "['https://shop.example.com', 'me@example.com']"
     assert "TOPSECRET" not in done.stdout
+    assert "FROMVARIABLE" not in done.stdout
