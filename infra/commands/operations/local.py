@@ -85,6 +85,7 @@ class StackOperations:
                 name=f"{self._prefix}-{RUN}-{uuid.uuid4().hex[:8]}",
                 environment=stack.environment(like) | dict(environment),
                 user=config["User"],
+                volumes=list(config.get("Volumes") or ()),  # those without a name aren't among the binds
                 labels={PROJECT: stack.project_name(), STACK: self._name, STATE: state()},
                 stdin_open=not detach,
                 tty=terminal,
