@@ -53,7 +53,7 @@ def compare(*arguments: str) -> tuple[int, str]:
 
 
 def test_stacks_that_say_the_same_do_not_differ(stacks: dict[str, Any]) -> None:
-    assert compare("here", "next") == (0, "3 things are the same, 0 differ, none that isn't meant.\n")
+    assert compare("here", "next") == (0, "3 things are the same, 0 differ.\n")
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,7 @@ def test_a_difference_is_named_with_both_values_and_fails_with_a_way_to_mean_it(
     status, text = compare("here", "next")
     assert status == 1
     assert shown in text.splitlines()
+    assert text.endswith(" differ, 1 of them without a reason.\n")
     assert f"If it is meant: pulumi config set -s here --type string --path meant-differences.{name} why" in text
 
 
@@ -90,6 +91,7 @@ def test_what_the_settings_of_one_of_them_mean_does_not_fail(
     status, text = compare("here", "next")
     assert status == 0
     assert "meant   image: here 0a1b2c3d4e5f, next ffffffffffff (A new version is tried there.)" in text
+    assert text.endswith("\n2 things are the same, 1 differ, each with a reason.\n")
     document = json.loads(compare("here", "next", "--json")[1])
     assert document["differences"] == [
         {
