@@ -64,8 +64,8 @@ def _for_people(names: tuple[str, str], found: list[Difference], same: int) -> s
         has_file = next((name for name in names if read_settings(name)), names[0])
         path = fixes.path(SETTING, wrong[0].name)
         lines.append(f"If it is meant: {fixes.set_text(has_file, path, 'why')}")
-    count = f"{len(wrong)} not meant" if wrong else "none that isn't meant"
-    lines.append(f"{same} things are the same, {len(found)} differ, {count}.")
+    reasons = f", {len(wrong)} of them without a reason" if wrong else ", each with a reason" if found else ""
+    lines.append(f"{same} things are the same, {len(found)} differ{reasons}.")
     return "\n".join(lines)
 
 

@@ -31,7 +31,7 @@ class Network(click.ParamType[str]):
         try:
             found = ip_network(value.strip(), strict=False)
         except ValueError:
-            allowed = "such as 203.0.113.7, 203.0.113.0/24 or 2001:db8::/48"
+            allowed = "addresses and networks such as 203.0.113.7, 203.0.113.0/24 or 2001:db8::/48"
             self.fail(f"{value} is no address; allowed: {allowed}", param, ctx)
         return str(found.network_address if found.num_addresses == 1 else found)
 

@@ -105,6 +105,17 @@ def running(client: docker.DockerClient, stack: str, role: str) -> "Container | 
     return next(iter(client.containers.list(filters={**filters(stack), "name": f"^/{name}$"})), None)
 
 
+def published(container: "Container") -> str:
+    """The port on this machine at which the container is reached; nothing for one that is stopped."""
+    return next((str(bindings[0]["HostPort"]) for bindings in container.ports.values() if bindings), "")
+
+
+def url(web: "Container") -> str:
+    """The address of the home page."""
+    port = published(web)
+    return f"http://{environment(web)['DOMAIN']}{f':{port}' if port else ''}/"
+
+
 def has_source_mounted(container: "Container") -> bool:
     """Whether the source on this machine is mounted at the container's working directory."""
     working_folder = normpath(container.attrs["Config"]["WorkingDir"] or "/")

@@ -47,14 +47,14 @@ class CloudMaintenance:
                 f"Fix: pulumi up -s {self._stack.name}"
             )
         new = keys_of(wanted.facts(), self._page(domain, wanted.message)) if wanted else {}
+        # Before the keys are read, so that AWS refuses the change if somebody else changes them meanwhile.
+        version = self._keys.describe_key_value_store(KvsARN=store)["ETag"]
         gone = sorted(self._values(store).keys() - new.keys())
         changes: dict[str, list[dict[str, str]]] = {
             "Puts": [{"Key": key, "Value": value} for key, value in sorted(new.items())],
             "Deletes": [{"Key": key} for key in gone],
         }
-        if any(changes.values()):
-            version = self._keys.describe_key_value_store(KvsARN=store)["ETag"]
-            given = {name: some for name, some in changes.items() if some}
+        if given := {name: some for name, some in changes.items() if some}:
             self._keys.update_keys(KvsARN=store, IfMatch=version, **given)
 
     def _store(self) -> str:

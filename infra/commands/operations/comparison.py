@@ -12,7 +12,8 @@ from infra.commands.operations.versions import versions_of
 MARK = "django-stack compare: "  # begins the line with the answer, among others that the app may print
 SETTING = "meant-differences"
 # Facts by name, as texts: of the server, the interpreter, the names of variables, the settings. Secrets are redacted
-# by Django's own filter; settings that hold the stack's addresses say nothing about parity.
+# here, since in the cloud the answer goes through the log: by Django's own filter, which knows them by their names, and
+# those in settings of other names, such as CELERY_BROKER_URL.
 PROGRAM = """
 import hashlib, json, os, platform, re
 import django
@@ -43,8 +44,13 @@ for name, number in ask("select extname, extversion from pg_extension"):
 for name in os.environ:
     found[f"variable-{name}"] = "set"
 hidden = get_default_exception_reporter_filter()
+secrets = [value for name, value in os.environ.items() if hidden.cleanse_setting(name, value) != value]
+secrets = sorted((value for value in secrets if len(value) > 5), key=len, reverse=True)  # True and False are none
 for name, value in hidden.get_safe_settings().items():
     text = re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+    text = re.sub("://[^/?# ]*@", "://********@", text)
+    for secret in secrets:
+        text = text.replace(secret, "********")
     long = len(text) > 200
     found[f"setting-{name}"] = f"{text[:150]}… {hashlib.sha256(text.encode()).hexdigest()[:12]}" if long else text
 for name, value in (("cache", settings.CACHES["default"]), ("storage", settings.STORAGES["default"])):

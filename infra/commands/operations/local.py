@@ -85,6 +85,7 @@ class StackOperations:
                 name=f"{self._prefix}-{RUN}-{uuid.uuid4().hex[:8]}",
                 environment=stack.environment(like) | dict(environment),
                 user=config["User"],
+                volumes=list(config.get("Volumes") or ()),  # those without a name aren't among the binds
                 labels={PROJECT: stack.project_name(), STACK: self._name, STATE: state()},
                 stdin_open=not detach,
                 tty=terminal,
@@ -135,7 +136,7 @@ class StackOperations:
         return status or 0, output.decode(errors="replace")
 
     def url(self) -> str:
-        return _url(self._known("web"))
+        return stack.url(self._known("web"))
 
     def environment(self) -> Mapping[str, str]:
         return stack.environment(self._known("web"))
@@ -167,12 +168,12 @@ class StackOperations:
     def tunnel(self, port: int, limit: float) -> int:
         del port, limit  # it is published already
         container = self._running("database")
-        published = [bindings[0]["HostPort"] for bindings in container.ports.values() if bindings]
+        published = stack.published(container)
         if not published:
             sys.exit(f"The container {container.name} publishes no port. Fix: {stack.make('local', self._name)}")
         environment = stack.environment(container)
         user = environment.get("POSTGRES_USER", "postgres")
-        words = f"host=127.0.0.1 port={published[0]} dbname={environment.get('POSTGRES_DB', user)} user={user}"
+        words = f"host=127.0.0.1 port={published} dbname={environment.get('POSTGRES_DB', user)} user={user}"
         print(
             "The local database is on this machine already, without a tunnel:\n\n"
             f'  psql "{words}"\n\n'
@@ -267,7 +268,7 @@ class StackOperations:
         started = str(web.attrs["State"]["StartedAt"])
         questions = LocalStatus(self._name, {name: found[0] for name, found in processes.items()}).questions()
         return Status(
-            url=_url(web),
+            url=stack.url(web),
             image=self._image(web),
             since=_time(started) if web.status == "running" else None,
             processes=[
@@ -323,11 +324,6 @@ class StackOperations:
                 yield _log_line(process, container, line)
         if rest:
             yield _log_line(process, container, rest)
-
-
-def _url(web: "Container") -> str:
-    port = next((bindings[0]["HostPort"] for bindings in web.ports.values() if bindings), "")
-    return f"http://{stack.environment(web)['DOMAIN']}{f':{port}' if port else ''}/"
 
 
 def _is_apps(process: str, containers: Sequence["Container"]) -> bool:

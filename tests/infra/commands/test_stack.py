@@ -6,8 +6,10 @@ import re
 import signal
 import subprocess
 
+import docker
 import pytest
 
+from infra.local.labels import PROJECT, STACK, STATE, state
 from tests.infra.commands.conftest import PROGRAM, Web
 
 pytestmark = pytest.mark.docker
@@ -78,7 +80,7 @@ def test_status_says_what_runs_and_where(web: Web) -> None:
     assert status["processes"] == {"web": {"running": 1, "wanted": 1, "health": "running"}}
     assert status["url"].startswith("http://pr-12.localhost:")
     for_people = web.run("status", "-s", "pr-12").stdout
-    assert re.search(r"^version  python:3.13-slim-trixie, for \d+ (seconds|minutes?)$", for_people, re.MULTILINE)
+    assert re.search(r"^version  python:3.13-slim-trixie, for \d+ (seconds?|minutes?)$", for_people, re.MULTILINE)
     assert re.search(r"^web +1 of 1 run, running$", for_people, re.MULTILINE)
 
 
@@ -108,6 +110,24 @@ def test_a_run_is_a_container_of_its_own_with_the_webs_environment_and_our_input
         "run", "-s", "pr-12", "--env", "MORE=a=b", "--env", "NAMED", "python", "-c", program, text="x", NAMED="here"
     )
     assert done.stdout == "pr-12.localhost a=b here x\nFalse\n"
+
+
+def test_a_run_has_the_folders_that_mount_exclude_keeps(web: Web) -> None:
+    """Each is a volume without a name, which the engine doesn't list among the binds."""
+    api = docker.from_env().api
+    created = api.create_container(
+        "python:3.13-slim-trixie",
+        ["sleep", "60"],
+        name=f"{web.project}-pr-13-web",
+        labels={PROJECT: web.project, STACK: "pr-13", STATE: state()},
+        volumes=["/kept"],
+    )
+    try:
+        api.start(created["Id"])
+        done = web.run("run", "-s", "pr-13", "--", "python", "-c", "import os; print(os.path.ismount('/kept'))")
+        assert (done.returncode, done.stdout) == (0, "True\n")
+    finally:
+        api.remove_container(created["Id"], v=True, force=True)
 
 
 def test_a_run_is_ended_after_its_time_out(web: Web) -> None:

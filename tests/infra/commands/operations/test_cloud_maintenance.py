@@ -103,6 +103,21 @@ def test_off_leaves_no_key(cloud: Cloud, store: Store, monkeypatch: pytest.Monke
     assert store.values == {}
 
 
+def test_keys_that_somebody_else_changes_meanwhile_are_not_mixed_with_others(
+    cloud: Cloud, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = store.paginate
+
+    def paginate(KvsARN: str) -> list[dict[str, Any]]:  # noqa: N803
+        pages = listed(KvsARN)
+        store.version += 1
+        return pages
+
+    monkeypatch.setattr(store, "paginate", paginate)
+    status, _ = maintenance(cloud, "on", "--allow", ELSEWHERE)
+    assert (status, store.values) == (1, {}), "the store's version is no longer the one that was read"
+
+
 def test_a_stack_from_before_there_was_a_store_has_no_maintenance_and_can_have_none(
     cloud: Cloud, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
