@@ -1,5 +1,6 @@
 """A stack's data into an archive, and out of one."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -68,8 +69,10 @@ def written_whole(file: Path) -> Iterator[IO[bytes]]:
     """A new file that only its owner reads, and that has its name once it is whole. Raises DataError."""
     unfinished = file.with_name(f"{file.name}.part")
     try:
-        unfinished.unlink(missing_ok=True)
+        _remove_left(unfinished)
         descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with suppress(OSError):  # where the file system has no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError as error:
         raise DataError(f"{unfinished} can't be written: {error.strerror}") from None
     try:
@@ -77,7 +80,7 @@ def written_whole(file: Path) -> Iterator[IO[bytes]]:
             yield out
             out.flush()
             os.fsync(out.fileno())
-        unfinished.replace(file)
+            unfinished.replace(file)
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink()
@@ -88,6 +91,18 @@ def written_whole(file: Path) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             unfinished.unlink()
         raise
+
+
+def _remove_left(unfinished: Path) -> None:
+    """Removes what a killed dump left. Raises DataError where another one still writes it, which holds a lock."""
+    with suppress(FileNotFoundError), unfinished.open("rb") as left:
+        try:
+            fcntl.flock(left, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(f"Another dump writes {unfinished}. Fix: another name, or wait for its end") from None
+        except OSError:
+            pass  # the file system has no locks
+        unfinished.unlink()
 
 
 def load_media(reader: ArchiveReader, target: MediaEnd, *, delete: bool, names: bool) -> Outcome:

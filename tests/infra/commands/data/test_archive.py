@@ -270,6 +270,22 @@ def test_a_file_is_its_owners_and_replaces_the_old_one_when_it_is_whole(tmp_path
     assert (file.read_text(), file.stat().st_mode & 0o777, list(tmp_path.iterdir())) == ("new", 0o600, [file])
 
 
+def test_a_second_dump_into_a_file_leaves_the_first_one_alone(tmp_path: Path) -> None:
+    file = tmp_path / "x.tar"
+    with dumping.written_whole(file) as first:
+        first.write(b"half, ")
+        first.flush()
+        with pytest.raises(DataError, match="Another dump writes"), dumping.written_whole(file):
+            pytest.fail("it was opened")
+        first.write(b"whole")
+    assert file.read_bytes() == b"half, whole"
+    (tmp_path / "x.tar.part").write_bytes(b"of a dump that was killed")
+    with dumping.written_whole(file) as second:
+        second.write(b"newer")
+    assert file.read_bytes() == b"newer"
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_what_the_archive_lacks_is_removed_only_when_asked(content: bytes) -> None:
     with opened(io.BytesIO(content), []) as reader:
         target = MemoryMedia("b", own=b"1")
