@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.adoption.choices import Choices
+from infra.interrupts import completed
 
 PASSPHRASE = "django-stack-local"  # noqa: S105  # public, docs/decisions/0012
 _UP_SECONDS = 3600
@@ -97,33 +98,6 @@ def _reason(output: str) -> str:
     told = output.partition("\nDiagnostics:")[2].partition("\nOutputs:")[0].partition("\nResources:")[0] or output
     lines = [line for line in told.splitlines() if line.strip() and "warning: using pulumi-" not in line]
     return "\n".join(lines[-_SHOWN:])
-
-
-def completed(
-    command: list[str], *, cwd: Path, env: dict[str, str], seconds: int
-) -> "subprocess.CompletedProcess[str]":
-    """Runs a program to its end, also after Ctrl-C, which the terminal sends to it as well.
-
-    subprocess.run would kill it a quarter of a second later, and a killed pulumi leaves its stack locked.
-    """
-    with subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as program:
-        try:
-            output, errors = program.communicate(timeout=seconds)
-        except KeyboardInterrupt:
-            program.communicate()
-            raise
-        except subprocess.TimeoutExpired:
-            program.kill()
-            raise
-    return subprocess.CompletedProcess(command, program.returncode, output, errors)
 
 
 class _Runner:

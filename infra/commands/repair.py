@@ -13,6 +13,7 @@ from docker.errors import APIError, ImageNotFound
 from docker.models.containers import Container
 
 from infra.commands import stack
+from infra.interrupts import completed
 from infra.local import labels
 from infra.local.steps import set_password
 
@@ -46,7 +47,7 @@ def command(name: str) -> None:
 
 def pulumi(*arguments: str, check: bool = True) -> None:
     """Runs pulumi and ends this command with its exit status when it fails and `check` is true."""
-    done = subprocess.run(["pulumi", *arguments], check=False)
+    done = completed(["pulumi", *arguments], shown=True)
     if check and done.returncode != 0:
         sys.exit(done.returncode)
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.faults
 OLDEST, NEWEST = "django~=5.2.0", "django>=6.0"  # Django 6 needs Python 3.12
 TESTS = {"pytest", "pytest-django", "pytest-timeout", "pytest-xdist", "hypothesis", "moto", "uvicorn", "playwright"}
 # What the gallery has beside the package, and what helpers of the tests import.
-MORE = ["django-axes", "django-csp", "pillow", "procrastinate>=3.10,<4", "tzdata", "docker", "pyyaml"]
+MORE = ["django-axes", "django-csp", "pillow", "procrastinate>=3.10,<4", "tzdata", "docker", "psutil", "pyyaml"]
 
 
 def pythons() -> dict[str, str]:

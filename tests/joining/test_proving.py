@@ -1,11 +1,7 @@
 """The proof, with scripted answers of pulumi and django-stack."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +11,6 @@ import requests
 from infra.adoption import proof
 from infra.adoption.choices import Choices
 from infra.adoption.proof import ProofError, prove
-from tests import ROOT
-from tests.waiting import wait_until
 
 WELL: list[dict[str, str]] = [
     {"check": "home-page", "level": "ok", "text": "", "fix": ""},
@@ -132,34 +126,3 @@ def test_the_public_passphrase_is_used_where_nobody_set_one(
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "mine")
     run()
     assert programs.environ["PULUMI_CONFIG_PASSPHRASE"] == "mine"
-
-
-SLOW_TO_END = """
-import pathlib, signal, sys, time
-folder = pathlib.Path(sys.argv[1])
-signal.signal(signal.SIGINT, lambda *_: (time.sleep(1), (folder / "ended").touch(), sys.exit()))
-(folder / "began").touch()
-time.sleep(60)
-"""
-
-
-def test_an_interrupted_program_is_waited_for(tmp_path: Path) -> None:
-    """pulumi gives its lock back at its end."""
-    call = "import os, signal, sys; from pathlib import Path; from infra.adoption.proof import completed; "
-    call += "signal.signal(signal.SIGINT, signal.default_int_handler); "  # which background jobs ignore
-    call += "completed([sys.executable, *sys.argv[1:]], cwd=Path.cwd(), env=dict(os.environ), seconds=60)"
-    command = [sys.executable, "-c", call, "-c", SLOW_TO_END, str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL) as caller:
-        wait_until((tmp_path / "began").exists, "the program's beginning")
-        os.killpg(caller.pid, signal.SIGINT)
-        assert caller.wait(30) != 0
-    assert (tmp_path / "ended").exists()
-
-
-def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    began = time.monotonic()
-    with pytest.raises(subprocess.TimeoutExpired):
-        proof.completed(
-            [sys.executable, "-c", SLOW_TO_END, str(tmp_path)], cwd=tmp_path, env=dict(os.environ), seconds=1
-        )
-    assert time.monotonic() - began < 30

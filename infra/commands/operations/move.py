@@ -1,7 +1,6 @@
 """Moves a stack to a version: looks whether the schema fits, sets the setting `image`, and runs `pulumi up`."""
 
 import shlex
-import subprocess
 import sys
 
 import click
@@ -10,6 +9,7 @@ from infra import fixes
 from infra.commands import stack
 from infra.commands.operations import read_settings, schema
 from infra.commands.operations.versions import Version, Versions, setting
+from infra.interrupts import completed
 
 SHOWN = 5  # migrations that are named
 
@@ -99,7 +99,7 @@ def marked(text: str, version: Version) -> str:
 
 def _pulumi(arguments: list[str], *, shown: bool) -> int:
     try:
-        done = subprocess.run(["pulumi", *arguments], check=False, capture_output=not shown, text=True)
+        done = completed(["pulumi", *arguments], shown=shown)
     except FileNotFoundError:
         sys.exit("There is no pulumi on PATH. Fix: source .venv/bin/activate")
     except KeyboardInterrupt:

@@ -322,6 +322,7 @@ def test_deploy_check_of_a_plain_startproject_site_with_the_two_lines_is_clean(t
     with (tmp_path / "mysite" / "settings.py").open("a") as file:
         file.write("\nfrom django_stack.settings import apply\n\napply(globals())\n")
     environ = {**CLOUD, "DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONPATH": str(tmp_path)}
+    environ["EMAIL_URL"] = "smtps://user:password@mail.example.com"  # Django 6.1 finds a new project's console wanting
     result = run(sys.executable, "-m", "django", "check", "--deploy", "--fail-level", "WARNING", **environ)
     assert result.returncode == 0, result.stderr
     assert re.findall(r"\((\w+\.[A-Z]\d+)\)", result.stderr) == ["django_stack.I001"]

@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from infra.commands import promote, rollback, stack, versions
-from infra.commands.operations import schema
+from infra.commands.operations import move, schema
 from infra.commands.operations.schema import Fit
 from infra.commands.operations.versions import Update, Version, ran
 
@@ -94,7 +94,7 @@ def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stacks:
     monkeypatch.chdir(tmp_path)
     for module in (versions, rollback, promote):
         monkeypatch.setattr(module, "versions_of", made)
-    monkeypatch.setattr(subprocess, "run", made.pulumi)
+    monkeypatch.setattr(move, "completed", made.pulumi)
 
     def fit(of: Stacks, wanted: Version, running: Version) -> Fit:
         assert running.runs
@@ -328,5 +328,5 @@ def test_without_pulumi_on_path_the_fix_is_said(stacks: Stacks, monkeypatch: pyt
     def missing(*_: Any, **__: Any) -> None:
         raise FileNotFoundError
 
-    monkeypatch.setattr(subprocess, "run", missing)
+    monkeypatch.setattr(move, "completed", missing)
     assert "There is no pulumi on PATH. Fix: source .venv/bin/activate" in said(run(rollback.command, "--yes"))

@@ -1,0 +1,42 @@
+"""A program is waited for after Ctrl-C, and ended when it takes too long."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from infra.interrupts import completed
+from tests import ROOT
+from tests.waiting import wait_until
+
+SLOW_TO_END = """
+import pathlib, signal, sys, time
+folder = pathlib.Path(sys.argv[1])
+signal.signal(signal.SIGINT, lambda *_: (time.sleep(1), (folder / "ended").touch(), sys.exit()))
+(folder / "began").touch()
+time.sleep(60)
+"""
+
+
+def test_an_interrupted_program_is_waited_for(tmp_path: Path) -> None:
+    """pulumi gives its lock back at its end."""
+    call = "import os, signal, sys; from pathlib import Path; from infra.interrupts import completed; "
+    call += "signal.signal(signal.SIGINT, signal.default_int_handler); "  # which background jobs ignore
+    call += "completed([sys.executable, *sys.argv[1:]], cwd=Path.cwd(), env=dict(os.environ), seconds=60)"
+    command = [sys.executable, "-c", call, "-c", SLOW_TO_END, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL) as caller:
+        wait_until((tmp_path / "began").exists, "the program's beginning")
+        os.killpg(caller.pid, signal.SIGINT)
+        assert caller.wait(30) != 0
+    assert (tmp_path / "ended").exists()
+
+
+def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        completed([sys.executable, "-c", SLOW_TO_END, str(tmp_path)], cwd=tmp_path, env=dict(os.environ), seconds=1)
+    assert time.monotonic() - began < 30
