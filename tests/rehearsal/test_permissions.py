@@ -136,9 +136,7 @@ def test_what_has_no_name_is_removed_only_with_the_tag_of_the_project(root: AWS,
     ec2.delete_vpc(VpcId=own)
 
 
-def test_cloudfronts_functions_are_known_by_their_names_and_its_stores_by_their_tags(
-    root: AWS, user: Deployer
-) -> None:
+def test_cloudfronts_functions_are_known_by_their_names_and_its_stores_by_their_tags(root: AWS, user: Deployer) -> None:
     front, ours = user.client("cloudfront"), root.client("cloudfront")
     code = {"FunctionConfig": {"Comment": "", "Runtime": "cloudfront-js-2.0"}, "FunctionCode": b"// nothing"}
     for name in ("django-stack-x-maintenance", "shop"):
