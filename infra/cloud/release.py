@@ -70,7 +70,7 @@ class Release(pulumi.ComponentResource):
                 stream_prefix=STREAM_PREFIX,
                 timeout=settings.release_timeout,
                 pause=2,
-                secrets=[environment.secret[name] for name in sorted(environment.secret)],
+                secrets=environment.secret_values,
             ),
             triggers=[fingerprint({**request, "database": environment.database.identity})],
             opts=pulumi.ResourceOptions(

@@ -81,7 +81,7 @@ def rollout_values(
         "timeout": settings.rollout_timeout,
         "tolerance": GRACE_PERIOD,
         "pause": 5,
-        "secrets": [environment.secret[name] for name in sorted(environment.secret)],
+        "secrets": environment.secret_values,
     }
 
 

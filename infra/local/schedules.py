@@ -56,7 +56,7 @@ class Schedules(pulumi.ComponentResource):
             opts=own,
         )
         longest = max((one.timeout for one in settings.schedules.values() if one.enabled), default=0)
-        app = app_container(context, release, environment.variables, "scheduler")
+        app = app_container(context, release, environment, "scheduler")
         app["volumes"] = [*app["volumes"], {"volume_name": volume.name, "container_path": FOLDER}]
         container = docker.Container(
             name,
@@ -85,7 +85,7 @@ class Schedules(pulumi.ComponentResource):
                 container=container.id,
                 folder=FOLDER,
                 timeout=START_TIMEOUT,
-                secrets=[environment.secret[key] for key in sorted(environment.secret)],
+                secrets=environment.secret_values,
             ),
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["stdout", "stderr"]),
         )
