@@ -106,8 +106,8 @@ def _installed(install: str) -> str:
 def _dependencies_stage(project: Project, work: str) -> str:
     dependencies = project.dependencies
     lines = ["FROM ${PYTHON_IMAGE} AS dependencies", "ENV UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true"]
-    if project.needs.compiled:
-        lines += [_apt(project.needs.compiled)]
+    if packages := [*project.needs.compiled, *(["git"] if dependencies.has_git else [])]:
+        lines += [_apt(packages)]
     tools = _TOOLS.get(dependencies.tool, "uv")
     lines += [
         f"RUN python3 -m venv /opt/tools && /opt/tools/bin/pip install --quiet --no-cache-dir {tools} \\",
@@ -116,7 +116,9 @@ def _dependencies_stage(project: Project, work: str) -> str:
         *_copies(dependencies.files),
         f"COPY {FOLDER} /opt/{FOLDER}",
     ]
-    source = dependencies.files[0] if dependencies.tool in {"pip", "project"} else "/opt/requirements.txt"
+    source = f"-r {dependencies.files[0] if dependencies.tool in {'pip', 'project'} else '/opt/requirements.txt'}"
+    if dependencies.tool == "groups":
+        source = " ".join(f"--group {name}" for name in dependencies.groups)
     if dependencies.tool in _EXPORT:
         group = "--only" if dependencies.tool == "poetry" else "--group"
         more = "".join(f" --extra {name}" for name in dependencies.extras)
@@ -124,7 +126,7 @@ def _dependencies_stage(project: Project, work: str) -> str:
         lines += [f"RUN {_EXPORT[dependencies.tool]}{more} > /opt/requirements.txt"]
     lines += [
         "RUN /opt/tools/bin/uv pip install --quiet --no-cache --compile-bytecode --python /opt/venv/bin/python \\",
-        f"    -r {source} -r /opt/{FOLDER}/requirements.txt --override /opt/{FOLDER}/overrides.txt",
+        f"    {source} -r /opt/{FOLDER}/requirements.txt --override /opt/{FOLDER}/overrides.txt",
     ]
     if dependencies.is_package:
         lines += [
