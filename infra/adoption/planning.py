@@ -173,6 +173,11 @@ def _doubts(project: Project, choices: Choices) -> list[str]:
         doubts.append("whether gunicorn (WSGI) does: the project has an ASGI server among its requirements")
     if project.facts["mysql"]:
         doubts.append("whether the project runs on PostgreSQL: its settings name MySQL alone")
+    if project.facts["file-queue"]:
+        doubts.append(
+            "whether tasks reach the worker: huey keeps them in a file, which containers don't share; "
+            "huey.RedisHuey with REDIS_URL keeps them in the stack's Valkey"
+        )
     unknown = [one for one in project.tree.named(r"settings.*\.py") if not project.tree.module(one).body]
     doubts += [
         f"what {path} does: it has newer syntax than this Python, or errors"

@@ -316,3 +316,43 @@ def test_jobs_that_run_at_times_are_schedules(planned: MakePlan) -> None:
         "schedule clearsessions: `python manage.py clearsessions` at 15 3 * * *, UTC (from deploy/crontab)"
         in found.said
     )
+
+
+def test_a_stage_of_node_is_followed_where_package_json_has_no_build(planned: MakePlan, tmp_path: Path) -> None:
+    planned()
+    folder = tmp_path / "shop"
+    projects.write(folder, "assets/package.json", '{"dependencies": {"esbuild": "0.28.0"}}')
+    projects.write(
+        folder,
+        "Dockerfile",
+        "FROM node:24-slim AS assets\nCOPY assets/package.json ./\nRUN yarn install\nCOPY . ..\n"
+        'RUN if [ "$NODE_ENV" != "development" ]; then ../run build:js; fi\n'
+        "FROM python:3.13-slim\nWORKDIR /app\nRUN mkdir -p data/cache /app/logs /etc/shop\n",
+    )
+    text = text_of(plan_of(read_project(folder), tmp_path / "checkout"), "Dockerfile.stack")
+    run = 'cd assets && export NODE_ENV=production && if [ "$NODE_ENV" != "development" ]; then ../run build:js; fi'
+    assert run in text
+    assert "PATH=/opt/node/bin:/app/assets/node_modules/.bin:" in text
+    assert "mkdir -p -m 1777 data/cache logs " in text
+
+
+def test_groups_for_developers_are_installed_where_the_own_image_has_them(planned: MakePlan, tmp_path: Path) -> None:
+    planned(projects.uv)
+    for line, has_them in (("uv sync --locked", True), ("uv sync --locked --no-dev", False), ("true", False)):
+        projects.write(tmp_path / "shop", "Dockerfile", f"FROM python:3.13-slim\nRUN {line}\n")
+        text = text_of(plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout"), "Dockerfile.stack")
+        assert ("--no-dev" not in text) == has_them
+
+
+def test_a_reader_that_is_imported_from_another_file_is_one(planned: MakePlan, tmp_path: Path) -> None:
+    planned()
+    projects.write(tmp_path / "shop", "shop/env.py", "import environ\n\nenv = environ.Env()\n")
+    projects.add(tmp_path / "shop", "shop/settings.py", 'from shop.env import env\n\nKEY = env("PAYMENT_KEY")\n')
+    assert [one.name for one in read_project(tmp_path / "shop").variables] == ["PAYMENT_KEY"]
+
+
+def test_a_queue_in_a_file_is_not_sure(planned: MakePlan, tmp_path: Path) -> None:
+    planned()
+    projects.add(tmp_path / "shop", "shop/settings.py", 'HUEY = {"huey_class": "huey.SqliteHuey"}\n')
+    found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    assert any("huey keeps them in a file" in text for text in found.doubts)
