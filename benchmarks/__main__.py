@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import against_compose, copies, files, media, neighbours, redeploy, rehearsal, throughput
+from benchmarks import against_compose, copies, files, media, neighbours, redeploy, rehearsal, rollout, throughput
 from benchmarks.report import Section
 from benchmarks.sandbox import sandbox
 
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[..., list[Section]]] = {
     "neighbours": neighbours.measure,
     "redeploy": redeploy.measure,
     "rehearsal": rehearsal.measure,
+    "rollout": rollout.measure,
     "throughput": throughput.measure,
 }
 

@@ -45,6 +45,9 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
                 },
             )
         ]
+    if project.found.jobs:
+        jobs = {one.name: {"command": one.command, "cron": one.cron} for one in project.found.jobs}
+        lines += [("schedules", jobs)]
     lines += [("cache", "valkey")] if choices.cache else []
     lines += [("mail", "mailpit")] if choices.mail else []
     wanted = {one.name: stand_in(one) for one in for_env(project, cache=choices.cache)}

@@ -69,7 +69,7 @@ class Release(pulumi.ComponentResource):
                 log_group=self.task.log_group,
                 stream_prefix=STREAM_PREFIX,
                 timeout=settings.release_timeout,
-                pause=2,
+                pause=1,
                 secrets=environment.secret_values,
             ),
             triggers=[fingerprint({**request, "database": environment.database.identity})],

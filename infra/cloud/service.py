@@ -80,7 +80,7 @@ def rollout_values(
         "stream_prefix": STREAM_PREFIX,
         "timeout": settings.rollout_timeout,
         "tolerance": GRACE_PERIOD,
-        "pause": 5,
+        "pause": 2,
         "secrets": environment.secret_values,
     }
 
