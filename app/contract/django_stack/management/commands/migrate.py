@@ -83,7 +83,7 @@ class Command(migrate.Command):
 def last_applied(executor: MigrationExecutor) -> list[tuple[str, str]]:
     """The applied migrations that no other applied one depends on.
 
-    Django walks from each one that it is given back to the first; given all of 5,000, it takes an hour.
+    Django walks from each one that it is given back to the first; given all of 5,000, that takes ten minutes.
     """
     nodes = executor.loader.graph.node_map
     applied = {one for one in executor.loader.applied_migrations if one in nodes}
