@@ -123,11 +123,14 @@ def _dependencies_stage(project: Project, work: str) -> str:
         f"COPY {FOLDER} /opt/{FOLDER}",
     ]
     source = f"-r {dependencies.files[0] if dependencies.tool in {'pip', 'project'} else '/opt/requirements.txt'}"
+    if dependencies.constraints:
+        source += f" -c {dependencies.constraints}"
     if dependencies.tool == "groups":
         source = " ".join(f"--group {name}" for name in dependencies.groups)
     if dependencies.tool in _EXPORT:
         group = "--only" if dependencies.tool == "poetry" else "--group"
-        more = "".join(f" --extra {name}" for name in dependencies.extras)
+        extra = "--extras" if dependencies.tool == "poetry" else "--extra"
+        more = "".join(f" {extra} {name}" for name in dependencies.extras)
         more += "".join(f" {group} {name}" for name in dependencies.groups)
         export = _EXPORT[dependencies.tool]
         if project.own.with_developers_groups:  # as its own image has them
