@@ -17,7 +17,7 @@ _LIKELY = (
     (r".*_DSN", ""),
     (r".*(?:FROM_EMAIL|EMAIL_FROM|SERVER_EMAIL|EMAIL_ADDRESS|_EMAIL)", "webmaster@localhost"),
     (r".*(?:_URL|_ENDPOINT|_URI)", "http://localhost"),
-    (r".*(?:_HOST|_HOSTNAME|_DOMAIN)", "localhost"),
+    (r"(?:.*_)?(?:HOST|HOSTNAME|DOMAIN)", "localhost"),
     (r".*_PORT", "1"),
 )
 # Names of the site's key. What stands in is long, since some settings refuse a short one, and no server starts with it.

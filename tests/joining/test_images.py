@@ -43,7 +43,7 @@ def locked(folder: Path, *command: str) -> None:
 @pytest.mark.parametrize(
     ("tool", "lock", "server"),
     [
-        (projects.poetry, ("poetry", "lock"), "granian==2.5.7"),
+        (projects.poetry, ("poetry", "lock"), "granian==2.8.9"),
         (projects.pipenv, ("pipenv", "lock"), "daphne==4.2.1"),
     ],
 )

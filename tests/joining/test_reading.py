@@ -254,3 +254,17 @@ def test_constraints_say_versions_and_are_no_requirements(read: MakeProject, tmp
     assert found.declared == {"django": "==5.2.8"}
     assert found.files == ["requirements.txt", "versions/base.txt", "constraints.txt"]
     assert found.constraints == "constraints.txt"
+
+
+def test_the_code_that_settings_import_is_not_read_as_settings(read: MakeProject, tmp_path: Path) -> None:
+    """Or else every variable of a large project would be asked for, after minutes."""
+    read()
+    folder = tmp_path / "shop"
+    projects.add(folder, "shop/settings.py", "from . import mark\nfrom .parts import *\n")
+    projects.write(folder, "shop/parts.py", "from .more_settings import COLOUR\n")
+    projects.write(folder, "shop/more_settings.py", "COLOUR = 1\n")
+    projects.write(folder, "shop/__init__.py", "from .core import mark\n")
+    projects.write(folder, "shop/core.py", 'import os\n\nmark = os.environ["MARK"]\n')
+    found = read_project(folder)
+    assert found.chain == ["shop/settings.py", "shop/__init__.py", "shop/parts.py", "shop/more_settings.py"]
+    assert found.variables == []

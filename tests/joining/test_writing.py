@@ -360,3 +360,14 @@ def test_a_queue_in_a_file_is_not_sure(planned: MakePlan, tmp_path: Path) -> Non
     projects.add(tmp_path / "shop", "shop/settings.py", 'HUEY = {"huey_class": "huey.SqliteHuey"}\n')
     found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
     assert any("huey keeps them in a file" in text for text in found.doubts)
+
+
+def test_a_variable_that_the_stack_sets_under_that_name_is_stood_in_for_in_the_build_alone(
+    planned: MakePlan, tmp_path: Path
+) -> None:
+    planned()
+    projects.add(tmp_path / "shop", "shop/settings.py", 'SITE = os.environ["DOMAIN"]\nPLACE = os.environ["PLACE"]\n')
+    found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    assert "DOMAIN=localhost PLACE=unset python manage.py collectstatic" in text_of(found, "Dockerfile.stack")
+    config = yaml.safe_load(text_of(found, "Pulumi.shop.yaml"))["config"]
+    assert config["django-stack:env"] == {"PLACE": "unset"}, "the other is refused there"
