@@ -43,7 +43,7 @@ def databases(stack: Stack) -> list[str]:
 
 def buckets(stack: Stack) -> list[str]:
     """Those of copies."""
-    return [one["Name"] for one in stack.client("s3").list_buckets()["Buckets"] if "-copy-" in one["Name"]]
+    return [one["Name"] for one in stack.client("s3").list_buckets()["Buckets"] if "--copy-" in one["Name"]]
 
 
 def checksums(stack: Stack) -> dict[str, str]:

@@ -21,6 +21,10 @@ class DataError(Exception):
     """Something can't be copied, and nothing was changed; the message says why, and what to do."""
 
 
+class BusyError(DataError):
+    """Another copy into the same stack runs."""
+
+
 @dataclass(frozen=True)
 class DatabaseFacts:
     """A stack's database as a plan shows it. `size` and `free` are in bytes; `free` is None where it isn't known.
@@ -43,10 +47,14 @@ class DatabaseFacts:
 
 @dataclass(frozen=True)
 class Backups:
-    """What a database's service has kept: snapshots (name, when, GiB), and the window of moments; all times are UTC."""
+    """What a database's service has kept: snapshots (name, when, GiB), and the window of moments; all times are UTC.
+
+    `source` is what the setting database-restore-source has to be for a moment; nothing for its default.
+    """
 
     snapshots: tuple[tuple[str, datetime, int], ...] = ()
     window: tuple[datetime, datetime] | None = None
+    source: str = ""
 
 
 class Archive(Protocol):

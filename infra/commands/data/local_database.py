@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from infra.commands import stack
 from infra.commands.data import names, sql
-from infra.commands.data.ends import SECTIONS, Archive, Backups, DatabaseFacts, DataError, Rows
+from infra.commands.data.ends import SECTIONS, Archive, Backups, BusyError, DatabaseFacts, DataError, Rows
 from infra.commands.data.in_task import first_error
 from infra.commands.data.inside import in_database
 from infra.commands.data.rows import rows_of
@@ -129,7 +129,7 @@ class StackDatabase:
     def lock(self) -> Iterator[None]:
         with self._session("postgres") as session:
             if session.ask(sql.LOCK).strip() != "t":
-                raise DataError(f"Another copy into the stack {self.name} runs. Fix: wait for its end")
+                raise BusyError(f"Another copy into the stack {self.name} runs. Fix: wait for its end")
             yield
 
     def restore(self, archive: Archive, into: str) -> Rows:
