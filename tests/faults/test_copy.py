@@ -129,6 +129,8 @@ def test_a_copy_that_is_killed_at_any_moment_leaves_the_target_serving_and_the_n
         output, _ = process.communicate()
         found = target.checksums()
         assert found in (wanted, source.checksums()), f"killed after {moment} s: {output}"
+        # What wasn't scrubbed yet doesn't stay.
+        wait_until(lambda: those(NEW, "app", target.databases()) == [], "the end of what a killed copy made")
     status, output = stacks.run("copy", "--database", "a", "b", "--yes")
     assert status == 0, output
     assert target.checksums() == source.checksums()
