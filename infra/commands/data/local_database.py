@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from infra.commands import stack
 from infra.commands.data import names, sql
+from infra.commands.data.database_copy import say
 from infra.commands.data.ends import SECTIONS, Archive, Backups, BusyError, DatabaseFacts, DataError, Rows
 from infra.commands.data.in_task import first_error
 from infra.commands.data.inside import in_database
@@ -156,6 +157,8 @@ class StackDatabase:
         else:
             self._psql(made, "postgres")
         for section in SECTIONS:
+            if section == "post-data":
+                say("Building the indexes ...")
             with archive.open(section) as stream:
                 if section == "data":
                     self._feed(stream, ["pg_restore", *RESTORE, f"--dbname={into}"], LAZY)
@@ -164,6 +167,7 @@ class StackDatabase:
             if section != "data":
                 how = LAZY if section == "pre-data" else INDEXES
                 self._feed(schema, ["sh", "-c", RESTORE_SCHEMA], {"PGDATABASE": into, "SECTION": section, **how})
+        say("Analysing and counting ...")
         # One program for all: each start of one in the container takes its time.
         asked = f"ANALYZE;\n{sql.MIGRATIONS}\\echo {END}\n{sql.IN_FULL}{sql.ROWS}"
         asked += f"\\echo {END}\n\\connect {sql.identifier(self._serving)}\n{sql.MIGRATIONS}"
