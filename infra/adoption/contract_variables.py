@@ -8,12 +8,13 @@ from infra.adoption.variables import Variable
 # What these lead to in the settings is overwritten by what the stack says: keys, hosts, database, media storage.
 _OVERWRITTEN = re.compile(
     r"(?:DJANGO_|APP_)?(?:SECRET_KEY|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS|DEBUG)"
-    r"|(?:DJANGO_)?(?:DATABASE|DB|POSTGRES|POSTGRESQL|PG|RDS|SQL)_?(?:URL|NAME|DB|USER|USERNAME|PASSWORD|PASS|HOST|HOSTNAME|PORT|ENGINE|DSN|DB_NAME)"
+    r"|(?:DJANGO_)?(?:DATABASE|DB|POSTGRES|POSTGRESQL|PG|RDS|SQL)_?(?:URL|NAME|DATABASE|DB|USER|USERNAME|PASSWORD|PASS|HOST|HOSTNAME|PORT|ENGINE|DSN|DB_NAME)"
     r"|(?:DJANGO_)?(?:AWS|S3|DO|SPACES|GS|AZURE)_\w*(?:ACCESS_KEY|SECRET|BUCKET|REGION|ENDPOINT|CUSTOM_DOMAIN|KEY_ID|CONTAINER|ACCOUNT)\w*"
     r"|DEFAULT_STORAGE_DSN|MEDIA_(?:URL|ROOT)|STATIC_(?:URL|ROOT)"
 )
 _LIKELY = (
     (r".*ADMIN_URL", "admin/"),
+    (r".*_DSN", ""),
     (r".*(?:FROM_EMAIL|EMAIL_FROM|SERVER_EMAIL|EMAIL_ADDRESS|_EMAIL)", "webmaster@localhost"),
     (r".*(?:_URL|_ENDPOINT|_URI)", "http://localhost"),
     (r".*(?:_HOST|_HOSTNAME|_DOMAIN)", "localhost"),

@@ -5,7 +5,7 @@ import posixpath
 import re
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,12 +15,16 @@ from infra.adoption.dockerfile import OwnDockerfile
 from infra.adoption.tree import Tree
 
 PRODUCTION = ("production", "prod", "deploy", "requirements", "base", "common", "main")
+# In requirements, uv's lock, Poetry's and Pipenv's.
+_GIT = re.compile(r"""git\+(?:https|ssh|git)|source = \{ git = |^type = "git"|^\s*"git": \"""", re.MULTILINE)
+NOT_PRODUCTION = ("dev", "test", "tests", "docs", "lint", "typing")
 
 
 @dataclass(frozen=True)
 class Dependencies:
-    """`tool` is pip, uv, poetry, pipenv or nothing; `files` are those that its installation reads, the main one first.
+    """`tool` is pip, uv, poetry, pipenv, project or groups (of pyproject.toml, without a lock), or nothing.
 
+    `files` are those that its installation reads, the main one first.
     `declared` are the project's own, `locked` all with the version that a lock has; names are normalized.
     """
 
@@ -32,6 +36,7 @@ class Dependencies:
     is_package: bool = False  # is installed itself
     extras: list[str] = field(default_factory=list)  # that its own image installs
     groups: list[str] = field(default_factory=list)  # and groups of dependencies
+    has_git: bool = False  # whether something is installed from a repository of git
     problem: str = ""
 
     def __contains__(self, name: str) -> bool:
@@ -44,6 +49,11 @@ class Dependencies:
 
 
 def read_dependencies(tree: Tree, own: OwnDockerfile) -> Dependencies:
+    found = _read(tree, own)
+    return replace(found, has_git=any(_GIT.search(_whole(tree, path)) for path in found.files))
+
+
+def _read(tree: Tree, own: OwnDockerfile) -> Dependencies:
     project = _toml(tree, "pyproject.toml")
     metadata, poetry = project.get("project", {}), project.get("tool", {}).get("poetry", {})
     python = str(metadata.get("requires-python", ""))
@@ -59,11 +69,28 @@ def read_dependencies(tree: Tree, own: OwnDockerfile) -> Dependencies:
         for path in files:
             declared |= _lines(tree.text(path))
         return Dependencies("pip", files, declared, {}, python)
-    if metadata.get("dependencies"):
-        declared = _parsed(metadata["dependencies"])
+    return _from_pyproject(project, own, python)
+
+
+def _from_pyproject(project: dict[str, Any], own: OwnDockerfile, python: str) -> Dependencies:
+    """Those of a pyproject.toml without a lock: the project's own, or those of a group that isn't for developers."""
+    if declared := _parsed(project.get("project", {}).get("dependencies", [])):
         return Dependencies("project", ["pyproject.toml"], declared, {}, python, is_package="build-system" in project)
+    listed = project.get("dependency-groups", {})
+    groups = [name for name in own.groups or PRODUCTION if name in listed and name not in NOT_PRODUCTION]
+    for group in groups:
+        declared |= _parsed([line for line in listed[group] if isinstance(line, str)])
+    if groups:
+        return Dependencies("groups", ["pyproject.toml"], declared, {}, python, groups=groups)
     problem = "no requirements.txt, no uv.lock, no poetry.lock, no Pipfile.lock and no dependencies in pyproject.toml"
     return Dependencies(problem=problem)
+
+
+def dependency_files(folder: str) -> list[str]:
+    """The paths at which a folder of the project would name its dependencies."""
+    return [
+        f"{folder}/{name}" for name in ("requirements.txt", "pyproject.toml", "uv.lock", "poetry.lock", "Pipfile.lock")
+    ]
 
 
 def _uv(tree: Tree, metadata: dict[str, Any], project: dict[str, Any], own: OwnDockerfile, python: str) -> Dependencies:
@@ -160,8 +187,15 @@ def _parsed(lines: list[str]) -> dict[str, str]:
 
 
 def _toml(tree: Tree, path: str) -> dict[str, Any]:
-    # A lock file may be larger than what a Tree reads.
     try:
-        return tomllib.loads((tree.root / path).read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return tomllib.loads(_whole(tree, path))
+    except tomllib.TOMLDecodeError:
         return {}
+
+
+def _whole(tree: Tree, path: str) -> str:
+    """The text of a file that may be larger than what a Tree reads, as lock files are."""
+    try:
+        return (tree.root / path).read_text()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -13,6 +13,7 @@ _NOT_TAKEN = re.compile(
     r"DEBIAN_FRONTEND|LC_ALL|LANG|NODE_.*|DATABASE_URL|SECRET_KEY|STATIC_ROOT|.*DEBUG"
 )
 _IGNORED = re.compile(r"(?:-i|--ignore)[ =][\w./*-]+")  # options of collectstatic that matter to its result
+_BUILDS = re.compile(r"(?:build|webpack|vite|esbuild|tailwind|gulp|sass|rollup|parcel)")
 _NO_BUILD = {"collectstatic", "compilemessages", "migrate", "runserver", "check", "createcachetable", "loaddata"}
 
 
@@ -39,6 +40,9 @@ class OwnDockerfile:
     compiles_messages: bool = False
     manage_commands: list[str] = field(default_factory=list)  # of manage.py, besides collectstatic and compilemessages
     collectstatic: str = ""  # its options
+    node_runs: list[str] = field(default_factory=list)  # what a stage of Node builds with
+    folders: list[str] = field(default_factory=list)  # that are made in the project's folder, relative to it
+    with_developers_groups: bool = False  # uv installs its default groups
 
 
 def candidates(tree: Tree) -> list[str]:
@@ -84,6 +88,9 @@ def read_dockerfile(tree: Tree) -> OwnDockerfile:
         build_script=next(iter(re.findall(r"(?:npm run|yarn(?: run)?|pnpm(?: run)?) ([\w:-]*build[\w:-]*)", runs)), ""),
         compiles_messages="compilemessages" in runs,
         manage_commands=_manage_commands(runs),
+        node_runs=[run for run in state.node_runs if _BUILDS.search(run)],
+        folders=_folders(runs, state.workdir),
+        with_developers_groups=_with_default_groups(runs),
         collectstatic=" ".join(_IGNORED.findall(next(iter(re.findall(r"collectstatic([^&;|\n]*)", runs)), ""))),
     )
 
@@ -108,6 +115,7 @@ class _State:
     scripts: dict[str, str] = field(default_factory=dict)
     images: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
+    node_runs: list[str] = field(default_factory=list)
 
 
 def _note(state: _State, instruction: str, rest: str, arguments: dict[str, str]) -> None:
@@ -130,6 +138,25 @@ def _note(state: _State, instruction: str, rest: str, arguments: dict[str, str])
                 state.scripts[words[1]] = words[0].removeprefix("./")
         case "RUN":
             state.runs.append(rest)
+            if state.images and re.search(r"(?:^|/)node:", state.images[-1]):
+                state.node_runs.append(re.sub(r"^(?:--\w+\S*\s+)*", "", rest))
+
+
+def _folders(runs: str, workdir: str) -> list[str]:
+    """The folders that are made within the project's own."""
+    found: dict[str, None] = {}
+    for words in re.findall(r"\bmkdir\s+(?:-p\s+)?((?:[\w./-]+[ \t]*)+)", runs):
+        for word in words.split():
+            inside = word.removeprefix(f"{workdir}/") if workdir else word
+            if not inside.startswith(("/", ".", "-")) and ".." not in inside:
+                found[inside.rstrip("/")] = None
+    return list(found)
+
+
+def _with_default_groups(runs: str) -> bool:
+    """Whether uv installs the groups for developers as well: it does, unless it is told otherwise."""
+    installs = re.findall(r"uv sync([^&;|\n]*)", runs)
+    return bool(installs) and not any(re.search(r"--no-dev|--no-default-groups|--only-group", one) for one in installs)
 
 
 def _pairs(rest: str) -> dict[str, str]:

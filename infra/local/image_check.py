@@ -13,7 +13,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.images import Image
 
 from infra import endpoint
-from infra.local import postgres
+from infra.local import image_answers, postgres
 from infra.local.labels import labels
 from infra.local.settings import LocalSettings
 from infra.local.steps.containers import ENGINE_ERRORS, explain
@@ -47,10 +47,7 @@ def misfit(engine: docker.DockerClient, image_id: str, settings: LocalSettings, 
         data = postgres.data_version(engine, volume, image_id, labels(settings))
     if data == wanted and _is_in_use(engine, image_id, volume):  # so it was asked before, and its server made the data
         return ""
-    try:
-        has, musl, output = postgres.ask(engine, image, labels(settings))
-    except APIError as error:  # the image has no shell, or none for this processor
-        has, musl, output = None, False, str(error.explanation)
+    has, musl, output = _answer(engine, image, settings)
     remove = f"Fix: pulumi config rm -s {settings.stack} postgres-image"
     if has is None:
         return f"postgres-image is {name}, {_no_server(engine, image)}.{quoted(output.splitlines())}\n{remove}"
@@ -59,6 +56,20 @@ def misfit(engine: docker.DockerClient, image_id: str, settings: LocalSettings, 
     if not wrong and musl and data is None:  # existing data only cause a warning: server_warnings
         return f"postgres-image is {name}, which sorts text by musl; a managed PostgreSQL sorts by glibc. {remove}"
     return wrong
+
+
+def _answer(engine: docker.DockerClient, image: Image, settings: LocalSettings) -> tuple[int | None, bool, str]:
+    """What `postgres.ask` says, from this image or, since its id stands for its content, from an earlier update."""
+    image_id = str(image.id)
+    if known := image_answers.recall(image_id):
+        return *known, ""
+    try:
+        has, musl, output = postgres.ask(engine, image, labels(settings))
+    except APIError as error:  # the image has no shell, or none for this processor
+        return None, False, str(error.explanation)
+    if has is not None:
+        image_answers.keep(image_id, has, musl=musl)
+    return has, musl, output
 
 
 def _is_in_use(engine: docker.DockerClient, image_id: str, volume: str) -> bool:

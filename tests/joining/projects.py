@@ -320,6 +320,20 @@ def celery(folder: Path) -> None:
     add(folder, "requirements.txt", "celery[redis]==5.5.3\n")
 
 
+def crontab(folder: Path) -> None:
+    """A crontab, with a job of the project and one of the machine."""
+    write(
+        folder,
+        "deploy/crontab",
+        """
+        # m h dom mon dow command
+        MAILTO=""
+        15 3 * * * /srv/shop/venv/bin/python /srv/shop/manage.py clearsessions >> /var/log/shop.log 2>&1
+        @daily /usr/local/bin/pg_dump_all
+        """,
+    )
+
+
 def dockerfile_in_a_folder(folder: Path) -> None:
     """The project's own Dockerfile, not beside manage.py."""
     write(folder, "docker/Dockerfile", DOCKERFILE.replace("CMD", "COPY docker/start-worker /start-worker\nCMD"))

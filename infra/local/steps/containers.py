@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from docker.errors import APIError, DockerException
+import docker
+from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from urllib3.exceptions import HTTPError
 
@@ -54,6 +55,18 @@ def wait(
         if time.monotonic() > deadline:
             sys.exit(f"{what} is not ready after {seconds:g} seconds: {still}.{last_lines(container, secrets)}")
         time.sleep(0.2)
+
+
+def remove(engine: docker.DockerClient, filters: dict[str, str | list[str] | bool]) -> None:
+    """Removes all containers that match, running or not."""
+    for container in engine.containers.list(all=True, filters=filters):
+        try:
+            container.remove(force=True, v=True)
+        except NotFound:
+            pass
+        except APIError as error:
+            if error.status_code != 409:  # it is already being removed
+                raise
 
 
 def unanswered(url: str) -> str:

@@ -4,21 +4,17 @@ Whatever happens to this step, it leaves no container: it removes its own at the
 and when its parent `pulumi` is gone. After a SIGKILL, a watchdog in a session of its own removes it.
 """
 
-import os
 import shlex
 import signal
-import subprocess
 import sys
 import threading
 import time
 import uuid
 from contextlib import suppress
 from types import FrameType
-from typing import IO
 
-import docker
 import psutil
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 from docker.models.containers import Container
 from docker.types import LogConfig
 
@@ -26,7 +22,8 @@ from infra import endpoint
 from infra.destructive import release_variables
 from infra.local.labels import RUN
 from infra.local.requests import ReleaseRequest
-from infra.local.steps.containers import ENGINE_ERRORS, explain
+from infra.local.steps.containers import ENGINE_ERRORS, explain, remove
+from infra.local.steps.watchdog import Watchdog
 from infra.steps import RedactedOutput, quoted, read_request
 
 TAIL = 20
@@ -42,8 +39,6 @@ class Interrupted(BaseException):
 
 def main() -> None:
     """Exit status 0 when every command ended with 0, else 1 with the reason on standard error."""
-    if sys.argv[1:2] == ["watchdog"]:
-        return watch(sys.argv[2])
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _end)
     request = read_request(ReleaseRequest)
@@ -53,7 +48,6 @@ def main() -> None:
         sys.exit(f"{error}\n{what_serves(request)}The next `pulumi up` runs the release again.")
     except ENGINE_ERRORS as error:
         sys.exit(f"The release was ended. {explain(error)}")
-    return None
 
 
 class ReleaseRun:
@@ -70,10 +64,11 @@ class ReleaseRun:
     def run(self) -> None:
         """Runs all commands in order; raises ReleaseError at the first that fails."""
         remove(self.engine, {"name": f"^/{self.request.name}$"})  # left by a run that was killed
-        watchdog = start_watchdog(self.run_id)
+        watchdog = Watchdog(self.run_id)
         try:
             for command in self.request.commands:
                 self.run_command(command)
+            watchdog.dismiss()
         finally:
             remove(self.engine, {"label": f"{RUN}={self.run_id}"})
             watchdog.close()
@@ -136,46 +131,6 @@ def what_serves(request: ReleaseRequest) -> str:
     if found[0].status != "running":
         return f"The web container {request.web} is {found[0].status}, so nothing serves. "
     return "The web version that was running keeps serving. "
-
-
-def start_watchdog(run_id: str) -> IO[bytes]:
-    """Starts the watchdog of `run_id`, which acts when the returned pipe closes, by us or because we were killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "infra.local.steps.release", "watchdog", run_id],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PULUMI_CONFIG_PASSPHRASE")},
-    )
-    assert process.stdin is not None  # noqa: S101  # it is a pipe
-    return process.stdin
-
-
-def watch(run_id: str) -> None:
-    """The watchdog: waits until the pipe closes, then removes the run's container, also one that is created late.
-
-    An engine that is gone, because it restarts for example, has a minute to come back.
-    """
-    sys.stdin.read()
-    deadline, looks = time.monotonic() + 60, 5
-    while looks and time.monotonic() < deadline:
-        with suppress(*ENGINE_ERRORS):
-            remove(endpoint.client(), {"label": f"{RUN}={run_id}"})
-            looks -= 1
-        time.sleep(1)
-
-
-def remove(engine: docker.DockerClient, filters: dict[str, str | list[str] | bool]) -> None:
-    """Removes all containers that match, running or not."""
-    for container in engine.containers.list(all=True, filters=filters):
-        try:
-            container.remove(force=True, v=True)
-        except NotFound:
-            pass
-        except APIError as error:
-            if error.status_code != 409:  # it is already being removed
-                raise
 
 
 def _processes_above() -> list[psutil.Process]:

@@ -3,9 +3,6 @@
 Processes, signals and the engine are scripted here.
 """
 
-import io
-import os
-import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +12,7 @@ from docker.errors import APIError, DockerException, NotFound
 
 from infra import endpoint
 from infra.local.steps import release as step
+from infra.local.steps.watchdog import Watchdog
 from tests.infra.local.steps.conftest import Run
 from tests.infra.local.steps.engine import Container, Engine
 
@@ -35,9 +33,11 @@ AGAIN = "The next `pulumi up` runs the release again.\n"
 
 @pytest.fixture(autouse=True)
 def watchdog(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ids of the runs whose watchdog was started; the processes above this one live."""
+    """The run's id and what its watchdog is told; the processes above this one live."""
     started: list[str] = []
-    monkeypatch.setattr(step, "start_watchdog", lambda run_id: started.append(run_id) or io.BytesIO())
+    monkeypatch.setattr(Watchdog, "__init__", lambda self, run_id: started.append(run_id))
+    monkeypatch.setattr(Watchdog, "dismiss", lambda self: started.append("dismissed"))
+    monkeypatch.setattr(Watchdog, "close", lambda self: started.append("closed"))
     monkeypatch.setattr(step, "_processes_above", lambda: [psutil.Process()])
     return started
 
@@ -54,7 +54,8 @@ def test_every_command_runs_in_a_container_of_its_own_and_its_output_is_passed_o
     assert (
         out.replace("url is [secret]", "url is postgres://app:[secret]@database/app") == first + shown + second + shown
     )
-    (run_id,) = watchdog
+    run_id, *told = watchdog
+    assert told == ["dismissed", "closed"], "it needn't look for containers"
     assert [made["command"] for made in engine.made] == [
         ["python", "manage.py", "migrate", "--noinput"],
         ["python", "manage.py", "check", "--tag", "a b"],
@@ -189,37 +190,6 @@ def test_a_container_that_is_already_going_is_no_failure(
         step.remove(Engine(container), {"label": "x"})
 
 
-def test_the_watchdog_waits_for_the_end_of_its_run_and_looks_for_containers_that_come_late(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """An engine that restarts in between has a minute to come back."""
-    now, looks = [0.0], []
-    monkeypatch.setattr(step.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    monkeypatch.setattr(step.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(sys, "stdin", io.StringIO("until the pipe closes"))
-    engine = Engine()
-
-    def client() -> Engine:
-        looks.append(now[0])
-        if now[0] < 20:
-            raise DockerException("restarting")
-        return engine
-
-    monkeypatch.setattr(endpoint, "client", client)
-    step.watch("run-1")
-    assert sys.stdin.read() == "", "it read to the end first"
-    assert engine.asked == [{"all": True, "filters": {"label": "django-stack.release-run=run-1"}}] * 5
-    assert looks[-1] == 24, "once a second"
-    now[0], looks[:] = 0.0, []
-    monkeypatch.setattr(endpoint, "client", lambda: (looks.append(now[0]), client)[1]() if now[0] > 1000 else _gone())
-    step.watch("run-1")
-    assert now[0] == 60
-
-
-def _gone() -> Any:
-    raise DockerException("gone")
-
-
 def test_processes_above_are_those_up_to_pulumi(monkeypatch: pytest.MonkeyPatch) -> None:
     def names(*above: str) -> list[str]:
         processes = [SimpleNamespace(name=lambda name=name: name) for name in above]
@@ -237,24 +207,3 @@ def test_a_zombie_is_gone(status: str, lives: bool) -> None:
     process = SimpleNamespace(is_running=lambda: True, status=lambda: status)
     assert step._lives(process) is lives
     assert not step._lives(SimpleNamespace(is_running=lambda: False, status=lambda: status))
-
-
-def test_the_watchdog_is_a_process_in_a_session_of_its_own_without_the_passphrase(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    started: list[Any] = []
-
-    def popen(command: list[str], **options: Any) -> Any:
-        started.append((command, options))
-        return SimpleNamespace(stdin=io.BytesIO())
-
-    monkeypatch.undo()
-    monkeypatch.setattr(step.subprocess, "Popen", popen)
-    monkeypatch.setitem(os.environ, "PULUMI_CONFIG_PASSPHRASE", "TOPSECRET")
-    monkeypatch.setitem(os.environ, "DOCKER_HOST", "unix:///run/docker.sock")
-    step.start_watchdog("run-1")
-    [(command, options)] = started
-    assert command == [sys.executable, "-m", "infra.local.steps.release", "watchdog", "run-1"]
-    assert options["start_new_session"] is True, "or Ctrl-C would end it as well"
-    assert "PULUMI_CONFIG_PASSPHRASE" not in options["env"]
-    assert options["env"]["DOCKER_HOST"] == "unix:///run/docker.sock"

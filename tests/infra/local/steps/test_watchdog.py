@@ -1,0 +1,111 @@
+"""The watchdog of a release acts when the release ends without dismissing it; tests/e2e kill a real one."""
+
+import io
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+from docker.errors import DockerException
+
+from infra import endpoint
+from infra.local.steps import watchdog
+from infra.local.steps.watchdog import DONE, Watchdog
+from tests.infra.local.steps.engine import Engine
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The runs that the watchdog looks for."""
+    runs: list[str] = []
+    monkeypatch.setattr(watchdog, "remove_what_comes", runs.append)
+    monkeypatch.setattr(sys, "argv", ["watchdog", "run-1"])
+    return runs
+
+
+@pytest.mark.parametrize(("told", "found"), [(b"", ["run-1"]), (DONE[:3], ["run-1"]), (DONE, [])])
+def test_it_looks_unless_it_was_dismissed(
+    monkeypatch: pytest.MonkeyPatch, looks: list[str], told: bytes, found: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(told)))
+    watchdog.main()
+    assert looks == found
+    assert sys.stdin.read() == "", "it read to the end first"
+
+
+def test_it_looks_for_containers_that_come_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that restarts in between has a minute to come back."""
+    now, looks = [0.0], []
+    monkeypatch.setattr(watchdog.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(watchdog.time, "monotonic", lambda: now[0])
+    engine = Engine()
+
+    def client() -> Engine:
+        looks.append(now[0])
+        if now[0] < 20:
+            raise DockerException("restarting")
+        return engine
+
+    monkeypatch.setattr(endpoint, "client", client)
+    watchdog.remove_what_comes("run-1")
+    assert engine.asked == [{"all": True, "filters": {"label": "django-stack.release-run=run-1"}}] * 5
+    assert looks[-1] == 24, "once a second"
+    now[0], looks[:] = 0.0, []
+    monkeypatch.setattr(endpoint, "client", lambda: (looks.append(now[0]), client)[1]() if now[0] > 1000 else _gone())
+    watchdog.remove_what_comes("run-1")
+    assert now[0] == 60
+
+
+def _gone() -> Any:
+    raise DockerException("gone")
+
+
+def test_it_is_a_process_in_a_session_of_its_own_without_the_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+
+    def popen(command: list[str], **options: Any) -> Any:
+        started.append((command, options))
+        return SimpleNamespace(stdin=io.BytesIO())
+
+    monkeypatch.setattr(watchdog.subprocess, "Popen", popen)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "TOPSECRET")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/docker.sock")
+    Watchdog("run-1")
+    [(command, options)] = started
+    assert command == [sys.executable, "-m", "infra.local.steps.watchdog", "run-1"]
+    assert options["start_new_session"] is True, "or Ctrl-C would end it as well"
+    assert "PULUMI_CONFIG_PASSPHRASE" not in options["env"]
+    assert options["env"]["DOCKER_HOST"] == "unix:///run/docker.sock"
+
+
+def test_a_dismissed_one_is_gone_at_once_and_never_loaded_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it waits, the release has the processor."""
+    started: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+
+    def popen(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        module = [sys.executable, "-X", "importtime", *command[1:]]
+        started.append(real(module, **options | {"stderr": subprocess.PIPE}))
+        return started[0]
+
+    monkeypatch.setattr(watchdog.subprocess, "Popen", popen)
+    dog = Watchdog("run-1")
+    dog.dismiss()
+    dog.close()
+    assert started[0].stderr is not None
+    loaded = {line.rpartition("|")[2].strip() for line in started[0].stderr.read().decode().splitlines()}
+    assert started[0].wait(10) == 0
+    assert "subprocess" in loaded
+    assert not loaded & {"docker", "requests", "infra.endpoint"}
+
+
+def test_one_that_somebody_killed_is_no_failure() -> None:
+    dog = Watchdog("run-1")
+    [process] = [child for child in psutil.Process().children() if "infra.local.steps.watchdog" in child.cmdline()]
+    process.kill()
+    wait_until(lambda: process.status() == psutil.STATUS_ZOMBIE, "its end")
+    dog.dismiss()
+    dog.close()
