@@ -11,6 +11,7 @@ import math
 import os
 import runpy
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,19 @@ def when_ready(_server: Any) -> None:
     traverses everything that is not frozen (Python's documentation, `gc.freeze`).
     """
     checks.log_at_start()
+    preload_storage()
     gc.collect()
     gc.freeze()
+
+
+def preload_storage() -> None:
+    """Loads what the storage needs, if it knows what; Django would load it in each worker, with the first file."""
+    from django.conf import settings  # noqa: PLC0415  # there are none yet when this file is read
+    from django.core.files.storage import storages  # noqa: PLC0415
+
+    if settings.configured:  # not with `--no-preload`
+        with suppress(Exception):  # what is wrong with a storage is said where it is used
+            getattr(storages["default"], "preload", lambda: None)()
 
 
 if __name__ == "__main__":

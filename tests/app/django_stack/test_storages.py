@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +19,13 @@ from botocore.auth import AUTH_TYPE_MAPS, S3SigV4QueryAuth
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
+from botocore.loaders import JSONFileLoader
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.files.storage import storages as django_storages
 from django.test import Client
-from django_stack import storages
+from django_stack import gunicorn_config, storages
 from django_stack.files import RefusingStorage
 from django_stack.storage_dsn import parse
 from django_stack.storages import ATTEMPTS, LIFE, WINDOW, S3Media
@@ -119,6 +122,34 @@ def test_an_address_is_signed_once_in_a_window_for_each_key_and_only_the_usual_o
     for number in range(10):
         storage.url(f"{number}.png")
     assert len(storage.remembered[1]) <= 3
+
+
+def test_what_was_loaded_before_the_fork_is_all_that_a_client_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or each of gunicorn's workers has 40 MB of its own; and no socket may be open that they would share."""
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection"))
+    storage = S3Media(parse(SIGNED))
+    storage.preload()
+    monkeypatch.setattr(JSONFileLoader, "load_file", lambda _, path: pytest.fail(f"{path} is read"))
+    assert storage.connection.meta.client.meta.service_model.service_name == "s3"
+    assert storage.url("a.png")
+
+
+def test_gunicorn_loads_the_storage_before_it_forks_and_serves_whatever_is_wrong_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[str] = []
+
+    def refuse() -> None:
+        called.append("preload")
+        raise ImproperlyConfigured("no bucket")
+
+    monkeypatch.setattr(gunicorn_config.checks, "log_at_start", lambda: None)
+    monkeypatch.setattr(gunicorn_config.gc, "freeze", lambda: called.append("freeze"))
+    monkeypatch.setattr(django_storages, "_storages", {"default": mock.Mock(preload=refuse)})
+    gunicorn_config.when_ready(None)
+    monkeypatch.setattr(django_storages, "_storages", {"default": object()})
+    gunicorn_config.when_ready(None)
+    assert called == ["preload", "freeze", "freeze"]
 
 
 def task_role(token: str) -> mock.Mock:
