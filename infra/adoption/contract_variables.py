@@ -17,9 +17,12 @@ _LIKELY = (
     (r".*_DSN", ""),
     (r".*(?:FROM_EMAIL|EMAIL_FROM|SERVER_EMAIL|EMAIL_ADDRESS|_EMAIL)", "webmaster@localhost"),
     (r".*(?:_URL|_ENDPOINT|_URI)", "http://localhost"),
-    (r".*(?:_HOST|_HOSTNAME|_DOMAIN)", "localhost"),
+    (r"(?:.*_)?(?:HOST|HOSTNAME|DOMAIN)", "localhost"),
     (r".*_PORT", "1"),
 )
+# Names of the site's key. What stands in is long, since some settings refuse a short one, and no server starts with it.
+_KEY = re.compile(r"(?:DJANGO_|APP_)?SECRET_KEY")
+_KEY_STAND_IN = "stands-in-for-a-key-while-the-image-is-built-and-is-no-secret-at-all"
 # The other names of REDIS_URL in projects with a broker.
 BROKERS = (
     "CELERY_BROKER_URL",
@@ -35,6 +38,11 @@ def is_overwritten(variable: Variable) -> bool:
     return bool(_OVERWRITTEN.fullmatch(variable.name))
 
 
+def is_key(name: str) -> bool:
+    """Whether it is a name of the site's own key, which the stack's SECRET_KEY is."""
+    return bool(_KEY.fullmatch(name))
+
+
 def is_from_the_stack(variable: Variable, *, cache: bool) -> bool:
     """Whether the stack sets it, or the settings module takes it from what the stack sets."""
     return cache and variable.name in {"REDIS_URL", "CACHE_URL", *BROKERS}
@@ -42,6 +50,8 @@ def is_from_the_stack(variable: Variable, *, cache: bool) -> bool:
 
 def stand_in(variable: Variable) -> str:
     """A value of the right form that means nothing."""
+    if is_key(variable.name):
+        return _KEY_STAND_IN
     if variable.stand_in != "unset":
         return variable.stand_in
     return next((value for pattern, value in _LIKELY if re.fullmatch(pattern, variable.name)), "unset")

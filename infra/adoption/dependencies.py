@@ -36,6 +36,7 @@ class Dependencies:
     is_package: bool = False  # is installed itself
     extras: list[str] = field(default_factory=list)  # that its own image installs
     groups: list[str] = field(default_factory=list)  # and groups of dependencies
+    constraints: str = ""  # the file that pip is told on its command line
     has_git: bool = False  # whether something is installed from a repository of git
     problem: str = ""
 
@@ -64,11 +65,18 @@ def _read(tree: Tree, own: OwnDockerfile) -> Dependencies:
     if tree.has("Pipfile.lock"):
         return _pipenv(tree)
     if main := _requirements_file(tree, own):
-        files = _included(tree, main)
+        files, constraints = _included(tree, main)
+        if (said := own.constraints.removeprefix("./")) and tree.has(said):
+            constraints.append(said)
         declared: dict[str, str] = {}
         for path in files:
             declared |= _lines(tree.text(path))
-        return Dependencies("pip", files, declared, {}, python)
+        for path in constraints:  # they say which version, and not that a package is installed
+            declared |= {
+                name: text for name, text in _lines(tree.text(path)).items() if name in declared and not declared[name]
+            }
+        files = list(dict.fromkeys([*files, *constraints]))
+        return Dependencies("pip", files, declared, {}, python, constraints=said if said in files else "")
     return _from_pyproject(project, own, python)
 
 
@@ -124,8 +132,10 @@ def _poetry(tree: Tree, metadata: dict[str, Any], poetry: dict[str, Any], own: O
     python = declared.pop("python", "") or str(metadata.get("requires-python", ""))
     python = re.sub(r"\^(\d)\.(\d+)[\d.]*", r">=\1.\2,<4", re.sub(r"~(\d\.\d+)[\d.]*", r"==\1.*", python))
     packaged = bool(poetry.get("packages"))
+    known = {**metadata.get("optional-dependencies", {}), **poetry.get("extras", {})}
+    extras = [extra for extra in own.extras if extra in known]
     files = ["pyproject.toml", "poetry.lock"]
-    return Dependencies("poetry", files, declared, locked, python, packaged, groups=groups)
+    return Dependencies("poetry", files, declared, locked, python, packaged, extras, groups)
 
 
 def _pipenv(tree: Tree) -> Dependencies:
@@ -153,21 +163,23 @@ def _requirements_file(tree: Tree, own: OwnDockerfile) -> str:
     return min(known, key=lambda path: PRODUCTION.index(found[path]), default="")
 
 
-def _included(tree: Tree, main: str) -> list[str]:
-    """The file and those that it includes (`-r`, `-c`), with their paths in the project."""
+def _included(tree: Tree, main: str) -> tuple[list[str], list[str]]:
+    """The file and those that it includes (`-r`), and those of constraints (`-c`), with their paths in the project."""
     files: list[str] = []
-    waiting = [main]
+    constraints: list[str] = []
+    waiting = [(main, files)]
     while waiting:
-        path = waiting.pop(0)
-        if path in files or not tree.has(path):
+        path, kind = waiting.pop(0)
+        if path in [*files, *constraints] or not tree.has(path):
             continue
-        files.append(path)
+        kind.append(path)
         folder = path.rpartition("/")[0]
-        for name in re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]+(\S+)", tree.text(path), re.MULTILINE):
+        included = re.findall(r"^\s*(-r|-c|--requirement|--constraint)[ =]+(\S+)", tree.text(path), re.MULTILINE)
+        for option, name in included:
             joined = posixpath.normpath(posixpath.join(folder, name))
             if not joined.startswith(("/", "../")):  # what is outside of the project isn't in its image
-                waiting.append(joined)
-    return files
+                waiting.append((joined, constraints if kind is constraints or "c" in option[:3] else files))
+    return files, constraints
 
 
 def _lines(text: str) -> dict[str, str]:

@@ -22,8 +22,7 @@ class OwnDockerfile:
     """Of the last stage, unless said otherwise.
 
     `scripts` are the paths in the image of files that are copied one by one, with where they are in the project;
-    `extras` are those that `uv sync` is told, `groups` those of `poetry install`, too; `packages` are Debian's, of any
-    stage.
+    `extras` and `groups` are those that `uv sync` or `poetry install` is told; `packages` are Debian's, of any stage.
     """
 
     path: str = ""
@@ -36,6 +35,7 @@ class OwnDockerfile:
     extras: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     requirements: str = ""  # the file that pip installs
+    constraints: str = ""  # and the file of constraints that it is told
     build_script: str = ""  # of npm
     compiles_messages: bool = False
     manage_commands: list[str] = field(default_factory=list)  # of manage.py, besides collectstatic and compilemessages
@@ -82,7 +82,8 @@ def read_dockerfile(tree: Tree) -> OwnDockerfile:
         variables={name: value for name, value in state.variables.items() if not _NOT_TAKEN.fullmatch(name)},
         scripts=state.scripts,
         packages=_packages(runs),
-        extras=re.findall(r"--extra[= ]([\w-]+)", runs),
+        extras=_extras(runs),
+        constraints=next(iter(re.findall(r"pip3? install[^&;|\n]*?(?:-c|--constraint)[ =]\s*(\S+)", runs)), ""),
         groups=re.findall(r"--(?:group|with)[= ]([\w-]+)", runs),
         requirements=next(iter(re.findall(r"-r\s*\S*?((?:requirements/)?[\w.-]+\.txt)", runs)), ""),
         build_script=next(iter(re.findall(r"(?:npm run|yarn(?: run)?|pnpm(?: run)?) ([\w:-]*build[\w:-]*)", runs)), ""),
@@ -116,14 +117,24 @@ class _State:
     images: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     node_runs: list[str] = field(default_factory=list)
+    stages: dict[str, tuple[dict[str, str], str]] = field(default_factory=dict)  # variables and folder, by name
+    stage: str = ""
+
+    def begin(self, rest: str) -> None:
+        """Begins the stage of what follows a FROM, with what the stage that it starts from has."""
+        self.stages[self.stage] = (self.variables, self.workdir)
+        image = base_image(rest)
+        named = re.search(r"\sas\s+(\S+)", rest, re.IGNORECASE)
+        self.images.append(image)
+        inherited = self.stages.get(image.lower(), ({}, ""))
+        self.stage, self.variables, self.workdir = named[1].lower() if named else "", dict(inherited[0]), inherited[1]
 
 
 def _note(state: _State, instruction: str, rest: str, arguments: dict[str, str]) -> None:
     rest = re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda found: arguments.get(found[1], found[0]), rest)
     match instruction:
         case "FROM":
-            state.images.append(base_image(rest))
-            state.variables = {}
+            state.begin(rest)
         case "ARG":
             name, _, value = rest.partition("=")
             if value:
@@ -140,6 +151,16 @@ def _note(state: _State, instruction: str, rest: str, arguments: dict[str, str])
             state.runs.append(rest)
             if state.images and re.search(r"(?:^|/)node:", state.images[-1]):
                 state.node_runs.append(re.sub(r"^(?:--\w+\S*\s+)*", "", rest))
+
+
+def _extras(runs: str) -> list[str]:
+    """Those that uv or Poetry is told."""
+    found = re.findall(r"--extra[= ]([\w-]+)", runs)
+    for line in re.findall(r"poetry install([^&;|\n]*)", runs):
+        found += re.findall(r"-E[= ]?([\w-]+)", line)
+        for several in re.findall(r"""--extras[= ](?:"([^"]+)"|'([^']+)'|([\w-]+))""", line):
+            found += "".join(several).split()
+    return list(dict.fromkeys(found))
 
 
 def _folders(runs: str, workdir: str) -> list[str]:

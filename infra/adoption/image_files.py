@@ -13,6 +13,7 @@ from infra.adoption.settings_file import settings_module
 from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
 from infra.adoption.tree import WRITTEN_FOLDER as FOLDER
 from infra.adoption.variables import Variable
+from infra.reserved import RESERVED
 
 _TOOLS = {"poetry": "uv poetry poetry-plugin-export", "pipenv": "uv pipenv"}
 _EXPORT = {
@@ -34,7 +35,7 @@ def for_build(project: Project) -> list[Variable]:
 
 def for_env(project: Project, *, cache: bool) -> list[Variable]:
     """The variables that a running stack has to be told."""
-    return [one for one in for_build(project) if not is_from_the_stack(one, cache=cache)]
+    return [one for one in for_build(project) if not is_from_the_stack(one, cache=cache) and one.name not in RESERVED]
 
 
 def requirements_text(contract: Contract, project: Project) -> str:
@@ -123,11 +124,14 @@ def _dependencies_stage(project: Project, work: str) -> str:
         f"COPY {FOLDER} /opt/{FOLDER}",
     ]
     source = f"-r {dependencies.files[0] if dependencies.tool in {'pip', 'project'} else '/opt/requirements.txt'}"
+    if dependencies.constraints:
+        source += f" -c {dependencies.constraints}"
     if dependencies.tool == "groups":
         source = " ".join(f"--group {name}" for name in dependencies.groups)
     if dependencies.tool in _EXPORT:
         group = "--only" if dependencies.tool == "poetry" else "--group"
-        more = "".join(f" --extra {name}" for name in dependencies.extras)
+        extra = "--extras" if dependencies.tool == "poetry" else "--extra"
+        more = "".join(f" {extra} {name}" for name in dependencies.extras)
         more += "".join(f" {group} {name}" for name in dependencies.groups)
         export = _EXPORT[dependencies.tool]
         if project.own.with_developers_groups:  # as its own image has them

@@ -21,6 +21,7 @@ from infra.adoption.older_django import removed
 from infra.adoption.project import AdoptionError, Project
 from infra.adoption.server import asgi_server, command, wsgi
 from infra.adoption.settings_file import settings_module, settings_text
+from infra.adoption.settings_modules import missing
 from infra.adoption.stack_settings import stack_text
 from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
 from infra.adoption.tree import WRITTEN_FOLDER as FOLDER
@@ -76,6 +77,11 @@ def _refuse(project: Project, contract: Contract) -> None:
         raise AdoptionError(
             f"{path} puts the settings {module} in force whatever the environment says, so that the stack's never "
             f'would be. Fix: os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{module}") in its place'
+        )
+    if absent := missing(project.tree, project.chain):
+        raise AdoptionError(
+            f"{absent[0]}, which isn't in {name}. Fix: write it, as the project's own documentation says, "
+            "or name other settings with --settings"
         )
     if facts["gis"]:
         raise AdoptionError(f"{name} uses GeoDjango; the stack's PostgreSQL has no PostGIS. Fix: none yet")

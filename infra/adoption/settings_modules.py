@@ -1,6 +1,7 @@
 """Which settings modules a project has, which of them production runs with, and where it is started."""
 
 import ast
+import posixpath
 import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -92,8 +93,12 @@ def chain(tree: Tree, module: str, roots: list[str]) -> list[str]:
     from settings."""
     found: list[str] = []
     waiting = [module]
+    seen: set[str] = set()
     while waiting:
         name = waiting.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
         path = tree.module_file(name, roots)
         if not path or path in found:
             continue
@@ -103,8 +108,25 @@ def chain(tree: Tree, module: str, roots: list[str]) -> list[str]:
             if isinstance(node, ast.ImportFrom):
                 base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
                 target = ".".join([*base, *([node.module] if node.module else [])])
-                if any(alias.name == "*" for alias in node.names) or "settings" in target or node.level:
+                near = bool(node.level) and "settings" in path  # what these import in turn is the project's code
+                if any(alias.name == "*" for alias in node.names) or "settings" in target or near:
                     waiting += [target, *(f"{target}.{alias.name}" for alias in node.names if alias.name != "*")]
+    return found
+
+
+def missing(tree: Tree, files: list[str]) -> list[str]:
+    """Modules beside these files that they import and that aren't there: most are copied from an example."""
+    found = []
+    for path in files:
+        for node in tree.module(path).body:  # one in a `try` has another way to go on
+            if isinstance(node, ast.ImportFrom) and node.level and node.module:
+                folder = PurePosixPath(path).parents[node.level - 1].as_posix()
+                inside = posixpath.normpath(f"{folder}/{node.module.replace('.', '/')}")
+                if (
+                    not any(tree.has(one) for one in (f"{inside}.py", f"{inside}/__init__.py"))
+                    and not (tree.root / inside).is_dir()
+                ):
+                    found.append(f"{path}:{node.lineno} imports {inside}.py")
     return found
 
 

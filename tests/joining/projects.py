@@ -269,6 +269,17 @@ def asgi(folder: Path) -> None:
     add(folder, "requirements.txt", "uvicorn==0.38.0\n")
 
 
+def served_by(requirement: str) -> Trait:
+    """An ASGI application and this server for it."""
+
+    def served(folder: Path) -> None:
+        asgi(folder)
+        change(folder, "requirements.txt", "uvicorn==0.38.0", requirement)
+        change(folder, "requirements.txt", "psycopg2==2.9.10\n", "")  # its metadata needs a compiler
+
+    return served
+
+
 def celery(folder: Path) -> None:
     """Celery with a schedule; compose starts its worker by a script of the image."""
     write(
@@ -382,6 +393,14 @@ def poetry(folder: Path) -> None:
         "poetry.lock",
         '[[package]]\nname = "django"\nversion = "5.2.8"\n\n[[package]]\nname = "psycopg2"\nversion = "2.9.10"\n',
     )
+
+
+def pipenv(folder: Path) -> None:
+    """Dependencies in a Pipfile, without its lock, which `pipenv lock` makes."""
+    lines = (folder / "requirements.txt").read_text().split()
+    (folder / "requirements.txt").unlink()
+    pairs = "".join(f'{name} = "=={version}"\n' for name, _, version in (line.partition("==") for line in lines))
+    write(folder, "Pipfile", f"[packages]\n{pairs}")
 
 
 def _pyproject(folder: Path, text: str) -> None:

@@ -121,6 +121,14 @@ def test_a_process_that_ended_is_no_proof(programs: Programs) -> None:
         run(["worker"])
 
 
+def test_processes_that_were_edited_since_are_those_that_count(programs: Programs) -> None:
+    programs.processes = {"web": {"running": 1, "wanted": 1}, "mails": {"running": 2, "wanted": 2}}
+    assert "ok       running beside the web: mails" in run(["worker"])
+    programs.processes["mails"]["running"] = 1
+    with pytest.raises(ProofError, match=r"not running: mails\. Fix: django-stack logs -s shop mails"):
+        run(["worker"])
+
+
 @pytest.mark.parametrize("command", ["pulumi up", "pulumi stack init", "--expect-no-changes"])
 def test_a_program_that_fails_ends_it_with_its_last_lines(command: str, programs: Programs) -> None:
     programs.failing = command

@@ -95,3 +95,25 @@ def test_a_project_in_a_folder_of_its_repository_is_named(planned: MakePlan, tmp
         AdoptionError, match=rf"its folder backend does\. Fix: django-stack adopt {tmp_path}/outer/backend$"
     ):
         plan_of(read_project(tmp_path / "outer"), tmp_path / "checkout")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_refused"),
+    [
+        ("from .secrets_of_this_machine import *\n", True),
+        ("try:\n    from .secrets_of_this_machine import *\nexcept ImportError:\n    pass\n", False),
+        ("from .urls import urlpatterns\n", False),
+        ("from . import urls\n", False),
+    ],
+)
+def test_settings_that_import_a_file_that_is_not_there_are_refused(
+    line: str, is_refused: bool, planned: MakePlan, tmp_path: Path
+) -> None:
+    planned()
+    projects.add(tmp_path / "shop", "shop/settings.py", line)
+    project = read_project(tmp_path / "shop")
+    if is_refused:
+        with pytest.raises(AdoptionError, match=r"imports shop/secrets_of_this_machine\.py, which isn't in .* Fix: "):
+            plan_of(project, tmp_path / "checkout")
+    else:
+        plan_of(project, tmp_path / "checkout")

@@ -42,7 +42,7 @@ def test_settings_in_one_file_get_one_beside_it(planned: MakePlan, tmp_path: Pat
 def test_what_the_contract_overwrites_is_stood_in_for_and_the_rest_is_set_in_the_stack(planned: MakePlan) -> None:
     found = planned(projects.settings_package, projects.build_env)
     settings = text_of(found, "stack.py")
-    assert '"DJANGO_SECRET_KEY": "unset"' in settings
+    assert '"DJANGO_SECRET_KEY": os.environ.get("SECRET_KEY") or "stands-in-' in settings
     assert "PAYMENT_KEY" not in settings
     config = yaml.safe_load(text_of(found, "Pulumi.shop.yaml"))["config"]
     assert config["django-stack:env"] == {"SHOP_WORKERS": "1", "PAYMENT_KEY": "unset"}
@@ -62,9 +62,13 @@ def test_stand_ins_are_gone_before_the_contract_reads_the_environment(
     source = source.replace(
         "from django_stack.settings import apply", "apply = lambda _: seen.update(last=dict(os.environ))"
     )
+    monkeypatch.delenv("SECRET_KEY", raising=False)
     exec(compile(source, "stack.py", "exec"), {"seen": seen})
-    assert seen["inside"]["DJANGO_SECRET_KEY"] == "unset"
+    assert len(seen["inside"]["DJANGO_SECRET_KEY"]) >= 50, "some settings refuse a shorter one"
     assert "DJANGO_SECRET_KEY" not in seen["last"]
+    monkeypatch.setenv("SECRET_KEY", "the-stack-s-own")
+    exec(compile(source, "stack.py", "exec"), {"seen": seen})
+    assert seen["inside"]["DJANGO_SECRET_KEY"] == "the-stack-s-own", "what is derived from it must not be public"
     assert seen["inside"]["DATABASE_URL"] == seen["last"]["DATABASE_URL"] == "postgres://the.stacks.own/database"
 
 
@@ -356,3 +360,14 @@ def test_a_queue_in_a_file_is_not_sure(planned: MakePlan, tmp_path: Path) -> Non
     projects.add(tmp_path / "shop", "shop/settings.py", 'HUEY = {"huey_class": "huey.SqliteHuey"}\n')
     found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
     assert any("huey keeps them in a file" in text for text in found.doubts)
+
+
+def test_a_variable_that_the_stack_sets_under_that_name_is_stood_in_for_in_the_build_alone(
+    planned: MakePlan, tmp_path: Path
+) -> None:
+    planned()
+    projects.add(tmp_path / "shop", "shop/settings.py", 'SITE = os.environ["DOMAIN"]\nPLACE = os.environ["PLACE"]\n')
+    found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
+    assert "DOMAIN=localhost PLACE=unset python manage.py collectstatic" in text_of(found, "Dockerfile.stack")
+    config = yaml.safe_load(text_of(found, "Pulumi.shop.yaml"))["config"]
+    assert config["django-stack:env"] == {"PLACE": "unset"}, "the other is refused there"

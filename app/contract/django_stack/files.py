@@ -48,7 +48,7 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
     """WhiteNoise's storage. Where nothing was collected (tests on a plain checkout), it leaves names as they are.
 
     `strict` is for a project whose own storage had a manifest. Without it a reference to a file that isn't there stays
-    as it is, with a line that says so, instead of ending collectstatic or the page: other storages never looked.
+    as it is, instead of ending collectstatic, which names it, or the page: other storages never looked.
     """
 
     def __init__(self, *arguments: Any, strict: bool = True, **options: Any) -> None:
@@ -64,8 +64,7 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
         except ValueError:  # there is none in the manifest
             if self.strict:
                 raise
-            self._say(f"{name} is no static file that was collected.")
-            return name
+            return name  # said nowhere: WhiteNoise asks for names that nobody has, and a visitor's 404 is in the log
 
     def url_converter(self, name: str, *arguments: Any, **options: Any) -> Callable[[re.Match[str]], str]:
         """What replaces the references in the file of this name."""
@@ -77,12 +76,10 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
             except (ValueError, SuspiciousOperation):  # there is no such file, or it is outside of the folder
                 if self.strict:
                     raise
-                self._say(f"{name} refers to {match['url'].strip()}, which is no static file; it stays as it is.")
+                text = f"{name} refers to {match['url'].strip()}, which is no static file; it stays as it is."
+                if text not in self._said:  # Django looks at each file more than once
+                    logger.warning(text)
+                    self._said.add(text)
                 return match[0]
 
         return converted
-
-    def _say(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            logger.warning(text)
