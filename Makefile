@@ -63,7 +63,7 @@ test-faults: test-setup ## Runs the tests that break things on purpose, also the
 test-rehearsal: test-setup ## Runs the tests of the cloud stack against an emulator of AWS, also the slow ones (half an hour)
 	@$(IN_VENV) pytest tests/rehearsal
 
-test-joining: test-setup ## Runs the tests that adopt projects of others and bring them up (ten minutes)
+test-joining: test-setup ## Runs the tests that adopt projects of others and bring them up (five minutes)
 	@$(IN_VENV) pytest -m joining tests/joining
 
 cloud-acceptance: ## Brings a stack up on AWS, changes, breaks and destroys it, and writes a report (an hour, billed)

@@ -4,17 +4,19 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import against_compose, copies, media, neighbours, redeploy, rehearsal, throughput
+from benchmarks import against_compose, copies, files, media, neighbours, redeploy, rehearsal, rollout, throughput
 from benchmarks.report import Section
 from benchmarks.sandbox import sandbox
 
 PARTS: dict[str, Callable[..., list[Section]]] = {
     "compose": against_compose.measure,
     "copies": copies.measure,
+    "files": files.measure,
     "media": media.measure,
     "neighbours": neighbours.measure,
     "redeploy": redeploy.measure,
     "rehearsal": rehearsal.measure,
+    "rollout": rollout.measure,
     "throughput": throughput.measure,
 }
 

@@ -27,5 +27,5 @@ processes = [
 # After them, so that no process is older than the web whose tasks it gets.
 web = platform.Web("web", context, address, environment, release, processes)
 if settings.schedules:
-    platform.Schedules("schedules", context, environment, release, web)
+    platform.Schedules("schedules", context, release, web)
 export_outputs(address, image, environment, cache, mail, release)

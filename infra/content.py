@@ -7,13 +7,15 @@ import re
 import shlex
 import stat
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pulumi
 
 from infra import dockerignore
+from infra.content_cache import ContentCache, Seen
 from infra.dockerignore import Entry
 
 # Docker's name for the architecture of this machine.
@@ -21,6 +23,7 @@ PLATFORM = {"x86_64": "linux/amd64", "amd64": "linux/amd64", "arm64": "linux/arm
     platform.machine().lower(), "linux/amd64"
 )
 LARGE = 100_000_000  # bytes
+BATCH, SMALL = 64, 65_536  # files that a thread reads, bytes
 # What a project's folder often holds and its image doesn't need. With .git in it, every commit would be a new image.
 NEEDLESS = {".git", ".hg", ".svn", "node_modules", ".venv", "venv", "__pycache__", ".tox", ".mypy_cache", ".ruff_cache"}
 SECRET = re.compile(r"\.env(\.(?!example$|sample$|template$|dist$)\w+)?")
@@ -36,7 +39,7 @@ class Content:
     size: int = 0  # bytes
     needless: list[str] = field(default_factory=list)
     secret: list[str] = field(default_factory=list)
-    dangling: list[str] = field(default_factory=list)  # broken symbolic links
+    links: list[str] = field(default_factory=list)  # symbolic links, but for those in needless folders
     sockets: list[str] = field(default_factory=list)  # never in an image
     unreadable: list[str] = field(default_factory=list)  # by the image's user
 
@@ -81,29 +84,41 @@ def image_tag(context: Path, build_args: Mapping[str, str], target: str = PLATFO
 def read_content(
     context: Path, build_args: Mapping[str, str], target: str = PLATFORM, recipe: Recipe = USUAL
 ) -> Content:
-    """Reads the context once. Raises `pulumi.RunError` that names what can't be read."""
-    content = Content()
-    total = hashlib.sha256()
+    """Reads the context once, but for what is known of it. Raises `pulumi.RunError` that names what can't be read."""
     try:
         ignore_file = dockerignore.ignore_file(context, recipe.dockerfile)
         ignored = ignore_file.read_bytes() if ignore_file.exists() else b""
         dockerfile = (context / recipe.dockerfile).read_bytes()
         # These two count even when they are excluded themselves, since the builder reads them.
-        for name, text in ((recipe.dockerfile, dockerfile), (ignore_file.name, ignored)):
-            total.update(f"{name} {hashlib.sha256(text).hexdigest()}\n".encode())
+        texts = "".join(
+            f"{name} {hashlib.sha256(text).hexdigest()}\n"
+            for name, text in ((recipe.dockerfile, dockerfile), (ignore_file.name, ignored))
+        )
+        arguments = "".join(f"arg {key}={value}\n" for key, value in sorted(build_args.items()))
+        arguments += f"stage {recipe.stage}\n" if recipe.stage else ""
+        arguments += f"platform {target}\n"
+        known = ContentCache(context, (recipe.dockerfile, recipe.stage, target))
+        key = hashlib.sha256(repr((texts, arguments, sorted(recipe.mount_points))).encode()).hexdigest()
+        if (answer := known.answer(key)) is not None:
+            return Content(**answer)
+        content, seen = Content(), [Seen(".", os.stat(context))]  # noqa: PTH116
+        total = hashlib.sha256(texts.encode())
         final = _FinalStage(dockerfile.decode(errors="replace"))
-        seen = dockerignore.Context(context, dockerignore.read_patterns(ignored))
-        for entry in seen.entries():
-            if _is_for_mounts(entry.name, entry.path, recipe.mount_points):
-                continue
+        folder = dockerignore.Context(context, dockerignore.read_patterns(ignored))
+        entries = [one for one in folder.entries() if not _is_for_mounts(one.name, one.path, recipe.mount_points, seen)]
+        digests = _digests([one for one in entries if stat.S_ISREG(one.status.st_mode)], known)
+        for entry in entries:
             try:
-                described = _described(entry, final)
+                described = _described(entry, final, digests.get(entry.name))
             except FileNotFoundError:  # removed since its folder was listed, such as an editor's temporary file
                 continue
             # A path may contain any byte except null, even a line feed.
             total.update(os.fsencode(entry.name) + b"\0" + described.encode(errors="surrogateescape") + b"\0")
             _note(content, entry, final)
-        content.sockets = seen.sockets
+            seen.append(Seen(entry.name, entry.status, digests.get(entry.name, b"")))
+        total.update(arguments.encode())
+        content.digest, content.sockets = total.hexdigest(), folder.sockets
+        known.keep(key, asdict(content), [*seen, *(Seen(one.name, one.status) for one in folder.entered)])
     except OSError as error:
         raise pulumi.RunError(_unreadable(context, error, recipe.dockerfile)) from None
     except dockerignore.IgnoreError as error:
@@ -111,23 +126,53 @@ def read_content(
             f"app-path is {context}, and in its {ignore_file.name} {error}, nothing was changed. "
             f"Fix: correct that line of {ignore_file}"
         ) from None
-    for key, value in sorted(build_args.items()):
-        total.update(f"arg {key}={value}\n".encode())
-    if recipe.stage:
-        total.update(f"stage {recipe.stage}\n".encode())
-    total.update(f"platform {target}\n".encode())
-    content.digest = total.hexdigest()
     return content
 
 
-def _is_for_mounts(name: str, path: str, mount_points: Collection[str]) -> bool:
-    """Whether it is a mount point or a folder around one, with nothing else in it."""
-    if not any(f"{point}/".startswith(f"{name}/") for point in mount_points) or os.path.islink(path):  # noqa: PTH114
+def _is_for_mounts(name: str, path: str, mount_points: Collection[str], seen: list[Seen]) -> bool:
+    """Whether it is a mount point or a folder around one, with nothing else in it. What it looks into joins `seen`."""
+    if not any(f"{point}/".startswith(f"{name}/") for point in mount_points):
         return False
     with suppress(OSError):
-        inside = os.listdir(path)  # noqa: PTH208  # a str is at hand
-        return all(_is_for_mounts(f"{name}/{one}", f"{path}/{one}", mount_points) for one in inside)
+        status = os.lstat(path)
+        if stat.S_ISDIR(status.st_mode):
+            seen.append(Seen(name, status))
+            inside = os.listdir(path)  # noqa: PTH208  # a str is at hand
+            return all(_is_for_mounts(f"{name}/{one}", f"{path}/{one}", mount_points, seen) for one in inside)
     return False
+
+
+def _digests(files: list[Entry], known: ContentCache) -> dict[str, bytes]:
+    """The SHA-256 of files by their names, without those that vanished. Reads several at a time."""
+    found, unknown = {}, []
+    for entry in files:
+        if digest := known.digest(entry.name, entry.status):
+            found[entry.name] = digest
+        else:
+            unknown.append(entry)
+    batches = [unknown[begin : begin + BATCH] for begin in range(0, len(unknown), BATCH)]
+    if len(batches) > 1:
+        with ThreadPoolExecutor(min(len(batches), 2 + (os.cpu_count() or 1))) as pool:
+            read = list(pool.map(_read_digests, batches))
+    else:
+        read = [_read_digests(batch) for batch in batches]
+    for batch in read:
+        found.update(batch)
+    return found
+
+
+def _read_digests(files: list[Entry]) -> dict[str, bytes]:
+    found = {}
+    for entry in files:
+        with suppress(FileNotFoundError), open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # Path is slow
+            if entry.status.st_size < SMALL:  # file_digest makes a buffer of 256 KiB for each file
+                digest = hashlib.sha256()
+                while block := file.read(SMALL):
+                    digest.update(block)
+            else:
+                digest = hashlib.file_digest(file, "sha256")
+            found[entry.name] = digest.digest()
+    return found
 
 
 class _FinalStage:
@@ -154,8 +199,8 @@ class _FinalStage:
         self.gives_access = self.same_modes or copied == {True}
 
 
-def _described(entry: Entry, final: _FinalStage) -> str:
-    """What counts of an entry besides its path. Raises OSError when it can't be read."""
+def _described(entry: Entry, final: _FinalStage, digest: bytes | None) -> str:
+    """What counts of an entry besides its path. Raises OSError when it can't be read, or is a file without a digest."""
     mode = entry.status.st_mode
     permissions = stat.S_IMODE(mode)
     if stat.S_ISLNK(mode):
@@ -163,9 +208,9 @@ def _described(entry: Entry, final: _FinalStage) -> str:
     if stat.S_ISDIR(mode):
         return f"folder {permissions & 0o7000 if final.same_modes else permissions:o}"
     if stat.S_ISREG(mode):
-        with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # tens of thousands of Path objects are slow
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return f"file {bool(permissions & 0o111) if final.same_modes else f'{permissions:o}'} {digest}"
+        if digest is None:
+            raise FileNotFoundError(entry.path)
+        return f"file {bool(permissions & 0o111) if final.same_modes else f'{permissions:o}'} {digest.hex()}"
     return f"special {mode:o} {entry.status.st_rdev}"  # not opened, since a FIFO would wait for a writer
 
 
@@ -181,8 +226,8 @@ def _note(content: Content, entry: Entry, final: _FinalStage) -> None:
         content.needless.append(entry.name)
     elif stat.S_ISREG(mode) and SECRET.fullmatch(name):
         content.secret.append(entry.name)
-    elif stat.S_ISLNK(mode) and not os.path.exists(entry.path):  # noqa: PTH110  # pathlib's raises for a loop
-        content.dangling.append(entry.name)
+    elif stat.S_ISLNK(mode):
+        content.links.append(entry.name)
     needed = 0o005 if stat.S_ISDIR(mode) else 0o004
     if final.has_user and not final.gives_access and not stat.S_ISLNK(mode) and mode & needed != needed:
         content.unreadable.append(entry.name)
@@ -210,10 +255,11 @@ def warnings(context: Path, content: Content, dockerfile: str = USUAL.dockerfile
             f"The image contains all of {context}: {reasons[0]}. See what is large, and leave out what the app "
             f"doesn't need: du -ah {shlex.quote(str(context))} | sort -rh | head -20; {command}"
         )
-    if content.dangling:
+    # Asked anew each time, since a link may lead out of the context; pathlib's exists raises for a loop.
+    if dangling := [link for link in content.links if not os.path.exists(f"{context}/{link}")]:  # noqa: PTH110
         found.append(
-            f"{_some(content.dangling)} of {context} is a broken symbolic link, with which Pulumi's Docker plugin "
-            f"can't build. Leave it out: {leave_out(context, map(dockerignore.literal, content.dangling), dockerfile)}"
+            f"{_some(dangling)} of {context} is a broken symbolic link, with which Pulumi's Docker plugin "
+            f"can't build. Leave it out: {leave_out(context, map(dockerignore.literal, dangling), dockerfile)}"
         )
     if content.sockets:
         found.append(

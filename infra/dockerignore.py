@@ -66,6 +66,7 @@ class Context:
         together = "|".join(f"(?:{pattern.expression.pattern})" for pattern in self.patterns)
         self.ignored = re.compile(together, re.DOTALL) if self.patterns and not self.negations else None
         self.sockets: list[str] = []  # that `entries` passed over
+        self.entered: list[Entry] = []  # folders that are left out, but perhaps not all that is in them
 
     def entries(self) -> Iterator[Entry]:
         """Everything that is sent, folders before what is in them, in the order of the names.
@@ -88,17 +89,19 @@ class Context:
             else:
                 ignored, matched = bool(self.ignored and self.ignored.fullmatch(name)), parent
             is_folder = item.is_dir(follow_symlinks=False)
-            if not ignored:
-                try:
-                    status = item.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                if stat.S_ISSOCK(status.st_mode):
-                    self.sockets.append(name)
-                    continue
-                yield Entry(name, item.path, status)
-            elif not is_folder or not any(negation.startswith(f"{name}/") for negation in self.negations):
+            if ignored and not (is_folder and any(negation.startswith(f"{name}/") for negation in self.negations)):
                 continue
+            try:
+                status = item.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if ignored:
+                self.entered.append(Entry(name, item.path, status))
+            elif stat.S_ISSOCK(status.st_mode):
+                self.sockets.append(name)
+                continue
+            else:
+                yield Entry(name, item.path, status)
             if is_folder:
                 yield from self._below(item.path, f"{name}/", matched)
 

@@ -3,8 +3,9 @@
 The same on every platform; the app reads nothing else (Twelve-Factor, "III. Config").
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Generic, TypeVar
 
 import pulumi
@@ -92,3 +93,15 @@ class AppEnvironment(Generic[DatabaseT, MediaT]):
     def variables(self) -> dict[str, pulumi.Input[str]]:
         """All variables, sorted by name, for a platform that takes plain and secret ones in one list."""
         return dict(sorted({**self.plain, **self.secret}.items()))
+
+    # Each made once, and not for each of the stack's containers: outputs are most of what a program's time goes to.
+
+    @cached_property
+    def entries(self) -> Sequence[pulumi.Output[str]]:
+        """All variables as Docker takes them, `NAME=value`, sorted."""
+        return [pulumi.Output.concat(name, "=", value) for name, value in self.variables.items()]
+
+    @cached_property
+    def secret_values(self) -> pulumi.Output[list[str]]:
+        """The secret values, in the order of their names."""
+        return pulumi.Output.all(*(self.secret[name] for name in sorted(self.secret)))

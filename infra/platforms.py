@@ -51,9 +51,7 @@ class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT,
         ],
         WebT,
     ]
-    Schedules: Callable[
-        [str, Context[SettingsT, NetworkT], AppEnvironment[DatabaseT, MediaT], ReleaseT, WebT], components.Schedules
-    ]
+    Schedules: Callable[[str, Context[SettingsT, NetworkT], ReleaseT, WebT], components.Schedules]
 
 
 # Any platform: the program knows of its components only what infra/components.py demands.

@@ -1,5 +1,6 @@
 """What the contract between a stack and the app reserves: the port, and names that `env` can't override, or can."""
 
+import re
 from collections.abc import Mapping
 
 # The port inside the container: not 80, which ECS refuses to a non-root user.
@@ -7,6 +8,7 @@ PORT = 8000
 
 # The one variable that a platform may set and `env` overrides: the number of web workers.
 WORKERS = "WEB_CONCURRENCY"
+WORKER_COUNT = re.compile(r"[1-9][0-9]{0,2}")
 
 # Names that `env` can't override, and what to use instead.
 RESERVED: Mapping[str, str] = {

@@ -14,6 +14,8 @@ from functools import partial
 from itertools import pairwise
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
+from infra.secret_names import NAME, is_secret
+
 # The shortest text that is redacted; shorter ones would hide harmless text.
 SHORTEST = 4
 # Secrets larger than this (characters) have fewer nested forms; their lines have all.
@@ -25,15 +27,7 @@ WORDS = {"true", "false", "none", "null"}
 # Usual names of database users, which are not secret.
 PUBLIC_USERS = {"admin", "default", "django", "postgres", "postgresql", "root"}
 
-_KEY_NAME = (
-    r"(?!\w*_(?:prefix|style|type|version)\b)"
-    r"\w*(?:key|secret|password|passwd|passphrase|(?<![a-z])pass(?![a-z])|pwd|token|credential|signature|sig(?![a-z])"
-    r"|authorization)\w*"
-)
-_ASSIGNMENT = re.compile(
-    rf"(?i)(?<!\w){_KEY_NAME}[\"']?\s*[=:]\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s;&,'\"]+)"
-)
-_NAME = re.compile(rf"(?i){_KEY_NAME}")
+_ASSIGNMENT = re.compile(rf"(?i)(?<!\w){NAME}[\"']?\s*[=:]\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s;&,'\"]+)")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _PLAIN = re.compile(r"[A-Za-z0-9_.]*")
@@ -58,7 +52,7 @@ def secret_parts(value: str) -> list[str]:
 def secret_values(environ: Mapping[str, str]) -> list[str]:
     """The values of variables whose name says that they are secret, like SECRET_KEY, or which contain a login."""
     login = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@")
-    return [value for name, value in environ.items() if _NAME.fullmatch(name) or login.match(value)]
+    return [value for name, value in environ.items() if is_secret(name) or login.match(value)]
 
 
 def secret_names(environ: Mapping[str, str]) -> list[str]:
@@ -110,7 +104,7 @@ def _strings(document: object, name: str = "") -> Iterator[str]:
             yield from _strings(entry, name)
     elif isinstance(document, str):
         public = re.fullmatch(r"https?://[^@?]*", document)  # such as the URLs in a service account's file
-        if not public and len(document) >= (SHORTEST if _NAME.fullmatch(name) else 8):
+        if not public and len(document) >= (SHORTEST if is_secret(name) else 8):
             yield document
 
 

@@ -13,6 +13,7 @@ from infra.wheel import DISTRIBUTION, SOURCE
 
 # A newer Django than a project was written for is the last step that it has to take, so it takes the next one first.
 _DJANGO = "django>=5.2,<5.3"
+_SHOWN = 6  # packages that are named in one line
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,10 @@ def overrides(contract: Contract, dependencies: Dependencies, others: list[str])
         raised = {canonicalize_name(Requirement(line).name) for line in [*lines, *others]}
         pinned = [name for name, said in dependencies.declared.items() if "==" in said and name not in raised]
         lines += pinned
-        words += [
-            f"the newest {name} instead of {dependencies.declared[name].lstrip('=')}, of an older Django's time"
-            for name in pinned
-        ]
+        if pinned:
+            shown = ", ".join(f"{name} {dependencies.declared[name].lstrip('=')}" for name in pinned[:_SHOWN])
+            more = f" and {len(pinned) - _SHOWN} more" if len(pinned) > _SHOWN else ""
+            words.append(f"the newest release of what was pinned for an older Django: {shown}{more}")
     return lines, words
 
 

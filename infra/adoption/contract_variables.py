@@ -8,17 +8,21 @@ from infra.adoption.variables import Variable
 # What these lead to in the settings is overwritten by what the stack says: keys, hosts, database, media storage.
 _OVERWRITTEN = re.compile(
     r"(?:DJANGO_|APP_)?(?:SECRET_KEY|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS|DEBUG)"
-    r"|(?:DJANGO_)?(?:DATABASE|DB|POSTGRES|POSTGRESQL|PG|RDS|SQL)_?(?:URL|NAME|DB|USER|USERNAME|PASSWORD|PASS|HOST|HOSTNAME|PORT|ENGINE|DSN|DB_NAME)"
+    r"|(?:DJANGO_)?(?:DATABASE|DB|POSTGRES|POSTGRESQL|PG|RDS|SQL)_?(?:URL|NAME|DATABASE|DB|USER|USERNAME|PASSWORD|PASS|HOST|HOSTNAME|PORT|ENGINE|DSN|DB_NAME)"
     r"|(?:DJANGO_)?(?:AWS|S3|DO|SPACES|GS|AZURE)_\w*(?:ACCESS_KEY|SECRET|BUCKET|REGION|ENDPOINT|CUSTOM_DOMAIN|KEY_ID|CONTAINER|ACCOUNT)\w*"
     r"|DEFAULT_STORAGE_DSN|MEDIA_(?:URL|ROOT)|STATIC_(?:URL|ROOT)"
 )
 _LIKELY = (
     (r".*ADMIN_URL", "admin/"),
+    (r".*_DSN", ""),
     (r".*(?:FROM_EMAIL|EMAIL_FROM|SERVER_EMAIL|EMAIL_ADDRESS|_EMAIL)", "webmaster@localhost"),
     (r".*(?:_URL|_ENDPOINT|_URI)", "http://localhost"),
-    (r".*(?:_HOST|_HOSTNAME|_DOMAIN)", "localhost"),
+    (r"(?:.*_)?(?:HOST|HOSTNAME|DOMAIN)", "localhost"),
     (r".*_PORT", "1"),
 )
+# Names of the site's key. What stands in is long, since some settings refuse a short one, and no server starts with it.
+_KEY = re.compile(r"(?:DJANGO_|APP_)?SECRET_KEY")
+_KEY_STAND_IN = "stands-in-for-a-key-while-the-image-is-built-and-is-no-secret-at-all"
 # The other names of REDIS_URL in projects with a broker.
 BROKERS = (
     "CELERY_BROKER_URL",
@@ -34,6 +38,11 @@ def is_overwritten(variable: Variable) -> bool:
     return bool(_OVERWRITTEN.fullmatch(variable.name))
 
 
+def is_key(name: str) -> bool:
+    """Whether it is a name of the site's own key, which the stack's SECRET_KEY is."""
+    return bool(_KEY.fullmatch(name))
+
+
 def is_from_the_stack(variable: Variable, *, cache: bool) -> bool:
     """Whether the stack sets it, or the settings module takes it from what the stack sets."""
     return cache and variable.name in {"REDIS_URL", "CACHE_URL", *BROKERS}
@@ -41,6 +50,8 @@ def is_from_the_stack(variable: Variable, *, cache: bool) -> bool:
 
 def stand_in(variable: Variable) -> str:
     """A value of the right form that means nothing."""
+    if is_key(variable.name):
+        return _KEY_STAND_IN
     if variable.stand_in != "unset":
         return variable.stand_in
     return next((value for pattern, value in _LIKELY if re.fullmatch(pattern, variable.name)), "unset")

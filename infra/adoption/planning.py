@@ -8,6 +8,7 @@ from pathlib import Path
 from infra.adoption.choices import Choices
 from infra.adoption.contract import Contract, overrides
 from infra.adoption.contract_variables import is_overwritten, stand_in
+from infra.adoption.dependencies import dependency_files
 from infra.adoption.files import Planned
 from infra.adoption.image_files import (
     dockerfile_text,
@@ -16,13 +17,16 @@ from infra.adoption.image_files import (
     overrides_text,
     requirements_text,
 )
+from infra.adoption.older_django import removed
 from infra.adoption.project import AdoptionError, Project
-from infra.adoption.server import asgi_server, command
+from infra.adoption.server import asgi_server, command, wsgi
 from infra.adoption.settings_file import settings_module, settings_text
+from infra.adoption.settings_modules import missing
 from infra.adoption.stack_settings import stack_text
 from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
 from infra.adoption.tree import WRITTEN_FOLDER as FOLDER
 
+_SHOWN = 5  # findings that are named in one line
 ENV_FILES = (".env", ".env.production", ".envs/.production/.django", ".env-local", "config/.env")
 
 
@@ -38,7 +42,7 @@ class Plan:
 
 def plan(project: Project, choices: Choices, contract: Contract, ports: dict[str, int], checkout: Path) -> Plan:
     """Raises AdoptionError for a project that can't be served."""
-    _refuse(project)
+    _refuse(project, contract)
     root = project.tree.root
     module, path = settings_module(project)
     image = choices.python_image
@@ -56,18 +60,40 @@ def plan(project: Project, choices: Choices, contract: Contract, ports: dict[str
     )
 
 
-def _refuse(project: Project) -> None:
+def _refuse(project: Project, contract: Contract) -> None:
     facts, name = project.facts, project.tree.root
+    folder = project.modules.manage.rpartition("/")[0]
+    if project.dependencies.problem and folder and any(map(project.tree.has, dependency_files(folder))):
+        raise AdoptionError(
+            f"{name} names no dependencies itself, but its folder {folder} does. "
+            f"Fix: django-stack adopt {shlex.quote(str(name / folder))}"
+        )
     if project.dependencies.problem:
         raise AdoptionError(
             f"{name} names no dependencies: {project.dependencies.problem}. Fix: pip freeze > requirements.txt"
         )
-    if not project.modules.wsgi and not asgi_server(project.modules, project.dependencies):
+    if started := {p: m for p, m in project.modules.forced.items() if not re.search(r"(?:wsgi|asgi)\.py$", p)}:
+        path, module = next(iter(started.items()))
         raise AdoptionError(
-            f"{name} has no wsgi.py with an `application`, which gunicorn serves. Fix: add Django's own"
+            f"{path} puts the settings {module} in force whatever the environment says, so that the stack's never "
+            f'would be. Fix: os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{module}") in its place'
+        )
+    if absent := missing(project.tree, project.chain):
+        raise AdoptionError(
+            f"{absent[0]}, which isn't in {name}. Fix: write it, as the project's own documentation says, "
+            "or name other settings with --settings"
         )
     if facts["gis"]:
         raise AdoptionError(f"{name} uses GeoDjango; the stack's PostgreSQL has no PostGIS. Fix: none yet")
+    lines = overrides(contract, project.dependencies, project.needs.overrides)[0]
+    if any(line.startswith("django>=") for line in lines) and (gone := removed(project.tree)):
+        said = project.dependencies.pinned("django") or project.dependencies.declared.get("django", "")
+        shown = "; ".join(gone[:_SHOWN]) + (f"; and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else "")
+        raise AdoptionError(
+            f"{name} is written for Django {said}, and the package needs 5.2, which no longer has what the code "
+            f"imports: {shown}. Fix: bring the project to Django 5.2 first, "
+            "for instance by uvx django-upgrade --target-version 5.2"
+        )
 
 
 def _said(project: Project, choices: Choices, contract: Contract, module: str, image: str) -> list[str]:
@@ -78,13 +104,23 @@ def _said(project: Project, choices: Choices, contract: Contract, module: str, i
         + (f", scripts and styles built by Node {project.frontend.node}" if project.frontend.node else "")
         + (", translations compiled" if project.translations else ""),
         f"server: {' '.join(command(project.modules, project.dependencies))}",
+        *_served_instead(project),
         *project.needs.changes,
         *overrides(contract, project.dependencies, project.needs.overrides)[1],
         *(f"{one.name}: `{one.command}` (from {one.source})" for one in chosen),
+        *(f"schedule {one.name}: `{one.command}` at {one.cron}, UTC (from {one.source})" for one in project.found.jobs),
         *(["cache and broker: Valkey"] if choices.cache else []),
         *(["mail: Mailpit, which shows the mails and sends none"] if choices.mail else []),
         *([f"PostgreSQL {choices.postgres}"] if choices.postgres else []),
     ]
+
+
+def _served_instead(project: Project) -> list[str]:
+    modules = project.modules
+    if wsgi(modules) == modules.wsgi or asgi_server(modules, project.dependencies):
+        return []
+    why = "names its own settings" if modules.wsgi else "is missing"
+    return [f"django_stack.wsgi is served, since the project's own wsgi.py {why}"]
 
 
 def _left(project: Project, choices: Choices) -> list[str]:
@@ -136,11 +172,6 @@ def _doubts(project: Project, choices: Choices) -> list[str]:
         doubts.append(
             f"whether {project.settings} is what production runs with (also there: {others}); --settings says so"
         )
-    if project.modules.forced:
-        doubts.append(
-            f"{project.modules.forced} sets DJANGO_SETTINGS_MODULE whatever the environment says; "
-            "os.environ.setdefault lets the stack choose"
-        )
     nested = [one.name for one in project.variables if one.nested and not is_overwritten(one)]
     if nested:
         doubts.append(f"whether {', '.join(nested)} are needed: they are asked for under a condition")
@@ -148,6 +179,11 @@ def _doubts(project: Project, choices: Choices) -> list[str]:
         doubts.append("whether gunicorn (WSGI) does: the project has an ASGI server among its requirements")
     if project.facts["mysql"]:
         doubts.append("whether the project runs on PostgreSQL: its settings name MySQL alone")
+    if project.facts["file-queue"]:
+        doubts.append(
+            "whether tasks reach the worker: huey keeps them in a file, which containers don't share; "
+            "huey.RedisHuey with REDIS_URL keeps them in the stack's Valkey"
+        )
     unknown = [one for one in project.tree.named(r"settings.*\.py") if not project.tree.module(one).body]
     doubts += [
         f"what {path} does: it has newer syntax than this Python, or errors"

@@ -1,14 +1,17 @@
 """The processes and schedules of the stack, as compose, a Procfile and the project's code have them."""
 
 import re
-import shlex
 from dataclasses import dataclass, field, replace
 
 from infra.adoption import dockerfile
+from infra.adoption.commands import portable, split_words
 from infra.adoption.dependencies import Dependencies
 from infra.adoption.dockerfile import OwnDockerfile
+from infra.adoption.programs import programs
+from infra.adoption.schedules import Job, read_jobs
 from infra.adoption.services import Services
 from infra.adoption.tree import Tree, dotted_name
+from infra.processes import TAKEN
 
 # Which words of a command say what it is; what isn't in here is named, and left to the project's owner.
 _KINDS = {
@@ -19,6 +22,8 @@ _KINDS = {
 _WEB_PAGE = re.compile(r"\bflower\b|jupyter|nginx|mailhog|vite|npm run (?:dev|start|watch)|docs|sphinx|storybook")
 _WEB = re.compile(r"runserver|gunicorn|uvicorn|uwsgi|daphne|granian|hypercorn|waitress|mod_wsgi")
 _NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,31}")
+_LONGEST = 24  # characters of a name that is made of another
+_LASTING = "process"  # the kind of a management command that something keeps running
 
 
 @dataclass(frozen=True)
@@ -38,20 +43,27 @@ class Found:
 
     processes: list[Process] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
     celery: str = ""  # the dotted module of Celery's app
     uses_redis: bool = False
 
 
 def read_processes(
-    tree: Tree, own: OwnDockerfile, services: Services, dependencies: Dependencies, roots: list[str], settings: str
+    tree: Tree,
+    own: OwnDockerfile,
+    services: Services,
+    dependencies: Dependencies,
+    roots: list[str],
+    settings: str,
+    chain: list[str],
 ) -> Found:
     processes: dict[str, Process] = {}
     left: list[str] = []
-    for command in services.commands:
+    for command in [*services.commands, *programs(tree)]:
         line = _resolved(tree, own, command.line)
-        kind = _kind(line)
-        if kind and not any(one.command == line for one in processes.values()):
-            name = _named(kind, command.name, processes)
+        kind = _kind(line) or (_LASTING if command.lasting and _is_lasting(line) else "")
+        if kind and not any(_is_same(one, line, command.source) for one in processes.values()):
+            name = _named(kind, _command_name(line) if kind == _LASTING else command.name, processes)
             processes[name] = Process(name, line, command.source, 60 if kind == "worker" else 0, kind == "beat")
         elif not kind and line and not _WEB.search(line) and not _known(command.name, line):
             left.append(f"{command.name} ({command.source}) runs `{line}`: the stack has no process for it")
@@ -66,7 +78,9 @@ def read_processes(
         processes["beat"] = Process("beat", f"celery -A {celery} beat{options}", "the project's schedule", is_beat=True)
     left += [_page(name, "compose") for name in services.images if _WEB_PAGE.search(name)]
     redis = any("redis" in image or "valkey" in image for image in services.images.values())
-    return Found([_writable(one, beats) for one in processes.values()], list(dict.fromkeys(left)), celery, redis)
+    jobs = read_jobs(tree, dependencies, chain)
+    left = list(dict.fromkeys([*left, *jobs.left]))
+    return Found([_writable(one, beats) for one in processes.values()], left, jobs.jobs, celery, redis)
 
 
 def _page(name: str, source: str) -> str:
@@ -75,26 +89,44 @@ def _page(name: str, source: str) -> str:
 
 def _known(name: str, line: str) -> bool:
     """Commands of compose that the stack does by itself, or that are a page for developers."""
-    return bool(_WEB_PAGE.search(f"{name} {line}") or re.search(r"\b(?:migrate|collectstatic|wait-for)\b", line))
+    words = r"\b(?:migrate|collectstatic|wait-for|crond?|supercronic|supervisord)\b"
+    return bool(_WEB_PAGE.search(f"{name} {line}") or re.search(words, line))
+
+
+def _is_lasting(line: str) -> bool:
+    """Whether a command that its source keeps running is one of the project's own."""
+    return bool(re.match(r"python manage\.py \w", line)) and not _WEB.search(line) and not _known("", line)
+
+
+def _command_name(line: str) -> str:
+    """The name of the management command."""
+    return line.partition("manage.py ")[2].split()[0].replace("_", "-")
+
+
+def _is_same(process: Process, line: str, source: str) -> bool:
+    """Whether it is the same command, or the same work that another file says in other words."""
+    return process.command == line or (process.source != source and _work(process.command) == _work(line))
+
+
+def _work(line: str) -> tuple[str, ...]:
+    """What a command works on: an app of Celery with its queues, or a management command with its arguments."""
+    words = split_words(line)
+    if kind := re.search(r"\bcelery\b.*\b(worker|beat)\b", line):
+        queues = [words[at + 1] for at, word in enumerate(words[:-1]) if word in {"-Q", "--queues"}]
+        return ("celery", kind[1], *queues, *(word for word in words if word.startswith("--queues=")))
+    if "manage.py" in words:
+        return tuple(word for word in words[words.index("manage.py") :] if not word.startswith("-"))
+    return (line,)
 
 
 def _resolved(tree: Tree, own: OwnDockerfile, line: str) -> str:
-    """The line itself, or what the script that it names runs in the end."""
-    parts = _words(line)
-    while parts and (parts[0] in {"uv", "poetry", "pipenv"} and parts[1:2] == ["run"]):
-        parts = parts[2:]
+    """The line as the settings take it, or what the script that it names runs in the end; as it is, if they can't."""
+    plain = portable(line) or line
+    parts = split_words(plain)
     if len(parts) == 1 and (parts[0].startswith("/") or parts[0].endswith(".sh") or parts[0].startswith("./")):
-        return dockerfile.script(tree, own, parts[0]) or line
-    if parts[:2] in (["sh", "-c"], ["bash", "-c"]):
-        return line
-    return shlex.join(parts) if parts else ""
-
-
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError:
-        return line.split()
+        inner = dockerfile.script(tree, own, parts[0])
+        return portable(inner) or inner or plain
+    return plain
 
 
 def _kind(line: str) -> str:
@@ -105,9 +137,10 @@ def _kind(line: str) -> str:
 
 def _named(kind: str, name: str, taken: dict[str, Process]) -> str:
     """The name of the process: worker or beat, or else that of the file."""
-    own = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    for proposed in (kind, own, f"{kind}-{own}", f"{kind}-{len(taken)}"):
-        if proposed not in taken and _NAME.fullmatch(proposed):
+    own = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST].strip("-")
+    first = (own, kind) if kind == _LASTING else (kind, own)
+    for proposed in (*first, f"{kind}-{own}", f"{kind}-{len(taken)}"):
+        if proposed not in taken and proposed not in TAKEN and _NAME.fullmatch(proposed):
             return proposed
     return f"{kind}-{len(taken) + 1}"
 

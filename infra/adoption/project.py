@@ -81,7 +81,7 @@ def read_project(folder: Path, settings: str = "") -> Project:
         dependencies=dependencies,
         own=own,
         services=services,
-        found=read_processes(tree, own, services, dependencies, modules.roots, text),
+        found=read_processes(tree, own, services, dependencies, modules.roots, text, files),
         frontend=read_frontend(tree, own, text),
         needs=read_needs(dependencies, _imports(tree)),
         python=_python(tree, own, dependencies),
@@ -148,6 +148,7 @@ def _facts(text: str, dependencies: Dependencies) -> dict[str, bool]:
         "gis": "django.contrib.gis" in text or "backends.postgis" in text,
         "mysql": "backends.mysql" in text and "postgresql" not in text,
         "staticfiles": "staticfiles" in text,
+        "file-queue": bool(re.search(r"SqliteHuey|FileHuey", text)),
         "mail": bool(re.search(r"^\s*(?:EMAIL_BACKEND|EMAIL_HOST|ANYMAIL|EMAIL_CONFIG)\b", text, re.MULTILINE)),
         "redis": bool(re.search(r"redis", text, re.I)) or "django-redis" in dependencies or "redis" in dependencies,
         "asgi": any(

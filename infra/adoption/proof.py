@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from infra.adoption.choices import Choices
 from infra.interrupts import completed
@@ -40,13 +42,16 @@ def prove(choices: Choices, admin: list[str], checkout: Path, say: Callable[[str
         if one["check"] in _WORDS or one["level"] in ("error", "warning"):
             say(f"{one['level']:<8} {_WORDS.get(one['check'], one['check'])}{_after(one['text'])}")
     status = run.status()
+    _linked(str(status["url"]))
     if admin:
         say(_admin(str(status["url"]), admin))
-    if missing := [name for name in choices.processes if not _runs(status, name)]:
+    # Those of the stack's file, which may have been edited since adopt wrote it.
+    processes = [name for name in status["processes"] if name != "web"]
+    if missing := [name for name in processes if not _runs(status, name)]:
         logs = "; ".join(f"django-stack logs -s {choices.stack} {name}" for name in missing)
         raise ProofError(f"not running: {', '.join(missing)}. Fix: {logs}")
-    if choices.processes:
-        say(f"ok       running beside the web: {', '.join(choices.processes)}")
+    if processes:
+        say(f"ok       running beside the web: {', '.join(processes)}")
     run.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", choices.stack)
     say("ok       a second pulumi up changes nothing")
     if wrong := [one for one in findings if one["level"] == "error"]:
@@ -85,6 +90,25 @@ def _admin(site: str, paths: list[str]) -> str:
             return f"ok       the admin's login at /{path}"
         seen.append(f"/{path} answers {answer.status_code}")
     return f"unknown  the admin's login: {', '.join(seen)}"
+
+
+def _linked(site: str) -> None:
+    """Raises ProofError if the home page links a script or a style of the site that isn't there."""
+    import requests  # noqa: PLC0415
+
+    try:
+        page = requests.get(site, timeout=30)
+        for link in re.findall(r"""<(?:link|script)\b[^>]*?\b(?:href|src)=["']([^"']+\.(?:css|m?js))["']""", page.text):
+            address = urljoin(page.url or site, link)
+            if urlsplit(address).netloc != urlsplit(site).netloc:
+                continue
+            if (status := requests.get(address, timeout=30).status_code) >= 400:
+                raise ProofError(
+                    f"the home page links {link}, which answers {status}. Fix: have Dockerfile.stack build it, before "
+                    "collectstatic"
+                )
+    except requests.RequestException:  # doctor has said so
+        return
 
 
 def _runs(status: dict[str, Any], name: str) -> bool:

@@ -14,13 +14,23 @@ _ASGI = {
 def asgi_server(modules: SettingsModules, dependencies: Dependencies) -> str:
     """The server for ASGI that the project names, if it has no gunicorn, or has Channels; nothing for WSGI."""
     declared = dependencies.declared
+    own = f"{modules.asgi.replace('.', '/')}.py"
+    if any(path == own or path.endswith(f"/{own}") for path in modules.forced):
+        return ""
     if not modules.asgi or ("gunicorn" in declared and "channels" not in declared):
         return ""
     return next((name for name in _ASGI if name in declared), "")
 
 
 def command(modules: SettingsModules, dependencies: Dependencies) -> list[str]:
-    """The image's command."""
+    """The image's command. A wsgi.py that is missing, or names its own settings, gives way to the package's."""
     if server := asgi_server(modules, dependencies):
         return [word.format(application=f"{modules.asgi}:application") for word in _ASGI[server]]
-    return ["python", "-m", "django_stack.gunicorn_config", modules.wsgi]
+    return ["python", "-m", "django_stack.gunicorn_config", wsgi(modules)]
+
+
+def wsgi(modules: SettingsModules) -> str:
+    """The dotted module whose `application` gunicorn serves."""
+    own = f"{modules.wsgi.replace('.', '/')}.py"
+    is_forced = any(path == own or path.endswith(f"/{own}") for path in modules.forced)
+    return modules.wsgi if modules.wsgi and not is_forced else "django_stack.wsgi"

@@ -13,11 +13,15 @@ from infra.adoption.tree import Tree
 
 @dataclass(frozen=True)
 class Command:
-    """A command that runs beside the web: its name in the file, its words as one line, and where it stands."""
+    """A command that runs beside the web: its name in the file, its words as one line, and where it stands.
+
+    `lasting` is whether it is kept running there.
+    """
 
     name: str
     line: str
     source: str
+    lasting: bool = True
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,9 @@ def read_services(tree: Tree) -> Services:
     for path in _compose_files(tree):
         for name, service in _services(tree, path).items():
             image = str(service.get("image", ""))
-            if _is_own(service):
-                commands.append(Command(name, _line(service.get("command")), path))
+            if _is_own(service, tree.root.name):
+                lasting = str(service.get("restart", "no")) in {"always", "unless-stopped", "on-failure"}
+                commands.append(Command(name, _line(service.get("command")), path, lasting))
             else:
                 images.setdefault(name, _built_from(tree, service) or image or "built here")
     procfile = re.findall(r"^([\w-]+):\s*(.+)$", tree.text("Procfile"), re.MULTILINE)
@@ -47,10 +52,18 @@ def read_services(tree: Tree) -> Services:
 
 
 def _compose_files(tree: Tree) -> list[str]:
-    """Compose files of the outermost folder, production's first, without those for tests and documentation."""
-    found = [path for path in tree.named(r"(?:docker-)?compose[\w.-]*\.ya?ml") if "/" not in path]
-    usable = [path for path in found if not re.search(r"test|ci\b|docs|override", path)]
-    return sorted(usable, key=lambda path: (0 if re.search(r"prod", path) else 1, path))
+    """Compose files of the outermost folder that has any, without those for tests and documentation.
+
+    Those of production come first.
+    """
+    found = [
+        path
+        for path in tree.named(r"(?:docker-)?compose[\w.-]*\.ya?ml")
+        if re.fullmatch(r"(?:(?:docker|deploy\w*|compose|infra\w*)/)?[^/]+", path)
+        and not re.search(r"test|ci\b|docs|override", path)
+    ]
+    outer = [path for path in found if "/" not in path]
+    return sorted(outer or found, key=lambda path: (0 if re.search(r"prod", path) else 1, path))
 
 
 def _services(tree: Tree, path: str) -> dict[str, dict[str, Any]]:
@@ -62,11 +75,12 @@ def _services(tree: Tree, path: str) -> dict[str, dict[str, Any]]:
     return {str(k): v for k, v in services.items() if isinstance(v, dict)} if isinstance(services, dict) else {}
 
 
-def _is_own(service: dict[str, Any]) -> bool:
-    """Whether it runs the project's own image: it's built from a Dockerfile that isn't another program's."""
+def _is_own(service: dict[str, Any], project: str) -> bool:
+    """Whether it runs the project's own image: one of its name, or built from a Dockerfile that isn't another's."""
     build = service.get("build")
     if not build:
-        return False
+        image = re.split(r"[:@]", str(service.get("image", "")).rpartition("/")[2])[0]
+        return bool(image) and image.lower() == project.lower()
     dockerfile = str(build.get("dockerfile", "")) if isinstance(build, dict) else ""
     context = str(build.get("context", "")) if isinstance(build, dict) else str(build)
     return not re.search(

@@ -4,10 +4,11 @@ import ast
 import json
 
 from infra.adoption.choices import Choices
-from infra.adoption.contract_variables import BROKERS, is_overwritten, stand_in
+from infra.adoption.contract_variables import BROKERS, is_key, is_overwritten, stand_in
 from infra.adoption.project import Project
 from infra.adoption.settings_modules import own_module
 from infra.adoption.tree import Tree
+from infra.adoption.variables import Variable
 
 
 def settings_module(project: Project) -> tuple[str, str]:
@@ -17,7 +18,9 @@ def settings_module(project: Project) -> tuple[str, str]:
 
 def settings_text(project: Project, choices: Choices) -> str:
     """The module's source."""
-    overwritten = {one.name: stand_in(one) for one in project.variables if is_overwritten(one)}
+    overwritten = {one.name: _stand_in(one) for one in project.variables if is_overwritten(one)}
+    # Some refuse the default that they give a key.
+    overwritten |= {name: _stand_in(Variable(name, "", "unset")) for name in sorted(project.mentions) if is_key(name)}
     brokers = [name for name in BROKERS if choices.cache and name in project.mentions]
     fixes = _fixes(project)
     lines = [f'"""The settings on a stack: those of {project.settings}, and what the stack says last."""', ""]
@@ -31,7 +34,7 @@ def settings_text(project: Project, choices: Choices) -> str:
         lines += ["# The file below can't do without these. What it makes of them is overwritten by `apply`."]
         lines += [
             "_STAND_INS = {",
-            *(f"    {_quoted(k)}: {_quoted(v)},  # noqa: S105" for k, v in overwritten.items()),
+            *(f"    {_quoted(k)}: {v},  # noqa: S105" for k, v in overwritten.items()),
             "}",
         ]
         lines += ["_ABSENT = [name for name in _STAND_INS if name not in os.environ]"]
@@ -46,6 +49,14 @@ def settings_text(project: Project, choices: Choices) -> str:
     lines += [f"apply(globals(){f', build_commands={_list(commands)}' if commands else ''})"]
     lines += [*([""] if fixes[1] else []), *fixes[1]]
     return "\n".join(lines) + "\n"
+
+
+def _stand_in(variable: Variable) -> str:
+    """An expression for its value. What is derived from the project's own key is derived from the stack's, if set."""
+    text = _quoted(stand_in(variable))
+    if is_key(variable.name) and variable.name != "SECRET_KEY":
+        return f'os.environ.get("SECRET_KEY") or {text}'
+    return text
 
 
 def _fixes(project: Project) -> tuple[list[str], list[str]]:

@@ -1,17 +1,24 @@
 """Which settings modules a project has, which of them production runs with, and where it is started."""
 
 import ast
+import posixpath
 import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from infra.adoption.tree import Tree, dotted_name
+from infra.adoption.tree import Tree, called, dotted_name
 
 _MODULE = re.compile(r"""DJANGO_SETTINGS_MODULE["']?\s*[,=:]\s*["']?([A-Za-z_][\w.]*)""")
 _PRODUCTION = ("production", "prod", "live", "deploy", "deployment", "docker", "heroku")
-_NOT_PRODUCTION = ("test", "tests", "testing", "dev", "development", "local", "ci", "docs", "build", "example")
+_NOT_PRODUCTION = (
+    "test", "tests", "testing", "dev", "develop", "development", "local", "ci", "docs", "build", "example", "static",
+    "collectstatic", "pipeline", "debug",
+)  # fmt: skip
 # Files that say with which settings a site is served; manage.py is mostly for developers.
-_SAY_HOW_IT_IS_SERVED = r"Dockerfile.*|.*\.Dockerfile|wsgi\.py|asgi\.py|(?:docker-)?compose.*\.ya?ml|Procfile|fly\.toml"
+_SAY_HOW_IT_IS_SERVED = (
+    r"Dockerfile.*|.*\.Dockerfile|wsgi\.py|asgi\.py|(?:docker-)?compose.*\.ya?ml|Procfile|fly\.toml|"
+    r"\w*uwsgi\w*\.ini|render\.yaml|[\w.@-]+\.service"
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class SettingsModules:
     sure: bool = False
     wsgi: str = ""
     asgi: str = ""
-    forced: str = ""  # a file that sets DJANGO_SETTINGS_MODULE whatever the environment says
+    forced: dict[str, str] = field(default_factory=dict)  # files that name settings whatever the environment says
 
 
 def read_settings_modules(tree: Tree) -> SettingsModules:
@@ -52,15 +59,33 @@ def read_settings_modules(tree: Tree) -> SettingsModules:
         sure=len(likely) == 1 or (bool(likely) and _rank(likely[0]) == 0 and sum(_rank(n) == 0 for n in likely) == 1),
         wsgi=_server_module(tree, "wsgi", roots),
         asgi=_server_module(tree, "asgi", roots),
-        forced=next(
-            (
-                path
-                for path in [manage, *tree.named(r"(?:wsgi|asgi|celery|celery_app)\.py")]
-                if re.search(r"""environ\[["']DJANGO_SETTINGS_MODULE["']\]\s*=""", tree.text(path))
-            ),
-            "",
-        ),
+        forced={
+            path: module
+            for path in [manage, *tree.named(r"(?:wsgi|asgi|celery|celery_app)\.py")]
+            if path and "test" not in path and (module := _forced(tree.module(path)))
+        },
     )
+
+
+def _forced(module: ast.Module) -> str:
+    """The settings that a file puts in force whatever the environment says; nothing if it does so under a condition."""
+    waiting: list[ast.AST] = [*module.body]
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            for target in node.targets:
+                if (
+                    isinstance(target, ast.Subscript)
+                    and called(target.value) in {"os.environ", "environ"}
+                    and isinstance(target.slice, ast.Constant)
+                    and target.slice.value == "DJANGO_SETTINGS_MODULE"
+                ):
+                    return str(node.value.value)
+        if isinstance(node, ast.FunctionDef) and node.name == "main":
+            waiting += node.body
+        if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
+            waiting += node.body
+    return ""
 
 
 def chain(tree: Tree, module: str, roots: list[str]) -> list[str]:
@@ -68,8 +93,12 @@ def chain(tree: Tree, module: str, roots: list[str]) -> list[str]:
     from settings."""
     found: list[str] = []
     waiting = [module]
+    seen: set[str] = set()
     while waiting:
         name = waiting.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
         path = tree.module_file(name, roots)
         if not path or path in found:
             continue
@@ -79,8 +108,25 @@ def chain(tree: Tree, module: str, roots: list[str]) -> list[str]:
             if isinstance(node, ast.ImportFrom):
                 base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
                 target = ".".join([*base, *([node.module] if node.module else [])])
-                if any(alias.name == "*" for alias in node.names) or "settings" in target or node.level:
+                near = bool(node.level) and "settings" in path  # what these import in turn is the project's code
+                if any(alias.name == "*" for alias in node.names) or "settings" in target or near:
                     waiting += [target, *(f"{target}.{alias.name}" for alias in node.names if alias.name != "*")]
+    return found
+
+
+def missing(tree: Tree, files: list[str]) -> list[str]:
+    """Modules beside these files that they import and that aren't there: most are copied from an example."""
+    found = []
+    for path in files:
+        for node in tree.module(path).body:  # one in a `try` has another way to go on
+            if isinstance(node, ast.ImportFrom) and node.level and node.module:
+                folder = PurePosixPath(path).parents[node.level - 1].as_posix()
+                inside = posixpath.normpath(f"{folder}/{node.module.replace('.', '/')}")
+                if (
+                    not any(tree.has(one) for one in (f"{inside}.py", f"{inside}/__init__.py"))
+                    and not (tree.root / inside).is_dir()
+                ):
+                    found.append(f"{path}:{node.lineno} imports {inside}.py")
     return found
 
 
@@ -107,18 +153,24 @@ def _rank(module: str) -> int:
 
 
 def _siblings(tree: Tree, module: str, roots: list[str]) -> list[str]:
-    """The other modules of a settings package."""
-    package = module.rpartition(".")[0]
-    folder = _parent(tree.module_file(module, roots))
-    if "settings" not in package and "settings" not in PurePosixPath(folder).name:
+    """The other modules of a settings package, which its name or the names of its modules give away."""
+    path = tree.module_file(module, roots)
+    folder = _parent(path)
+    is_package = path.endswith("/__init__.py")
+    package = module if is_package else module.rpartition(".")[0]
+    if "settings" not in package and "settings" not in PurePosixPath(folder).name and _rank(module) != 2:
         return []
     files = [path for path in tree.python_files if _parent(path) == folder and not path.endswith("/__init__.py")]
-    return [f"{package}.{PurePosixPath(path).stem}" for path in files]
+    found = [f"{package}.{PurePosixPath(path).stem}" for path in files]
+    if is_package:  # its other modules are parts of it, unless they say that they are production's
+        return [name for name in found if _rank(name) == 0]
+    return found if "settings" in f"{package}.{folder}" else [name for name in found if _rank(name) != 1]
 
 
 def _server_module(tree: Tree, kind: str, roots: list[str]) -> str:
     """The dotted module with `application` in it, by the name that Django gives it."""
-    for path in tree.named(rf"{kind}\.py"):
+    packages = [path for path in tree.named(r"__init__\.py") if path.endswith(f"/{kind}/__init__.py")]
+    for path in [*tree.named(rf"{kind}\.py"), *packages]:
         if "application" in tree.text(path) and "django" in tree.text(path).lower():
             root = max((root for root in roots if not root or path.startswith(f"{root}/")), key=len, default=None)
             if root is not None:

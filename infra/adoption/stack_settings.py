@@ -2,7 +2,6 @@
 
 import math
 import os
-import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from infra.adoption.project import Project
 from infra.adoption.settings_file import settings_module
 from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
 from infra.checkout import ROOT
+from infra.ports import is_free_port
 
 PORTS = {"web-port": 8000, "database-port": 5432, "media-port": 9000, "cache-port": 6379, "mail-port": 8025}
 
@@ -45,6 +45,9 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
                 },
             )
         ]
+    if project.found.jobs:
+        jobs = {one.name: {"command": one.command, "cron": one.cron} for one in project.found.jobs}
+        lines += [("schedules", jobs)]
     lines += [("cache", "valkey")] if choices.cache else []
     lines += [("mail", "mailpit")] if choices.mail else []
     wanted = {one.name: stand_in(one) for one in for_env(project, cache=choices.cache)}
@@ -101,7 +104,7 @@ def free_ports(checkout: Path, stack: str, *, is_free: Callable[[int], bool] | N
             found[key] = own[key]
             continue
         port = first + 10
-        while port in taken or not (is_free or _is_free)(port):
+        while port in taken or not (is_free or is_free_port)(port):
             port += 10
         taken.add(port)
         found[key] = port
@@ -115,16 +118,6 @@ def _ports_in(file: Path) -> dict[str, int]:
         return {}
     values = {key: config.get(f"{project_name(file.parent)}:{key}") for key in PORTS}
     return {key: int(value) for key, value in values.items() if str(value).isdigit()}
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _path(root: Path, checkout: Path) -> str:

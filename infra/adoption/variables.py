@@ -34,6 +34,9 @@ def required(tree: Tree, paths: list[str]) -> list[Variable]:
     found: dict[str, Variable] = {}
     readers, casts, defaulted = _readers(tree, paths)
     for path in paths:
+        imported = _imported_readers(tree, tree.module(path))
+        readers, casts, defaulted = readers | imported[0], casts | imported[1], defaulted | imported[2]
+    for path in paths:
         for node, nested, guards in _walk(tree.module(path)):
             for name, kind in _asked(node, readers, casts):
                 if name not in defaulted and name not in guards:
@@ -71,6 +74,24 @@ def _readers(tree: Tree, paths: list[str]) -> tuple[set[str], dict[str, str], se
                         defaulted.add(keyword.arg)
                     elif keyword.arg:
                         casts[keyword.arg] = called(keyword.value)
+    return readers, casts, defaulted
+
+
+def _imported_readers(tree: Tree, module: ast.Module) -> tuple[set[str], dict[str, str], set[str]]:
+    """As _readers, of another file of the project from which a reader is imported: `from config.env import env`."""
+    readers: set[str] = set()
+    casts: dict[str, str] = {}
+    defaulted: set[str] = set()
+    for node in module.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inside = f"{node.module.replace('.', '/')}.py"
+            path = next((one for one in tree.python_files if f"/{one}".endswith(f"/{inside}")), "")
+            if path:
+                names, more_casts, more_defaulted = _readers(tree, [path])
+                if taken := {alias.asname or alias.name for alias in node.names if alias.name in names}:
+                    readers |= taken
+                    casts |= more_casts
+                    defaulted |= more_defaulted
     return readers, casts, defaulted
 
 

@@ -60,10 +60,13 @@ def make_load_balancer(name: str, context: CloudContext, parent: pulumi.Resource
             # Liveness, not readiness: when the database is away, ECS must not replace every task.
             "path": "/healthz/live",
             "matcher": "200",
-            "interval": 15,
-            "timeout": 5,
+            # A new task gets requests after the first check that it passes, so checks are as frequent as AWS lets them:
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/load-balancer-healthcheck.html
+            # One that answered before has 45 seconds to answer again.
+            "interval": 5,
+            "timeout": 4,
             "healthy_threshold": 2,
-            "unhealthy_threshold": 3,
+            "unhealthy_threshold": 9,
         },
         tags=tags(settings),
         opts=own,

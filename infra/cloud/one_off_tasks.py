@@ -127,6 +127,15 @@ def exit_status(task: Mapping[str, Any], container: str) -> int | None:
     return None
 
 
+def has_succeeded(task: Mapping[str, Any], container: str) -> bool:
+    """Whether the container is known to have ended with 0 in a task that isn't STOPPED yet.
+
+    Then Fargate still takes the task's network interface away, for which nothing has to wait:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
+    """
+    return task["lastStatus"] == "DEPROVISIONING" and "stopCode" in task and exit_status(task, container) == 0
+
+
 def judge(task: Mapping[str, Any], container: str) -> str:
     """How the stopped task failed; nothing if the container's command ended with 0."""
     containers = {one["name"]: one for one in task.get("containers", [])}

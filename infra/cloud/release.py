@@ -69,8 +69,8 @@ class Release(pulumi.ComponentResource):
                 log_group=self.task.log_group,
                 stream_prefix=STREAM_PREFIX,
                 timeout=settings.release_timeout,
-                pause=2,
-                secrets=[environment.secret[name] for name in sorted(environment.secret)],
+                pause=1,
+                secrets=environment.secret_values,
             ),
             triggers=[fingerprint({**request, "database": environment.database.identity})],
             opts=pulumi.ResourceOptions(

@@ -8,15 +8,12 @@ import pulumi_aws as aws
 
 from infra.cloud.context import CloudContext
 from infra.cloud.cron import aws_cron
-from infra.cloud.database import Database
 from infra.cloud.events import SCHEDULE
 from infra.cloud.network import Network
 from infra.cloud.release import Release
-from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
 from infra.cloud.task import FARGATE
 from infra.cloud.web import Web
-from infra.environment import AppEnvironment
 from infra.processes import LONGEST_STOP
 from infra.schedules import ScheduleSettings, once
 
@@ -38,13 +35,11 @@ class Schedules(pulumi.ComponentResource):
         self,
         name: str,
         context: CloudContext,
-        environment: AppEnvironment[Database, MediaStorage],
         release: Release,
         web: Web,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:cloud:Schedules", name, None, opts)
-        del environment  # the task's definition has it
         settings, network = context.settings, context.network
         own = pulumi.ResourceOptions(parent=self)
         definition = release.task.definition_of("task-schedule", CONTAINER, stop_timeout=LONGEST_STOP, opts=own)

@@ -80,8 +80,8 @@ def rollout_values(
         "stream_prefix": STREAM_PREFIX,
         "timeout": settings.rollout_timeout,
         "tolerance": GRACE_PERIOD,
-        "pause": 5,
-        "secrets": [environment.secret[name] for name in sorted(environment.secret)],
+        "pause": 2,
+        "secrets": environment.secret_values,
     }
 
 

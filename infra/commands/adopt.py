@@ -82,7 +82,7 @@ def command(  # click passes them by name
         return 1
     _write(planned.files, states)
     if no_prove:
-        _end(planned, choices)
+        _end(planned, choices, first="pulumi stack init --no-select")
         return 0
     try:
         prove(choices, project.admin, checkout, click.echo)
@@ -140,9 +140,10 @@ def _write(files: list[Planned], states: dict[Path, State]) -> None:
         click.echo(f"{state.value:<10} {one.path}")
 
 
-def _end(planned: Plan, choices: Choices) -> None:
+def _end(planned: Plan, choices: Choices, first: str = "") -> None:
     if planned.left:
         click.echo("What stays behind:")
         for text in planned.left:
             click.echo(f"  - {text}")
-    click.echo(f"Next: pulumi up -s {choices.stack}; django-stack manage -s {choices.stack} createsuperuser")
+    made = f"{first} {choices.stack}; " if first else ""
+    click.echo(f"Next: {made}pulumi up -s {choices.stack}; django-stack manage -s {choices.stack} createsuperuser")

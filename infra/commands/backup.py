@@ -15,10 +15,12 @@ from infra.commands.data import backup_check
 from infra.commands.data.archive_reader import opened
 from infra.commands.data.backup_check import Checked
 from infra.commands.data.encryption import NoKeyError, identities
-from infra.commands.data.ends import DataError, database_of
+from infra.commands.data.ends import BusyError, DataError, database_of
 from infra.commands.operations import backup_checks, platform_of, read_settings
 from infra.commands.operations.backup_checks import BackupCheck
 from infra.commands.operations.status import ago, counted, duration
+
+UNCHECKED = 3  # exit status
 
 
 @click.group(name="backup")
@@ -42,7 +44,8 @@ def check(file: Path | None, name: str, keys: tuple[Path, ...], as_json: bool) -
     With FILE, one of `django-stack dump`, on the stack's own server. Without, the newest snapshot of the cloud's
     database, from which RDS makes an instance; it takes twenty minutes and more, for which the instance is billed. Both
     are removed in the end, and what serves isn't touched. `status` shows when the last check was. In the cloud, the
-    stack's alarm topic is told of a failure. The exit status is 1 then.
+    stack's alarm topic is told of a failure. The exit status is 1 then; it is 3 when the backup can't be checked, for
+    want of credentials, say.
 
     \b
     Example:
@@ -61,9 +64,13 @@ def check(file: Path | None, name: str, keys: tuple[Path, ...], as_json: bool) -
         found = _of_file(file, name, keys) if file else _of_snapshot(name)
     except NoKeyError as error:
         sys.exit(str(error))
-    except (DataError, SystemExit) as error:
-        if is_local and isinstance(error, SystemExit):
-            raise  # the stack isn't up, which says nothing of the backup
+    except (BusyError, SystemExit) as error:
+        # No credentials, say, or a stack that isn't up: this says nothing of the backup.
+        if as_json:
+            click.echo(json.dumps({"good": None, "reason": str(error)}))
+        click.echo(f"The backup can't be checked now: {error}", err=True)
+        return UNCHECKED
+    except DataError as error:
         why = str(error)
         _note(name, is_good=False, why=why)
         if as_json:

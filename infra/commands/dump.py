@@ -10,6 +10,7 @@ from infra.commands import stack
 from infra.commands.data import dumping, options
 from infra.commands.data.encryption import recipients
 from infra.commands.data.ends import DataError, database_of, media_of
+from infra.commands.data.spool import one_line_when_full
 from infra.commands.operations.status import counted, size
 
 PIPE = "-"
@@ -44,7 +45,10 @@ def command(
     try:
         keys = recipients(to)
         from_, store = database_of(name) if database else None, media_of(name) if media else None
-        with dumping.written_whole(path) if file != PIPE else nullcontext(sys.stdout.buffer) as out:
+        with (
+            one_line_when_full(),
+            dumping.written_whole(path) if file != PIPE else nullcontext(sys.stdout.buffer) as out,
+        ):
             written = dumping.dump(name, stack.project_name(), out, from_, store, keys)
             out.flush()
     except DataError as error:

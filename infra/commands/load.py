@@ -14,6 +14,7 @@ from infra.commands.data.ends import DatabaseEnd, DatabaseFacts, DataError, data
 from infra.commands.data.media import MediaEnd
 from infra.commands.data.media_plan import planned
 from infra.commands.data.plan import of_database
+from infra.commands.data.spool import one_line_when_full
 
 PIPE = "-"
 
@@ -39,7 +40,10 @@ def command(file: str, name: str, *, keys: tuple[Path, ...], chosen: options.Cho
     if file == PIPE and not (chosen.yes or chosen.dry_run):
         raise click.UsageError("With - nobody can be asked; add --yes, or --dry-run")
     try:
-        with opened(sys.stdin.buffer if file == PIPE else Path(file), identities(keys)) as reader:
+        with (
+            one_line_when_full(),
+            opened(sys.stdin.buffer if file == PIPE else Path(file), identities(keys)) as reader,
+        ):
             manifest = reader.manifest
             database, media = _parts(manifest, chosen)
             end, store = database_of(name) if database else None, media_of(name) if media else None

@@ -68,7 +68,7 @@ def command(path: Path, no_prove: bool) -> int:
     click.echo(f"new        {folder}\nnew        {file}")
     next_ = f"django-stack manage -s {stack} createsuperuser"
     if no_prove:
-        next_ = f"pulumi up -s {stack}; {next_}"
+        next_ = f"pulumi stack init --no-select {stack}; pulumi up -s {stack}; {next_}"
     else:
         try:
             prove(Choices(stack), ["admin/"], checkout, click.echo)

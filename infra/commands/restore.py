@@ -1,8 +1,9 @@
-"""`django-stack restore`: what a database can go back to; and back to what a copy replaced."""
+"""`django-stack restore`: what a database can go back to, and back to it."""
 
 import shlex
 import sys
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import click
 
@@ -13,60 +14,106 @@ from infra.commands.data.ends import Backups, DatabaseEnd, DatabaseFacts, DataEr
 from infra.commands.operations import move
 from infra.commands.operations.status import size
 
+SHOWN = 10  # snapshots
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+
 
 @click.command
 @stack.option
 @options.into_production_option("the stack")
 @move.yes_option
-@click.argument("which", required=False, metavar="[DATABASE]")
+@click.argument("which", required=False, metavar="[BACKUP]")
 def command(name: str, into_production: str, yes: bool, which: str | None) -> int:
-    """Lists what the stack's database can go back to; with DATABASE, goes back to one that a copy replaced.
+    """Lists what the stack's database can go back to; with BACKUP, goes back to it.
 
-    That database takes the place of the one that serves, in one transaction, and the one that served is kept in turn.
-    Snapshots and moments, which RDS keeps in the cloud, come back by settings, whose commands the list has.
+    A database that a copy replaced takes the place of the one that serves, in one transaction, and the one that served
+    is kept in turn. In the cloud, BACKUP is also a snapshot of RDS, or a moment in UTC: the settings for it are set,
+    and `pulumi up` makes another database from it, and moves the site there when it is ready. The former database stays
+    (docs/data.md).
 
     \b
     Example:
       django-stack restore
       django-stack restore app_before_20260131_093000
+      django-stack restore -s cloud 2026-01-31T09:30:00Z --into-production cloud
     """
     try:
         end = database_of(name)
-        if which:
-            return _go_back(end, which, into_production, yes=yes)
-        _list(name, end.facts(), end.backups())
+        if not which:
+            _list(name, end.facts(), end.backups())
+            return 0
+        protection.check(name, into_production, target_is_production=end.production)
+        if settings := _settings(which, end.backups()):
+            return _make_from_backup(name, which, settings, yes=yes)
+        return _go_back(end, which, yes=yes)
     except DataError as error:
         sys.exit(str(error))
-    return 0
 
 
 def _list(name: str, facts: DatabaseFacts, backups: Backups) -> None:
-    quoted = shlex.quote(name)
+    line = f"django-stack restore -s {shlex.quote(name)}"
     for kept, bytes_ in sorted(facts.old.items(), reverse=True):
-        click.echo(f"{kept}  {size(bytes_)}  django-stack restore -s {quoted} {kept}")
-    up = f"pulumi up -s {quoted}"
-    for snapshot, moment, gib in backups.snapshots:
-        click.echo(
-            f"{snapshot}  {_at(moment)}  {gib} GiB  {fixes.set_value(name, 'database-snapshot', snapshot)} && {up}"
-        )
+        click.echo(f"{kept}  {size(bytes_)}  {line} {kept}")
+    for snapshot, moment, gib in backups.snapshots[:SHOWN]:
+        click.echo(f"{snapshot}  {_at(moment)}  {gib} GiB  {line} {shlex.quote(snapshot)}")
     if backups.window:
-        first, last = map(_at, backups.window)
-        click.echo(
-            f"any moment from {first} to {last}  "
-            f"{fixes.set_value(name, 'database-restore-time', f'{backups.window[1]:%Y-%m-%dT%H:%M:%SZ}')} && {up}"
-        )
+        first, last = backups.window
+        click.echo(f"any moment from {_at(first)} to {_at(last)}  {line} {last:{MOMENT}}")
     if not facts.old and not backups.snapshots and not backups.window:
         click.echo(f"The database of the stack {name} has nothing to go back to: no copy has replaced it.")
 
 
-def _go_back(end: DatabaseEnd, which: str, into_production: str, *, yes: bool) -> int:
-    protection.check(end.name, into_production, target_is_production=end.production)
+def _settings(which: str, backups: Backups) -> dict[str, str]:
+    """The settings by which the stack's database is made from a snapshot or as of a moment, empty for those that are
+    taken away; none for what is neither. Raises DataError for a moment that can't be restored."""
+    if which in [snapshot for snapshot, _, _ in backups.snapshots]:
+        return {"database-restore-time": "", "database-restore-source": "", "database-snapshot": which}
+    try:
+        moment = datetime.fromisoformat(which)
+    except ValueError:
+        return {}
+    if not backups.window:
+        raise DataError(f"There are no backups of moments, so {which} can't be restored. Fix: one from the list")
+    first, last = backups.window
+    if moment.tzinfo is None or not first <= moment <= last:
+        raise DataError(
+            f"{which} can't be restored; allowed: a moment in UTC from {first:{MOMENT}} to {last:{MOMENT}}. "
+            f"Fix: the same with {last:{MOMENT}}"
+        )
+    time = f"{moment.astimezone(UTC):{MOMENT}}"
+    return {"database-snapshot": "", "database-restore-source": backups.source, "database-restore-time": time}
+
+
+def _make_from_backup(name: str, which: str, settings: Mapping[str, str], *, yes: bool) -> int:
+    chosen = [key for key, value in settings.items() if value][-1]
+    click.echo(
+        f"This sets {chosen} to {settings[chosen]}, and pulumi makes a database from that beside the present one, "
+        "which serves until then; it takes ten minutes and more. What is written meanwhile is in the former database "
+        "only, which stays, and is billed until you delete it."
+    )
+    move.ask(f"Serve {which} instead of the present database of {name}?", yes=yes)
+    if status := move.set_and_up(name, settings):
+        click.echo(
+            f"The former database serves, unless pulumi says otherwise. To go on: pulumi up -s {shlex.quote(name)}. "
+            f"To stay with it: {fixes.remove(name, chosen)}",
+            err=True,
+        )
+        return status
+    up = f"pulumi up -s {shlex.quote(name)}"
+    click.echo(
+        f"The stack {name} serves {which}. When all is well: {fixes.remove(name, chosen)} && {up}, which changes "
+        "nothing but has Pulumi protect the database again; then delete the former one (docs/data.md)."
+    )
+    return 0
+
+
+def _go_back(end: DatabaseEnd, which: str, *, yes: bool) -> int:
     with end.lock():
         facts = end.facts()
         if which not in facts.old:
             raise DataError(
-                f"The stack {end.name} has kept no database {which}; there are: {', '.join(facts.old) or 'none'}. "
-                f"Fix: django-stack restore -s {shlex.quote(end.name)}"
+                f"The stack {end.name} has kept nothing that is called {which}; there are: "
+                f"{', '.join(facts.old) or 'none'}. Fix: django-stack restore -s {shlex.quote(end.name)}"
             )
         move.ask(f"Serve {which} instead of {facts.name}, which is kept?", yes=yes)
         old = names.beside(facts.name, names.BEFORE, stamp(), facts.old)

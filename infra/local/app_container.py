@@ -1,16 +1,18 @@
 """What the containers of the app have in common: the web's, and those of the processes."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypedDict
 
 import pulumi
 from pulumi_docker import ContainerMountArgsDict, ContainerNetworksAdvancedArgsDict, ContainerVolumeArgsDict
 
+from infra.environment import AppEnvironment
 from infra.local.context import LocalContext
+from infra.local.database import Database
 from infra.local.release import Release
 from infra.local.source import kept_folders, source_mounts
-from infra.local.storage import media_volumes
+from infra.local.storage import MediaStorage, media_volumes
 
 
 class AppContainerArgs(TypedDict):
@@ -28,9 +30,9 @@ class AppContainerArgs(TypedDict):
 
 
 def app_container(
-    context: LocalContext, release: Release, variables: Mapping[str, pulumi.Input[str]], alias: str
+    context: LocalContext, release: Release, environment: AppEnvironment[Database, MediaStorage], alias: str
 ) -> AppContainerArgs:
-    """A container of the released image with these variables, and `alias` as its name in the stack's network.
+    """A container of the released image with this environment, and `alias` as its name in the stack's network.
 
     With `mount-source` the app's folder is mounted at the image's WORKDIR, and the process runs as this machine's user,
     who then owns the files that management commands write.
@@ -38,7 +40,7 @@ def app_container(
     settings = context.settings
     return {
         "image": release.image.id,
-        "envs": [pulumi.Output.concat(key, "=", value) for key, value in variables.items()],
+        "envs": environment.entries,
         "user": f"{os.getuid()}:{os.getgid()}" if settings.mount_source else None,
         "init": True,  # as process 1, Python would ignore SIGTERM
         "volumes": [*media_volumes(settings), *kept_folders(settings, release.image)],

@@ -1,7 +1,5 @@
 """Checks that this machine has what the local platform needs, before anything is made."""
 
-import errno
-import socket
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from infra.local import labels, postgres
 from infra.local.database import VERSION_LABEL
 from infra.local.reach import reach_errors
 from infra.local.settings import LocalSettings
+from infra.ports import is_free_port
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def _ports(containers: list[_Container], settings: LocalSettings) -> list[str]:
             if ours.items() <= holders[port].labels.items():
                 continue
             who = f"the container {holders[port].name}"
-        elif _is_free(port):
+        elif is_free_port(port):
             continue
         else:
             who = "another program on this machine"
@@ -143,18 +142,7 @@ def _ports(containers: list[_Container], settings: LocalSettings) -> list[str]:
 
 
 def _next_free(port: int, taken: Collection[int]) -> int:
-    return next((other for other in range(port + 1, 65536) if other not in taken and _is_free(other)), port + 1)
-
-
-def _is_free(port: int) -> bool:
-    """Whether 127.0.0.1:port is free. A port that only root may use counts as free, since the engine opens it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            return error.errno != errno.EADDRINUSE
-    return True
+    return next((other for other in range(port + 1, 65536) if other not in taken and is_free_port(other)), port + 1)
 
 
 def _images(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:

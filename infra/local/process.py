@@ -46,7 +46,7 @@ class Process(pulumi.ComponentResource):
             docker.Container(
                 f"{name}-{number}",
                 name=f"{settings.prefix}-{process.name}-{number}",
-                **app_container(context, release, environment.variables, process.name),
+                **app_container(context, release, environment, process.name),
                 command=reloading(process) if settings.mount_source else list(process.command),
                 labels=label_args(settings, **{PROCESS: process.name}),
                 healthcheck={"tests": ["NONE"]},  # the image's own asks the web
@@ -66,7 +66,7 @@ class Process(pulumi.ComponentResource):
                 process=process.name,
                 containers=[container.id for container in containers],
                 timeout=START_TIMEOUT,
-                secrets=[environment.secret[name] for name in sorted(environment.secret)],
+                secrets=environment.secret_values,
             ),
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["stdout", "stderr"]),
         )

@@ -21,8 +21,8 @@ class Release(pulumi.ComponentResource):
     """Runs `release-commands` when the image, the environment, the commands or the database's identity changed.
 
     The update fails when a command fails or when all of them together take longer than `release-timeout`. Nothing is
-    recorded then, so the next update runs the release again. Exposes `log`, a secret, and `image`, which the web runs
-    next.
+    recorded then, so the next update runs the release again. Exposes `log`, a secret, and `image` and `environment`,
+    which the web runs with next.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Release(pulumi.ComponentResource):
         del address  # in the cloud it has a place for the static files of all versions; here the web has its own
         settings = context.settings
         self.image = image
+        self.environment = environment
         self.log: pulumi.Output[str] = pulumi.Output.from_input("")
         if settings.release_commands:
             request = {

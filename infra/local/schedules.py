@@ -7,15 +7,12 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
-from infra.environment import AppEnvironment
 from infra.local.app_container import app_container
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
-from infra.local.database import Database
 from infra.local.labels import label_args
 from infra.local.release import Release
 from infra.local.requests import MakeWritableRequest, SchedulerRequest
-from infra.local.storage import MediaStorage
 from infra.local.web import Web
 from infra.schedules import ScheduleSettings
 from infra.steps import step_command, step_input
@@ -37,13 +34,13 @@ class Schedules(pulumi.ComponentResource):
         self,
         name: str,
         context: LocalContext,
-        environment: AppEnvironment[Database, MediaStorage],
         release: Release,
         web: Web,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:Schedules", name, None, opts)
-        settings, own = context.settings, pulumi.ResourceOptions(parent=self)
+        settings, environment = context.settings, release.environment
+        own = pulumi.ResourceOptions(parent=self)
         volume = docker.Volume(
             f"{name}-records", name=f"{settings.prefix}-schedules", labels=label_args(settings), opts=own
         )
@@ -59,7 +56,7 @@ class Schedules(pulumi.ComponentResource):
             opts=own,
         )
         longest = max((one.timeout for one in settings.schedules.values() if one.enabled), default=0)
-        app = app_container(context, release, environment.variables, "scheduler")
+        app = app_container(context, release, environment, "scheduler")
         app["volumes"] = [*app["volumes"], {"volume_name": volume.name, "container_path": FOLDER}]
         container = docker.Container(
             name,
@@ -88,7 +85,7 @@ class Schedules(pulumi.ComponentResource):
                 container=container.id,
                 folder=FOLDER,
                 timeout=START_TIMEOUT,
-                secrets=[environment.secret[key] for key in sorted(environment.secret)],
+                secrets=environment.secret_values,
             ),
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["stdout", "stderr"]),
         )

@@ -50,7 +50,7 @@ class Web(pulumi.ComponentResource):
             labels=label_args(settings),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        app = app_container(context, release, environment.variables, "web")
+        app = app_container(context, release, environment, "web")
         app["volumes"] = [*app["volumes"], {"volume_name": volume.name, "container_path": FOLDER}]
         container = docker.Container(
             name,
@@ -79,7 +79,7 @@ class Web(pulumi.ComponentResource):
                 port=settings.web_port,
                 domain=address.domain,
                 timeout=ROLLOUT_TIMEOUT,
-                secrets=[environment.secret[name] for name in sorted(environment.secret)],
+                secrets=environment.secret_values,
             ),
             opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["stdout", "stderr"]),
         )

@@ -10,7 +10,7 @@ import pulumi
 
 from infra import fixes
 from infra.checkout import ROOT
-from infra.reserved import RESERVED
+from infra.reserved import RESERVED, WORKER_COUNT, WORKERS
 from infra.secret_forms import secret_names
 from infra.services import CACHE_VARIABLES
 from infra.setting_kinds.base import Setting
@@ -49,6 +49,8 @@ class EnvFilePath:
             self._refuse(reader, setting, f", and {where} of it can't be understood", path)
         taken = _set_by_the_stack(reader)
         variables = {name: text for name, text in found.items() if name not in taken}
+        if (workers := variables.get(WORKERS, "").strip()) and not WORKER_COUNT.fullmatch(workers):
+            self._refuse(reader, setting, f", and {WORKERS} of it is no number of worker processes, 1 to 999", path)
         if left_out := [name for name in found if name in taken]:
             file = "the file" if reader.is_secret(setting.key) else path
             pulumi.log.info(f"{setting.key}: left out of {file}, since the stack sets them: {', '.join(left_out)}")

@@ -11,15 +11,12 @@ from typing import Any
 import pulumi
 
 from infra import fixes
-from infra.reserved import RESERVED, WORKERS
+from infra.reserved import RESERVED, WORKER_COUNT, WORKERS
+from infra.secret_names import looks_secret, may_be_secret
 from infra.setting_kinds.base import Setting
 from infra.settings_reader import Reader
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PROCESSES = re.compile(r"[1-9][0-9]{0,2}")
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|_KEY$|_DSN$", re.IGNORECASE)
-# Names whose numbers are not shown in errors, even if they are not marked as secret.
-_HIDDEN_NAME = re.compile(r"TOKEN|SECRET|PASS|KEY|DSN|PIN|CODE|CRED|AUTH", re.IGNORECASE)
 
 
 class _Number(str):
@@ -56,7 +53,7 @@ class Variables:
             [
                 f"{self.key}.{name}"
                 for name, text in result.items()
-                if text and name not in secret and _SECRET_NAME.search(name)
+                if text and name not in secret and looks_secret(name)
             ]
         )
         return result
@@ -84,7 +81,7 @@ class Variables:
                 self.refuse_changed(name, "a time", written, item)
             elif "\0" in item:
                 self.refuse(path, "has a null byte in it", "text without one", self.removed(name))
-            elif name == WORKERS and item and not _PROCESSES.fullmatch(item.strip()):
+            elif name == WORKERS and item and not WORKER_COUNT.fullmatch(item.strip()):
                 self.refuse(path, "can't be used", "a number of worker processes, 1 to 999", self.removed(name))
             return item
         elif item is None:
@@ -95,7 +92,7 @@ class Variables:
 
     def refuse_number(self, name: str, number: str) -> None:
         if self.is_one_text:
-            what = "is a number" if self.secret or _HIDDEN_NAME.search(name) else f"is the number {number}"
+            what = "is a number" if self.secret or may_be_secret(name) else f"is the number {number}"
             fix = self.reader.edit_command(self.root, "")
             self.refuse(self.path(name), what, "text in quotes, or true or false", fix)
         else:
@@ -104,7 +101,7 @@ class Variables:
     def refuse_changed(self, name: str, kind: str, written: str, comes: str) -> None:
         """Refuses a value that YAML changed; `written` is its text in the stack's file, if it was found there."""
         path = self.path(name)
-        if _HIDDEN_NAME.search(name) or (self.secret and not written):
+        if may_be_secret(name) or (self.secret and not written):
             fix = fixes.ask_for(self.stack, path, secret=True)
             self.refuse(path, f"is {kind}", "text in quotes, since YAML changes others; the fix asks for it", fix)
             return

@@ -151,8 +151,9 @@ def test_an_image_for_another_processor_is_refused(engine: docker.DockerClient, 
 def test_data_of_another_version_are_left_alone(server: Server, check: Check) -> None:
     error = check(IMAGES[server.other], server.other, server.volume)
     assert f"the volume {server.volume} holds data of PostgreSQL {server.version}" in error
-    fix = f"Fix: pulumi config set -s local postgres-version {server.version}, or move the data (docs/data.md)"
-    assert error.endswith(fix)
+    fix = f"Fix: pulumi config set -s local postgres-version {server.version}, or move the data "
+    newer = f"by django-stack upgrade-database {server.other} -s local"
+    assert error.endswith(fix + (newer if server.other > server.version else "(docs/data.md)"))
     wrong = check(IMAGES[server.other], server.version, server.volume)
     assert wrong.endswith("Fix: pulumi config rm -s local postgres-image"), "the volume is right, the image isn't"
 

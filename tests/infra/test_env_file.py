@@ -95,6 +95,7 @@ def test_what_the_stack_sets_itself_is_left_out_and_named(load: Load, monkeypatc
         ("A=1\n!!! TOPSECRET\n2B=3\n", "lines 2, 3 of it can't be understood"),
         (b"A=\xff\xfeTOPSECRET\n", "can't be read (not text in UTF-8)"),
         ("A=TOPSECRET\0\n", "line 1 of it can't be understood"),
+        ("A=TOPSECRET\nWEB_CONCURRENCY=many\n", "and WEB_CONCURRENCY of it is no number of worker processes, 1 to 999"),
     ],
 )
 def test_a_file_that_cannot_be_understood_is_refused_by_its_lines(load: Load, text: str | bytes, why: str) -> None:

@@ -269,6 +269,17 @@ def asgi(folder: Path) -> None:
     add(folder, "requirements.txt", "uvicorn==0.38.0\n")
 
 
+def served_by(requirement: str) -> Trait:
+    """An ASGI application and this server for it."""
+
+    def served(folder: Path) -> None:
+        asgi(folder)
+        change(folder, "requirements.txt", "uvicorn==0.38.0", requirement)
+        change(folder, "requirements.txt", "psycopg2==2.9.10\n", "")  # its metadata needs a compiler
+
+    return served
+
+
 def celery(folder: Path) -> None:
     """Celery with a schedule; compose starts its worker by a script of the image."""
     write(
@@ -320,6 +331,20 @@ def celery(folder: Path) -> None:
     add(folder, "requirements.txt", "celery[redis]==5.5.3\n")
 
 
+def crontab(folder: Path) -> None:
+    """A crontab, with a job of the project and one of the machine."""
+    write(
+        folder,
+        "deploy/crontab",
+        """
+        # m h dom mon dow command
+        MAILTO=""
+        15 3 * * * /srv/shop/venv/bin/python /srv/shop/manage.py clearsessions >> /var/log/shop.log 2>&1
+        @daily /usr/local/bin/pg_dump_all
+        """,
+    )
+
+
 def dockerfile_in_a_folder(folder: Path) -> None:
     """The project's own Dockerfile, not beside manage.py."""
     write(folder, "docker/Dockerfile", DOCKERFILE.replace("CMD", "COPY docker/start-worker /start-worker\nCMD"))
@@ -368,6 +393,14 @@ def poetry(folder: Path) -> None:
         "poetry.lock",
         '[[package]]\nname = "django"\nversion = "5.2.8"\n\n[[package]]\nname = "psycopg2"\nversion = "2.9.10"\n',
     )
+
+
+def pipenv(folder: Path) -> None:
+    """Dependencies in a Pipfile, without its lock, which `pipenv lock` makes."""
+    lines = (folder / "requirements.txt").read_text().split()
+    (folder / "requirements.txt").unlink()
+    pairs = "".join(f'{name} = "=={version}"\n' for name, _, version in (line.partition("==") for line in lines))
+    write(folder, "Pipfile", f"[packages]\n{pairs}")
 
 
 def _pyproject(folder: Path, text: str) -> None:

@@ -91,7 +91,10 @@ def test_a_new_project_takes_the_name_of_the_empty_folder_in_which_it_is_made(
     monkeypatch.setattr("infra.commands.new.ROOT", tmp_path / "checkout")
     done = run("new", ".", "--no-prove")
     assert done.exit_code == 0, done.output
-    assert "Next: pulumi up -s shop; django-stack manage -s shop createsuperuser" in done.output
+    assert (
+        "Next: pulumi stack init --no-select shop; pulumi up -s shop; django-stack manage -s shop createsuperuser"
+        in done.output
+    )
     assert (tmp_path / "checkout" / "Pulumi.shop.yaml").is_file()
 
 

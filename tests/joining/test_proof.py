@@ -35,22 +35,31 @@ def adopt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adopt]:
         def adopted(*traits: Trait) -> Stack:
             folder = tmp_path_factory.mktemp("adopt")
             project = make(folder / "shop", *traits)
-            checkout = folder / "checkout"
-            checkout.mkdir()
-            for entry in ("infra", "app", "tools", "requirements", ".venv", "Makefile", "pyproject.toml"):
-                (checkout / entry).symlink_to(ROOT / entry)
-            shutil.copy(ROOT / "Pulumi.yaml", checkout)
-            (checkout / "state").mkdir()
-            stack = Stack(checkout, f"join-{secrets.token_hex(3)}", {}, docker.from_env(timeout=120))
+            stack = in_a_checkout(folder)
             end.callback(stack.remove_all)
             done = run(stack, project)
             assert done.returncode == 0, done.stdout + done.stderr
-            config = yaml.safe_load((checkout / f"Pulumi.{stack.name}.yaml").read_text())["config"]
-            stack.ports = {key.partition(":")[2]: value for key, value in config.items() if key.endswith("-port")}
             stack.log = done.stdout
+            read_ports(stack)
             return stack
 
         yield adopted
+
+
+def in_a_checkout(folder: Path) -> Stack:
+    """A stack that isn't there yet, in a checkout of its own."""
+    checkout = folder / "checkout"
+    checkout.mkdir()
+    for entry in ("infra", "app", "tools", "requirements", ".venv", "Makefile", "pyproject.toml"):
+        (checkout / entry).symlink_to(ROOT / entry)
+    shutil.copy(ROOT / "Pulumi.yaml", checkout)
+    (checkout / "state").mkdir()
+    return Stack(checkout, f"join-{secrets.token_hex(3)}", {}, docker.from_env(timeout=120))
+
+
+def read_ports(stack: Stack) -> None:
+    config = yaml.safe_load((stack.folder / f"Pulumi.{stack.name}.yaml").read_text())["config"]
+    stack.ports = {key.partition(":")[2]: value for key, value in config.items() if key.endswith("-port")}
 
 
 def run(stack: Stack, project: Path) -> "subprocess.CompletedProcess[str]":
@@ -167,3 +176,24 @@ def test_its_own_tests_run_in_its_image(with_node: Stack) -> None:
 def test_a_page_for_every_address_is_no_obstacle(adopt: Adopt) -> None:
     stack = adopt(projects.catch_all)
     assert "<title>Shop" in stack.get("/anything/at/all").text
+
+
+def test_a_new_project_is_up_its_second_up_changes_nothing_and_an_edit_shows_at_once(tmp_path: Path) -> None:
+    stack = in_a_checkout(tmp_path)
+    project = tmp_path / stack.name  # the stack is called like it
+    try:
+        done = stack.run(str(VENV / "django-stack"), "new", str(project), timeout=900)
+        assert "ok       a second pulumi up changes nothing" in done.stdout
+        assert f"Next: django-stack manage -s {stack.name} createsuperuser" in done.stdout
+        read_ports(stack)
+        upload_of_a_new_project(stack, log_in(stack))
+        template = project / "templates" / "index.html"
+        template.write_text(template.read_text().replace("</title>", " anew</title>"))
+        wait_until(lambda: " anew</title>" in stack.get("/").text, "the edited page")
+    finally:
+        stack.remove_all()
+
+
+def upload_of_a_new_project(stack: Stack, session: requests.Session) -> None:
+    send(session, stack, "/admin/documents/document/add/", {"title": "One"}, files={"file": ("one.pdf", b"content")})
+    assert [name for name in stack.bucket().objects() if name.endswith("one.pdf")]

@@ -55,7 +55,7 @@ def run(processes: list[str] | None = None, admin: list[str] | None = None) -> l
     return said
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def pages(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, str]]:
     """Pages of the site by their address; the others answer 404."""
     found: dict[str, tuple[int, str]] = {}
@@ -79,6 +79,18 @@ def test_the_admin_is_looked_for_where_the_project_has_it(
     pages["http://localhost:8010/admin/"] = (500, "")
     with pytest.raises(ProofError, match=r"the admin at /admin/ answers 500\. Fix: "):
         run(admin=["admin/"])
+
+
+def test_a_home_page_without_its_styles_is_no_proof(programs: Programs, pages: dict[str, tuple[int, str]]) -> None:
+    pages["http://localhost:8010/"] = (
+        200,
+        '<link rel="stylesheet" href="/static/site.css"><script src="https://cdn.example/x.js"></script>'
+        '<a href="/gone.css">',
+    )
+    with pytest.raises(ProofError, match=r"links /static/site\.css, which answers 404\. Fix: have Dockerfile\.stack"):
+        run()
+    pages["http://localhost:8010/static/site.css"] = (200, "p {}")
+    run()
 
 
 def test_a_new_stack_is_made_brought_up_looked_at_and_brought_up_again(programs: Programs) -> None:
@@ -106,6 +118,14 @@ def test_an_error_that_doctor_finds_is_no_proof(programs: Programs) -> None:
 def test_a_process_that_ended_is_no_proof(programs: Programs) -> None:
     programs.processes["worker"] = {"running": 0, "wanted": 1}
     with pytest.raises(ProofError, match=r"not running: worker\. Fix: django-stack logs -s shop worker"):
+        run(["worker"])
+
+
+def test_processes_that_were_edited_since_are_those_that_count(programs: Programs) -> None:
+    programs.processes = {"web": {"running": 1, "wanted": 1}, "mails": {"running": 2, "wanted": 2}}
+    assert "ok       running beside the web: mails" in run(["worker"])
+    programs.processes["mails"]["running"] = 1
+    with pytest.raises(ProofError, match=r"not running: mails\. Fix: django-stack logs -s shop mails"):
         run(["worker"])
 
 

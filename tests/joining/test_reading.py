@@ -217,3 +217,54 @@ def test_extras_and_groups_that_the_own_image_installs_are_installed(read: MakeP
     found = read_project(folder).dependencies
     assert (found.extras, found.groups) == (["pay"], ["production"])
     assert {"stripe", "sentry-sdk"} <= set(found.declared)
+
+
+def test_a_stage_has_what_the_stage_that_it_starts_from_has(read: MakeProject, tmp_path: Path) -> None:
+    read()
+    projects.write(
+        tmp_path / "shop",
+        "Dockerfile",
+        "FROM python:3.13-slim AS base\nENV SHOP_COLOUR=green\nWORKDIR /srv/shop\n"
+        "FROM node:22 AS assets\nENV SHOP_STYLE=none\nWORKDIR /assets\n"
+        "FROM base AS final\nENV SHOP_SIZE=9\n",
+    )
+    own = read_project(tmp_path / "shop").own
+    assert (own.variables, own.workdir) == ({"SHOP_COLOUR": "green", "SHOP_SIZE": "9"}, "/srv/shop")
+
+
+@pytest.mark.parametrize(
+    "options", ["-E pay -E mail", '--extras "pay mail"', "--extras=pay --extras mail", "-Epay -Email"]
+)
+def test_extras_that_poetry_installs_are_installed(options: str, read: MakeProject, tmp_path: Path) -> None:
+    read(projects.poetry, projects.dockerfile)
+    folder = tmp_path / "shop"
+    projects.add(folder, "pyproject.toml", '[tool.poetry.extras]\npay = ["stripe"]\nmail = ["anymail"]\n')
+    projects.change(folder, "Dockerfile", "pip install -r requirements.txt", f"poetry install {options} --only main")
+    assert read_project(folder).dependencies.extras == ["pay", "mail"]
+
+
+def test_constraints_say_versions_and_are_no_requirements(read: MakeProject, tmp_path: Path) -> None:
+    read(projects.dockerfile)
+    folder = tmp_path / "shop"
+    projects.write(folder, "requirements.txt", "django\n-c versions/base.txt\n")
+    projects.write(folder, "versions/base.txt", "django==5.2.8\ncelery==5.5.3\n")
+    projects.write(folder, "constraints.txt", "pillow==12.0.0\n")
+    projects.change(folder, "Dockerfile", "-r requirements.txt", "-r requirements.txt -c constraints.txt")
+    found = read_project(folder).dependencies
+    assert found.declared == {"django": "==5.2.8"}
+    assert found.files == ["requirements.txt", "versions/base.txt", "constraints.txt"]
+    assert found.constraints == "constraints.txt"
+
+
+def test_the_code_that_settings_import_is_not_read_as_settings(read: MakeProject, tmp_path: Path) -> None:
+    """Or else every variable of a large project would be asked for, after minutes."""
+    read()
+    folder = tmp_path / "shop"
+    projects.add(folder, "shop/settings.py", "from . import mark\nfrom .parts import *\n")
+    projects.write(folder, "shop/parts.py", "from .more_settings import COLOUR\n")
+    projects.write(folder, "shop/more_settings.py", "COLOUR = 1\n")
+    projects.write(folder, "shop/__init__.py", "from .core import mark\n")
+    projects.write(folder, "shop/core.py", 'import os\n\nmark = os.environ["MARK"]\n')
+    found = read_project(folder)
+    assert found.chain == ["shop/settings.py", "shop/__init__.py", "shop/parts.py", "shop/more_settings.py"]
+    assert found.variables == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.rehearsal.emulator.authorization import Call, parameters, permission_checks
+from tools.rehearsal.emulator.authorization import Call, in_path, parameters, permission_checks
 
 FIREWALL = "arn:aws:wafv2:us-east-1:1:global/webacl/x/2"
 BOUNDARY = "arn:aws:iam::1:policy/django-stack-boundary"
@@ -175,3 +175,16 @@ def test_a_form_and_a_document_are_read_alike() -> None:
     form = {"Tags.member.1.Key": ["x"], "IpPermissions.1.Groups.2.GroupId": ["sg-1"], "VpcId": ["vpc-1"]}
     assert parameters(form, None) == {"Tags.Key": ["x"], "IpPermissions.Groups.GroupId": ["sg-1"], "VpcId": ["vpc-1"]}
     assert parameters({}, {"tags": [{"key": "x"}], "count": 1}) == {"tags.key": ["x"], "count": ["1"]}
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "expected"),
+    [
+        ("cloudfront", "/2020-05-31/function/x-maintenance/publish", "arn:aws:cloudfront::1:function/x-maintenance"),
+        ("cloudfront", "/2020-05-31/key-value-store/x", "arn:aws:cloudfront::1:key-value-store/x"),
+        ("cloudfront", "/2020-05-31/function", ""),
+        ("s3", "/2020-05-31/function/x", ""),
+    ],
+)
+def test_cloudfronts_functions_and_stores_are_named_by_the_path(service: str, path: str, expected: str) -> None:
+    assert in_path(service, path, "1") == expected

@@ -121,7 +121,7 @@ def test_a_version_that_never_gets_ready_gets_no_request(stack: Stack) -> None:
 
 
 def test_a_database_that_is_away_for_a_while_has_no_task_replaced(stack: Stack) -> None:
-    """25 seconds, in which the load balancer asks eight times; AWS would have asked for two minutes.
+    """25 seconds, in which the load balancer asks 25 times; AWS would have asked for two minutes.
 
     Whoever waits for the database longer than the tests' visitor has patience gets nothing (0).
     """

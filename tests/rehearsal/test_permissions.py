@@ -1,4 +1,4 @@
-"""The policy in the docs is enough for a whole run of the cloud stack, and IAM is enforced as AWS enforces it.
+"""The policies in the docs are enough for a whole run of the cloud stack, and IAM is enforced as AWS enforces it.
 
 The calls are those that the emulator got and wrote down, of the very run; what the policy doesn't allow is refused, and
 the refusal names the action. tools/rehearsal/emulator/authorization.py has what AWS asks besides, with the sources.
@@ -15,7 +15,7 @@ import docker
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.infra.cloud.test_deployer import all_needed, policy, reference
+from tests.infra.cloud.test_deployer import DOCUMENTS, all_needed, policy, reference
 from tests.infra.conftest import ROOT
 from tests.rehearsal.conftest import ACCOUNT, AWS, REGION
 from tests.rehearsal.stacks import Stack
@@ -32,16 +32,19 @@ TRUST = {
 
 
 def deployer(iam: Any, zone: str = "Z1", without: str = "") -> tuple[str, str]:
-    """An access key of a new user who has the policy in the docs, and its secret; the boundary is there, too.
+    """An access key of a new user who has the policies in the docs, and its secret; the boundary is there, too.
 
     `without`: an action that this user is denied.
     """
-    document = json.loads(json.dumps(policy()).replace(PLACEHOLDER, zone))
-    if without:
-        document["Statement"].append({"Effect": "Deny", "Action": without, "Resource": "*"})
     name = f"deployer{without.replace(':', '-')}"
     iam.create_user(UserName=name)
-    iam.put_user_policy(UserName=name, PolicyName="deployer", PolicyDocument=json.dumps(document))
+    for file in DOCUMENTS:
+        document = (ROOT / "docs" / file).read_text().replace(PLACEHOLDER, zone)
+        iam.put_user_policy(UserName=name, PolicyName=file.removesuffix(".json"), PolicyDocument=document)
+    if without:
+        denied = [{"Effect": "Deny", "Action": without, "Resource": "*"}]
+        document = json.dumps({"Version": "2012-10-17", "Statement": denied})
+        iam.put_user_policy(UserName=name, PolicyName="without", PolicyDocument=document)
     boundary = (ROOT / "docs" / "cloud-tasks-boundary.json").read_text()
     if not without:
         iam.create_policy(PolicyName=BOUNDARY.rpartition("/")[2], PolicyDocument=boundary)
@@ -133,6 +136,22 @@ def test_what_has_no_name_is_removed_only_with_the_tag_of_the_project(root: AWS,
     ec2.delete_vpc(VpcId=own)
 
 
+def test_cloudfronts_functions_are_known_by_their_names_and_its_stores_by_their_tags(root: AWS, user: Deployer) -> None:
+    front, ours = user.client("cloudfront"), root.client("cloudfront")
+    code = {"FunctionConfig": {"Comment": "", "Runtime": "cloudfront-js-2.0"}, "FunctionCode": b"// nothing"}
+    for name in ("django-stack-x-maintenance", "shop"):
+        ours.create_function(Name=name, **code)
+    tag = front.describe_function(Name="django-stack-x-maintenance", Stage="DEVELOPMENT")["ETag"]
+    assert "cloudfront:DeleteFunction" in denial_message(front.delete_function, Name="shop", IfMatch=tag)
+    front.delete_function(Name="django-stack-x-maintenance", IfMatch=tag)
+    store = ours.create_key_value_store(Name="shop")
+    assert "cloudfront:DeleteKeyValueStore" in denial_message(
+        front.delete_key_value_store, Name="shop", IfMatch=store["ETag"]
+    )
+    ours.tag_resource(Resource=store["KeyValueStore"]["ARN"], Tags={"Items": [TAG]})
+    front.delete_key_value_store(Name="shop", IfMatch=store["ETag"])
+
+
 def test_a_service_of_our_own_asks_as_the_others_do(user: Deployer, root: AWS) -> None:
     user.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
     without = Deployer(root, deployer(root.client("iam"), without="application-autoscaling:DescribeScalableTargets"))
@@ -156,7 +175,7 @@ def test_a_dependent_action_that_is_not_allowed_is_named_and_written_down(root: 
 def deployed(
     tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, task_network_lock: None
 ) -> Iterator[tuple[Stack, str]]:
-    """A stack that the deployer brings up under the policy in the docs, and the id of the zone that is in it."""
+    """A stack that the deployer brings up under the policies in the docs, and the id of the zone that is in it."""
     stack = Stack(tmp_path_factory.mktemp("rehearsal"), engine)
     try:
         stack.emulator.start(print, REGION, enforce_iam=True)
@@ -173,7 +192,7 @@ def deployed(
 
 @pytest.mark.pulumi
 @pytest.mark.rehearsal
-def test_a_stack_lives_under_the_policy_in_the_docs_from_the_first_up_to_destroy(
+def test_a_stack_lives_under_the_policies_in_the_docs_from_the_first_up_to_destroy(
     deployed: tuple[Stack, str],
 ) -> None:
     stack, zone = deployed

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.storage import Storage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+logger = logging.getLogger("django_stack.files")
 
 
 class RefusingStorage(Storage):
@@ -40,9 +45,41 @@ class RefusingStorage(Storage):
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):
-    """WhiteNoise's storage. Where nothing was collected (tests on a plain checkout), it leaves names as they are."""
+    """WhiteNoise's storage. Where nothing was collected (tests on a plain checkout), it leaves names as they are.
+
+    `strict` is for a project whose own storage had a manifest. Without it a reference to a file that isn't there stays
+    as it is, instead of ending collectstatic, which names it, or the page: other storages never looked.
+    """
+
+    def __init__(self, *arguments: Any, strict: bool = True, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.strict = strict
+        self._said: set[str] = set()
 
     def stored_name(self, name: str) -> str:
         if not self.hashed_files:
             return name
-        return str(super().stored_name(name))
+        try:
+            return str(super().stored_name(name))
+        except ValueError:  # there is none in the manifest
+            if self.strict:
+                raise
+            return name  # said nowhere: WhiteNoise asks for names that nobody has, and a visitor's 404 is in the log
+
+    def url_converter(self, name: str, *arguments: Any, **options: Any) -> Callable[[re.Match[str]], str]:
+        """What replaces the references in the file of this name."""
+        convert = super().url_converter(name, *arguments, **options)
+
+        def converted(match: re.Match[str]) -> str:
+            try:
+                return str(convert(match))
+            except (ValueError, SuspiciousOperation):  # there is no such file, or it is outside of the folder
+                if self.strict:
+                    raise
+                text = f"{name} refers to {match['url'].strip()}, which is no static file; it stays as it is."
+                if text not in self._said:  # Django looks at each file more than once
+                    logger.warning(text)
+                    self._said.add(text)
+                return match[0]
+
+        return converted

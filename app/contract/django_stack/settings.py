@@ -242,6 +242,7 @@ def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any
         media |= {"MEDIA_ROOT": location.folder, "MEDIA_URL": location.url}
     else:
         default = project.get("STORAGES", {}).get("default") or {"BACKEND": "django_stack.files.RefusingStorage"}
+    own = project.get("STORAGES", {}).get("staticfiles", {}).get("BACKEND") or project.get("STATICFILES_STORAGE") or ""
     static_url = project.get("STATIC_URL") or "/static/"
     path = urlsplit(static_url).path.lstrip("/")
     return {
@@ -256,7 +257,10 @@ def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any
         "STORAGES": {
             **project.get("STORAGES", {}),
             "default": default,
-            "staticfiles": {"BACKEND": "django_stack.files.StaticFiles"},
+            "staticfiles": {
+                "BACKEND": "django_stack.files.StaticFiles",
+                "OPTIONS": {"strict": "Manifest" in own or "django_stack" in own},
+            },
         },
         **media,
     }

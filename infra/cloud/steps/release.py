@@ -12,7 +12,7 @@ from types import FrameType
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloud.aws import AWSError, client, explain_errors
-from infra.cloud.one_off_tasks import OneOffTasks, TaskError, judge
+from infra.cloud.one_off_tasks import OneOffTasks, TaskError, has_succeeded, judge
 from infra.cloud.requests import ReleaseRequest
 from infra.cloud.steps import rollback_alarm
 from infra.cloud.steps.logs import Log
@@ -79,13 +79,16 @@ class ReleaseRun:
         """Waits until the task of a command has ended, and prints its output as it comes."""
         log = Log(self.logs, self.request, task)
         output = RedactedOutput(self.request.secrets, TAIL)
-        while (state := self.tasks.look(task))["lastStatus"] != "STOPPED":
+        while True:
+            state = self.tasks.look(task)
+            if state["lastStatus"] == "STOPPED" or has_succeeded(state, self.request.container):
+                break
             self.pass_on(log, output)
             if time.monotonic() > self.deadline:
                 self.fail(command, f"was ended: release-timeout is {self.request.timeout} seconds", output)
             time.sleep(self.request.pause)
         self.tasks.running.discard(task)
-        time.sleep(self.request.pause)  # the last lines arrive a moment after the end
+        time.sleep(2 * self.request.pause)  # the last lines arrive a moment after the end
         self.pass_on(log, output)
         output.close()
         how = judge(state, self.request.container)

@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from infra.commands.data.ends import Backups
 from infra.commands.operations.cloud_stack import CloudStack
 
-SHOWN = 10  # snapshots
-
 
 def backups_of(stack: CloudStack, instance: str) -> Backups:
     """Those of an instance of RDS; snapshots that are whole, the newest first."""
@@ -25,7 +23,7 @@ def backups_of(stack: CloudStack, instance: str) -> Backups:
     kept = rds.describe_db_instance_automated_backups(DBInstanceIdentifier=instance)["DBInstanceAutomatedBackups"]
     windows = [one["RestoreWindow"] for one in kept if one.get("RestoreWindow", {}).get("EarliestTime")]
     window = (_utc(windows[0]["EarliestTime"]), _utc(windows[0]["LatestTime"])) if windows else None
-    return Backups(tuple(found[:SHOWN]), window)
+    return Backups(tuple(found), window, "" if instance == stack.prefix else instance)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from infra.commands.operations.cloud_stack import CloudStack
 
-PART = "copy"  # of its name, between the stack's prefix and random digits
+PART = "-copy"  # of its name, between the stack's prefix and random digits; no name of a stack has two hyphens in a row
 RANDOM = 6  # bytes of those digits
 DAYS = 1  # after which S3 removes what a killed copy left
 
@@ -112,7 +112,7 @@ class CopyBucket:
 
 
 def left(stack: CloudStack) -> Iterable[CopyBucket]:
-    """The buckets that killed copies of the stack left; not those of a stack whose name goes on with `-copy`."""
+    """The buckets that killed copies of the stack left."""
     ours = re.compile(re.escape(f"{stack.prefix}-{PART}-") + rf"[0-9a-f]{{{2 * RANDOM}}}")
     names = [str(one["Name"]) for one in stack.client("s3").list_buckets()["Buckets"]]
     return [CopyBucket(stack, name) for name in names if ours.fullmatch(name)]

@@ -1,13 +1,15 @@
 """Checks a snapshot of RDS: an instance is made from it beside the one that serves, looked at, and deleted."""
 
 import re
+import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.commands.data import backup_check
 from infra.commands.data.backup_check import Checked
@@ -17,7 +19,9 @@ from infra.commands.data.ends import DataError
 from infra.commands.operations.backup_checks import BackupCheck, put_metric
 from infra.commands.operations.cloud_stack import CloudStack, explained
 
-PART = "check"  # of the identifier
+KIND = "check"  # the identifier's beginning: no stack of the project has it, since theirs begin with the project's name
+ALIVE = "django-stack.check-seen"  # a tag with the time (UTC) at which a check that uses the instance was last alive
+BEAT, DEAD = 60.0, 300.0  # seconds between two such times, and after the last one until a check counts as killed
 PAUSE = 10.0  # seconds between two looks
 START_SECONDS, PASSWORD_SECONDS = 3 * 3600.0, 1800.0  # a large snapshot takes an hour and more
 FIRST_SECONDS = 30.0  # until RDS begins to set a password
@@ -82,11 +86,12 @@ class SnapshotCheck:
     @contextmanager
     def _restored(self, instance: Mapping[str, Any], snapshot: str, password: str) -> Iterator[str]:
         """The host and port of an instance made from a snapshot, which is gone in the end."""
-        rds, begin = self._stack.client("rds"), f"{instance['DBInstanceIdentifier']}-{PART}-"[:50]
-        ours = re.compile(re.escape(begin) + r"\d{12}")  # not what serves a stack whose name goes on with `-check`
+        rds, begin = self._stack.client("rds"), f"{KIND}-{instance['DBInstanceIdentifier']}"[:45]
+        ours = re.compile(re.escape(begin) + r"-\d{12}[0-9a-f]{4}")
         for left in self._instances(lambda one: bool(ours.fullmatch(str(one["DBInstanceIdentifier"])))):
-            self._delete(str(left["DBInstanceIdentifier"]))
-        identifier = f"{begin}{datetime.now(UTC):%y%m%d%H%M%S}"
+            if not _is_in_use(left):
+                self._delete(str(left["DBInstanceIdentifier"]))
+        identifier = f"{begin}-{datetime.now(UTC):%y%m%d%H%M%S}{secrets.token_hex(2)}"
         try:
             rds.restore_db_instance_from_db_snapshot(
                 DBInstanceIdentifier=identifier,
@@ -100,15 +105,37 @@ class SnapshotCheck:
                 AutoMinorVersionUpgrade=False,
                 CopyTagsToSnapshot=False,
                 DeletionProtection=False,
-                Tags=[tag for tag in instance.get("TagList", []) if not tag["Key"].startswith("aws:")],
+                Tags=[*(tag for tag in instance.get("TagList", []) if not tag["Key"].startswith("aws:")), _alive()],
             )
-            host = self._available(identifier, START_SECONDS)
-            # The snapshot may have been made with an earlier password.
-            rds.modify_db_instance(DBInstanceIdentifier=identifier, MasterUserPassword=password, ApplyImmediately=True)
-            self._with_password(identifier)
-            yield host
+            with self._kept_alive(identifier):
+                host = self._available(identifier, START_SECONDS)
+                # The snapshot may have been made with an earlier password.
+                rds.modify_db_instance(
+                    DBInstanceIdentifier=identifier, MasterUserPassword=password, ApplyImmediately=True
+                )
+                self._with_password(identifier)
+                yield host
         finally:
             self._delete(identifier)
+
+    @contextmanager
+    def _kept_alive(self, identifier: str) -> Iterator[None]:
+        """Says again and again that the instance is in use, so that no other check takes it for a killed one's."""
+        ended, rds = threading.Event(), self._stack.client("rds")
+
+        def beat() -> None:
+            while not ended.wait(BEAT):
+                with suppress(ClientError, BotoCoreError):  # the next one comes in time
+                    for one in self._instances(lambda found: found["DBInstanceIdentifier"] == identifier):
+                        rds.add_tags_to_resource(ResourceName=one["DBInstanceArn"], Tags=[_alive()])
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def _available(self, identifier: str, seconds: float) -> str:
         until = time.monotonic() + seconds
@@ -153,3 +180,17 @@ class SnapshotCheck:
 
     def _instance(self, wanted: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any] | None:
         return next(iter(self._instances(wanted)), None)
+
+
+def _alive() -> dict[str, str]:
+    return {"Key": ALIVE, "Value": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def _is_in_use(instance: Mapping[str, Any]) -> bool:
+    """Whether the check that made the instance was alive a short while ago."""
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("TagList", [])}
+    try:
+        seen = datetime.fromisoformat(tags.get(ALIVE, ""))
+    except ValueError:
+        return False
+    return abs((datetime.now(UTC) - seen).total_seconds()) < DEAD

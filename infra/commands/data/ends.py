@@ -21,6 +21,10 @@ class DataError(Exception):
     """Something can't be copied, and nothing was changed; the message says why, and what to do."""
 
 
+class BusyError(DataError):
+    """Another copy into the same stack runs."""
+
+
 @dataclass(frozen=True)
 class DatabaseFacts:
     """A stack's database as a plan shows it. `size` and `free` are in bytes; `free` is None where it isn't known.
@@ -43,10 +47,14 @@ class DatabaseFacts:
 
 @dataclass(frozen=True)
 class Backups:
-    """What a database's service has kept: snapshots (name, when, GiB), and the window of moments; all times are UTC."""
+    """What a database's service has kept: snapshots (name, when, GiB), and the window of moments; all times are UTC.
+
+    `source` is what the setting database-restore-source has to be for a moment; nothing for its default.
+    """
 
     snapshots: tuple[tuple[str, datetime, int], ...] = ()
     window: tuple[datetime, datetime] | None = None
+    source: str = ""
 
 
 class Archive(Protocol):
@@ -96,16 +104,14 @@ class DatabaseEnd(Protocol):
         """Makes the database `into`, fills it, and counts its rows. The one that serves stays as it is."""
 
     def has_migrations_of(self, database: str) -> bool:
-        """Whether another database is known to have had the very migrations that the serving one has had."""
+        """Whether a database that was restored is known to have had the very migrations that the serving one has."""
 
     def run(self, command: Sequence[str], database: str) -> int:
         """Runs a command of the stack's running version with DATABASE_URL naming `database`; its exit status."""
 
-    def swap(self, new: str, old: str) -> None:
-        """In one transaction, the serving database becomes `old` and `new` takes its name; connections are dropped."""
-
-    def note(self, database: str, comment: str) -> None:
-        """Gives a database a comment."""
+    def swap(self, new: str, old: str, comment: str = "") -> None:
+        """In one transaction, the serving database becomes `old` and `new` takes its name, with that comment unless it
+        is empty; connections are dropped."""
 
     def drop(self, databases: Sequence[str]) -> None:
         """Removes databases that copies made, as far as they are there; any other name is refused."""

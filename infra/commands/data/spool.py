@@ -1,11 +1,17 @@
 """Temporary files without a name, of which nothing is left over whatever happens."""
 
+import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
+from infra.commands.data.ends import DataError
+
 IN_MEMORY = 2**20  # bytes, up to which no file is made
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 ON_DISK = Path("/var/tmp")  # noqa: S108  # /tmp is memory on many systems; the files have no name
 
 
@@ -17,6 +23,21 @@ def spool() -> IO[bytes]:
 def spool_on_disk() -> IO[bytes]:
     """A file on the disk; gone when it is closed or the process ends."""
     return tempfile.TemporaryFile(dir=_folder())
+
+
+@contextmanager
+def one_line_when_full() -> Iterator[None]:
+    """Raises DataError when the disk is full on which these files are."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DataError(
+            f"There is no room in {_folder() or tempfile.gettempdir()}, where data are kept meanwhile "
+            f"({error.strerror}). "
+            "Fix: make room, or the same with TMPDIR naming a folder on another disk"
+        ) from None
 
 
 def _folder() -> str | None:

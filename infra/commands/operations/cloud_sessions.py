@@ -9,7 +9,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from infra.cloud import certificates, shell
 from infra.cloud.one_off_tasks import OneOffTasks, TaskError, judge
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.dsn import DatabaseURL, DSNError
+from infra.ports import any_free_port, is_free_port
 
 PLUGIN = "session-manager-plugin"
 INSTALL = (
@@ -75,14 +75,14 @@ class CloudSessions:
                 "postgresql-client (or brew install libpq), or django-stack tunnel for another client"
             )
         url = self._database()
-        port = _free_port()
+        port = any_free_port()
         with self._task(limit) as task, self._forwarded(task, url, port):
             return _in_the_foreground([program, *arguments], {**connection(url, port), "PGPASSWORD": url.password})
 
     @explained
     def tunnel(self, port: int, limit: float) -> int:
         """Leads a port of this machine's loopback to the stack's database, until Ctrl-C."""
-        if not _is_free(port):
+        if not is_free_port(port):
             sys.exit(
                 f"Port {port} of this machine is in use. Fix: django-stack tunnel -s {self._stack.name} --port 15433"
             )
@@ -259,28 +259,12 @@ def _in_the_foreground(line: list[str], environment: Mapping[str, str] | None = 
 def _until_listening(plugin: "subprocess.Popen[bytes]", port: int) -> None:
     """Returns when the port is open. Raises TaskError when the plugin ends before, or takes too long."""
     until = time.monotonic() + OPEN_SECONDS
-    while _is_free(port):
+    while is_free_port(port):
         if plugin.poll() is not None:
             raise TaskError(f"{PLUGIN} ended with exit status {plugin.returncode}.")
         if time.monotonic() > until:
             raise TaskError(f"{PLUGIN} doesn't listen after {OPEN_SECONDS:g} seconds.")
         time.sleep(0.1)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _plugin_version() -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -73,11 +74,21 @@ def ask(question: str, *, yes: bool) -> None:
 
 def up(name: str, image: str) -> int:
     """Sets `image`, or takes it away when it is empty, and runs `pulumi up`; its exit status."""
-    key = ["config", "set", "--stack", name, "image", image] if image else ["config", "rm", "--stack", name, "image"]
-    done = _pulumi([*key, "--non-interactive"], shown=False)
-    if done:
-        return done
-    return _pulumi(["up", "--stack", name, "--yes", "--skip-preview"], shown=True)
+    return set_and_up(name, {"image": image})
+
+
+def set_and_up(name: str, settings: Mapping[str, str]) -> int:
+    """Sets settings, takes away those that are empty, and runs `pulumi up`; its exit status."""
+    for key, value in settings.items():
+        words = ["config", "set", "--stack", name, key, value] if value else ["config", "rm", "--stack", name, key]
+        if done := _pulumi([*words, "--non-interactive"], shown=False):
+            return done
+    return pulumi(["up", "--stack", name, "--yes", "--skip-preview"])
+
+
+def pulumi(arguments: list[str]) -> int:
+    """Runs pulumi, its output shown; its exit status."""
+    return _pulumi(arguments, shown=True)
 
 
 def said_how_to_undo(name: str) -> str:

@@ -91,6 +91,12 @@ def test_the_deployer_uses_the_roles_of_tasks_only(action: str) -> None:
     assert set(statement["Resource"]) == OF_TASKS
 
 
+@pytest.mark.parametrize("action", ["DeleteFunction", "PublishFunction", "UpdateFunction"])
+def test_cloudfronts_functions_are_changed_by_their_names_only(action: str) -> None:
+    (statement,) = statements(f"cloudfront:{action}")
+    assert statement["Resource"] == "arn:aws:cloudfront::*:function/django-stack-*"
+
+
 def test_dns_is_changed_in_one_zone_only() -> None:
     (statement,) = statements("route53:ChangeResourceRecordSets")
     assert "*" not in statement["Resource"]
@@ -104,8 +110,12 @@ def test_what_has_no_name_is_changed_and_removed_only_with_the_tag_of_the_projec
             changes = action.startswith("ec2:") and not action.startswith(("ec2:Create", "ec2:Describe", "ec2:Get"))
             if changes or action in {
                 "acm:DeleteCertificate",
-                "cloudfront:Delete*",
-                "cloudfront:Update*",
+                "cloudfront:DeleteDistribution",
+                "cloudfront:DeleteKeyValueStore",
+                "cloudfront:DeleteVpcOrigin",
+                "cloudfront:UpdateDistribution",
+                "cloudfront:UpdateKeyValueStore",
+                "cloudfront:UpdateVpcOrigin",
                 "ec2:CreateRoute",
                 "ses:DeleteEmailIdentity",
                 "ses:PutEmail*",
@@ -133,5 +143,5 @@ def test_aws_knows_that_tag_of_everything_that_is_asked_for_it() -> None:
             service, _, name = action.partition(":")
             assert action in {"ec2:CreateRoute", "ec2:CreateTags"} or not name.startswith("Create")
             kinds = reference()[service]["Actions"][name.lower()].get("Resources", [])
-            for kind in set(kinds) & {*EC2, "certificate", "distribution", "identity", "vpcorigin"}:
+            for kind in set(kinds) & {*EC2, "certificate", "distribution", "identity", "key-value-store", "vpcorigin"}:
                 assert "aws:ResourceTag/${TagKey}" in reference()[service]["Resources"][kind]["ConditionKeys"], action

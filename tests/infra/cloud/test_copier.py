@@ -65,6 +65,12 @@ def test_it_allows_every_call_and_nothing_else() -> None:
 def test_the_only_data_it_reaches_are_those_of_copies_under_way() -> None:
     """A stack's own buckets (media, static files, logs) aren't the copier's."""
     (_, buckets) = policy()
-    for own in ("django-stack-cloud-media-2026", "django-stack-cloud-logs-2026", "another-project-cloud-copy-0a"):
+    others = (
+        "django-stack-cloud-media-2026",
+        "django-stack-cloud-logs-2026",
+        "django-stack-site-copy-media-2026",  # of a stack that is called site-copy
+        "another-project-cloud--copy-0a",
+    )
+    for own in others:
         assert not any(fnmatchcase(f"arn:aws:s3:::{own}", one) for one in buckets["Resource"])
     assert any(fnmatchcase(f"arn:aws:s3:::django-stack-cloud-{PART}-0a1b", one) for one in buckets["Resource"])

@@ -13,6 +13,7 @@ from tests.infra.conftest import ROOT
 # What boto3's methods need, where the action has another name, or where there are more: AWS's service authorization
 # reference, and https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html about tags.
 ACTIONS = {
+    "add_tags_to_resource": {"rds:AddTagsToResource"},
     "complete_multipart_upload": {"s3:PutObject"},
     "copy_object": {"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging"},
     "create_multipart_upload": {"s3:PutObject"},
@@ -87,7 +88,7 @@ def test_media_of_the_project_are_reached_and_nothing_else(own: str) -> None:
 
 def test_only_databases_of_checks_are_made_changed_and_deleted() -> None:
     changing = [one for one in policy("cloud-backup-policy.json") if "rds:DeleteDBInstance" in one["Action"]]
-    assert [one["Resource"] for one in changing] == ["arn:aws:rds:*:*:db:django-stack-*-check-*"]
+    assert [one["Resource"] for one in changing] == ["arn:aws:rds:*:*:db:check-django-stack-*"]
     others = [one for one in policy("cloud-backup-policy.json") if one not in changing]
     for statement in others:
         for action in _listed(statement["Action"]):

@@ -1,4 +1,4 @@
-"""The policy in the docs for whoever deploys: it allows every call that is made, on the stack's own names, and no more.
+"""The policies in the docs for whoever deploys: they allow every call that is made, on the stack's own, and no more.
 
 Which resources an action is asked of stands in cfn-lint's copy of AWS's service authorization reference.
 """
@@ -35,10 +35,15 @@ EC2 = (
 )
 
 
+# What has the project's name in its own, and what has the project's tag. One document for both would be longer than IAM
+# takes: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+DOCUMENTS = ("cloud-deployer-policy.json", "cloud-deployer-tags-policy.json")
+
+
 def policy() -> dict[str, Any]:
-    """The policy in the docs."""
-    document: dict[str, Any] = json.loads((ROOT / "docs" / "cloud-deployer-policy.json").read_text())
-    return document
+    """What the policies in the docs allow together."""
+    documents = [json.loads((ROOT / "docs" / name).read_text()) for name in DOCUMENTS]
+    return {**documents[0], "Statement": [one for document in documents for one in document["Statement"]]}
 
 
 @cache
@@ -228,9 +233,19 @@ def test_whole_services_are_allowed_on_the_stacks_own_names_only() -> None:
                 ), statement["Sid"]
 
 
+def test_one_of_them_is_for_names_and_the_other_for_tags() -> None:
+    named, tagged = (json.loads((ROOT / "docs" / name).read_text())["Statement"] for name in DOCUMENTS)
+    assert [one["Sid"] for one in named if "*" in _listed(one["Resource"])] == []
+    assert "django-stack-" not in json.dumps(tagged)
+
+
 @pytest.mark.parametrize(
     ("take_away", "lacks"),
     [
+        (
+            "arn:aws:cloudfront::*:function/django-stack-*",
+            "cloudfront:PublishFunction on arn:aws:cloudfront::123456789012:function/django-stack-cloud-maintenance",
+        ),
         ("cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarms on *"),
         ("acm:*Tags*", "acm:RemoveTagsFromCertificate on arn:aws:acm"),
         ("arn:aws:cloudwatch:*:*:alarm:TargetTracking-service/django-stack-*", "alarm:TargetTracking-service/"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.infra.cloud.test_deployer import DOCUMENTS
 from tests.infra.cloud.variants import VARIANTS, run_variant
 from tests.infra.conftest import ROOT, Run
 
@@ -171,7 +172,7 @@ def test_cfn_lint_knows_fargates_sizes_as_the_settings_do(program: Any, cpu: str
     [
         "cloud-backup-policy.json",
         "cloud-copier-policy.json",
-        "cloud-deployer-policy.json",
+        *DOCUMENTS,
         "cloud-media-policy.json",
         "cloud-operator-policy.json",
         "cloud-tasks-boundary.json",

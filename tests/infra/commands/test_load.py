@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from infra.commands import load
-from infra.commands.data import database_copy, dumping
+from infra.commands.data import archive_reader, database_copy, dumping
 from infra.commands.data.ends import DatabaseFacts
 from tests.infra.commands.data.memory_media import MemoryMedia
 
@@ -128,3 +128,12 @@ def test_a_dry_run_shows_the_plan_and_nobody_is_asked_in_a_pipe(run: Callable[..
     assert "Replace the media of target?" in run("--media").output
     result = CliRunner().invoke(load.command, ["-"])
     assert (result.exit_code, "add --yes" in result.output) == (2, True)
+
+
+def test_a_disk_that_is_full_while_a_pipe_is_kept_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_reader, "spool_on_disk", lambda: Path("/dev/full").open("r+b"))  # noqa: SIM115
+    result = CliRunner().invoke(load.command, ["-", "-s", "target", "--yes"], input=bytes(2**21))
+    assert result.exit_code == 1
+    assert result.output.startswith("There is no room in /")
+    assert "No space left on device" in result.output
+    assert "Fix: make room, or the same with TMPDIR" in result.output

@@ -1,7 +1,5 @@
 """Preflight asks only for what the stack uses, and proposes only what is free. The engine here is scripted."""
 
-import errno
-import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,33 +84,9 @@ def test_the_port_that_is_proposed_is_no_others(monkeypatch: pytest.MonkeyPatch,
     """Neither one of the stack's own, nor one that a container or a program holds."""
     settings = load(web_port=18500, database_port=18501)
     there = [container("one", 18500), container("two", 18502)]
-    monkeypatch.setattr(module, "_is_free", lambda port: port != 18503)
+    monkeypatch.setattr(module, "is_free_port", lambda port: port != 18503)
     message = refusal(monkeypatch, Engine(there), settings)
     assert "Fix: pulumi config set -s local web-port 18504" in message
-
-
-@pytest.mark.parametrize(("number", "free"), [(errno.EADDRINUSE, False), (errno.EACCES, True)])
-def test_a_port_that_only_root_may_use_is_left_to_the_engine(
-    monkeypatch: pytest.MonkeyPatch, number: int, free: bool
-) -> None:
-    class Probe(socket.socket):
-        def bind(self, address: Any) -> None:
-            raise OSError(number, "no")
-
-    monkeypatch.setattr(module.socket, "socket", Probe)
-    assert module._is_free(80) is free
-
-
-def test_a_port_that_was_used_a_moment_ago_is_free() -> None:
-    """A connection that was closed keeps its port for a minute, which is no obstacle to a server."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        client = socket.create_connection(("127.0.0.1", port))
-        accepted, _ = server.accept()
-        assert not module._is_free(port)
-        accepted.close()  # the server's side closes first, and waits
-        client.close()
-    assert module._is_free(port)
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,15 @@ def parameters(query: Mapping[str, Any], document: Any) -> dict[str, list[str]]:
     return found
 
 
+def in_path(service: str, path: str, account: str) -> str:
+    """The ARN of CloudFront's function or key-value store that a request's path names; nothing for another path.
+
+    AWS gives a store's ARN an id, MiniStack its name.
+    """
+    found = re.match(r"/[0-9-]+/(function|key-value-store)/([^/]+)", path) if service == "cloudfront" else None
+    return f"arn:aws:cloudfront::{account}:{found[1]}/{found[2]}" if found else ""
+
+
 def permission_checks(call: Call, state: State) -> Iterator[PermissionCheck]:
     """All that AWS asks for a call."""
     resources = list(dict.fromkeys(_RESOURCES.get(call.service, _named_resources)(call, state))) or ["*"]

@@ -48,7 +48,9 @@ def _keep_the_request() -> None:
     ) -> str:
         resource: str = extract(service, method, path, headers, body, query, region, account)
         action = iam_actions.extract_iam_action(service, method, path, headers, body, query)
-        _call.set(Call(action, region, account, authorization.parameters(query, _document(body)), resource))
+        parameters = authorization.parameters(query, _document(body))
+        named = authorization.in_path(service, path, account) or resource
+        _call.set(Call(action, region, account, parameters, named))
         return resource
 
     replace(iam_actions, "extract_resource_arn", extract_resource_arn)

@@ -159,6 +159,30 @@ def test_a_failed_command_stops_the_publication(ecs: FakeAWS, run: Run) -> None:
     assert [call["task"] for call in ecs.asked("StopTask")] == [other]
 
 
+def leaving(code: int | None, **more: Any) -> dict[str, Any]:
+    """A task whose container has ended while Fargate still takes its network interface away."""
+    (task,) = stopped(code, **more)["tasks"]
+    return {"tasks": [{**task, "lastStatus": "DEPROVISIONING"}]}
+
+
+def test_a_command_that_ended_well_is_known_before_its_network_is_taken_away(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", running(), leaving(0), RefusalError("ClientException", "asked again"))
+    assert release(run)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "state", [leaving(None), leaving(1), running("DEPROVISIONING")], ids=["no status yet", "failed", "nothing yet"]
+)
+def test_any_other_end_is_judged_when_the_task_is_stopped(ecs: FakeAWS, run: Run, state: dict[str, Any]) -> None:
+    ecs.on("DescribeTasks", running(), state, stopped(2))
+    assert "failed with exit status 2" in failed(run)
+
+
+def test_a_task_stopped_by_hand_that_is_leaving_is_no_success_either(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeTasks", running(), leaving(0, stop="UserInitiated", why="Task stopped by user"))
+    assert "was stopped by hand (Task stopped by user)" in failed(run)
+
+
 def test_a_task_that_ends_before_the_first_look_is_judged_by_its_end(ecs: FakeAWS, run: Run) -> None:
     ecs.on("DescribeTasks", stopped())
     assert release(run)[0] == 0

@@ -13,8 +13,8 @@ from moto import mock_aws
 
 from infra.commands.data.cloud_bucket import CopyBucket, left
 
-# Not of a copy of shop-cloud: the third one has the media of the stack `cloud-copy`.
-OTHERS = ("shop-cloud-media-0a", "shop-cloud-2-copy-0a1b2c3d4e5f", "shop-cloud-copy-media-0a1b2c3", "shop-copy-0a")
+# Not of a copy of shop-cloud: the third one is of the stack `cloud-copy`.
+OTHERS = ("shop-cloud-media-0a", "shop-cloud-2--copy-0a1b2c3d4e5f", "shop-cloud-copy-0a1b2c3d4e5f", "shop--copy-0a")
 ROLE = "arn:aws:iam::123456789012:role/shop-cloud-app"
 
 

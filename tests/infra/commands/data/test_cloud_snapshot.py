@@ -15,6 +15,7 @@ from infra.commands.data.backup_check import MARK, Checked
 from infra.commands.data.cloud_snapshot import SnapshotCheck
 from infra.commands.data.ends import DataError
 from infra.commands.operations.backup_checks import BackupCheck
+from tests.waiting import wait_until
 
 MADE = datetime(2026, 1, 31, 3, tzinfo=UTC)
 HOST = "shop-cloud.abc.eu-central-1.rds.amazonaws.com"
@@ -38,6 +39,7 @@ class RDS:
         self.snapshots = [snapshot("old", 1), snapshot("newest", 3), snapshot("unfinished", 5, "creating")]
         self.restored: dict[str, Any] = {}
         self.state, self.passwords, self.deleted = "available", list[str](), list[str]()
+        self.tagged: list[str] = []  # instances, each time that one is given tags
 
     def get_paginator(self, operation: str) -> Any:
         def paginate(**more: Any) -> list[dict[str, Any]]:
@@ -58,6 +60,12 @@ class RDS:
         name = given["DBInstanceIdentifier"]
         endpoint = {"Address": f"{name}.rds", "Port": 5432}
         self.instances[name] = {"DBInstanceIdentifier": name, "DBInstanceStatus": "creating", "Endpoint": endpoint}
+        self.instances[name] |= {"DBInstanceArn": f"arn:aws:rds:eu-central-1:1:db:{name}", "TagList": given["Tags"]}
+
+    def add_tags_to_resource(self, **given: Any) -> None:
+        name = given["ResourceName"].rpartition(":")[2]
+        self.instances[name]["TagList"] = given["Tags"]
+        self.tagged.append(name)
 
     def modify_db_instance(self, **given: Any) -> None:
         self.passwords.append(given["MasterUserPassword"])
@@ -129,10 +137,10 @@ def test_the_newest_whole_snapshot_is_restored_where_the_tasks_reach_it(
     assert given["DBSubnetGroupName"] == "shop-cloud"
     assert given["VpcSecurityGroupIds"] == ["sg-1"]
     assert given["DBParameterGroupName"] == "shop-cloud-postgres17-1"
-    assert given["Tags"] == [{"Key": "django-stack.stack", "Value": "cloud"}]
+    assert given["Tags"][:-1] == [{"Key": "django-stack.stack", "Value": "cloud"}]
     assert not given["PubliclyAccessible"]
     name = given["DBInstanceIdentifier"]
-    assert name.startswith("shop-cloud-check-")
+    assert name.startswith("check-shop-cloud-")
     assert lines[0][3] == f"{name}.rds:5432"
     assert rds.passwords == ["p@ss"]  # the snapshot may be from before the present one
     assert "p@ss" not in str(lines)
@@ -167,11 +175,34 @@ def test_a_snapshot_that_rds_cannot_restore_is_a_failure_and_its_instance_goes(
 
 def test_what_a_killed_check_left_is_deleted_first_and_nothing_else(monkeypatch: pytest.MonkeyPatch, rds: RDS) -> None:
     answering(monkeypatch, 0, f'{MARK}{{"migrations": 1, "pending": 0, "tables": 1, "rows": 1}}')
-    others = {"shop-cloud", "shop-cloud-checkout", "shop-cloud-2", "shop-cloud-check-2"}  # other stacks' databases
-    for name in ("shop-cloud-check-260101000000", *(others - {"shop-cloud"})):
+    others = {"shop-cloud", "shop-cloud-2", "shop-cloud-check-2", "check-shop-cloud-2-260101000000abcd"}
+    for name in ("check-shop-cloud-260101000000abcd", *(others - {"shop-cloud"})):
         rds.instances[name] = {"DBInstanceIdentifier": name, "DBInstanceStatus": "available"}
     SnapshotCheck("cloud", {}).check()
     assert set(rds.instances) == others
+
+
+def test_two_checks_at_once_leave_each_other_alone(monkeypatch: pytest.MonkeyPatch, rds: RDS) -> None:
+    """Each says that it is alive by a tag of its instance, which the emulated RDS keeps."""
+    monkeypatch.setattr(cloud_snapshot, "BEAT", 0.01)
+    answer = f'{MARK}{{"migrations": 1, "pending": 0, "tables": 1, "rows": 1}}'
+    seen: list[int] = []
+
+    def inner(line: list[str]) -> tuple[int, str]:
+        """The second check runs while the first one counts."""
+        seen.append(len(rds.instances))
+        (name,) = [one for one in rds.instances if one.startswith("check-")][: len(seen)]
+        rds.tagged.clear()
+        wait_until(lambda: name in rds.tagged, "another sign of life", 5)
+        if len(seen) == 1:
+            answering(monkeypatch, 0, answer)
+            assert SnapshotCheck("cloud", {}).check().rows == 1
+            assert name in rds.instances
+        return 0, answer
+
+    monkeypatch.setattr(backup_check, "operations", lambda name: SimpleNamespace(output=inner))
+    assert SnapshotCheck("cloud", {}).check().rows == 1
+    assert list(rds.instances) == ["shop-cloud"]
 
 
 def test_a_database_without_snapshots_says_how_to_have_some(rds: RDS) -> None:

@@ -1,11 +1,14 @@
 """What the commands about data have AWS do: tasks with PostgreSQL's programs, and what comes of them."""
 
 import json
+import subprocess
 from typing import Any
 
 import pytest
 
 from infra.commands.data import in_task
+from infra.commands.main import cli
+from tests.infra.cloud.fake_aws import RefusalError
 from tests.infra.commands.operations.conftest import ECS, HOST, SECRET, Cloud, definition, task
 
 DATA = f"{ECS}:task-definition/shop-cloud-data:3"
@@ -106,3 +109,105 @@ def test_a_database_that_rds_does_not_have_is_one_line(cloud: Cloud) -> None:
     cloud.aws.on("DescribeDBInstances", {"DBInstances": []})
     done = cloud.run("restore")
     assert (done.returncode, done.stderr) == (1, f"No instance of RDS in us-east-1 has the address {HOST}\n")
+
+
+PULUMI = """
+import pathlib, sys
+with pathlib.Path("asked").open("a") as file:
+    print(*sys.argv[1:], file=file)
+sys.exit(STATUS if "up" in sys.argv else 0)
+"""
+LIST = {
+    "DescribeDBSnapshots": {
+        "DBSnapshots": [
+            {
+                "DBSnapshotIdentifier": "rds:shop-cloud-2026-01-30",
+                "SnapshotCreateTime": "2026-01-30T03:00:00Z",
+                "AllocatedStorage": 20,
+                "Status": "available",
+            }
+        ]
+    },
+    "DescribeDBInstanceAutomatedBackups": {
+        "DBInstanceAutomatedBackups": [
+            {"RestoreWindow": {"EarliestTime": "2026-01-24T03:00:00Z", "LatestTime": "2026-01-31T09:30:00Z"}}
+        ]
+    },
+}
+
+
+def restored(cloud: Cloud, which: str, status: int = 0) -> tuple["subprocess.CompletedProcess[str]", list[str]]:
+    """What a restore says, and what pulumi was asked."""
+    for action, answer_ in LIST.items():
+        cloud.aws.on(action, answer_)
+    cloud.program("pulumi", PULUMI.replace("STATUS", str(status)))
+    done = cloud.run("restore", which, "--yes", "--into-production", "cloud")
+    asked = cloud.folder / "asked"
+    return done, asked.read_text().splitlines() if asked.exists() else []
+
+
+UP = "up --stack cloud --yes --skip-preview"
+
+
+def test_a_snapshot_comes_back_by_settings_and_pulumi_up(cloud: Cloud) -> None:
+    done, asked = restored(cloud, "rds:shop-cloud-2026-01-30")
+    assert done.returncode == 0, done.stderr
+    assert asked == [
+        "config rm --stack cloud database-restore-time --non-interactive",
+        "config rm --stack cloud database-restore-source --non-interactive",
+        "config set --stack cloud database-snapshot rds:shop-cloud-2026-01-30 --non-interactive",
+        UP,
+    ]
+    assert "pulumi config rm -s cloud database-snapshot && pulumi up -s cloud" in done.stdout
+
+
+def test_a_moment_comes_back_and_a_failed_update_says_how_to_go_on(cloud: Cloud) -> None:
+    done, asked = restored(cloud, "2026-01-31T10:29:00+01:00", status=1)
+    assert done.returncode == 1
+    assert asked[-2:] == [
+        "config set --stack cloud database-restore-time 2026-01-31T09:29:00Z --non-interactive",
+        UP,
+    ]
+    assert "To stay with it: pulumi config rm -s cloud database-restore-time" in done.stderr
+
+
+def test_a_moment_of_a_database_with_another_name_names_that(cloud: Cloud) -> None:
+    """The stack's database was restored before, and has an identifier of its own since then."""
+    instance = {"DBInstanceIdentifier": "shop-cloud-0a1b2c3d", "EngineVersion": "17.4", "AllocatedStorage": 20}
+    cloud.aws.on("DescribeDBInstances", {"DBInstances": [instance | {"Endpoint": {"Address": HOST, "Port": 5432}}]})
+    _, asked = restored(cloud, "2026-01-31T09:29:00Z")
+    assert "config set --stack cloud database-restore-source shop-cloud-0a1b2c3d --non-interactive" in asked
+
+
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        ("2026-01-31T09:31:00Z", "from 2026-01-24T03:00:00Z to 2026-01-31T09:30:00Z"),
+        ("2026-01-30T09:30:00", "a moment in UTC"),
+    ],
+)
+def test_what_cannot_come_back_changes_nothing(cloud: Cloud, which: str, words: str) -> None:
+    done, asked = restored(cloud, which)
+    assert (done.returncode, asked) == (1, [])
+    assert words in done.stderr
+
+
+def test_a_list_has_a_command_for_each_backup(cloud: Cloud) -> None:
+    for action, answer_ in LIST.items():
+        cloud.aws.on(action, answer_)
+    done = cloud.run("restore")
+    assert "django-stack restore -s cloud rds:shop-cloud-2026-01-30" in done.stdout
+    assert "django-stack restore -s cloud 2026-01-31T09:30:00Z" in done.stdout
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_backup_that_cannot_be_asked_for_is_not_called_unusable(cloud: Cloud, as_json: bool) -> None:
+    """No credentials, say: nobody is alarmed, and what `status` knows of the last check stays."""
+    cloud.aws.on("DescribeDBInstances", RefusalError("ExpiredToken", "The security token is expired"))
+    words = ["backup", "check", "-s", "cloud", *(["--json"] if as_json else [])]
+    assert cli.main(words, standalone_mode=False) == 3
+    out, error = cloud.capsys.readouterr()
+    assert "can't be checked now" in error
+    assert "can't be used" not in error
+    assert cloud.aws.asked("PutMetricData") == cloud.aws.asked("Publish") == []
+    assert not as_json or json.loads(out)["good"] is None

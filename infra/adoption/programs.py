@@ -1,0 +1,77 @@
+"""Commands that run beside the site under other programs: supervisor, uWSGI's daemons, systemd, render.yaml."""
+
+import configparser
+import re
+from pathlib import PurePosixPath
+
+import yaml
+
+from infra.adoption.services import Command
+from infra.adoption.tree import Tree
+
+
+def programs(tree: Tree) -> list[Command]:
+    """The commands with the names that they have there; those that serve pages are among them."""
+    return [*_supervised(tree), *_daemons(tree), *_units(tree), *render_services(tree, "worker", "pserv")]
+
+
+def render_services(tree: Tree, *kinds: str) -> list[Command]:
+    """The commands of render.yaml's services of these kinds."""
+    return [
+        Command(str(one.get("name", "")), str(one.get("startCommand") or one.get("dockerCommand") or ""), "render.yaml")
+        for one in render_blueprint(tree)
+        if one.get("type") in kinds
+    ]
+
+
+def render_blueprint(tree: Tree) -> list[dict[str, object]]:
+    """The services of a render.yaml; none without one."""
+    try:
+        content = yaml.safe_load(tree.text("render.yaml"))
+    except yaml.YAMLError:
+        return []
+    services = content.get("services") if isinstance(content, dict) else None
+    return [one for one in services if isinstance(one, dict)] if isinstance(services, list) else []
+
+
+def _supervised(tree: Tree) -> list[Command]:
+    found: dict[str, Command] = {}
+    for path in tree.named(r"supervisor[\w.-]*\.(?:conf|ini)"):
+        for section, values in _sections(tree.text(path)):
+            if section.startswith("program:") and (line := values.get("command", "")):
+                found.setdefault(line, Command(section.removeprefix("program:"), line, path))
+    return list(found.values())
+
+
+def _daemons(tree: Tree) -> list[Command]:
+    """uWSGI starts them with itself."""
+    found = []
+    for path in tree.named(r"\w*uwsgi\w*\.ini"):
+        for line in re.findall(r"^\s*(?:smart-)?attach-daemon2?\s*=\s*(.+?)\s*$", tree.text(path), re.MULTILINE):
+            plain = re.search(r"\bcmd=([^,]+)", line)
+            found.append(Command("daemon", plain[1] if plain else line, path, "%(" not in line))
+    return found
+
+
+def _units(tree: Tree) -> list[Command]:
+    """systemd's services, without those that do something once."""
+    found = []
+    for path in tree.named(r"[\w.@-]+\.service"):
+        values = dict(_sections(tree.text(path))).get("service", {})
+        if (line := values.get("execstart", "")) and values.get("type") != "oneshot":
+            found.append(Command(PurePosixPath(path).stem.rstrip("@"), line.lstrip("-@:+!"), path))
+    return found
+
+
+def _sections(text: str) -> list[tuple[str, dict[str, str]]]:
+    """The sections of an INI file, with the last value of each name; those of systemd have names more than once."""
+    joined = re.sub(r"\\\r?\n\s*", " ", text)
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=True, inline_comment_prefixes=(";",))
+    try:
+        parser.read_string(joined)
+    except configparser.Error:
+        return []
+    return [
+        (name if ":" in name else name.lower(), {k: v or "" for k, v in parser.items(name)})
+        for name in parser.sections()
+    ]

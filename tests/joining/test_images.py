@@ -1,0 +1,81 @@
+"""Dockerfile.stack of Poetry's and Pipenv's projects, and of other ASGI servers, built and started."""
+
+import os
+import secrets
+import subprocess
+from pathlib import Path
+
+import docker
+import pytest
+
+from infra.adoption.project import read_project
+from infra.wheel import wheel
+from tests.joining import projects
+from tests.joining.conftest import WHEEL, plan_of, text_of
+from tests.joining.projects import make
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.docker, pytest.mark.joining, pytest.mark.timeout(900)]
+SERVER = {
+    "SECRET_KEY": secrets.token_hex(32),
+    "DATABASE_URL": "postgres://shop:shop@127.0.0.1:1/shop",
+    "DEFAULT_STORAGE_DSN": "s3://media.s3.eu-central-2.amazonaws.com",
+    "DOMAIN": "shop.example",
+}
+
+
+def locked(folder: Path, *command: str) -> None:
+    """Has the project's own tool lock its dependencies."""
+    (folder / "poetry.lock").unlink(missing_ok=True)
+    environments = {name: str(folder.parent / "environments") for name in ("POETRY_VIRTUALENVS_PATH", "WORKON_HOME")}
+    done = subprocess.run(
+        ["uv", "tool", "run", *command],
+        cwd=folder,
+        env=os.environ | environments,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("tool", "lock", "server"),
+    [
+        (projects.poetry, ("poetry", "lock"), "granian==2.8.9"),
+        (projects.pipenv, ("pipenv", "lock"), "daphne==4.2.1"),
+    ],
+)
+def test_an_image_is_built_and_its_server_answers(
+    tool: projects.Trait, lock: tuple[str, ...], server: str, tmp_path: Path
+) -> None:
+    folder = make(tmp_path / "shop", projects.served_by(server), tool)
+    locked(folder, *lock)
+    (tmp_path / "checkout").mkdir()
+    planned = plan_of(read_project(folder), tmp_path / "checkout")
+    for one in planned.files:
+        one.write()
+    name, content = wheel()
+    (folder / "django-stack" / WHEEL).unlink()
+    (folder / "django-stack" / name).write_bytes(content)
+    requirements = folder / "django-stack" / "requirements.txt"
+    requirements.write_text(requirements.read_text().replace(WHEEL, name))
+    engine = docker.from_env(timeout=600)
+    tag = f"django-stack/test-{secrets.token_hex(4)}"
+    try:
+        engine.images.build(path=str(folder), dockerfile="Dockerfile.stack", tag=tag, rm=True, forcerm=True)
+        container = engine.containers.run(tag, detach=True, environment=SERVER)
+        try:
+            wait_until(
+                lambda: b'"status": "' in container.exec_run(["python", "-m", "django_stack.healthcheck"]).output,
+                f"the answer of {server}; so far:\n{container.logs().decode()}",
+                60,
+            )
+            found = container.exec_run(["ls", "/srv/static/staticfiles.json"])
+            assert found.exit_code == 0
+            assert server.partition("==")[0] in text_of(planned, "Dockerfile.stack").splitlines()[-1]
+        finally:
+            container.remove(force=True)
+    finally:
+        engine.images.remove(tag, force=True)
