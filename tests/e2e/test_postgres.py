@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from infra.local import image_check, server_warnings
-from infra.local.postgres import INITDB, SYNCFS, data_version, folders
+from infra.local.postgres import data_version, folders
 from infra.local.requests import SetPasswordRequest
 from infra.local.steps import set_password
 from infra.local.steps.postgres_ping import takes_connections
@@ -77,8 +77,7 @@ def server(engine: docker.DockerClient, request: pytest.FixtureRequest) -> Itera
         IMAGES[request.param],
         name=name,
         volumes={name: {"bind": mount}},
-        environment={"PGDATA": data, "POSTGRES_USER": "app", "POSTGRES_PASSWORD": "old", "POSTGRES_DB": "app"}
-        | {INITDB: SYNCFS},
+        environment={"PGDATA": data, "POSTGRES_USER": "app", "POSTGRES_PASSWORD": "old", "POSTGRES_DB": "app"},
         ports={"5432/tcp": ("127.0.0.1", None)},
         detach=True,
     )
