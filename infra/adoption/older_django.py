@@ -25,7 +25,6 @@ REMOVED: dict[str, dict[str, str]] = {
     "django.shortcuts": {"render_to_response": "3.0"},
     "django.utils.timezone": {"utc": "5.0", "FixedOffset": "3.1"},
     "django.db.models": {"NullBooleanField": "4.0", "get_model": "1.9"},
-    "django.dispatch": {"providing_args": "4.0"},
     "django.core.files.storage": {"get_storage_class": "5.1"},
     "django.contrib.auth.views": {"login": "2.1", "logout": "2.1"},
 }  # fmt: skip

@@ -92,7 +92,7 @@ def _refuse(project: Project, contract: Contract) -> None:
         raise AdoptionError(
             f"{name} is written for Django {said}, and the package needs 5.2, which no longer has what the code "
             f"imports: {shown}. Fix: bring the project to Django 5.2 first, "
-            "for instance by uvx django-upgrade --target-version 5.2"
+            "for instance in its folder by git ls-files '*.py' | xargs uvx django-upgrade --target-version 5.2"
         )
 
 

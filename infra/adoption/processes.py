@@ -89,7 +89,7 @@ def _page(name: str, source: str) -> str:
 
 def _known(name: str, line: str) -> bool:
     """Commands of compose that the stack does by itself, or that are a page for developers."""
-    words = r"\b(?:migrate|collectstatic|wait-for|crond?|supercronic|supervisord)\b"
+    words = r"\b(?:migrate|collectstatic|wait-for)\b|^(?:\S*/)?(?:crond?|supercronic|supervisord)\b"
     return bool(_WEB_PAGE.search(f"{name} {line}") or re.search(words, line))
 
 

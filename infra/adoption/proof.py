@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -17,6 +19,7 @@ from infra.interrupts import completed
 PASSPHRASE = "django-stack-local"  # noqa: S105  # public, docs/decisions/0012
 _UP_SECONDS = 3600
 _SECONDS = 300
+_TELLING_SECONDS = 30
 _SHOWN = 40  # last lines of what failed
 
 
@@ -35,7 +38,8 @@ def prove(choices: Choices, admin: list[str], checkout: Path, say: Callable[[str
     if not run.has_stack():
         run.pulumi("stack", "init", choices.stack, "--no-select")
     say(f"Building the image, and bringing the stack {choices.stack} up…")
-    run.pulumi("up", "--yes", "--skip-preview", "--stack", choices.stack, seconds=_UP_SECONDS)
+    with _telling(say):
+        run.pulumi("up", "--yes", "--skip-preview", "--stack", choices.stack, seconds=_UP_SECONDS)
     say(f"ok       up after {time.monotonic() - began:.0f} s")
     findings = run.doctor()
     for one in findings:
@@ -56,6 +60,24 @@ def prove(choices: Choices, admin: list[str], checkout: Path, say: Callable[[str
     say("ok       a second pulumi up changes nothing")
     if wrong := [one for one in findings if one["level"] == "error"]:
         raise ProofError("; ".join(f"{one['text']}. Fix: {one['fix']}" for one in wrong))
+
+
+@contextmanager
+def _telling(say: Callable[[str], None]) -> Iterator[None]:
+    """Says every half a minute that it goes on, since a first build takes minutes."""
+    began, over = time.monotonic(), threading.Event()
+
+    def tell() -> None:
+        while not over.wait(_TELLING_SECONDS):
+            say(f"         … {time.monotonic() - began:.0f} s")
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 def _after(text: str) -> str:

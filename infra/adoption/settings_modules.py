@@ -116,7 +116,7 @@ def chain(tree: Tree, module: str, roots: list[str]) -> list[str]:
 
 def missing(tree: Tree, files: list[str]) -> list[str]:
     """Modules beside these files that they import and that aren't there: most are copied from an example."""
-    found = []
+    found = [*_examples(tree, files)]
     for path in files:
         for node in tree.module(path).body:  # one in a `try` has another way to go on
             if isinstance(node, ast.ImportFrom) and node.level and node.module:
@@ -128,6 +128,30 @@ def missing(tree: Tree, files: list[str]) -> list[str]:
                 ):
                     found.append(f"{path}:{node.lineno} imports {inside}.py")
     return found
+
+
+def _examples(tree: Tree, files: list[str]) -> list[str]:
+    """Modules that are named in a text, as for `import_module`, of which only an example is there."""
+    examples = {
+        re.sub(
+            r"(?:[._](?:example|sample|dist|template))(?=\.py$)|(?<=\.py)[._](?:example|sample|dist|template)$", "", one
+        ): one
+        for one in tree.paths
+        if re.search(r"[._](?:example|sample|dist|template)(?:\.py)?$", one)
+    }
+    found = {}
+    for path in files:
+        for node in ast.walk(tree.module(path)):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and re.fullmatch(r"\w+(?:\.\w+)+", node.value)
+            ):
+                inside = f"{node.value.replace('.', '/')}.py"
+                for module, example in examples.items():
+                    if f"/{module}".endswith(f"/{inside}") and not tree.has(module):
+                        found[module] = f"{path}:{node.lineno} imports {module} (of which {example} is the example)"
+    return list(found.values())
 
 
 def own_module(settings: str, tree: Tree, roots: list[str]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from infra.local import image_check, server_warnings
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
 from infra.local.labels import data_label_args
-from infra.local.postgres import INITDB, SYNCFS_SINCE, folders
+from infra.local.postgres import folders
 from infra.local.requests import SetPasswordRequest
 from infra.local.server_container import server_container
 from infra.steps import step_command, step_input
@@ -41,7 +41,7 @@ class Database(pulumi.ComponentResource):
         )
         volume_name = f"{settings.prefix}-database"
         # Two settings state the version, and the volume may hold data of a third one. Checked before anything is made.
-        fitting: pulumi.Output[image_check.Fitting] = image.image_id.apply(
+        image_id: pulumi.Output[str] = image.image_id.apply(
             lambda pulled: image_check.fitting(pulled, settings, volume_name)
         )
         volume = docker.Volume(
@@ -52,21 +52,19 @@ class Database(pulumi.ComponentResource):
                 parent=self,
                 retain_on_delete=settings.keep_data,
                 ignore_changes=["labels"],  # a changed label would replace the volume; the data have the version
-                depends_on=fitting.apply(lambda _: [image]),
+                depends_on=image_id.apply(lambda _: [image]),
             ),
         )
         mount, data = folders(settings.postgres_version)
         # The images before 18 set PGDATA themselves: setting it here would replace every running container.
         envs: list[pulumi.Input[str]] = [f"PGDATA={data}"] if mount != data else []
-        if settings.postgres_version >= SYNCFS_SINCE:
-            envs.append(pulumi.Output.concat(f"{INITDB}=", fitting.apply(lambda image: image.initdb)))
         container = docker.Container(
             name,
             # Over TCP, because during the first boot the image's set-up server listens on the socket only.
             **server_container(
                 context,
                 "database",
-                fitting.apply(lambda image: image.id),
+                image_id,
                 (PORT, settings.database_port),
                 ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", USER, "-d", NAME],
                 start_period="1m0s",

@@ -6,7 +6,6 @@ mismatch has changed nothing. A step would first start a Python of its own, whil
 
 import asyncio
 from contextlib import suppress
-from typing import NamedTuple
 
 import docker
 import pulumi
@@ -21,32 +20,18 @@ from infra.local.steps.containers import ENGINE_ERRORS, explain
 from infra.steps import quoted
 
 
-class Fitting(NamedTuple):
-    """An image that fits, and the arguments of initdb in its containers."""
-
-    id: str
-    initdb: str
-
-
-async def fitting(image_id: str, settings: LocalSettings, volume: str) -> Fitting:
-    """The image when it fits. Raises `pulumi.RunError` that says what doesn't match, and its fix.
+async def fitting(image_id: str, settings: LocalSettings, volume: str) -> str:
+    """The image's id when the image fits. Raises `pulumi.RunError` that says what doesn't match, and its fix.
 
     `volume` is the name of the volume of the data, which may not exist yet.
     """
-
-    def ask() -> tuple[str, str]:
-        engine = endpoint.client()
-        wrong = misfit(engine, image_id, settings, volume)
-        image = postgres.get_image(engine, image_id)
-        return wrong, postgres.initdb_arguments(image)
-
     try:
-        wrong, initdb = await asyncio.to_thread(ask)
+        wrong = await asyncio.to_thread(lambda: misfit(endpoint.client(), image_id, settings, volume))
     except ENGINE_ERRORS as error:
         raise pulumi.RunError(explain(error)) from None
     if wrong:
         raise pulumi.RunError(wrong)
-    return Fitting(image_id, initdb)
+    return image_id
 
 
 def misfit(engine: docker.DockerClient, image_id: str, settings: LocalSettings, volume: str) -> str:

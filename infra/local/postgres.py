@@ -22,8 +22,6 @@ from infra.versions import POSTGRES
 OLD_FOLDER = PurePosixPath("/var/lib/postgresql/data")
 FOLDER = PurePosixPath("/var/lib/postgresql")
 LOOK = PurePosixPath("/django-stack-look")  # exists in no image, so that Docker copies nothing into an empty volume
-INITDB = "POSTGRES_INITDB_ARGS"  # the variable that the official image has for them
-SYNCFS, SYNCFS_SINCE = "--sync-method=syncfs", 17  # postgresql.org/docs/17/app-initdb.html
 SECONDS = 60  # that a program may take to print its version; emulated ones are slow
 # The server's version, and whether its loader is musl's.
 ASK = 'server=$(command -v postgres) && "$server" --version && if grep -q ld-musl "$server"; then echo musl; fi'
@@ -34,15 +32,6 @@ def folders(version: int) -> tuple[str, str]:
     if version < 18:
         return str(OLD_FOLDER), str(OLD_FOLDER)
     return str(FOLDER), str(FOLDER / str(version) / "docker")
-
-
-def initdb_arguments(image: Image | None) -> str:
-    """How initdb is called at the first boot, for versions from SYNCFS_SINCE on.
-
-    At its end it writes to the disk by one `syncfs` instead of a thousand `fsync`; the data are as safe. Arguments that
-    the image has of its own stay as they are, such as those of a locale.
-    """
-    return _variables((image.attrs.get("Config") or {}).get("Env") if image else None).get(INITDB) or SYNCFS
 
 
 def image_version(image: Image) -> int | None:

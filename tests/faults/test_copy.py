@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import threading
@@ -25,7 +26,7 @@ __all__ = ["defaults", "image", "stacks"]
 pytestmark = [pytest.mark.docker, pytest.mark.faults]
 
 ROWS = 300_000
-KILLS = 10
+KILLS = int(os.environ.get("COPY_KILLS") or 10)
 FILL = f"""
 CREATE TABLE IF NOT EXISTS big AS SELECT i AS id, md5(i::text) AS text, now() AS at FROM generate_series(1, {ROWS}) i
 """

@@ -185,3 +185,17 @@ def test_what_can_not_be_a_schedule_is_named_with_the_reason(read: MakeProject, 
     left = read_project(tmp_path / "shop").found.left
     assert [text for text in left if "report" in text and "both a day of the month and a day of the week" in text]
     assert [text for text in left if "Heroku's Scheduler" in text]
+
+
+def test_cron_itself_needs_no_process_and_a_command_of_that_name_does(tmp_path: Path) -> None:
+    found = found_in(
+        tmp_path,
+        "compose.yaml",
+        """
+        services:
+          jobs: {build: ., command: supercronic /app/crontab, restart: always}
+          mails: {build: ., command: python manage.py cron --forever, restart: always}
+        """,
+    )
+    assert commands(found) == {"cron": "python manage.py cron --forever"}
+    assert found.left == []

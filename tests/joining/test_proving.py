@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_a_new_stack_is_made_brought_up_looked_at_and_brought_up_again(programs:
     assert "ok       the home page" in said
     assert "ok       running beside the web: worker" in said
     assert not [line for line in said if "speed" in line]
+
+
+def test_a_build_that_takes_long_says_that_it_goes_on(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "_TELLING_SECONDS", 0.01)
+
+    def slowly(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
+        time.sleep(0.2 if command[:2] == ["pulumi", "up"] else 0)
+        return programs(command, **options)
+
+    monkeypatch.setattr(proof, "completed", slowly)
+    assert "         … 0 s" in run()
 
 
 def test_an_error_that_doctor_finds_is_no_proof(programs: Programs) -> None:

@@ -1,5 +1,6 @@
 """Projects that can't work on a stack are refused while they are read, with the reason and a way on."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,3 +118,20 @@ def test_settings_that_import_a_file_that_is_not_there_are_refused(
             plan_of(project, tmp_path / "checkout")
     else:
         plan_of(project, tmp_path / "checkout")
+
+
+@pytest.mark.parametrize("example", ["configuration_example.py", "configuration.example.py", "configuration.py.dist"])
+def test_a_configuration_of_which_only_the_example_is_there_is_refused(
+    example: str, planned: MakePlan, tmp_path: Path
+) -> None:
+    planned()
+    folder = tmp_path / "shop"
+    projects.write(folder, f"shop/{example}", "COLOUR = 1\n")
+    projects.add(
+        folder, "shop/settings.py", 'from importlib import import_module\n\nimport_module("shop.configuration")\n'
+    )
+    wanted = rf"imports shop/configuration\.py \(of which shop/{re.escape(example)} is the example\), which isn't in"
+    with pytest.raises(AdoptionError, match=wanted):
+        plan_of(read_project(folder), tmp_path / "checkout")
+    projects.write(folder, "shop/configuration.py", "COLOUR = 1\n")
+    plan_of(read_project(folder), tmp_path / "checkout")

@@ -42,6 +42,14 @@ BEFORE = [
     "django_stack.middleware.NullBytes",
 ]
 SECURITY = "django.middleware.security.SecurityMiddleware"
+# Storages of static files that end at a reference to what isn't there; many of a project's own are made to forgive it.
+STRICT = {
+    "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
+    "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    "storages.backends.s3.S3ManifestStaticStorage",
+    "storages.backends.s3boto3.S3ManifestStaticStorage",
+    "django_stack.files.StaticFiles",
+}
 WHITENOISE = "whitenoise.middleware.WhiteNoiseMiddleware"
 MISSING = "django_stack.middleware.MissingStatic"
 RUNSERVER = "whitenoise.runserver_nostatic"
@@ -259,7 +267,7 @@ def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any
             "default": default,
             "staticfiles": {
                 "BACKEND": "django_stack.files.StaticFiles",
-                "OPTIONS": {"strict": "Manifest" in own or "django_stack" in own},
+                "OPTIONS": {"strict": own in STRICT and project.get("WHITENOISE_MANIFEST_STRICT") is not False},
             },
         },
         **media,

@@ -61,7 +61,15 @@ def test_a_project_whose_own_storage_has_a_manifest_hears_of_it_as_before(tmp_pa
         ({}, False),
         ({"STATICFILES_STORAGE": "whitenoise.storage.CompressedManifestStaticFilesStorage"}, True),
         ({"STORAGES": {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"}}}, False),
-        ({"STORAGES": {"staticfiles": {"BACKEND": "shop.storages.PipelineManifestStorage"}}}, True),
+        ({"STORAGES": {"staticfiles": {"BACKEND": "django_stack.files.StaticFiles"}}}, True),
+        ({"STORAGES": {"staticfiles": {"BACKEND": "shop.storages.ForgivingManifestStorage"}}}, False),
+        (
+            {
+                "STATICFILES_STORAGE": "whitenoise.storage.CompressedManifestStaticFilesStorage",
+                "WHITENOISE_MANIFEST_STRICT": False,
+            },
+            False,
+        ),
     ],
 )
 def test_it_is_as_strict_as_the_project_s_own(project: dict[str, Any], strict: bool) -> None:

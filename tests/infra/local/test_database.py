@@ -17,7 +17,6 @@ def test_before_postgresql_18_the_volume_is_where_it_has_always_been(program: An
         {"volumeName": "django-stack-local-database", "containerPath": "/var/lib/postgresql/data"}
     ]
     assert [entry.partition("=")[0] for entry in inputs["envs"]] == [
-        *(["POSTGRES_INITDB_ARGS"] if version >= 17 else []),
         "POSTGRES_DB",
         "POSTGRES_PASSWORD",
         "POSTGRES_USER",

@@ -11,7 +11,7 @@ import pytest
 from docker.errors import APIError, NotFound
 
 from infra import endpoint
-from infra.local import image_check, postgres
+from infra.local import image_check
 from infra.local.image_check import fitting, misfit
 from tests.infra.local.steps.engine import Container, Engine
 
@@ -109,25 +109,10 @@ def test_the_update_fails_with_what_does_not_match_or_goes_on_with_the_image(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(endpoint, "client", lambda: engine(Volume("postgres (PostgreSQL) 17.6")))
-    fits = asyncio.run(fitting("sha256:image", settings, "app-database"))
-    assert fits == ("sha256:image", "--sync-method=syncfs")
+    assert asyncio.run(fitting("sha256:image", settings, "app-database")) == "sha256:image"
     monkeypatch.setattr(endpoint, "client", lambda: engine(Volume("postgres (PostgreSQL) 16.4")))
     with pytest.raises(pulumi.RunError, match=r"^postgres-image is me/postgis:1, which has PostgreSQL 16.* Fix: "):
         asyncio.run(fitting("sha256:image", settings, "app-database"))
-
-
-@pytest.mark.parametrize(
-    ("env", "arguments"),
-    [
-        (["PG_MAJOR=17"], "--sync-method=syncfs"),
-        (["POSTGRES_INITDB_ARGS=--locale-provider=icu --icu-locale=de"], "--locale-provider=icu --icu-locale=de"),
-        (None, "--sync-method=syncfs"),
-    ],
-)
-def test_initdb_syncs_at_once_unless_the_image_says_how_it_is_called(env: list[str] | None, arguments: str) -> None:
-    """An image's locale decides how text is sorted, for good."""
-    assert postgres.initdb_arguments(SimpleNamespace(attrs={"Config": {"Env": env}})) == arguments  # type: ignore[arg-type]
-    assert postgres.initdb_arguments(None) == "--sync-method=syncfs"
 
 
 def test_an_engine_that_is_gone_meanwhile_is_said_in_one_line(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
