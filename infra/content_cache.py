@@ -11,7 +11,6 @@ import re
 import stat
 import struct
 import sys
-import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
@@ -19,6 +18,8 @@ from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from infra import cache_folder
 
 FORMAT = b"django-stack content 1\n"
 CHECKSUM, LENGTH = 16, 8  # bytes
@@ -58,7 +59,7 @@ class ContentCache:
         self.key, self.answered = "", None
         with suppress(OSError, RuntimeError, ValueError, KeyError, struct.error):  # RuntimeError: there is no home
             name = hashlib.sha256(repr((self.context, *way)).encode()).hexdigest()
-            self.file = folder() / name[:32]
+            self.file = cache_folder.path("content") / name[:32]
             self._load(self.file)
 
     def answer(self, key: str) -> dict[str, Any] | None:
@@ -97,7 +98,7 @@ class ContentCache:
                 self._write(self.file, key, answer if len(certain) == len(seen) else None, certain)
 
     def _load(self, file: Path) -> None:
-        if not _is_own(file.parent):
+        if not cache_folder.is_own(file.parent):
             return
         content = memoryview(file.read_bytes())
         begin = len(FORMAT) + CHECKSUM
@@ -115,7 +116,6 @@ class ContentCache:
         self.key, self.answered = header["key"], header["answer"]
 
     def _write(self, file: Path, key: str, answer: Mapping[str, Any] | None, seen: list[Seen]) -> None:
-        """In one move, so that whoever reads or writes at the same time has the one or the other."""
         header = {
             "context": self.context,
             "program": program(),
@@ -128,32 +128,9 @@ class ContentCache:
         rows = [ROW.pack(*signature(one.status), one.digest) for one in seen]
         names = b"\0".join(os.fsencode(one.name) for one in seen)
         body = b"".join([len(text).to_bytes(LENGTH, "little"), text, *rows, names])
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _is_own(file.parent):
-            return
-        _tidy(file.parent)
-        descriptor, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-        try:
-            with os.fdopen(descriptor, "wb") as written:
-                written.write(b"".join([FORMAT, _checksum(body), body]))
-            Path(temporary).replace(file)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-
-
-def folder() -> Path:
-    """Where the caches are. Raises RuntimeError when the user has no home.
-
-    https://specifications.freedesktop.org/basedir/latest/ (a relative path isn't to be used).
-    """
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (named if named.is_absolute() else Path.home() / ".cache") / "django-stack" / "content"
-
-
-def _is_own(path: Path) -> bool:
-    """Whether it is this user's: with sudo, root would leave files there that lock their owner out."""
-    return path.stat().st_uid == os.geteuid()
+        cache_folder.write(file, b"".join([FORMAT, _checksum(body), body]))
+        if cache_folder.is_own(file.parent):
+            _tidy(file.parent)
 
 
 def _tidy(caches: Path) -> None:
