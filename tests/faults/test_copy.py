@@ -225,26 +225,6 @@ def test_a_full_disk_of_the_targets_media_is_one_line_and_the_next_try_copies_th
         assert target.unfinished(into) == 0
 
 
-def test_an_extension_that_the_targets_server_lacks_is_refused_first(
-    stacks: BareStacks, pair: tuple[BareStack, BareStack]
-) -> None:
-    source, target = pair
-    before, wanted = target.databases(), target.checksums()
-    file = "$(pg_config --sharedir)/extension/citext.control"
-    source.query("CREATE EXTENSION citext")
-    target.database.exec_run(["sh", "-c", f"mv {file} /tmp/"])
-    try:
-        status, output = stacks.run("copy", "--database", "a", "b", "--yes")
-    finally:
-        target.database.exec_run(["sh", "-c", f"mv /tmp/citext.control {file}"])
-    assert status == 1
-    assert "b's server lacks the extension citext" in output, output
-    assert (target.databases(), target.checksums()) == (before, wanted)
-    stacks.check("copy", "--database", "a", "b", "--yes")
-    assert target.query("SELECT count(*) FROM pg_extension WHERE extname = 'citext'") == [(1,)]
-    source.query("DROP EXTENSION citext")
-
-
 def test_a_scrub_that_fails_leaves_nothing_of_the_copy(stacks: BareStacks, pair: tuple[BareStack, BareStack]) -> None:
     _, target = pair
     before, wanted = target.databases(), target.checksums()
