@@ -1,6 +1,6 @@
 """What images of PostgreSQL said of themselves, kept from one update to the next.
 
-An image's id is the hash of what is in it, so its answer never changes; to ask takes a container (0.4 s), for which the
+An image's id is the hash of what is in it, so its answer never changes; to ask takes a container, for which the
 database would wait. A small file for each image, in the user's cache folder, is safe to delete.
 """
 
