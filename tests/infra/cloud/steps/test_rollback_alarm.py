@@ -8,7 +8,7 @@ import pytest
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
 from tests.infra.cloud.site import HTML, Site
 from tests.infra.cloud.steps.conftest import NEW, OLD, Run
-from tests.infra.cloud.steps.test_release import ASKED, TASK, stopped
+from tests.infra.cloud.steps.release_tasks import ASKED, TASK, stopped
 from tests.infra.cloud.steps.test_rollout import STEADY, rollout
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:app-environment-1a2b3c"

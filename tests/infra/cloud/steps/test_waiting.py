@@ -15,7 +15,7 @@ from infra.cloud.steps import release, rollout
 from infra.cloud.steps import service as service_step
 from infra.cloud.steps.logs import Log
 from infra.readiness import Answer
-from tests.infra.cloud.steps.test_release import ASKED
+from tests.infra.cloud.steps.release_tasks import ASKED
 from tests.infra.cloud.steps.test_rollout import deployment, service
 
 NEW = "arn:aws:ecs:us-east-1:123456789012:task-definition/app:2"
