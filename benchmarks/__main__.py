@@ -4,7 +4,19 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import against_compose, copies, files, media, neighbours, redeploy, rehearsal, rollout, throughput
+from benchmarks import (
+    against_compose,
+    copies,
+    files,
+    media,
+    neighbours,
+    processes,
+    redeploy,
+    rehearsal,
+    rollout,
+    site,
+    throughput,
+)
 from benchmarks.report import Section
 from benchmarks.sandbox import sandbox
 
@@ -14,9 +26,11 @@ PARTS: dict[str, Callable[..., list[Section]]] = {
     "files": files.measure,
     "media": media.measure,
     "neighbours": neighbours.measure,
+    "processes": processes.measure,
     "redeploy": redeploy.measure,
     "rehearsal": rehearsal.measure,
     "rollout": rollout.measure,
+    "site": site.measure,
     "throughput": throughput.measure,
 }
 

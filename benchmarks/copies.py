@@ -14,7 +14,7 @@ import docker
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox
 from tests import ROOT
-from tests.bare_stacks import BareStack, bare_stacks
+from tests.bare_stacks import BareStack, BareStacks, bare_stacks
 from tools.setup.images import POSTGRES, PYTHON
 
 ROWS = int(os.environ.get("BENCH_ROWS") or 1_000_000)
@@ -35,8 +35,9 @@ def measure(place: Sandbox) -> list[Section]:
         source, target = made.make("a"), made.make("b")
         source.web.exec_run(["python", "manage.py", "migrate"])
         source.query(FILL)
+        phases: dict[str, list[float]] = {}
         ways: dict[str, Callable[[], object]] = {
-            "django-stack copy": lambda: made.check("copy", "--database", "a", "b", "--yes"),
+            "django-stack copy": lambda: timed(made, phases),
             "pg_dump \\| psql": lambda: pipe(source, target),
         }
         seconds: dict[str, list[float]] = {way: [] for way in ways}
@@ -52,6 +53,7 @@ def measure(place: Sandbox) -> list[Section]:
         size = int(source.query("SELECT pg_database_size('app')")[0][0])
     engine.images.remove(image, force=True, noprune=True)
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    line = ", ".join(f"{phase} {median(took):.1f} s" for phase, took in phases.items())
     rows = [[name, f"{median(took):.1f} s", ", ".join(f"{one:.1f}" for one in took)] for name, took in seconds.items()]
     return [
         Section(
@@ -63,10 +65,36 @@ def measure(place: Sandbox) -> list[Section]:
                 f"{ROWS:,} rows with three indexes, {size / 1e6:.0f} MB, between two servers on this machine.",
                 f"No process on this machine had more than {memory:.0f} MB.",
                 "A copy also counts all rows on both sides, compares the migrations, analyses and swaps.",
+                f"Its time line: {line}.",
             ],
             [(name, median(took)) for name, took in seconds.items()],
         )
     ]
+
+
+PHASES = {
+    "Reading the database": "plan and lock",
+    "Restoring": "snapshot and its counts",
+    "Building the indexes": "schema and rows",
+    "Analysing": "indexes",
+    "Swapping": "analysis and counts",
+}
+
+
+def timed(made: BareStacks, phases: dict[str, list[float]]) -> None:
+    """A copy, and what each part of it took, by the lines that it prints."""
+    began = time.monotonic()
+    with made.start("copy", "--database", "a", "b", "--yes") as process:
+        assert process.stdout  # noqa: S101  # it is piped
+        for line in process.stdout:
+            phase = next((phase for begins, phase in PHASES.items() if line.startswith(begins)), None)
+            if phase:
+                now = time.monotonic()
+                phases.setdefault(phase, []).append(now - began)
+                began = now
+    phases.setdefault("swap", []).append(time.monotonic() - began)
+    if process.returncode:
+        raise RuntimeError(f"the copy ended with exit status {process.returncode}")
 
 
 def pipe(source: BareStack, target: BareStack) -> None:

@@ -4,7 +4,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
@@ -54,17 +54,22 @@ def measure(place: Sandbox) -> list[Section]:
         failed, asked = failed + visits.failed, asked + len(visits.answers)
         for step, at in times.items():
             found.setdefault(step, []).append(at)
+    return [section(found, failed, asked)]
+
+
+def section(found: Mapping[str, Sequence[float]], failed: int, asked: int) -> Section:
+    """The table and the plot of the seconds of each round to each step, and of the requests."""
+    times = sorted(((step, median(taken)) for step, taken in found.items()), key=lambda one: one[1])
     rows, before = [], 0.0
-    for step, at in ((step, median(taken)) for step, taken in found.items()):
+    for step, at in times:
         rows.append([step, f"{at:.1f} s", f"{at - before:.1f} s"])
         before = at
     notes = [
-        f"The median of {ROUNDS} rounds, one task, nothing else changed.",
+        f"The median of {len(found[END])} rounds, one task, nothing else changed.",
         f"Meanwhile {failed} of {asked} requests failed.",
         "What AWS takes instead: [docs/scaling.md](../../docs/scaling.md#how-long-a-new-version-takes).",
     ]
-    bars = [(step, median(taken)) for step, taken in found.items()]
-    return [Section("rollout", "A new version in the rehearsal", ["", "after", "takes"], rows, notes, bars)]
+    return Section("rollout", "A new version in the rehearsal", ["", "after", "takes"], rows, notes, times)
 
 
 def roll_out(stack: Stack, mark: str) -> tuple[dict[str, float], Visits]:

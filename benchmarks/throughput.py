@@ -52,7 +52,7 @@ def measure(place: Sandbox) -> list[Section]:
     rows, bars = [], []
     for server in SERVERS:
         port = free_ports(1)[0]
-        container = _start(stack, server, port)
+        container = start(stack, server, port)
         try:
             found = _measure(container, port)
         finally:
@@ -68,8 +68,8 @@ def measure(place: Sandbox) -> list[Section]:
     return [Section("throughput", "The site under load", head, rows, notes, bars, unit="requests/s")]
 
 
-def _start(stack: Stack, server: Server, port: int) -> Any:
-    """A container as the stack's web, with another command; ready when it returns."""
+def start(stack: Stack, server: Server, port: int, **limits: Any) -> Any:
+    """A container as the stack's web, with another command and Docker's limits; ready when it returns."""
     web = stack.container("web")
     env = dict(entry.split("=", 1) for entry in web.attrs["Config"]["Env"]) | server.env
     container = stack.engine.containers.run(
@@ -80,6 +80,7 @@ def _start(stack: Stack, server: Server, port: int) -> Any:
         ports={"8000/tcp": ("127.0.0.1", port)},
         init=True,
         detach=True,
+        **limits,
     )
     deadline = time.monotonic() + TIMEOUT
     while not _ready(port):
@@ -98,7 +99,7 @@ def _ready(port: int) -> bool:
 
 def _measure(container: Any, port: int) -> list[str]:
     page = requests.get(f"http://127.0.0.1:{port}/", timeout=10).text
-    style = _find(r'href="(/static/gallery/style[^"]*\.css)"', page)
+    style = find(r'href="(/static/gallery/style[^"]*\.css)"', page)
     found = [_ask(port, path) for path in ("/", style, "/healthz/live")]
     processes = [psutil.Process(int(row[1])) for row in container.top(ps_args="-eo user,pid,args")["Processes"]]
     memory = [process.memory_full_info() for process in processes]
@@ -114,13 +115,13 @@ def _ask(port: int, path: str) -> str:
     told = subprocess.run(
         [*command, "--duration", f"{SECONDS}s", url], check=True, capture_output=True, text=True
     ).stdout
-    rate = float(_find(r"Requests/sec: +([\d.]+)", told))
-    half, most = (_find(rf" {share}% +([\d.]+\w+)", told) for share in (50, 99))
+    rate = float(find(r"Requests/sec: +([\d.]+)", told))
+    half, most = (find(rf" {share}% +([\d.]+\w+)", told) for share in (50, 99))
     lost = sum(map(int, re.findall(r"(?:responses:|connect|read|write|timeout) (\d+)", told)))
     return f"{rate:.0f} ({half}, {most})" + (f", {lost} failed" if lost else "")
 
 
-def _find(pattern: str, text: str) -> str:
+def find(pattern: str, text: str) -> str:
     found = re.search(pattern, text)
     if not found:
         raise RuntimeError(f"there is no {pattern} in:\n{text}")

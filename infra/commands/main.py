@@ -28,6 +28,7 @@ COMMANDS = {
     "load": "Replace a stack's data with those in a file.",
     "backup": "Look whether a backup can be used.",
     "restore": "Show what a database can go back to, and go back.",
+    "upgrade-database": "Move a local stack to a newer PostgreSQL.",
     "repair": "Repair what a killed pulumi left behind.",
     "base-image": "Pin the newest base image of a stack.",
     "clean": "Remove the images of all of this project's stacks.",

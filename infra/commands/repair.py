@@ -107,7 +107,7 @@ def wait_for_database(container: Container) -> None:
     while (
         (container.name or "").endswith("-database")
         and container.status == "running"
-        and set_password.missing(container)
+        and set_password.unready(container)
         and time.monotonic() < end
     ):
         time.sleep(0.5)

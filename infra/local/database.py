@@ -88,6 +88,7 @@ class Database(pulumi.ComponentResource):
             stdin=step_input(
                 SetPasswordRequest,
                 container=container.id,
+                port=settings.database_port,
                 user=USER,
                 database=NAME,
                 password=password.result,

@@ -5,8 +5,6 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-import yaml
-
 from infra import stand_in
 from infra.checkout import ROOT
 
@@ -37,6 +35,8 @@ def backend() -> str:
 
 @cache
 def _backend_of_the_project() -> str:
+    import yaml  # noqa: PLC0415  # the steps need only the names of the labels, and start faster
+
     return str(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["backend"]["url"])
 
 

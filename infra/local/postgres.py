@@ -98,7 +98,8 @@ def misfit(stack: str, name: str, wanted: int, has: int | None, data: int | None
     if data is not None and data != wanted:
         return (
             f"postgres-version is {wanted}, and the volume {volume} holds data of PostgreSQL {data}. "
-            f"Fix: {set_version} {data}, or move the data (docs/data.md)"
+            f"Fix: {set_version} {data}, or move the data "
+            + (f"by django-stack upgrade-database {wanted} -s {stack}" if data < wanted else "(docs/data.md)")
         )
     return ""
 

@@ -11,6 +11,7 @@ from docker.errors import APIError, NotFound
 
 from infra.engine import connect, image_errors
 from infra.local import labels, postgres
+from infra.local.address_pools import address_errors
 from infra.local.database import VERSION_LABEL
 from infra.local.reach import reach_errors
 from infra.local.settings import LocalSettings
@@ -37,6 +38,7 @@ def preflight(settings: LocalSettings) -> None:
         or _namesakes(engine, containers, settings)
         or [
             *_ports(containers, settings),
+            *(() if _is_there(containers, settings) else address_errors(engine, settings)),
             *(_data(engine, settings) or _images(engine, settings)),
         ]
     )
@@ -139,6 +141,12 @@ def _ports(containers: list[_Container], settings: LocalSettings) -> list[str]:
             f"Fix: pulumi config set -s {settings.stack} {key} {free}"
         )
     return errors
+
+
+def _is_there(containers: list[_Container], settings: LocalSettings) -> bool:
+    """Whether the stack has containers, and so its network."""
+    ours = labels.labels(settings)
+    return any(ours.items() <= container.labels.items() for container in containers)
 
 
 def _next_free(port: int, taken: Collection[int]) -> int:

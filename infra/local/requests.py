@@ -7,12 +7,13 @@ from infra.steps import SECRET, StepRequest
 
 @dataclass(frozen=True, kw_only=True)
 class SetPasswordRequest(StepRequest):
-    """`container` is the server's id. User, database and password consist of letters and digits.
+    """`container` is the id of the server on the published `port`. User, database, password are letters and digits.
 
     `version` is the setting postgres-version, `volume` the name of the volume of the data.
     """
 
     container: str
+    port: int
     user: str
     database: str
     password: str = field(repr=False, metadata=SECRET)

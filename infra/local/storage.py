@@ -51,7 +51,7 @@ class MediaStorage(pulumi.ComponentResource):
         access_key = random.RandomPassword(f"{name}-access-key", length=20, special=False, opts=own).result
         secret_key = random.RandomPassword(f"{name}-secret-key", length=40, special=False, opts=own).result
         image = docker.RemoteImage(f"{name}-image", name=settings.s3_image, keep_locally=True, opts=own)
-        volume = self._make_volume(name, settings)
+        volume = self._make_volume(name, settings, image)
         port = settings.media_port
         container = docker.Container(
             name,
@@ -110,13 +110,13 @@ class MediaStorage(pulumi.ComponentResource):
         self.host_dsn = dsn("127.0.0.1")
 
     def _make_folder(self, name: str, settings: LocalSettings) -> None:
-        volume = self._make_volume(name, settings)
         image = docker.RemoteImage(
             f"{name}-image",
             name=settings.python_image,
             keep_locally=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        volume = self._make_volume(name, settings, image)
         writable = command.local.Command(
             f"{name}-writable",
             create=step_command("infra.local.steps.make_writable"),
@@ -129,12 +129,17 @@ class MediaStorage(pulumi.ComponentResource):
         )
         self.dsn = self.host_dsn = pulumi.Output.secret(writable.id.apply(lambda _: str(FileDSN(FOLDER, FOLDER_URL))))
 
-    def _make_volume(self, name: str, settings: LocalSettings) -> docker.Volume:
+    def _make_volume(self, name: str, settings: LocalSettings, image: docker.RemoteImage) -> docker.Volume:
+        """The volume, after the image, as the database's is.
+
+        `destroy` removes at the same time what has as many resources between itself and the first one; this way the
+        containers of both servers stop side by side.
+        """
         return docker.Volume(
             f"{name}-data",
             name=_volume_name(settings),
             labels=data_label_args(settings),
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=settings.keep_data),
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=settings.keep_data, depends_on=[image]),
         )
 
 

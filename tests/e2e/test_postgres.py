@@ -16,6 +16,7 @@ from infra.local import image_check, server_warnings
 from infra.local.postgres import data_version, folders
 from infra.local.requests import SetPasswordRequest
 from infra.local.steps import set_password
+from infra.local.steps.postgres_ping import takes_connections
 from tests.e2e.conftest import MakeStack
 from tests.e2e.postgres18 import POSTGRES_18, build_postgres_18
 from tests.e2e.stacks import SERVING, Stack
@@ -45,6 +46,10 @@ class Server:
         return IMAGES[self.version]
 
     @property
+    def port(self) -> int:
+        return int(self.container.ports["5432/tcp"][0]["HostPort"])
+
+    @property
     def other(self) -> int:
         return next(version for version in IMAGES if version != self.version)
 
@@ -59,7 +64,7 @@ class Server:
     def set_password(self, **asked: Any) -> None:
         """As the local stack's step."""
         request = {"user": "app", "database": "app", "password": "new", "version": self.version, "volume": self.volume}
-        request |= {"container": self.container.id, "stack": "local"} | asked
+        request |= {"container": self.container.id, "port": self.port, "stack": "local"} | asked
         set_password.set_password(self.container, SetPasswordRequest(**request))
 
 
@@ -73,11 +78,15 @@ def server(engine: docker.DockerClient, request: pytest.FixtureRequest) -> Itera
         name=name,
         volumes={name: {"bind": mount}},
         environment={"PGDATA": data, "POSTGRES_USER": "app", "POSTGRES_PASSWORD": "old", "POSTGRES_DB": "app"},
+        ports={"5432/tcp": ("127.0.0.1", None)},
         detach=True,
     )
     try:
-        wait_until(lambda: not set_password.missing(container), f"PostgreSQL {request.param}", 60)
-        yield Server(request.param, container, name)
+        container.reload()
+        server = Server(request.param, container, name)
+        wait_until(lambda: takes_connections(server.port, "app"), f"PostgreSQL {request.param}", 60)
+        assert set_password.unready(container) == "", "pg_isready says the same"
+        yield server
     finally:
         container.remove(force=True, v=True)
         engine.volumes.get(name).remove()
@@ -141,8 +150,9 @@ def test_an_image_for_another_processor_is_refused(engine: docker.DockerClient, 
 def test_data_of_another_version_are_left_alone(server: Server, check: Check) -> None:
     error = check(IMAGES[server.other], server.other, server.volume)
     assert f"the volume {server.volume} holds data of PostgreSQL {server.version}" in error
-    fix = f"Fix: pulumi config set -s local postgres-version {server.version}, or move the data (docs/data.md)"
-    assert error.endswith(fix)
+    fix = f"Fix: pulumi config set -s local postgres-version {server.version}, or move the data "
+    newer = f"by django-stack upgrade-database {server.other} -s local"
+    assert error.endswith(fix + (newer if server.other > server.version else "(docs/data.md)"))
     wrong = check(IMAGES[server.other], server.version, server.volume)
     assert wrong.endswith("Fix: pulumi config rm -s local postgres-image"), "the volume is right, the image isn't"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import subprocess
 import threading
 import time
@@ -16,6 +18,7 @@ from infra.commands.data.names import BEFORE, NEW, those
 from tests.bare_stacks import BareStack, BareStacks
 from tests.faults.conftest import moments
 from tests.image.conftest import defaults, image, stacks
+from tests.infra.commands.data.s3_server import s3_server
 from tests.waiting import wait_until
 
 __all__ = ["defaults", "image", "stacks"]
@@ -23,7 +26,7 @@ __all__ = ["defaults", "image", "stacks"]
 pytestmark = [pytest.mark.docker, pytest.mark.faults]
 
 ROWS = 300_000
-KILLS = 10
+KILLS = int(os.environ.get("COPY_KILLS") or 10)
 FILL = f"""
 CREATE TABLE IF NOT EXISTS big AS SELECT i AS id, md5(i::text) AS text, now() AS at FROM generate_series(1, {ROWS}) i
 """
@@ -129,6 +132,8 @@ def test_a_copy_that_is_killed_at_any_moment_leaves_the_target_serving_and_the_n
         output, _ = process.communicate()
         found = target.checksums()
         assert found in (wanted, source.checksums()), f"killed after {moment} s: {output}"
+        # What wasn't scrubbed yet doesn't stay.
+        wait_until(lambda: those(NEW, "app", target.databases()) == [], "the end of what a killed copy made")
     status, output = stacks.run("copy", "--database", "a", "b", "--yes")
     assert status == 0, output
     assert target.checksums() == source.checksums()
@@ -196,6 +201,48 @@ def test_a_disk_that_fills_up_ends_the_copy_while_the_target_goes_on(
     small.database.exec_run(["rm", "/var/lib/postgresql/data/filled"])
     status, output = stacks.run("copy", "--database", "a", "small", "--yes")
     assert status == 0, output
+
+
+def test_a_full_disk_of_the_targets_media_is_one_line_and_the_next_try_copies_the_rest(stacks: BareStacks) -> None:
+    contents = {f"{number}.jpg": random.Random(number).randbytes(2**20) for number in range(20)}
+    with s3_server() as source, s3_server(volumes=[], tmpfs={"/data": "size=32m"}) as target:
+        from_, into = source.bucket(), target.bucket()
+        target.client.put_object(Bucket=into, Key="served.jpg", Body=b"served")
+        target.client.put_object(Bucket=into, Key="large", Body=bytes(2**24))
+        for key, content in contents.items():
+            source.client.put_object(Bucket=from_, Key=key, Body=content)
+        stacks.make("from", storage=source.dsn(from_))
+        stacks.make("into", storage=target.dsn(into))
+        status, output = stacks.run("copy", "--media", "from", "into", "--yes")
+        assert status == 1
+        assert "couldn't be copied" in output, output
+        assert "Traceback" not in output
+        assert target.contents(into)["served.jpg"][0] == b"served"
+        target.client.delete_object(Bucket=into, Key="large")
+        stacks.check("copy", "--media", "from", "into", "--yes")
+        found = {key: content for key, (content, *_) in target.contents(into).items()}
+        assert found == {**contents, "served.jpg": b"served"}
+        assert target.unfinished(into) == 0
+
+
+def test_an_extension_that_the_targets_server_lacks_is_refused_first(
+    stacks: BareStacks, pair: tuple[BareStack, BareStack]
+) -> None:
+    source, target = pair
+    before, wanted = target.databases(), target.checksums()
+    file = "$(pg_config --sharedir)/extension/citext.control"
+    source.query("CREATE EXTENSION citext")
+    target.database.exec_run(["sh", "-c", f"mv {file} /tmp/"])
+    try:
+        status, output = stacks.run("copy", "--database", "a", "b", "--yes")
+    finally:
+        target.database.exec_run(["sh", "-c", f"mv /tmp/citext.control {file}"])
+    assert status == 1
+    assert "b's server lacks the extension citext" in output, output
+    assert (target.databases(), target.checksums()) == (before, wanted)
+    stacks.check("copy", "--database", "a", "b", "--yes")
+    assert target.query("SELECT count(*) FROM pg_extension WHERE extname = 'citext'") == [(1,)]
+    source.query("DROP EXTENSION citext")
 
 
 def test_a_scrub_that_fails_leaves_nothing_of_the_copy(stacks: BareStacks, pair: tuple[BareStack, BareStack]) -> None:

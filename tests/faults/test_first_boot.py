@@ -71,7 +71,8 @@ class Place:
         """What the local stack's program says that can't have its database."""
         container = self.container(restart_policy={"Name": "unless-stopped"})
         container.start()
-        asked = {"container": container.id, "user": "app", "database": "app", "password": "new"}
+        # It publishes no port, so its container is asked.
+        asked = {"container": container.id, "port": 1, "user": "app", "database": "app", "password": "new"}
         asked |= {"version": self.version, "volume": self.name, "stack": "local"}
         ended = run_step("infra.local.steps.set_password", asked)
         container.remove(force=True)

@@ -1,26 +1,18 @@
-"""Data move to another version of PostgreSQL by the commands in docs/data.md, on real 17 and 18."""
+"""Data move to another version of PostgreSQL by `django-stack upgrade-database`, on real 17 and 18."""
 
 import docker
 import pytest
 
 from infra.local.postgres import data_version
-from tests import ROOT
 from tests.e2e.conftest import MakeStack
 from tests.e2e.postgres18 import POSTGRES_18, build_postgres_18
-from tests.e2e.stacks import SERVING, Stack, database_password
+from tests.e2e.stacks import SERVING, database_password
 from tools.setup.images import POSTGRES, PYTHON
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.faults]
 
 
-def documented(command: str, stack: Stack) -> str:
-    """The one command line of docs/data.md that has `command` in it, for this stack."""
-    page = (ROOT / "docs/data.md").read_text()
-    (line,) = [line.removeprefix("$ ") for line in page.splitlines() if line.startswith("$ ") and command in line]
-    return line.replace("django-stack-local", stack.prefix).replace("-s local", f"-s {stack.name}")
-
-
-def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
+def test_data_move_from_17_to_18_by_one_command_and_outlive_destroy(
     make_stack: MakeStack, engine: docker.DockerClient
 ) -> None:
     build_postgres_18()
@@ -35,12 +27,12 @@ def test_data_move_from_17_to_18_as_documented_and_outlive_destroy(
     assert f"postgres-version is 18, and the volume {volume} holds data of PostgreSQL 17" in refused.stdout
     assert "nothing was changed" in refused.stdout
 
-    upgraded.run("bash", "-c", documented("dump -s local before-18.tar", upgraded))
-    upgraded.destroy()
-    engine.volumes.get(volume).remove()
-    upgraded.up()
+    fix = f"django-stack upgrade-database 18 -s {upgraded.name}"
+    assert fix in refused.stdout
+    upgraded.run("bash", "-c", f"{fix} --image {POSTGRES_18} --yes")
     upgraded.up("--expect-no-changes")
-    upgraded.run("bash", "-c", f"{documented('load -s local before-18.tar', upgraded)} --yes")
+    assert data_version(engine, f"{volume}-17", PYTHON, {}) == 17, "the old volume is kept"
+    engine.volumes.get(f"{volume}-17").remove()
     kept = [("gr\u00fc\u00dfe", "/var/lib/postgresql/18/docker")]
     assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
     assert data_version(engine, volume, PYTHON, {}) == 18

@@ -14,7 +14,7 @@ import pytest
 
 from infra import readiness
 from infra.local.steps import rollout
-from infra.local.steps.containers import unanswered
+from infra.local.steps.waiting import unanswered
 from infra.local.web import _alive
 from infra.readiness import READY, Answer, GracePeriod, ReadinessError, Verdict, ask, judge_home, judge_readiness
 from tests.http_server import Reply, Request, serving

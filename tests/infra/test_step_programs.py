@@ -12,6 +12,9 @@ SHARED = {
     "infra.cloud.steps.service",
     "infra.local.steps.containers",
     "infra.local.steps.first_boot",
+    "infra.local.steps.postgres_ping",
+    "infra.local.steps.waiting",
+    "infra.local.steps.watchdog",  # its only request is on its command line
 }
 MODULES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts)

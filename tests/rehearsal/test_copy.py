@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from infra.commands.data.names import BEFORE, NEW, those
-from tests.bare_stacks import CHECKSUMS, BareStack, BareStacks
+from tests.bare_stacks import BareStack, BareStacks
+from tests.rehearsal.databases import buckets, checksums, databases, query
 from tests.rehearsal.stacks import PROGRAM, Stack
 from tests.waiting import wait_until
 
@@ -25,31 +26,6 @@ ALTER TABLE big ADD PRIMARY KEY (id); CREATE INDEX ON big (text)
 @pytest.fixture(scope="module")
 def local(local_stacks: BareStacks) -> BareStack:
     return local_stacks.make("beside")
-
-
-def container(stack: Stack) -> str:
-    """The container that stands for RDS."""
-    return str(stack.emulator.find("db_id=django-stack-rehearsal"))
-
-
-def query(stack: Stack, text: str, database: str = "app") -> str:
-    line = ["docker", "exec", "-i", container(stack), "psql", "-qAtX", "-U", "app", "-d", database]
-    return subprocess.run(line, input=text, capture_output=True, text=True, check=True).stdout
-
-
-def databases(stack: Stack) -> list[str]:
-    return query(stack, "SELECT datname FROM pg_database").split()
-
-
-def buckets(stack: Stack) -> list[str]:
-    """Those of copies."""
-    return [one["Name"] for one in stack.client("s3").list_buckets()["Buckets"] if "--copy-" in one["Name"]]
-
-
-def checksums(stack: Stack) -> dict[str, str]:
-    statements = query(stack, CHECKSUMS).splitlines()
-    lines = query(stack, ";".join(statements)).splitlines()
-    return dict(line.rpartition("|")[::2] for line in lines)
 
 
 def test_a_plan_of_a_protected_stack_asks_what_becomes_of_its_personal_data(stack: Stack, local: BareStack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import time
@@ -72,7 +73,7 @@ def contents(client: Any, bucket: str, prefix: str = "") -> dict[str, tuple[Any,
         for one in page.get("Contents", []):
             answer = client.get_object(Bucket=bucket, Key=one["Key"])
             headers = (answer.get("ContentType"), answer.get("CacheControl"), answer["Metadata"])
-            found[one["Key"]] = (answer["Body"].read(), one["ETag"], *headers)
+            found[one["Key"]] = (hashlib.sha256(answer["Body"].read()).hexdigest(), one["ETag"], *headers)
     return found
 
 

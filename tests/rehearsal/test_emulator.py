@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from tests.rehearsal.conftest import (
 )
 from tests.rehearsal.ecs import python
 from tests.waiting import wait_until
+from tools.rehearsal import container
 from tools.rehearsal.container import Emulator, RehearsalError
 from tools.rehearsal.stack import HOST_FOLDER
 
@@ -372,3 +374,17 @@ def test_another_version_of_the_emulator_is_refused_with_words(aws: AWS) -> None
     status, output = container.exec_run(["python3", "-c", program])
     assert status == 1
     assert b"This is MiniStack 9.9.9, and the overrides in tools/rehearsal/overrides are written for" in output
+
+
+def test_a_port_that_another_emulator_takes_at_the_same_moment_is_no_end(
+    aws: AWS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = container._free_port
+    answers = iter([aws.ports.api])  # as it was free a moment ago
+    monkeypatch.setattr(container, "_free_port", lambda wanted: next(answers, 0) or free(wanted))
+    second = Emulator(aws.engine, f"rehearsal-tests-{secrets.token_hex(3)}", network=None)
+    try:
+        assert second.start(print, REGION).api not in {0, aws.ports.api}
+        assert second.ports
+    finally:
+        second.remove()

@@ -8,7 +8,7 @@ import socket
 import tarfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -125,32 +125,27 @@ class Emulator:
             image = self._image(report)
             self.remove()
             report("starting the emulator of AWS")
-            ports = Ports(_free_port(4566), _free_port(4443))
             self._make_network()
-            volume = f"{self.name}-certificates"
-            self._engine.volumes.create(volume, labels=self.labels)
+            self._engine.volumes.create(self._volume, labels=self.labels)
             environment = {
                 "REHEARSAL_REGION": region,
                 "REHEARSAL_ACCOUNT": ACCOUNT,
-                "REHEARSAL_PORT": str(ports.api),
-                "REHEARSAL_VOLUME": volume,
+                "REHEARSAL_VOLUME": self._volume,
                 "REHEARSAL_LABEL": f"{LABEL}={self.name}",
                 "REHEARSAL_WITHOUT": without,
                 "REHEARSAL_IAM": "enforced" if enforce_iam else "",
                 "MINISTACK_HOSTNAME": self.name,
             }
-            container = self._engine.containers.create(
-                image,
-                name=self.name,
-                environment=environment,
-                labels={**self.labels, PORT_LABEL: str(ports.api), REGION_LABEL: region},
-                ports={f"{API_PORT}/tcp": ("127.0.0.1", ports.api), f"{TLS_PORT}/tcp": ("127.0.0.1", ports.tls)},
-                volumes={_socket(endpoint.find()): {"bind": "/var/run/docker.sock"}, volume: {"bind": "/certificates"}},
-                network=self.name,
-                networking_config={self.name: self._engine.api.create_endpoint_config(ipv4_address=self._address)},
-                init=True,
-            )
-            container.start()
+            while True:
+                ports = Ports(_free_port(4566), _free_port(4443))
+                container = self._create(image, environment, ports)
+                try:
+                    container.start()
+                    break
+                except APIError as error:  # another emulator starts at the same moment
+                    if "port is already allocated" not in str(error):
+                        raise
+                    container.remove(force=True)
             self._wait(container, ports)
         return ports
 
@@ -188,6 +183,27 @@ class Emulator:
         return container.logs(tail=lines).decode(errors="replace") if container else ""
 
     # How
+
+    @property
+    def _volume(self) -> str:
+        return f"{self.name}-certificates"
+
+    def _create(self, image: str, environment: Mapping[str, str], ports: Ports) -> Any:
+        """The emulator's container, which doesn't run yet; its labels say the ports and the region."""
+        return self._engine.containers.create(
+            image,
+            name=self.name,
+            environment={**environment, "REHEARSAL_PORT": str(ports.api)},
+            labels={**self.labels, PORT_LABEL: str(ports.api), REGION_LABEL: environment["REHEARSAL_REGION"]},
+            ports={f"{API_PORT}/tcp": ("127.0.0.1", ports.api), f"{TLS_PORT}/tcp": ("127.0.0.1", ports.tls)},
+            volumes={
+                _socket(endpoint.find()): {"bind": "/var/run/docker.sock"},
+                self._volume: {"bind": "/certificates"},
+            },
+            network=self.name,
+            networking_config={self.name: self._engine.api.create_endpoint_config(ipv4_address=self._address)},
+            init=True,
+        )
 
     def _image(self, report: Report) -> str:
         """The image that is built of these files, built if it isn't there yet."""

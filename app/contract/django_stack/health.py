@@ -10,9 +10,14 @@ from __future__ import annotations
 import logging
 import mmap
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 
+from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 logger = logging.getLogger("django_stack.health")
@@ -63,10 +68,37 @@ class Health:
 
 
 def unapplied_migrations() -> list[str]:
-    """Names like "gallery.0001_initial" of this code's migrations that the database does not have."""
+    """Names like "gallery.0001_initial" of this code's migrations that the database does not have.
+
+    Mostly there are none, which their names tell. To import 5,000 migrations would take each worker 2 s and 34 MB.
+    """
+    named = names_of_migrations()
+    if named is not None and named <= MigrationRecorder(connections[DEFAULT_DB_ALIAS]).applied_migrations().keys():
+        return []
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def names_of_migrations() -> set[tuple[str, str]] | None:
+    """App and name of each of this code's migrations, found as Django's loader does; None if one can't be told so."""
+    found = set()
+    for app in apps.get_app_configs():
+        package, _ = MigrationLoader.migrations_module(app.label)
+        if package is None:
+            continue
+        try:
+            paths = import_module(package).__path__
+        except ModuleNotFoundError as error:
+            if error.name == package:  # an app without migrations
+                continue
+            return None
+        except (ImportError, AttributeError):
+            return None
+        found |= {
+            (app.label, name) for _, name, is_package in iter_modules(paths) if not is_package and name[0] not in "_~"
+        }
+    return found
 
 
 def answer(content: dict[str, object], status: int) -> HttpResponse:

@@ -28,6 +28,7 @@ from django_stack.storage_dsn import S3
 
 LIFE = 3600  # the most seconds for which a signed URL is valid
 WINDOW = 1800  # seconds for which an object's signed URL stays the same; a visitor's is valid for LIFE - WINDOW or more
+REMEMBERED = 1000  # signed URLs that a process keeps: 2 MB, with the token of a task role
 
 # How far the signer's clock may be off: docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html, its "Time
 # stamp requirement" (RequestTimeTooSkewed). versitygw 1.8 has the same MaxAllowedSkewMilliseconds, 900000.
@@ -141,6 +142,8 @@ class S3Media(S3Storage):
             self.at = with_options(
                 default_location() or NO_LOCATION, str(folder if location is None else location), options
             )
+        # Credentials and the begin of a window, and the signed URLs of these, by the files' keys.
+        self.remembered: tuple[tuple[Any, float] | None, dict[str, str]] = None, {}
         self.life = int(options.get("querystring_expire") or LIFE)
         self.window = max(1, self.life * WINDOW // LIFE)
         at = self.at
@@ -275,29 +278,51 @@ class S3Media(S3Storage):
         which botocore renews a quarter of an hour before its end; and each task has its own token.
         """
         key = self._normalize_name(name.replace("\\", "/"))
-        if self.at.base_url:
-            query = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
-            address = self.at.base_url + filepath_to_uri(key) + query
-        else:
-            address = super().url(name, parameters, expire, http_method)
         if not self.at.signed:
-            return address
+            return self.address(name, parameters, expire, http_method)
         credentials = self.session.get_credentials()
         if credentials is None:
             raise NoKeyError
         frozen = credentials.get_frozen_credentials()
         now = time.time()
-        life, moment = (self.life, now // self.window * self.window) if expire is None else (expire, now)
-        method = http_method or "GET"
+        if parameters or expire is not None or http_method:
+            life, moment = (self.life, now // self.window * self.window) if expire is None else (expire, now)
+            address = self.address(name, parameters, expire, http_method)
+            return self.signed(address, key, frozen, life, moment, http_method or "GET")
+        # Made once more, it would be the same; it is half of what a page with a dozen pictures takes.
+        mark = (frozen, now // self.window * self.window)
+        marked, urls = self.remembered
+        if marked != mark or len(urls) >= REMEMBERED:
+            urls = {}
+            self.remembered = mark, urls
+        if key not in urls:
+            urls[key] = self.signed(self.address(name), key, frozen, self.life, mark[1])
+        return urls[key]
+
+    def address(
+        self,
+        name: str,
+        parameters: dict[str, Any] | None = None,
+        expire: int | None = None,
+        http_method: str | None = None,
+    ) -> str:
+        """The URL without a signature."""
+        if self.at.base_url:
+            query = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
+            return self.at.base_url + filepath_to_uri(self._normalize_name(name.replace("\\", "/"))) + query
+        return str(super().url(name, parameters, expire, http_method))
+
+    def signed(self, address: str, key: str, credentials: Any, life: int, moment: float, method: str = "GET") -> str:
+        """The address with a signature that is valid for `life` seconds from `moment` on."""
         if self.at.signature == "s3":
             # this version always signs bucket and key, encoded as in the URL, whatever the URL looks like
             encoded = filepath_to_uri(key) if self.at.base_url else quote(key, safe="/~")
             request = AWSRequest(method, address, auth_path=f"/{self.at.bucket}/{encoded}")
-            OldQueryAuth(frozen, int(moment + life)).add_auth(request)
+            OldQueryAuth(credentials, int(moment + life)).add_auth(request)
         else:
             region = self.at.region or self.connection.meta.client.meta.region_name
             request = AWSRequest(method, address)
-            QueryAuth(frozen, region, life, moment).add_auth(request)
+            QueryAuth(credentials, region, life, moment).add_auth(request)
         return str(request.url)
 
 

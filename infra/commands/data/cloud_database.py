@@ -33,6 +33,7 @@ class StackDatabase:
         self.name = name
         self.production = setting(settings, "keep-data").lower() != "false"
         self._stack = CloudStack(name, settings)
+        self._same_migrations: set[str] = set()  # databases that were restored
         self._open()
 
     @explained
@@ -119,25 +120,23 @@ class StackDatabase:
             create=sql.create(into, self._serving),
             settings=sql.settings(into, self._serving),
             rows=sql.IN_FULL + sql.ROWS,
+            migrations=sql.MIGRATIONS,
         )
-        return rows_of(found)
+        if found["same_migrations"]:
+            self._same_migrations.add(into)
+        return rows_of(found["rows"])
 
     def has_migrations_of(self, database: str) -> bool:
-        del database
-        return False  # to ask would take a task, as the migrations do
+        return database in self._same_migrations
 
     def run(self, command: Sequence[str], database: str) -> int:
         return operations(self.name).run(in_database(command, database), {}, timeout=None, detach=False)
 
     @explained
-    def note(self, database: str, comment: str) -> None:
-        self._ask(sql.note(database, comment))
-
-    @explained
-    def swap(self, new: str, old: str) -> None:
+    def swap(self, new: str, old: str, comment: str = "") -> None:
         self._tasks.do(
             "swap",
-            sql=sql.swap(self._serving, new, old),
+            sql=sql.swap(self._serving, new, old, comment),
             terminate=sql.terminate(self._serving, new),
             attempts=ATTEMPTS,
         )

@@ -7,6 +7,7 @@ database. What a killed copy left is removed by the next one.
 import shlex
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import click
@@ -36,7 +37,10 @@ class Options:
 
 def plan(source: DatabaseEnd, target: DatabaseEnd) -> Plan:
     """What a copy will do; nothing is changed. Raises DataError where one of them doesn't answer."""
-    return of_database(source.name, source.facts(), target.name, target.facts(), source.overhead + target.overhead)
+    with ThreadPoolExecutor(2) as executor:  # in the cloud each answer takes a task
+        facts = [executor.submit(end.facts) for end in (source, target)]
+    from_, to = (one.result() for one in facts)
+    return of_database(source.name, from_, target.name, to, source.overhead + target.overhead)
 
 
 def copy(source: DatabaseEnd, target: DatabaseEnd, options: Options) -> str:
@@ -76,9 +80,8 @@ def put(target: DatabaseEnd, facts: DatabaseFacts, archive: Archive, options: Op
             say(f"Scrubbing: {options.scrub}")
             _run(target, new, shlex.split(options.scrub), "The scrub command failed")
         spent = measured(archive.size, time.monotonic() - began)
-        target.note(new, f"Copied from {options.origin} at {moment} UTC by django-stack: {spent}")
         say("Swapping the names ...")
-        target.swap(new, old)
+        target.swap(new, old, f"Copied from {options.origin} at {moment} UTC by django-stack: {spent}")
     except BaseException:
         _remove(target, new)
         raise

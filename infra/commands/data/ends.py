@@ -104,16 +104,14 @@ class DatabaseEnd(Protocol):
         """Makes the database `into`, fills it, and counts its rows. The one that serves stays as it is."""
 
     def has_migrations_of(self, database: str) -> bool:
-        """Whether another database is known to have had the very migrations that the serving one has had."""
+        """Whether a database that was restored is known to have had the very migrations that the serving one has."""
 
     def run(self, command: Sequence[str], database: str) -> int:
         """Runs a command of the stack's running version with DATABASE_URL naming `database`; its exit status."""
 
-    def swap(self, new: str, old: str) -> None:
-        """In one transaction, the serving database becomes `old` and `new` takes its name; connections are dropped."""
-
-    def note(self, database: str, comment: str) -> None:
-        """Gives a database a comment."""
+    def swap(self, new: str, old: str, comment: str = "") -> None:
+        """In one transaction, the serving database becomes `old` and `new` takes its name, with that comment unless it
+        is empty; connections are dropped."""
 
     def drop(self, databases: Sequence[str]) -> None:
         """Removes databases that copies made, as far as they are there; any other name is refused."""

@@ -165,9 +165,10 @@ def archive(bucket: str, sections: list[str], rows: str, facts: str) -> dict[str
 
 
 def restore(  # what WORK has
-    bucket: str, sections: list[str], into: str, create: str, settings: str, rows: str
-) -> str:
-    """Makes a database and fills it with the sections in the bucket; the rows of its tables."""
+    bucket: str, sections: list[str], into: str, create: str, settings: str, rows: str, migrations: str
+) -> dict[str, Any]:
+    """Makes a database and fills it with the sections in the bucket; the rows of its tables, and whether it has had the
+    migrations of the one that serves."""
     ask(create, "postgres")
     ask(settings, "postgres")
     for section in sections:
@@ -177,7 +178,8 @@ def restore(  # what WORK has
         else:
             restore_schema(body.read(), section, into)
     ask("ANALYZE;", into)
-    return ask(rows, into)
+    known, found = ask(migrations), ask(migrations, into)
+    return {"rows": ask(rows, into), "same_migrations": bool(found.strip()) and found == known}
 
 
 def restore_schema(content: bytes, section: str, into: str) -> None:

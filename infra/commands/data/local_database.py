@@ -3,19 +3,22 @@
 import io
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from subprocess import DEVNULL, PIPE
 from typing import IO, TYPE_CHECKING
 
 from infra.commands import stack
 from infra.commands.data import names, sql
+from infra.commands.data.database_copy import say
 from infra.commands.data.ends import SECTIONS, Archive, Backups, BusyError, DatabaseFacts, DataError, Rows
 from infra.commands.data.in_task import first_error
 from infra.commands.data.inside import in_database
@@ -30,14 +33,25 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20  # bytes that are held of a stream
 RESERVE = 128 << 20  # bytes that are left free, without which the server stops
 LOOK = 0.5  # seconds between two looks at the free space
+END = "django-stack: end of an answer"
 ATTEMPTS = 10  # of a swap, each of which waits five seconds at most for connections to end
 RESTORE = ("--exit-on-error", "--no-owner", "--no-privileges")
-LAZY = {"PGOPTIONS": "-c synchronous_commit=off"}  # the swap's commit writes all to the disk
+WATCH = 'while read -r line; do df -Pk "$0" | tail -n 1; done'
+# psql, and after its end the removal of the database whose name somebody has written into a file meanwhile.
+LOCKED = """
+UNFINISHED=$(mktemp); export UNFINISHED
+"$0" "$@"; status=$?
+if [ -s "$UNFINISHED" ]; then dropdb --if-exists --force "$(cat "$UNFINISHED")" < /dev/null; fi
+rm -f "$UNFINISHED"; exit $status
+"""
+LAZY = {"PGOPTIONS": "-c synchronous_commit=off", "JOBS": "1"}  # the swap's commit writes all to the disk
+# As many jobs as processors, each with the memory that PostgreSQL's pages advise for a restore: twice the default.
+INDEXES = {"PGOPTIONS": "-c synchronous_commit=off -c maintenance_work_mem=128MB"}
 # A file, for several jobs. The comment of an extension is its own, and only a superuser may write it.
 RESTORE_SCHEMA = (
     'set -e; file="/tmp/$PGDATABASE.dump"; trap \'rm -f "$file" "$file.list"\' EXIT; cat > "$file"; '
     'pg_restore --list "$file" | grep -v " COMMENT - EXTENSION " > "$file.list" || true; '
-    'pg_restore --use-list="$file.list" --section="$SECTION" --jobs="$(nproc)" '
+    'pg_restore --use-list="$file.list" --section="$SECTION" --jobs="${JOBS:-$(nproc)}" '
     f'{" ".join(RESTORE)} --dbname="$PGDATABASE" "$file"'
 )
 
@@ -59,29 +73,28 @@ class StackDatabase:
         self._user = environment.get("POSTGRES_USER", "postgres")
         self._serving = environment.get("POSTGRES_DB", self._user)
         self._data = environment.get("PGDATA", "/var/lib/postgresql/data")
+        self._same_migrations: set[str] = set()  # databases that were restored
+        self._held: Session | None = None  # the lock's
 
     # What is asked
 
     def facts(self) -> DatabaseFacts:
-        known = json.loads(self._psql(sql.FACTS, self._serving))
+        # One program for both: each start of one in the container takes its time.
+        line = ["sh", "-c", f'{shlex.join(self._psql_line(self._serving))} && {{ df -Pk "$0" || true; }}', self._data]
+        answer, _, disk = self._output(self._exec(line, sql.FACTS.encode())).partition("\n")
+        known = json.loads(answer)
         databases: dict[str, int] = known["databases"]
         return DatabaseFacts(
             version=known["version"],
             name=known["name"],
             size=known["size"],
-            free=self._free(),
+            free=_free(disk),
             extensions=known["extensions"],
             available=known["available"],
             old={one: databases[one] for one in names.those(names.BEFORE, self._serving, databases)},
             unfinished=tuple(names.those(names.NEW, self._serving, databases)),
             comment=known["comment"] or "",
         )
-
-    def _free(self) -> int | None:
-        """Bytes that are free where the server's data are."""
-        done = self._exec(["df", "-Pk", self._data])
-        words = done.stdout.decode().splitlines()[-1].split() if done.returncode == 0 else []
-        return int(words[3]) * 1024 if len(words) > 3 and words[3].isdigit() else None
 
     def backups(self) -> Backups:
         return Backups()
@@ -127,29 +140,48 @@ class StackDatabase:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        with self._session("postgres") as session:
+        """At its end, also when this process is killed, a program in the container removes what isn't finished."""
+        with Session(self._line(["sh", "-c", LOCKED, *self._psql_line("postgres")]), self.name) as session:
             if session.ask(sql.LOCK).strip() != "t":
                 raise BusyError(f"Another copy into the stack {self.name} runs. Fix: wait for its end")
-            yield
+            self._held = session
+            try:
+                yield
+            finally:
+                self._held = None
 
     def restore(self, archive: Archive, into: str) -> Rows:
-        self._psql(sql.create(into, self._serving) + sql.settings(into, self._serving), "postgres")
+        made = sql.create(into, self._serving) + sql.settings(into, self._serving)
+        if self._held:  # in its session, so that it isn't made after what removes it when this process is killed
+            self._held.ask(f'\\! echo {shlex.quote(into)} > "$UNFINISHED"\n{made}{sql.RESET}')
+        else:
+            self._psql(made, "postgres")
         for section in SECTIONS:
+            if section == "post-data":
+                say("Building the indexes ...")
             with archive.open(section) as stream:
                 if section == "data":
                     self._feed(stream, ["pg_restore", *RESTORE, f"--dbname={into}"], LAZY)
                 else:
                     schema = io.BytesIO(stream.read())  # without rows, so it is small
             if section != "data":
-                self._feed(schema, ["sh", "-c", RESTORE_SCHEMA], {"PGDATABASE": into, "SECTION": section})
-        return rows_of(self._psql("ANALYZE;\n" + sql.IN_FULL + sql.ROWS, into))
+                how = LAZY if section == "pre-data" else INDEXES
+                self._feed(schema, ["sh", "-c", RESTORE_SCHEMA], {"PGDATABASE": into, "SECTION": section, **how})
+        say("Analysing and counting ...")
+        # One program for all: each start of one in the container takes its time.
+        asked = f"ANALYZE;\n{sql.MIGRATIONS}\\echo {END}\n{sql.IN_FULL}{sql.ROWS}"
+        asked += f"\\echo {END}\n\\connect {sql.identifier(self._serving)}\n{sql.MIGRATIONS}"
+        had, rows, serves = self._psql(asked, into).split(f"{END}\n")
+        if had.strip() and had == serves:
+            self._same_migrations.add(into)
+        return rows_of(rows)
 
     def _feed(self, stream: IO[bytes], line: Sequence[str], variables: Mapping[str, str]) -> None:
         """Gives a program a stream, and ends it before the disk is full, since the server would stop then."""
         with tempfile.TemporaryFile() as complaints:
             given = stream if _is_pipe(stream) else subprocess.PIPE  # a program's output goes there by itself
             process = subprocess.Popen(self._line(line, variables), stdin=given, stderr=complaints)
-            watched = _Watch(self._free, process)
+            watched = _Watch(self._line(["sh", "-c", WATCH, self._data]), process)
             try:
                 with watched:
                     if process.stdin:
@@ -177,21 +209,19 @@ class StackDatabase:
         return f"The database of {self.name} doesn't take the copy: {first_error(text)}{full}"
 
     def has_migrations_of(self, database: str) -> bool:
-        known, found = (self._psql(sql.MIGRATIONS, one).strip() for one in (self._serving, database))
-        return bool(found) and found == known
+        return database in self._same_migrations
 
     def run(self, command: Sequence[str], database: str) -> int:
         return operations(self.name).run(in_database(command, database), {}, timeout=None, detach=False)
 
-    def note(self, database: str, comment: str) -> None:
-        self._psql(sql.note(database, comment), "postgres")
-
-    def swap(self, new: str, old: str) -> None:
+    def swap(self, new: str, old: str, comment: str = "") -> None:
         done = None
         for _ in range(ATTEMPTS):
             with self._ending(self._serving, new):
-                done = self._exec(self._psql_line("postgres"), sql.swap(self._serving, new, old).encode())
+                done = self._exec(self._psql_line("postgres"), sql.swap(self._serving, new, old, comment).encode())
             if done.returncode == 0:
+                if self._held:
+                    self._held.ask('\\! : > "$UNFINISHED"')
                 return
             if b"being accessed by other users" not in done.stderr:
                 break
@@ -224,7 +254,9 @@ class StackDatabase:
     # The server's programs
 
     def _psql(self, text: str, database: str) -> str:
-        done = self._exec(self._psql_line(database), text.encode())
+        return self._output(self._exec(self._psql_line(database), text.encode()))
+
+    def _output(self, done: "subprocess.CompletedProcess[bytes]") -> str:
         if done.returncode:
             raise DataError(f"The database of {self.name} refuses that: {done.stderr.decode().strip()}")
         return done.stdout.decode()
@@ -266,21 +298,28 @@ class _Snapshot:
 
 
 class _Watch:
-    """Looks at the free space, and ends a program when there is too little."""
+    """Looks at the free space, by a command line that says it each time it is asked, and ends a program when there is
+    too little."""
 
-    def __init__(self, free: Callable[[], int | None], process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, line: Sequence[str], process: "subprocess.Popen[bytes]") -> None:
         self.full = False
-        self._free, self._process = free, process
+        self._line, self._process = line, process
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def _look(self) -> None:
-        while not self._ended.wait(LOOK):
-            free = self._free()
-            if free is not None and free < RESERVE:
-                self.full = True
-                self._process.kill()
-                return
+        if self._ended.wait(LOOK):
+            return
+        with suppress(BrokenPipeError), subprocess.Popen(self._line, stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as asked:
+            assert asked.stdin and asked.stdout  # noqa: S101, PT018  # they are piped
+            while not self._ended.wait(LOOK):
+                asked.stdin.write(b"\n")
+                asked.stdin.flush()
+                free = _free(asked.stdout.readline().decode(errors="replace"))
+                if free is not None and free < RESERVE:
+                    self.full = True
+                    self._process.kill()
+                    return
 
     def __enter__(self) -> None:
         self._thread.start()
@@ -288,6 +327,12 @@ class _Watch:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
+
+
+def _free(said: str) -> int | None:
+    """Bytes that are free by the last line of df; None where it says nothing of the kind."""
+    words = (said.splitlines() or [""])[-1].split()
+    return int(words[3]) * 1024 if len(words) > 3 and words[3].isdigit() else None
 
 
 def _is_pipe(stream: IO[bytes]) -> bool:

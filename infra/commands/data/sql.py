@@ -70,6 +70,9 @@ def drop(name: str) -> str:
     return f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE);\n"
 
 
+RESET = "RESET ALL;\n"  # what `settings` has set in the session
+
+
 def terminate(*names: str) -> str:
     """Ends the connections to databases, except those of the server's own processes and of RDS's own user."""
     which = ", ".join(map(literal, names))
@@ -79,11 +82,12 @@ def terminate(*names: str) -> str:
     )
 
 
-def swap(serving: str, new: str, old: str) -> str:
-    """Renames both databases in one transaction. The first rename waits until all connections ended, and has new ones
-    wait for the end."""
+def swap(serving: str, new: str, old: str, comment: str = "") -> str:
+    """Renames both databases in one transaction, and comments the new one. The first rename waits until all
+    connections ended, and has new ones wait for the end."""
+    note = f"COMMENT ON DATABASE {identifier(new)} IS {literal(comment)};\n" if comment else ""
     return (
-        f"BEGIN;\n{terminate(serving, new)}"
+        f"BEGIN;\n{note}{terminate(serving, new)}"
         f"ALTER DATABASE {identifier(serving)} RENAME TO {identifier(old)};\n"
         f"ALTER DATABASE {identifier(new)} RENAME TO {identifier(serving)};\nCOMMIT;\n"
     )
@@ -95,7 +99,3 @@ SELECT 'SELECT md5(string_agg(app || ''.'' || name, '','' ORDER BY app, name)) F
 WHERE to_regclass('django_migrations') IS NOT NULL
 \gexec
 """
-
-
-def note(name: str, comment: str) -> str:
-    return f"COMMENT ON DATABASE {identifier(name)} IS {literal(comment)};\n"

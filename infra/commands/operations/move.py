@@ -83,7 +83,12 @@ def set_and_up(name: str, settings: Mapping[str, str]) -> int:
         words = ["config", "set", "--stack", name, key, value] if value else ["config", "rm", "--stack", name, key]
         if done := _pulumi([*words, "--non-interactive"], shown=False):
             return done
-    return _pulumi(["up", "--stack", name, "--yes", "--skip-preview"], shown=True)
+    return pulumi(["up", "--stack", name, "--yes", "--skip-preview"])
+
+
+def pulumi(arguments: list[str]) -> int:
+    """Runs pulumi, its output shown; its exit status."""
+    return _pulumi(arguments, shown=True)
 
 
 def said_how_to_undo(name: str) -> str:

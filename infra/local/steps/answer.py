@@ -5,9 +5,8 @@ A connection alone says nothing, since Docker accepts it before the server in th
 
 import socket
 
-from infra import endpoint
 from infra.local.requests import AnswerRequest
-from infra.local.steps.containers import engine_errors, wait
+from infra.local.steps.waiting import engine_errors, later, wait
 from infra.steps import read_request
 
 READY_SECONDS = 30
@@ -16,8 +15,7 @@ READY_SECONDS = 30
 def main() -> None:
     """Exits non-zero with the container's last lines when the server doesn't answer."""
     request = read_request(AnswerRequest)
-    container = endpoint.client().containers.get(request.container)
-    wait(container, request.what, lambda: missing(request), READY_SECONDS, request.secret_values())
+    wait(later(request.container), request.what, lambda: missing(request), READY_SECONDS, request.secret_values())
 
 
 def missing(request: AnswerRequest) -> str:

@@ -16,7 +16,8 @@ from docker.types import LogConfig
 from infra import endpoint
 from infra.local.labels import STACK
 from infra.local.postgres import OLD_FOLDER
-from infra.local.steps.containers import ENGINE_ERRORS, MAX_RESTARTS
+from infra.local.steps.containers import ENGINE_ERRORS
+from infra.local.steps.waiting import MAX_RESTARTS
 
 # The folders and files that initdb and a server write at the top of a cluster.
 FOLDERS = re.compile(

@@ -5,21 +5,20 @@ Run by local.Command; it can be repeated.
 
 import json
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from docker.errors import APIError
-from docker.models.containers import Container
 
-from infra import endpoint
 from infra.local.requests import MakeBucketRequest
-from infra.local.steps.containers import engine_errors, unanswered, wait
+from infra.local.steps.waiting import engine_errors, later, unanswered, wait
 from infra.origins import EXPOSED, MAX_AGE
 from infra.steps import read_request
 
 if TYPE_CHECKING:
+    from docker.models.containers import Container
     from mypy_boto3_s3.type_defs import CORSRuleTypeDef
 
 READY_SECONDS = 60
@@ -29,7 +28,7 @@ def main() -> None:
     """Exits non-zero with the server's own message when the bucket can't be made."""
     request = read_request(MakeBucketRequest)
     bucket, keys = request.bucket, [request.access_key, request.secret_key]
-    container = endpoint.client().containers.get(request.container)
+    container = later(request.container)
     wait(container, "The S3 server", lambda: missing_here(container, request.endpoint_url), READY_SECONDS, keys)
     s3 = boto3.client(
         "s3",
@@ -58,12 +57,16 @@ def main() -> None:
         sys.exit(f"The S3 server did not make the bucket {bucket}: {error}")
 
 
-def missing_here(container: Container, url: str) -> str:
+def missing_here(container: "Callable[[], Container]", url: str) -> str:
     """Why the server doesn't answer from here; exits at once when it answers only in its container."""
     health = f"{url}/health"
     missing = unanswered(health)
     # A second request after the health check, because the server may just have started.
-    if " answers nothing" in missing and _is_well(container) and " answers nothing" in (missing := unanswered(health)):
+    if (
+        " answers nothing" in missing
+        and _is_well(container())
+        and " answers nothing" in (missing := unanswered(health))
+    ):
         sys.exit(
             f"The S3 server is ready in its container, but from here {missing}. Are the ports that Docker publishes on "
             "127.0.0.1 another machine's, or is this program in a container of its own? "
@@ -72,8 +75,10 @@ def missing_here(container: Container, url: str) -> str:
     return missing
 
 
-def _is_well(container: Container) -> bool:
+def _is_well(container: "Container") -> bool:
     """Whether the container's own health check succeeds now."""
+    from docker.errors import APIError  # noqa: PLC0415  # loaded by now
+
     kind, *command = container.attrs["Config"]["Healthcheck"]["Test"]
     try:
         return kind == "CMD" and container.exec_run(command).exit_code == 0

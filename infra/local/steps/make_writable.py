@@ -5,7 +5,7 @@ Run by local.Command.
 
 from infra import endpoint
 from infra.local.requests import MakeWritableRequest
-from infra.local.steps.containers import engine_errors
+from infra.local.steps.waiting import engine_errors
 from infra.steps import read_request
 
 

@@ -86,6 +86,7 @@ class ReleaseRun:
                 labels={**request.labels, RUN: self.run_id},
                 network=request.network,
                 init=True,  # passes signals on to the command
+                healthcheck={"test": ["NONE"]},  # the image's is a site's: a Python every few seconds, for nothing
                 volumes={name: {"bind": path, "mode": "rw"} for name, path in request.volumes.items()},
                 log_config=LogConfig(type="json-file"),  # logs of the engine's default driver may be unreadable
                 use_config_proxy=False,  # the web's environment has no proxies either

@@ -8,9 +8,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from infra import endpoint
 from infra.local.requests import RolloutRequest
-from infra.local.steps.containers import engine_errors, last_lines, wait
+from infra.local.steps.waiting import engine_errors, later, wait
 from infra.readiness import READY, Answer, GracePeriod, ReadinessError, Verdict, ask, judge_home, judge_readiness
 from infra.steps import read_request
 
@@ -22,13 +21,15 @@ READY_WITHIN, HOME_WITHIN = 5.0, 30.0  # seconds for one answer
 def main() -> None:
     """Exit status 0 when the site is up, else 1 with the reason and the container's last lines on standard error."""
     request = read_request(RolloutRequest)
-    container = endpoint.client().containers.get(request.container)
+    container = later(request.container)
     try:
         for path, within, judge in ((READY, READY_WITHIN, judge_readiness), ("/", HOME_WITHIN, judge_home)):
             missing = watch(request.port, request.domain, path, within, judge)
             wait(container, "The web container", missing, request.timeout, request.secrets)
     except ReadinessError as error:
-        sys.exit(f"The web container runs, but {error}.{last_lines(container, request.secrets)}")
+        from infra.local.steps.containers import last_lines  # noqa: PLC0415  # not before something is wrong
+
+        sys.exit(f"The web container runs, but {error}.{last_lines(container(), request.secrets)}")
 
 
 def watch(

@@ -3,7 +3,7 @@ local.Command."""
 
 from infra import endpoint
 from infra.local.requests import SchedulerRequest
-from infra.local.steps.containers import engine_errors, wait
+from infra.local.steps.waiting import engine_errors, wait
 from infra.steps import read_request
 
 

@@ -8,7 +8,8 @@ none, and allows connections from the network if none are allowed. If that isn't
 
 import json
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,10 +19,12 @@ from docker.models.containers import Container
 from infra import endpoint
 from infra.local.requests import SetPasswordRequest
 from infra.local.steps import first_boot
-from infra.local.steps.containers import engine_errors, wait
+from infra.local.steps.postgres_ping import takes_connections
+from infra.local.steps.waiting import engine_errors, wait
 from infra.redaction import redactor
 from infra.steps import quoted, read_request
 
+ASK_CONTAINER = 5.0  # seconds
 READY_SECONDS = 300  # the first boot creates the cluster and runs the image's scripts, such as PostGIS's
 IDENTITY = """
 SELECT json_build_object(
@@ -52,7 +55,7 @@ def main() -> None:
 def set_password(container: Container, request: SetPasswordRequest) -> None:
     """Does what the step does; exits when that fails."""
     user, database, password = request.user, request.database, request.password
-    wait(container, "The database", lambda: missing(container), READY_SECONDS, [password])
+    wait(container, "The database", watch(container, request.port, user), READY_SECONDS, [password])
     server = json.loads(psql(container, user, "postgres", IDENTITY))
     check(container, server, request)
     sql = (
@@ -98,11 +101,29 @@ def check(container: Container, server: dict[str, Any], request: SetPasswordRequ
         )
 
 
-def missing(container: Container) -> str:
-    """Why the server doesn't take connections; nothing when it does.
+def watch(container: Container, port: int, user: str) -> Callable[[], str]:
+    """A function that returns why the server behind the published `port` takes no connections; nothing when it does.
 
-    It is asked over TCP, because during the first boot the image's set-up server listens on the socket only.
+    It is asked over TCP, because during the first boot the image's set-up server listens on the socket only. While the
+    port says nothing, the container is asked as well, now and then: a process there takes a tenth of a second of the
+    processor, which the first boot needs.
     """
+    asked = time.monotonic()
+
+    def missing() -> str:
+        nonlocal asked
+        if takes_connections(port, user):
+            return ""
+        if time.monotonic() - asked < ASK_CONTAINER:
+            return "PostgreSQL does not take connections"
+        asked = time.monotonic()
+        return unready(container)
+
+    return missing
+
+
+def unready(container: Container) -> str:
+    """What the container itself says of its server; nothing when that takes connections."""
     try:
         status, _ = container.exec_run(["pg_isready", "-h", "127.0.0.1"])
     except APIError as error:

@@ -7,7 +7,7 @@ from docker.models.containers import Container
 
 from infra import endpoint
 from infra.local.requests import StartRequest
-from infra.local.steps.containers import engine_errors, wait
+from infra.local.steps.waiting import engine_errors, wait
 from infra.steps import read_request
 
 STEADY = 3.0  # seconds that a container runs without a restart; one that can't import its code ends sooner

@@ -12,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django_stack import destructive
-from django_stack.management.commands.migrate import ALLOWED, REFUSES
+from django_stack.management.commands.migrate import ALLOWED, REFUSES, last_applied
 
 BOOK = migrations.CreateModel(
     "Book",
@@ -174,3 +174,19 @@ def test_a_first_release_makes_all_tables_unasked() -> None:
     every = {migration.app_label for migration, _ in plan}
     refused = [str(one) for one in destructive.find(plan, ProjectState(), every) if one.refused]
     assert refused == [], "what a plan made itself, it may change"
+
+
+@pytest.mark.django_db
+def test_the_state_before_a_plan_is_made_by_one_walk_for_each_app_and_not_for_each_migration() -> None:
+    """With 5,000 applied migrations, a walk for each took ten minutes."""
+    executor = MigrationExecutor(connection)
+    loader = executor.loader
+    applied = [one for one in loader.applied_migrations if one in loader.graph.nodes]
+    last = last_applied(executor)
+    assert {*last} <= {*applied}
+    assert len({app for app, _ in last}) == len(last) < len(applied) / 2
+    assert loader.project_state(last) == loader.project_state(applied)
+
+    del loader.applied_migrations["gallery", "0002_picture_thumbnail"]
+    assert ("gallery", "0001_initial") in last_applied(executor)
+    assert not loader.project_state(last_applied(executor)).models["gallery", "picture"].fields.get("thumbnail")

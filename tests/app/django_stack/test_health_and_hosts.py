@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connections
+from django.db.migrations.loader import MigrationLoader
 from django.test import Client, RequestFactory
 from django_stack import health, visitors
 
@@ -74,6 +75,29 @@ def test_readiness_names_the_migrations_that_are_missing(client: Client) -> None
     response = client.get("/healthz/ready", **BY_ADDRESS)
     assert response.status_code == 503
     assert response.json()["migrations not applied"] == GALLERY
+
+
+@pytest.mark.usefixtures("cloud", "db")
+def test_readiness_imports_no_migration_when_all_are_applied(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each worker would import thousands of them when it starts, to find out that there is nothing to do."""
+    assert health.names_of_migrations() == {*MigrationLoader(connections["default"]).disk_migrations}
+    monkeypatch.setattr(health, "MigrationExecutor", lambda connection: pytest.fail("migrations are imported"))
+    assert client.get("/healthz/ready", **BY_ADDRESS).status_code == 200
+
+
+@pytest.mark.usefixtures("cloud", "db")
+@pytest.mark.parametrize("error", [ImportError("a broken package"), ModuleNotFoundError("of another module", name="x")])
+def test_readiness_asks_djangos_loader_where_names_cannot_tell(
+    error: ImportError, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str) -> object:
+        raise error
+
+    monkeypatch.setattr(health, "import_module", refuse)
+    assert health.names_of_migrations() is None
+    with connections["default"].cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'gallery'")
+    assert client.get("/healthz/ready", **BY_ADDRESS).json()["migrations not applied"] == GALLERY
 
 
 @pytest.mark.usefixtures("cloud", "db")

@@ -22,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
+from django_stack import storages
 from django_stack.files import RefusingStorage
 from django_stack.storage_dsn import parse
 from django_stack.storages import ATTEMPTS, LIFE, WINDOW, S3Media
@@ -86,6 +87,38 @@ def test_a_signed_address_stays_the_same_for_a_window_and_lives_longer_than_it(a
 
     assert at(start) == at(start + WINDOW - 1) != at(start + WINDOW)
     assert LIFE >= 2 * WINDOW
+
+
+def test_an_address_is_signed_once_in_a_window_for_each_key_and_only_the_usual_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Signing is most of what a page with many pictures takes. Whatever makes another address makes it anew."""
+    storage, made = S3Media(parse(SIGNED)), []
+    usual = storage.signed
+    monkeypatch.setattr(storage, "signed", lambda *arguments: made.append(arguments) or usual(*arguments))
+    fresh = S3Media(parse(SIGNED))
+    start = MOMENT // WINDOW * WINDOW
+    for moment, token, calls in (
+        (start, "one", 2),
+        (start + 9, "one", 2),
+        (start + 9, "two", 4),
+        (start + WINDOW, "two", 6),
+    ):
+        for one in (storage, fresh):
+            monkeypatch.setattr(one.session, "get_credentials", lambda token=token: task_role(token))
+        with mock.patch("time.time", return_value=moment):
+            for name in ("a.png", "b.png"):
+                fresh.remembered = None, {}
+                assert storage.url(name) == fresh.url(name)
+        assert len(made) == calls
+    with mock.patch("time.time", return_value=start + WINDOW):
+        as_file = storage.url("a.png", {"ResponseContentDisposition": "attachment"})
+        others = {as_file, storage.url("a.png", expire=60), storage.url("a.png", http_method="HEAD")}
+        assert len({*others, storage.url("a.png")}) == 4
+    monkeypatch.setattr(storages, "REMEMBERED", 3)
+    for number in range(10):
+        storage.url(f"{number}.png")
+    assert len(storage.remembered[1]) <= 3
 
 
 def task_role(token: str) -> mock.Mock:

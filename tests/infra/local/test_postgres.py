@@ -32,8 +32,8 @@ IMAGE = "pulumi config rm -s local postgres-image"
         (17, 16, 16, f"{VERSION} 16"),
         (17, 16, 17, IMAGE),
         (17, 16, 15, f"{IMAGE} && {VERSION} 15"),
-        (17, 17, 16, f"{VERSION} 16, or move the data (docs/data.md)"),
-        (17, None, 16, f"{VERSION} 16, or move the data (docs/data.md)"),
+        (17, 17, 16, f"{VERSION} 16, or move the data by django-stack upgrade-database 17 -s local"),
+        (17, None, 16, f"{VERSION} 16, or move the data by django-stack upgrade-database 17 -s local"),
     ],
 )
 def test_the_fix_never_leads_away_from_the_data(

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +34,8 @@ class Engine:
         have = (
             {"python:3.13-slim-trixie", "postgres:17-trixie", "versity/versitygw:v1.8.0"} if images is None else images
         )
-        self.api = SimpleNamespace(containers=lambda **_: containers or [])
+        self.api = SimpleNamespace(containers=lambda **_: containers or [], networks=list)
+        self.info: Callable[[], dict[str, Any]] = dict  # it says no pools unless its daemon.json does
         self.images = SimpleNamespace(get=lambda name: self._image(name, have), get_registry_data=self._no_registry)
         have_volumes = {
             name: SimpleNamespace(name=name, attrs={"Labels": has}) for name, has in (volumes or {}).items()

@@ -1,6 +1,5 @@
 """Preflight asks only for what the stack uses, and proposes only what is free. The engine here is scripted."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -35,7 +34,7 @@ def test_containers_that_stand_still_are_asked_for_too(monkeypatch: pytest.Monke
     """A stopped stack still has its names."""
     asked: list[dict[str, Any]] = []
     engine = Engine()
-    engine.api = SimpleNamespace(containers=lambda **options: asked.append(options) or [])
+    engine.api.containers = lambda **options: asked.append(options) or []
     monkeypatch.setattr(module.docker, "from_env", lambda **_: engine)
     module.preflight(load())
     assert asked == [{"all": True}]

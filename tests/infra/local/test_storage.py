@@ -40,3 +40,18 @@ def test_filesystem_media_is_a_volume_of_web_and_release(program: Any) -> None:
     ]
     assert json.loads(run["release"].inputs["stdin"])["volumes"] == {"django-stack-local-media-files": "/data/media"}
     assert "media" not in {container.name for container in run.of_type("docker:index/container:Container")}
+
+
+@pytest.mark.parametrize("media", ["s3", "filesystem"])
+def test_servers_are_as_far_from_the_first_resource_as_each_other(program: Any, media: str) -> None:
+    """`destroy` removes level by level: those of one level stop side by side, others one after the other."""
+    run = program({"media": media, "debug": media == "filesystem"})
+
+    def depth(name: str) -> int:
+        before = {urn.rpartition("::")[2] for urn in run[name].request.dependencies}
+        return 1 + max((depth(one) for one in before if one in run.resources), default=0)
+
+    assert depth("database-data") == depth("media-data") > 1
+    if media == "s3":
+        assert depth("database") == depth("media")
+        assert depth("database-takes-password") == depth("media-bucket")

@@ -67,11 +67,8 @@ class MadeUpDatabase:
         self._ask(f"run {'migrate' if 'manage.py' in command else command[0]} in {kind(database)}")
         return self.statuses.pop(0) if self.statuses else 0
 
-    def note(self, database: str, comment: str) -> None:
-        self._ask(f"note {kind(database)}: {comment.partition(' at ')[0]}")
-
-    def swap(self, new: str, old: str) -> None:
-        self._ask(f"swap {kind(new)} {kind(old)}")
+    def swap(self, new: str, old: str, comment: str = "") -> None:
+        self._ask(f"swap {kind(new)} {kind(old)}: {comment.partition(' at ')[0]}")
 
     def drop(self, databases: Sequence[str]) -> None:
         self._ask(f"drop {' '.join(map(kind, databases))}")

@@ -73,15 +73,16 @@ class S3Server:
 
 
 @contextmanager
-def s3_server() -> Iterator[S3Server]:
+def s3_server(**options: Any) -> Iterator[S3Server]:
+    """`options` are of its container, in which `/data` has what is stored."""
     (port,) = free_ports(1)
     container = docker.from_env().containers.run(
         "versity/versitygw:v1.8.0",
         ["--port", f":{port}", "--region", "us-east-1", "--health", "/health", "posix", "/data"],
         environment={"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET},
         ports={f"{port}/tcp": ("127.0.0.1", port)},
-        volumes=["/data"],
         detach=True,
+        **({"volumes": ["/data"]} | options),
     )
     try:
         server = S3Server(port)

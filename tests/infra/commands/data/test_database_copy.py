@@ -11,8 +11,7 @@ WHOLE = [
     "restore app_new",
     "run migrate in app_new",
     "run scrub in app_new",
-    "note app_new: Copied from a",
-    "swap app_new app_before",
+    "swap app_new app_before: Copied from a",
 ]
 
 

@@ -160,10 +160,10 @@ def test_a_server_that_is_well_in_its_container_only_is_out_of_reach(
     url = f"http://127.0.0.1:{port}"
     if out_of_reach:
         with pytest.raises(SystemExit, match=f"ready in its container, but from here {url}/health answers nothing"):
-            step.missing_here(container, url)
+            step.missing_here(lambda: container, url)
         assert container.executed == [(HEALTH[1:], {})]
     else:
-        assert step.missing_here(container, url).startswith(f"{url}/health answers nothing")
+        assert step.missing_here(lambda: container, url).startswith(f"{url}/health answers nothing")
 
 
 def test_a_container_that_does_not_run_yet_is_waited_for() -> None:
@@ -173,7 +173,7 @@ def test_a_container_that_does_not_run_yet_is_waited_for() -> None:
     container = Container("media", program=stopped)
     container.attrs["Config"]["Healthcheck"] = {"Test": HEALTH}
     (port,) = free_ports(1)
-    assert "answers nothing" in step.missing_here(container, f"http://127.0.0.1:{port}")
+    assert "answers nothing" in step.missing_here(lambda: container, f"http://127.0.0.1:{port}")
 
 
 def test_a_server_that_started_a_moment_after_the_first_request_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,12 +182,12 @@ def test_a_server_that_started_a_moment_after_the_first_request_is_there(monkeyp
     monkeypatch.setattr(step, "unanswered", lambda url: next(answers))
     container = Container("media")
     container.attrs["Config"]["Healthcheck"] = {"Test": HEALTH}
-    assert step.missing_here(container, "http://127.0.0.1") == ""
+    assert step.missing_here(lambda: container, "http://127.0.0.1") == ""
 
 
 def test_a_server_that_refuses_is_not_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step, "unanswered", lambda url: f"{url} answers 503")
     container = Container("media")
     container.attrs["Config"]["Healthcheck"] = {"Test": HEALTH}
-    assert step.missing_here(container, "http://127.0.0.1") == "http://127.0.0.1/health answers 503"
+    assert step.missing_here(lambda: container, "http://127.0.0.1") == "http://127.0.0.1/health answers 503"
     assert container.executed == []

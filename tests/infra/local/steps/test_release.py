@@ -66,6 +66,7 @@ def test_every_command_runs_in_a_container_of_its_own_and_its_output_is_passed_o
         assert made["labels"] == {"django-stack.stack": "local", "django-stack.release-run": run_id}
         assert made["volumes"] == {"app-media-files": {"bind": "/data/media", "mode": "rw"}}
         assert made["init"] is True, "or a signal would not reach the command"
+        assert made["healthcheck"] == {"test": ["NONE"]}, "no site listens here"
         assert made["use_config_proxy"] is False, "the web has no proxies either"
         assert made["log_config"]["Type"] == "json-file", "others can't be read back"
     assert engine.next.started

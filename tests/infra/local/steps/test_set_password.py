@@ -14,6 +14,7 @@ from tests.infra.local.steps.engine import Container, Engine
 DATA = "/var/lib/postgresql/data"
 ASKED: dict[str, Any] = {
     "container": "database-id",
+    "port": 1,
     "user": "app",
     "database": "app",
     "password": "TOPSECRETPASSWORD",
@@ -36,19 +37,22 @@ class Server(Container):
         ]
 
     def answer(self, command: list[str], environment: dict[str, str]) -> tuple[int, bytes]:
-        if command[0] == "pg_isready":
-            return 0, b""
         self.sql.append(environment["SQL"])
         if "json_build_object" in environment["SQL"]:
             return 0, json.dumps({"version": self.version, "folder": self.folder}).encode()
         return (3, self.refusal) if self.refusal else (0, b"")
 
 
+@pytest.fixture(autouse=True)
+def listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published port takes connections."""
+    monkeypatch.setattr(step, "takes_connections", lambda port, user: True)
+
+
 def test_role_database_and_access_are_completed_by_one_script(run: Run) -> None:
     server = Server()
     assert run("set_password", ASKED, Engine(server)) == (0, "", "")
-    ready, identity, script = server.executed
-    assert ready[0] == ["pg_isready", "-h", "127.0.0.1"], "over TCP: at first boot the set-up server has a socket only"
+    identity, script = server.executed
     assert "server_version_num')::int / 10000" in identity[1]["SQL"]
     assert identity[1]["SQL"].endswith("'folder', current_setting('data_directory'))\n")
     for command, environment in (identity, script):
@@ -138,6 +142,33 @@ def test_why_connections_are_not_taken_yet_is_told() -> None:
     def stopped(command: list[str], environment: dict[str, str]) -> tuple[int, bytes]:
         raise APIError("409", explanation="container is restarting")
 
-    assert step.missing(Container(program=starting)) == "PostgreSQL does not take connections"
-    assert step.missing(Container(program=stopped)) == "container is restarting"
-    assert step.missing(Container()) == ""
+    assert step.unready(Container(program=starting)) == "PostgreSQL does not take connections"
+    assert step.unready(Container(program=stopped)) == "container is restarting"
+    server = Container()
+    assert step.unready(server) == ""
+    command, _ = server.executed[0]
+    assert command == ["pg_isready", "-h", "127.0.0.1"], "over TCP: at first boot the set-up server has a socket only"
+
+
+def test_the_published_port_is_asked_and_the_container_only_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process in the container takes processor time that the first boot needs."""
+    now, asked = [0.0], []
+    monkeypatch.setattr(step.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(step, "takes_connections", lambda port, user: asked.append((port, user)) or now[0] > 20)
+    container = Container(program=lambda command, environment: (2, b""))
+    missing = step.watch(container, 5432, "app")
+    while still := missing():
+        assert still == "PostgreSQL does not take connections"
+        now[0] += 1
+    assert (now[0], asked[0], len(asked)) == (21, (5432, "app"), 22)
+    assert len(container.executed) == 4
+
+
+def test_a_port_that_is_not_reached_from_here_does_not_hold_the_step_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(step.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(step, "takes_connections", lambda port, user: False)
+    missing = step.watch(Container(), 5432, "app")
+    assert missing()
+    now[0] += step.ASK_CONTAINER
+    assert missing() == ""

@@ -125,10 +125,12 @@ def _feed(pipe: IO[bytes], text: str) -> None:
 
 def _wait(operation: Operation, process: subprocess.Popen[bytes]) -> str | None:
     """Wait for the end; if it must be ended, say why."""
+    # A wait with a time-out looks every 50 ms, for which the next resource would wait, too.
+    waiter = threading.Thread(target=process.wait, daemon=True)
+    waiter.start()
     while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.1)
-        if process.returncode is not None:
+        waiter.join(0.1)
+        if not waiter.is_alive():
             return None
         try:
             operation.check_alive()

@@ -47,8 +47,7 @@ class Command(migrate.Command):
         """Raises CommandError, which names them, for migrations that take something away and that nobody allows."""
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        applied = [one for one in executor.loader.applied_migrations if one in executor.loader.graph.nodes]
-        state = executor.loader.project_state(applied)
+        state = executor.loader.project_state(last_applied(executor) if plan else [])
         found = destructive.find(plan, state, {label for label, _ in executor.loader.applied_migrations})
         allowed = set(os.environ.get(ALLOWED, "").replace(",", " ").split())
         refused = [one for one in found if one.refused and one.migration not in allowed]
@@ -79,3 +78,13 @@ class Command(migrate.Command):
             yield
         finally:
             connection.close()
+
+
+def last_applied(executor: MigrationExecutor) -> list[tuple[str, str]]:
+    """The applied migrations that no other applied one depends on.
+
+    Django walks from each one that it is given back to the first; given all of 5,000, that takes ten minutes.
+    """
+    nodes = executor.loader.graph.node_map
+    applied = {one for one in executor.loader.applied_migrations if one in nodes}
+    return [one for one in applied if not any(child.key in applied for child in nodes[one].children)]
