@@ -16,9 +16,10 @@ from infra.adoption.variables import Variable
 from infra.reserved import RESERVED
 
 _TOOLS = {"poetry": "uv poetry poetry-plugin-export", "pipenv": "uv pipenv"}
+# Poetry with --quiet writes nothing to its standard output.
 _EXPORT = {
     "uv": "/opt/tools/bin/uv export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-python-downloads",
-    "poetry": "/opt/tools/bin/poetry export --quiet --only main --without-hashes --format requirements.txt",
+    "poetry": "/opt/tools/bin/poetry export --only main --without-hashes --format requirements.txt",
     "pipenv": "/opt/tools/bin/pipenv requirements",
 }
 _IGNORED = (

@@ -371,3 +371,10 @@ def test_a_variable_that_the_stack_sets_under_that_name_is_stood_in_for_in_the_b
     assert "DOMAIN=localhost PLACE=unset python manage.py collectstatic" in text_of(found, "Dockerfile.stack")
     config = yaml.safe_load(text_of(found, "Pulumi.shop.yaml"))["config"]
     assert config["django-stack:env"] == {"PLACE": "unset"}, "the other is refused there"
+
+
+def test_poetry_writes_its_requirements_to_where_they_are_read(planned: MakePlan) -> None:
+    text = text_of(planned(projects.poetry), "Dockerfile.stack")
+    (export,) = [line for line in text.splitlines() if "poetry export" in line]
+    assert export.endswith(" > /opt/requirements.txt")
+    assert "--quiet" not in export, "with it Poetry writes nothing there"
