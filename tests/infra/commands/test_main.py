@@ -124,6 +124,7 @@ def test_without_an_engine_a_command_is_one_line_and_status_1(command: str) -> N
         "backup": ["check", "backup.tar"],
         "adopt": ["nowhere"],
         "new": ["docs"],
+        "upgrade-database": ["18"],
     }.get(command, [])
     reading, writing = pty.openpty()  # a shell needs a terminal
     done = django_stack(command, *arguments, stdin=writing, DOCKER_HOST="unix:///nowhere.sock")
