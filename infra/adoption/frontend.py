@@ -90,9 +90,9 @@ def _install(tree: Tree, own: OwnDockerfile, folder: str) -> tuple[str, list[str
         loosely = re.search(r"npm (?:install|i)\b(?! *(?:-g|--global))", tree.text(own.path))
         return f"npm {'install' if loosely else 'ci'} --no-audit --no-fund", []
     if tree.has(f"{beside}yarn.lock"):
-        return "npm install --global yarn@1 && yarn install --frozen-lockfile", []
+        return "npm install --global --prefix /opt/node yarn@1 && yarn install --frozen-lockfile", []
     if tree.has(f"{beside}pnpm-lock.yaml"):
-        return "npm install --global pnpm && pnpm install --frozen-lockfile", []
+        return "npm install --global --prefix /opt/node pnpm && pnpm install --frozen-lockfile", []
     return "npm install --no-audit --no-fund", [f"{beside}package.json has no lock file: each build may differ"]
 
 

@@ -378,3 +378,12 @@ def test_poetry_writes_its_requirements_to_where_they_are_read(planned: MakePlan
     (export,) = [line for line in text.splitlines() if "poetry export" in line]
     assert export.endswith(" > /opt/requirements.txt")
     assert "--quiet" not in export, "with it Poetry writes nothing there"
+
+
+def test_yarn_is_installed_to_where_the_path_finds_it(planned: MakePlan, tmp_path: Path) -> None:
+    """The prefix of npm from a wheel is a folder of Python's packages."""
+    planned(projects.node)
+    projects.write(tmp_path / "shop", "yarn.lock", "# yarn lockfile v1\n")
+    text = text_of(plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout"), "Dockerfile.stack")
+    assert "npm install --global --prefix /opt/node yarn@1 && yarn install --frozen-lockfile" in text
+    assert "ENV PATH=/opt/node/bin:" in text
