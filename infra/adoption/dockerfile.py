@@ -14,6 +14,7 @@ _NOT_TAKEN = re.compile(
 )
 _IGNORED = re.compile(r"(?:-i|--ignore)[ =][\w./*-]+")  # options of collectstatic that matter to its result
 _BUILDS = re.compile(r"(?:build|webpack|vite|esbuild|tailwind|gulp|sass|rollup|parcel)")
+_INSTALLS = re.compile(r"\b(?:apt|apt-get|apk|corepack|useradd)\b|\b(?:npm|yarn|pnpm) (?:ci|i|install)\b")
 _NO_BUILD = {"collectstatic", "compilemessages", "migrate", "runserver", "check", "createcachetable", "loaddata"}
 
 
@@ -89,7 +90,7 @@ def read_dockerfile(tree: Tree) -> OwnDockerfile:
         build_script=next(iter(re.findall(r"(?:npm run|yarn(?: run)?|pnpm(?: run)?) ([\w:-]*build[\w:-]*)", runs)), ""),
         compiles_messages="compilemessages" in runs,
         manage_commands=_manage_commands(runs),
-        node_runs=[run for run in state.node_runs if _BUILDS.search(run)],
+        node_runs=[run for run in state.node_runs if _BUILDS.search(run) and not _INSTALLS.search(run)],
         folders=_folders(runs, state.workdir),
         with_developers_groups=_with_default_groups(runs),
         collectstatic=" ".join(_IGNORED.findall(next(iter(re.findall(r"collectstatic([^&;|\n]*)", runs)), ""))),

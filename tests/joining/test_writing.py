@@ -329,13 +329,14 @@ def test_a_stage_of_node_is_followed_where_package_json_has_no_build(planned: Ma
     projects.write(
         folder,
         "Dockerfile",
-        "FROM node:24-slim AS assets\nCOPY assets/package.json ./\nRUN yarn install\nCOPY . ..\n"
+        "FROM node:24-slim AS assets\nRUN apt-get update && apt-get install -y build-essential\nCOPY assets/package.json ./\nRUN yarn install\nCOPY . ..\n"
         'RUN if [ "$NODE_ENV" != "development" ]; then ../run build:js; fi\n'
         "FROM python:3.13-slim\nWORKDIR /app\nRUN mkdir -p data/cache /app/logs /etc/shop\n",
     )
     text = text_of(plan_of(read_project(folder), tmp_path / "checkout"), "Dockerfile.stack")
     run = 'cd assets && export NODE_ENV=production && if [ "$NODE_ENV" != "development" ]; then ../run build:js; fi'
     assert run in text
+    assert "build-essential" not in text
     assert "PATH=/opt/node/bin:/app/assets/node_modules/.bin:" in text
     assert "mkdir -p -m 1777 data/cache logs " in text
 
