@@ -329,7 +329,8 @@ def test_a_stage_of_node_is_followed_where_package_json_has_no_build(planned: Ma
     projects.write(
         folder,
         "Dockerfile",
-        "FROM node:24-slim AS assets\nRUN apt-get update && apt-get install -y build-essential\nCOPY assets/package.json ./\nRUN yarn install\nCOPY . ..\n"
+        "FROM node:24-slim AS assets\nRUN apt-get update && apt-get install -y build-essential\n"
+        "COPY assets/package.json ./\nRUN yarn install\nCOPY . ..\n"
         'RUN if [ "$NODE_ENV" != "development" ]; then ../run build:js; fi\n'
         "FROM python:3.13-slim\nWORKDIR /app\nRUN mkdir -p data/cache /app/logs /etc/shop\n",
     )
