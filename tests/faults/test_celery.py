@@ -85,6 +85,11 @@ def test_orders_are_filled_once_each_during_two_roll_outs(shop: Stack) -> None:
     assert len(filled) == 400
 
 
+def ticks_of_five_seconds(shop: Stack) -> int:
+    [[ticks]] = shop.query("select count(*) from orders_tick where at > now() - '5 s'::interval")
+    return int(str(ticks))
+
+
 def test_beat_is_never_two_during_two_roll_outs(shop: Stack) -> None:
     """By the engine's own record of when each container started and died, and by what beat sends each second."""
     since = datetime.now().timestamp()  # the engine remembers the last 256 events alone
@@ -101,7 +106,5 @@ def test_beat_is_never_two_during_two_roll_outs(shop: Stack) -> None:
     lives = [(each["Action"], each["id"]) for each in sorted(events, key=lambda each: each["timeNano"])]
     assert [action for action, _ in lives] == ["die", "start", "die", "start"]
     assert all(before[1] == after[1] for before, after in pairwise(lives) if before[0] == "start")
-    [[ticks]] = wait_until(
-        lambda: shop.query("select count(*) from orders_tick where at > now() - '5 s'::interval"), ""
-    )
-    assert ticks <= 6
+    # Two would send ten, for good; a few may come late, in a bunch, when the workers are new as well.
+    wait_until(lambda: 4 <= ticks_of_five_seconds(shop) <= 6, "the ticks of one beat, one a second", 30)

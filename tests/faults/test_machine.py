@@ -16,8 +16,7 @@ from tests.faults.conftest import is_whole, leave_data, mend
 from tests.faults.own_engine import OwnEngine, own_engine
 from tests.ports import free_ports
 from tests.waiting import wait_until
-
-PYTHON, POSTGRES, S3 = "python:3.13-slim-trixie", "postgres:17-trixie", "versity/versitygw:v1.8.0"
+from tools.setup.images import IMAGES
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -78,9 +77,9 @@ def test_an_image_deleted_behind_pulumis_back_is_built_again(victim: Stack) -> N
 
 @pytest.fixture
 def own(victim: Stack) -> Iterator[OwnEngine]:
-    """An engine of our own with the images of a stack in it, that of the app as a base image."""
+    """An engine of our own with all images that set-up looks for, and that of the app as a base image."""
     with own_engine() as engine:
-        engine.take_over([victim.outputs()["image"], PYTHON, POSTGRES, S3])
+        engine.take_over([victim.outputs()["image"], *IMAGES])
         yield engine
 
 
