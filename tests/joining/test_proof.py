@@ -120,7 +120,7 @@ def with_celery(adopt: Adopt) -> Stack:
 
 
 def test_a_project_with_celery_is_adopted_with_its_worker_and_beat(with_celery: Stack) -> None:
-    assert "running beside the web: worker, beat" in with_celery.log
+    assert "running beside the web: beat, worker" in with_celery.log
     assert "a second pulumi up changes nothing" in with_celery.log
     upload(with_celery, log_in(with_celery))
 
