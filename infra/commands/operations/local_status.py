@@ -127,8 +127,12 @@ class LocalStatus:
         return schedules_section(schedules_of(scheduler, running))
 
     def _backup_check(self) -> Section | None:
+        """Nothing without a check, since a local stack has no backup of its own; that of an earlier stack is none."""
         check = backup_checks.read_here(f"{stack.project_name()}-{self._name}")
-        return check.section() if check else None  # it has no backup of its own
+        database = self._containers.get("database")
+        if not check or (database and check.moment < _begin_of_data(database)):
+            return None
+        return check.section()
 
     def _release(self) -> Section | None:
         """When the release last ran to its end, and whether an update failed since; both are in Pulumi's state."""
@@ -177,6 +181,15 @@ def _run_in(container: "Container", line: list[str], environment: Mapping[str, s
     if status:
         raise RuntimeError(text.rpartition("\n")[2] or f"{line[0]} ended with exit status {status}")
     return text
+
+
+def _begin_of_data(database: "Container") -> datetime:
+    """When the volume of the database's data was made; the Unix epoch where its mount is none."""
+    names = [mount["Name"] for mount in database.attrs["Mounts"] if mount["Type"] == "volume"]
+    engine = database.client
+    assert engine  # noqa: S101  # the container was asked of it
+    made = [engine.volumes.get(name).attrs.get("CreatedAt") for name in names]
+    return min((datetime.fromisoformat(each) for each in made if each), default=datetime.fromtimestamp(0, UTC))
 
 
 def _moment(text: str | None) -> datetime | None:

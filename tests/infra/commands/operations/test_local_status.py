@@ -2,12 +2,15 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from infra.commands.operations import local_status, media
+from infra.commands import stack
+from infra.commands.operations import backup_checks, local_status, media
+from infra.commands.operations.backup_checks import BackupCheck
 from infra.commands.operations.local_status import LocalStatus
 from infra.commands.operations.media import MOST_OBJECTS, count
 from infra.commands.operations.status import Section
@@ -56,6 +59,25 @@ def test_a_database_that_does_not_run_or_answer_is_not_passed_over() -> None:
 
 def test_a_stack_without_a_database_of_its_own_has_no_such_section() -> None:
     assert section("database") is None
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [("2026-01-30T09:30:00Z", "checked"), ("2026-01-31T10:30:00+01:00", "checked"), ("2026-02-01T09:30:00Z", "")],
+)
+def test_a_check_of_a_backup_counts_for_the_data_that_it_was_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: str, text: str
+) -> None:
+    """A stack that is made anew under the name of another one has none."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    check = BackupCheck(datetime(2026, 1, 31, 9, 30, tzinfo=UTC), is_good=True)
+    backup_checks.write_here(f"{stack.project_name()}-local", check)
+    database: Any = Container()
+    database.attrs["Mounts"] = [{"Type": "volume", "Name": "data"}, {"Type": "bind", "Source": "/x"}]
+    volumes = {"data": SimpleNamespace(attrs={"CreatedAt": made})}
+    database.client = SimpleNamespace(volumes=SimpleNamespace(get=volumes.__getitem__))
+    found = section("backup_check", database=database)
+    assert (found.text if found else "")[: len("checked")] == text
 
 
 def test_a_cache_has_its_version_memory_and_keys_and_its_password_is_no_argument() -> None:
