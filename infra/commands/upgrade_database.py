@@ -44,7 +44,8 @@ def command(version: int, name: str, image: str, yes: bool) -> int:
 
     The database is made read-only and written into a file, which is verified. The volume is copied to one that is
     called after the old version; then the stack is brought down, and up with the new version, and the file is loaded.
-    File and copy stay until you remove them. The site is away meanwhile, for a minute or two.
+    File and copy stay until you remove them. The site is away meanwhile, for a minute or two, and has new secrets
+    afterwards, so that its visitors log in again.
 
     \b
     Example:
@@ -173,7 +174,8 @@ def _upgrade(upgrade: Upgrade, *, yes: bool) -> int:
 def _check(engine: "docker.DockerClient", upgrade: Upgrade) -> None:
     """Ends the command with one line when something is in the way; nothing was changed."""
     if upgrade.file.exists():
-        sys.exit(f"{upgrade.file} is there already. Fix: mv {shlex.quote(str(upgrade.file))} elsewhere, then the same")
+        file = shlex.quote(str(upgrade.file))
+        sys.exit(f"{upgrade.file} is there already. Fix: mv {file} {file}.old, then the same command")
     try:
         engine.volumes.get(upgrade.kept)
     except NotFound:
