@@ -1,6 +1,7 @@
 """`python -m benchmarks [PART …]`: runs the parts, prints their tables, and keeps them with a plot in results/."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 
@@ -36,11 +37,13 @@ PARTS: dict[str, Callable[..., list[Section]]] = {
 
 
 def main() -> None:
-    """Exit status 2 for a part that there isn't."""
+    """Exit status 2 for a part that there isn't, 1 without the tools of `make bench`."""
     wanted = sys.argv[1:] or list(PARTS)
     if unknown := [name for name in wanted if name not in PARTS]:
         print(f"There is no part {', '.join(unknown)}; there are {', '.join(PARTS)}.", file=sys.stderr)
         sys.exit(2)
+    if not shutil.which("pulumi"):  # else only the tables would notice, after minutes
+        sys.exit(f"There is no pulumi on PATH. Fix: make bench ARGS='{' '.join(sys.argv[1:])}'")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it has compiled
     for name in wanted:
         with sandbox() as place:
