@@ -16,7 +16,7 @@ import docker
 import yaml
 
 from tests import ROOT
-from tools.rehearsal.stack import Rehearsal, pulumi_command
+from tools.rehearsal.stack import NAME, Rehearsal, pulumi_command
 
 PROGRAM = Path(sys.executable).with_name("django-stack")
 
@@ -76,13 +76,26 @@ class Stack(Rehearsal):
 
     def django_stack(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """A command of django-stack in the rehearsal's folder, with all that it printed in `stdout`."""
+        return self._run([PROGRAM, *words], {}, subprocess.STDOUT)
+
+    def operate(self, command: str, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """A command about this very stack, such as `schedule list`, with more words and more variables; its errors are
+        apart from what it printed, and have no traceback."""
+        line = [PROGRAM, *command.split(), "--stack", NAME, *words]
+        done = self._run(line, variables, subprocess.PIPE)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def _run(
+        self, line: list[str | Path], variables: Mapping[str, str], errors: int
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [PROGRAM, *words],
+            line,
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             text=True,
             check=False,
             timeout=300,

@@ -3,53 +3,22 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.operations import COMPARISON, MAINTENANCE, Page, check
-from tests.rehearsal.stacks import Stack
+from tests.rehearsal.stacks import PROGRAM, Stack
 from tests.rehearsal.tasks import CLUSTER, release_tasks
 from tests.waiting import wait_until
 from tools.rehearsal.container import TASK_NETWORK
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
-PROGRAM = Path(sys.executable).with_name("django-stack")
-
-
-def django_stack(stack: Stack, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command, *rest = arguments
-    return subprocess.run(
-        [PROGRAM, command, "--stack", "rehearsal", *rest],
-        cwd=stack.folder,
-        env=stack.environment | environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
-
-
-def django_stack_of(stack: Stack, group: str, verb: str, *rest: str) -> "subprocess.CompletedProcess[str]":
-    """A command of a group, which has the option of the stack behind its verb."""
-    return subprocess.run(
-        [PROGRAM, group, verb, "--stack", "rehearsal", *rest],
-        cwd=stack.folder,
-        env=stack.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
 
 def test_status_says_what_runs_and_where(stack: Stack) -> None:
-    done = django_stack(stack, "status", "--json")
+    done = stack.operate("status", "--json")
     assert done.returncode == 0, done.stderr
     status = json.loads(done.stdout)
     assert status["url"] == f"https://{stack.domain}/"
@@ -63,22 +32,22 @@ def test_status_says_what_runs_and_where(stack: Stack) -> None:
 
 def test_a_run_is_a_task_of_the_running_version_and_ends_with_the_commands_status(stack: Stack) -> None:
     program = "import os, sys; print(os.environ['STAGE'], os.environ['MORE']); sys.exit(7)"
-    done = django_stack(stack, "run", "--env", "MORE=a=b", "--", "python", "-c", program)
+    done = stack.operate("run", "--env", "MORE=a=b", "--", "python", "-c", program)
     assert (done.returncode, done.stdout) == (7, "rehearsal a=b\n")
-    killed = django_stack(stack, "run", "--", "python", "-c", "import os; os.kill(os.getpid(), 9)")
+    killed = stack.operate("run", "--", "python", "-c", "import os; os.kill(os.getpid(), 9)")
     assert killed.returncode == 137
 
 
 def test_a_run_is_ended_after_its_time_out(stack: Stack) -> None:
-    done = django_stack(stack, "run", "--timeout", "3", "--", "python", "-c", "import time; time.sleep(100)")
+    done = stack.operate("run", "--timeout", "3", "--", "python", "-c", "import time; time.sleep(100)")
     assert done.returncode == 124
     assert done.stderr.endswith("The command was ended after 3 seconds.\n")
 
 
 def test_a_detached_run_is_attached_to_by_its_name(stack: Stack) -> None:
-    detached = django_stack(stack, "run", "--detach", "--", "python", "-c", "print('done'); raise SystemExit(3)")
+    detached = stack.operate("run", "--detach", "--", "python", "-c", "print('done'); raise SystemExit(3)")
     name = detached.stdout.splitlines()[0]
-    attached = django_stack(stack, "run", "--attach", name)
+    attached = stack.operate("run", "--attach", name)
     assert (attached.returncode, attached.stdout) == (3, "done\n")
 
 
@@ -127,7 +96,7 @@ def test_a_session_needs_a_setting_and_says_so(stack: Stack, tmp_path: Path) -> 
     plugin = tmp_path / "session-manager-plugin"
     plugin.write_text("#!/bin/sh\n")
     plugin.chmod(0o755)
-    done = django_stack(stack, "tunnel", PATH=f"{tmp_path}:{stack.environment['PATH']}")
+    done = stack.operate("tunnel", PATH=f"{tmp_path}:{stack.environment['PATH']}")
     assert (done.returncode, done.stderr) == (
         1,
         "The stack rehearsal doesn't allow this. "
@@ -136,9 +105,9 @@ def test_a_session_needs_a_setting_and_says_so(stack: Stack, tmp_path: Path) -> 
 
 
 def test_the_logs_of_a_release_are_shown_as_those_of_tasks_that_have_ended(stack: Stack) -> None:
-    released = django_stack(stack, "logs", "--release").stdout
+    released = stack.operate("logs", "--release").stdout
     assert "Applying gallery.0001_initial... OK" in released
-    ended = django_stack(stack, "logs", "--previous", "--since", "1h").stdout
+    ended = stack.operate("logs", "--previous", "--since", "1h").stdout
     assert "Applying gallery.0001_initial... OK" in ended
     assert " web/" not in ended
 
@@ -146,21 +115,21 @@ def test_the_logs_of_a_release_are_shown_as_those_of_tasks_that_have_ended(stack
 def test_the_first_superuser_is_made_without_any_setting(stack: Stack) -> None:
     who = {"USERNAME": "operator", "EMAIL": "operator@example.com", "PASSWORD": "a long password of the tests"}
     variables = {f"DJANGO_SUPERUSER_{name}": value for name, value in who.items()}
-    done = django_stack(stack, "manage", "createsuperuser", **variables)
+    done = stack.operate("manage", "createsuperuser", **variables)
     assert (done.returncode, done.stdout) == (0, "Superuser created successfully.\n"), done.stderr
     program = "from django.contrib.auth.models import User; print(User.objects.get(username='operator').is_superuser)"
-    assert django_stack(stack, "manage", "shell", "--no-imports", "-c", program).stdout.splitlines()[-1] == "True"
+    assert stack.operate("manage", "shell", "--no-imports", "-c", program).stdout.splitlines()[-1] == "True"
 
 
 def test_a_request_is_found_in_the_logs_by_its_id_and_secrets_are_not(stack: Stack) -> None:
     program = "import os; print('key', os.environ['SECRET_KEY'])"
-    assert django_stack(stack, "run", "--", "python", "-c", program).returncode == 0
+    assert stack.operate("run", "--", "python", "-c", program).returncode == 0
     answer = stack.get("/no-such-page")
-    lines = [json.loads(line) for line in django_stack(stack, "logs", "--json").stdout.splitlines()]
+    lines = [json.loads(line) for line in stack.operate("logs", "--json").stdout.splitlines()]
     assert ("run", "key [secret]") in {(line["process"], line["message"]) for line in lines}
     assert {"web", "release", "run"} <= {line["process"] for line in lines}
     identity = answer.headers["X-Request-ID"]
-    found = django_stack(stack, "logs", "web", "--request-id", identity)
+    found = stack.operate("logs", "web", "--request-id", identity)
     assert "/no-such-page" in found.stdout
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
 
@@ -185,7 +154,7 @@ def test_a_stack_that_is_not_up_is_one_line(stack: Stack, tmp_path: Path) -> Non
 
 @pytest.mark.rehearsal
 def test_the_doctor_finds_no_error_in_a_good_stack(stack: Stack) -> None:
-    done = django_stack(stack, "doctor", "--json")
+    done = stack.operate("doctor", "--json")
     findings = {one["check"]: one for one in json.loads(done.stdout)["findings"]}
     bad = {name: one["text"] for name, one in findings.items() if one["level"] == "error"}
     assert bad == {}
@@ -206,8 +175,8 @@ def test_maintenance_is_on_at_once_for_all_but_those_who_are_let_through(stack: 
     """The table of tests/e2e. The page is the gallery's own, which the release published."""
 
     def run(*arguments: str) -> tuple[int, str]:
-        of = django_stack_of if arguments[0] == "maintenance" else django_stack
-        done = of(stack, *arguments)
+        words = 2 if arguments[0] == "maintenance" else 1  # a command of a group has the stack's option behind its verb
+        done = stack.operate(" ".join(arguments[:words]), *arguments[words:])
         return done.returncode, done.stdout + done.stderr
 
     for case in MAINTENANCE:
@@ -219,7 +188,7 @@ def test_maintenance_is_on_at_once_for_all_but_those_who_are_let_through(stack: 
 
 @pytest.mark.rehearsal
 def test_an_update_neither_ends_maintenance_nor_fails_by_it(stack: Stack) -> None:
-    assert django_stack_of(stack, "maintenance", "on").returncode == 0
+    assert stack.operate("maintenance on").returncode == 0
     try:
         previewed = stack.pulumi("preview", "--diff", "--expect-no-changes")
         assert previewed.returncode == 0, previewed.stdout
@@ -229,23 +198,14 @@ def test_an_update_neither_ends_maintenance_nor_fails_by_it(stack: Stack) -> Non
         assert page(stack, "/").headers["x-maintenance"]
     finally:
         stack.change(env=None)
-        assert django_stack_of(stack, "maintenance", "off").returncode == 0
+        assert stack.operate("maintenance off").returncode == 0
     assert page(stack, "/").status == 200
 
 
 @pytest.mark.rehearsal
 def test_a_stack_does_not_differ_from_itself(stack: Stack) -> None:
     def run(*arguments: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [PROGRAM, *arguments],
-            cwd=stack.folder,
-            env=stack.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=180,
-        )
-        return done.returncode, done.stderr + done.stdout
+        done = stack.django_stack(*arguments)
+        return done.returncode, done.stdout
 
     check(COMPARISON[0], run, lambda path: page(stack, path), name="rehearsal")

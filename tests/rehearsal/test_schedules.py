@@ -1,7 +1,6 @@
 """Schedules of the cloud stack: EventBridge starts them as tasks with the site's rights; failures are told."""
 
 import json
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.rehearsal.stacks import Stack
-from tests.rehearsal.test_operations import PROGRAM, django_stack
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
@@ -65,23 +63,8 @@ def told(scheduled: Stack) -> Iterator[Callable[[], list[str]]]:
 
 
 def listed(stack: Stack) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(django_stack_schedule(stack, "list", "--json").stdout)
+    found: dict[str, Any] = json.loads(stack.operate("schedule list", "--json").stdout)
     return found
-
-
-def django_stack_schedule(stack: Stack, verb: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(
-        [PROGRAM, "schedule", verb, "--stack", "rehearsal", *words],
-        cwd=stack.folder,
-        env=stack.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
 
 
 def test_a_task_runs_at_its_time_with_the_sites_environment_and_rights(scheduled: Stack) -> None:
@@ -91,7 +74,7 @@ def test_a_task_runs_at_its_time_with_the_sites_environment_and_rights(scheduled
     sweep = last["sweep"]["last"]
     assert (sweep["how"], sweep["status"]) == ("ok", 0), sweep
     assert sweep["lines"] == ["migrations: True", "file: by the clock"]
-    status = json.loads(django_stack(scheduled, "status", "--json").stdout)
+    status = json.loads(scheduled.operate("status", "--json").stdout)
     assert status["schedules"]["sweep"]["last"]["how"] in {"ok", "running"}
 
 
@@ -105,7 +88,7 @@ def test_a_second_update_changes_nothing_and_an_edit_changes_the_schedule_in_pla
 
 
 def test_a_run_by_hand_has_the_commands_status_and_its_failure_is_in_the_list(scheduled: Stack) -> None:
-    done = django_stack_schedule(scheduled, "run", "broken")
+    done = scheduled.operate("schedule run", "broken")
     assert done.returncode == 1, done.stderr
     assert "it is broken" in done.stdout
     last = wait_until(lambda: listed(scheduled)["broken"]["last"], "its record")
@@ -121,4 +104,4 @@ def test_a_run_that_fails_at_its_time_is_told(scheduled: Stack, told: Callable[[
     scheduled.change(schedules=None)
     status, output = scheduled.update()
     assert status == 0, output
-    assert django_stack_schedule(scheduled, "list").stdout.startswith("The stack rehearsal has no schedules.")
+    assert scheduled.operate("schedule list").stdout.startswith("The stack rehearsal has no schedules.")

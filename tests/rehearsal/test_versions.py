@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from tests.rehearsal.tasks import images, service
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
 
-PROGRAM = Path(sys.executable).with_name("django-stack")
 MIGRATION = """from django.db import migrations
 
 
@@ -25,21 +23,8 @@ class Migration(migrations.Migration):
 """
 
 
-def django_stack(stack: Stack, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [PROGRAM, words[0], "-s", "rehearsal", *words[1:]],
-        cwd=stack.folder,
-        env=stack.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-
-
 def versions(stack: Stack) -> list[dict[str, Any]]:
-    done = django_stack(stack, "versions", "--json")
+    done = stack.operate("versions", "--json")
     assert done.returncode == 0, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)["versions"]
     return found
@@ -68,12 +53,12 @@ def test_a_version_comes_back_over_a_newer_schema_with_its_digest(stack: Stack) 
     second, before = versions(stack)
     assert (second["runs"], before["hash"], bool(before["ran"])) == (True, first["hash"], True)
 
-    refused = django_stack(stack, "rollback", "--yes")
+    refused = stack.operate("rollback", "--yes")
     assert refused.returncode == 1
     assert f"_second, which the version {first['hash']} lacks" in refused.stderr
     assert running_image(stack).endswith(f"@{second['id']}")
 
-    done = django_stack(stack, "rollback", "--yes", "--schema-ahead")
+    done = stack.operate("rollback", "--yes", "--schema-ahead")
     assert done.returncode == 0, done.stdout + done.stderr
     assert running_image(stack) == image
     assert b"the second version" not in stack.get("/").read()
@@ -87,7 +72,7 @@ def test_a_version_comes_back_over_a_newer_schema_with_its_digest(stack: Stack) 
 
     copied(stack, first)
 
-    done = django_stack(stack, "rollback", "--undo", "--yes")
+    done = stack.operate("rollback", "--undo", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert running_image(stack).endswith(f"@{second['id']}")
     assert b"the second version" in stack.get("/").read()
