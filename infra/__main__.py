@@ -19,13 +19,13 @@ media = platform.MediaStorage("media", context, address)
 cache = platform.Cache("cache", context) if settings.has_cache else None
 mail = platform.Mail("mail", context) if settings.has_mail else None
 environment = AppEnvironment.of(settings, address, database, media, SecretKey("secret-key"), cache, mail)
-release = platform.Release("release", context, address, image, environment)
+release = platform.Release("release", context, image, environment)
 processes = [
     platform.Process(f"process-{name}", context, environment, release, process)
     for name, process in settings.processes.items()
 ]
 # After them, so that no process is older than the web whose tasks it gets.
-web = platform.Web("web", context, address, environment, release, processes)
+web = platform.Web("web", context, environment, release, processes)
 if settings.schedules:
     platform.Schedules("schedules", context, release, web)
-export_outputs(address, image, environment, cache, mail, release)
+export_outputs(image, environment, cache, mail, release)

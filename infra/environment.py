@@ -15,6 +15,7 @@ from infra.components import Address, Cache, Database, Mail, MediaStorage
 from infra.reserved import PORT
 from infra.settings import Settings
 
+AddressT = TypeVar("AddressT", bound=Address)
 DatabaseT = TypeVar("DatabaseT", bound=Database)
 MediaT = TypeVar("MediaT", bound=MediaStorage)
 
@@ -30,14 +31,15 @@ class SecretKey(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True)
-class AppEnvironment(Generic[DatabaseT, MediaT]):
-    """The environment variables of one stack's app, and the two services that they lead to.
+class AppEnvironment(Generic[AddressT, DatabaseT, MediaT]):
+    """The environment variables of one stack's app, and the components that they lead to.
 
     No name is both `plain` and `secret`: `env` can't override what the stack sets (infra/reserved.py).
     """
 
     plain: Mapping[str, pulumi.Input[str]]
     secret: Mapping[str, pulumi.Output[str]]
+    address: AddressT
     database: DatabaseT
     media: MediaT
 
@@ -45,13 +47,13 @@ class AppEnvironment(Generic[DatabaseT, MediaT]):
     def of(
         cls,
         settings: Settings,
-        address: Address,
+        address: AddressT,
         database: DatabaseT,
         media: MediaT,
         secret_key: SecretKey,
         cache: Cache | None,
         mail: Mail | None,
-    ) -> "AppEnvironment[DatabaseT, MediaT]":
+    ) -> "AppEnvironment[AddressT, DatabaseT, MediaT]":
         """The variables of the contract for one stack."""
         plain: dict[str, pulumi.Input[str]] = {
             "DOMAIN": address.domain,
@@ -74,9 +76,11 @@ class AppEnvironment(Generic[DatabaseT, MediaT]):
             secret |= {"CACHE_URL": cache.url, "REDIS_URL": cache.broker_url}
         if mail:
             plain["EMAIL_URL"] = mail.url
-        return cls(plain, secret, database, media).with_own(settings.env, settings.secret_env)
+        return cls(plain, secret, address, database, media).with_own(settings.env, settings.secret_env)
 
-    def with_own(self, env: Mapping[str, str], secret_env: Collection[str]) -> "AppEnvironment[DatabaseT, MediaT]":
+    def with_own(
+        self, env: Mapping[str, str], secret_env: Collection[str]
+    ) -> "AppEnvironment[AddressT, DatabaseT, MediaT]":
         """This environment with variables of the project's own, of which `secret_env` are secret; the same without."""
         if not env:
             return self

@@ -11,9 +11,8 @@ from infra.environment import AppEnvironment
 
 
 def export_outputs(
-    address: Address,
     image: AppImage,
-    environment: AppEnvironment[Database, MediaStorage],
+    environment: AppEnvironment[Address, Database, MediaStorage],
     cache: Cache | None,
     mail: Mail | None,
     release: Release,
@@ -30,7 +29,7 @@ def export_outputs(
         pulumi.export("REDIS_URL", pulumi.Output.secret(cache.host_broker_url))
     if mail and mail.page:
         pulumi.export("mail_url", mail.page)
-    pulumi.export("DOMAIN", address.domain)
-    pulumi.export("url", address.url)
+    pulumi.export("DOMAIN", environment.address.domain)
+    pulumi.export("url", environment.address.url)
     pulumi.export("image", image.name)
     pulumi.export("release_log", pulumi.Output.secret(release.log))

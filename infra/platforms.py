@@ -7,12 +7,11 @@ from typing import Generic, TypeVar
 
 from infra import components
 from infra.context import Context, NetworkT, SettingsT
-from infra.environment import AppEnvironment, DatabaseT, MediaT
+from infra.environment import AddressT, AppEnvironment, DatabaseT, MediaT
 from infra.processes import ProcessSettings
 from infra.settings import Settings
 
 ImageT = TypeVar("ImageT", bound=components.AppImage)
-AddressT = TypeVar("AddressT", bound=components.Address)
 ReleaseT = TypeVar("ReleaseT", bound=components.Release)
 ProcessT = TypeVar("ProcessT", bound=components.Process)
 WebT = TypeVar("WebT", bound=components.Web)
@@ -35,17 +34,23 @@ class Platform(Generic[SettingsT, ImageT, NetworkT, AddressT, DatabaseT, MediaT,
     Cache: Callable[[str, Context[SettingsT, NetworkT]], components.Cache]
     Mail: Callable[[str, Context[SettingsT, NetworkT]], components.Mail]
     Release: Callable[
-        [str, Context[SettingsT, NetworkT], AddressT, ImageT, AppEnvironment[DatabaseT, MediaT]], ReleaseT
+        [str, Context[SettingsT, NetworkT], ImageT, AppEnvironment[AddressT, DatabaseT, MediaT]], ReleaseT
     ]
     Process: Callable[
-        [str, Context[SettingsT, NetworkT], AppEnvironment[DatabaseT, MediaT], ReleaseT, ProcessSettings], ProcessT
+        [
+            str,
+            Context[SettingsT, NetworkT],
+            AppEnvironment[AddressT, DatabaseT, MediaT],
+            ReleaseT,
+            ProcessSettings,
+        ],
+        ProcessT,
     ]
     Web: Callable[
         [
             str,
             Context[SettingsT, NetworkT],
-            AddressT,
-            AppEnvironment[DatabaseT, MediaT],
+            AppEnvironment[AddressT, DatabaseT, MediaT],
             ReleaseT,
             Sequence[ProcessT],
         ],

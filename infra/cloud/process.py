@@ -6,12 +6,10 @@ import pulumi_command as command
 
 from infra.cloud.capacity import size_of
 from infra.cloud.context import CloudContext
-from infra.cloud.database import Database
+from infra.cloud.environment import CloudEnvironment
 from infra.cloud.release import Release
 from infra.cloud.requests import ProcessRolloutRequest
 from infra.cloud.service import rollout_triggers, rollout_values, scale_by_cpu, scaling_target, service_args
-from infra.cloud.storage import MediaStorage
-from infra.environment import AppEnvironment
 from infra.processes import ProcessSettings
 from infra.steps import step_command, step_input
 
@@ -30,7 +28,7 @@ class Process(pulumi.ComponentResource):
         self,
         name: str,
         context: CloudContext,
-        environment: AppEnvironment[Database, MediaStorage],
+        environment: CloudEnvironment,
         release: Release,
         process: ProcessSettings,
         opts: pulumi.ResourceOptions | None = None,

@@ -3,16 +3,13 @@
 import pulumi
 import pulumi_command as command
 
-from infra.cloud.address import Address
 from infra.cloud.context import CloudContext
-from infra.cloud.database import Database
+from infra.cloud.environment import CloudEnvironment
 from infra.cloud.events import RELEASE
 from infra.cloud.image import AppImage
 from infra.cloud.requests import ReleaseRequest
-from infra.cloud.storage import MediaStorage
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX, Task
 from infra.destructive import release_arguments
-from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
 from infra.release_log import release_log
 from infra.steps import step_command, step_input
@@ -31,19 +28,19 @@ class Release(pulumi.ComponentResource):
         self,
         name: str,
         context: CloudContext,
-        address: Address,
         image: AppImage,
-        environment: AppEnvironment[Database, MediaStorage],
+        environment: CloudEnvironment,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:cloud:Release", name, None, opts)
         settings, network = context.settings, context.network
+        static_files = environment.address.static_files
         self.task = Task("task", context, image, environment, opts=pulumi.ResourceOptions(parent=self))
         request = {
             "image": image.id,
             "environment": environment.variables,
             "commands": list(settings.release_commands),
-            "static files": address.static_files.dsn,
+            "static files": static_files.dsn,
         }
         release = command.local.Command(
             name,
@@ -59,8 +56,8 @@ class Release(pulumi.ComponentResource):
                 task_definition=self.task.definition,
                 container=CONTAINER,
                 commands=list(settings.release_commands),
-                static_files=address.static_files.dsn,
-                publisher=address.static_files.publisher_arn,
+                static_files=static_files.dsn,
+                publisher=static_files.publisher_arn,
                 subnets=network.public,
                 security_groups=[network.app_group],
                 public_address=not settings.nat_gateway,

@@ -8,11 +8,9 @@ import pulumi_aws as aws
 from pulumi_aws.ecs import ServiceDeploymentCircuitBreakerArgsDict, ServiceNetworkConfigurationArgsDict
 
 from infra.cloud.context import CloudContext
-from infra.cloud.database import Database
-from infra.cloud.storage import MediaStorage
+from infra.cloud.environment import CloudEnvironment
 from infra.cloud.tags import tags
 from infra.cloud.task import FARGATE, STREAM_PREFIX, Task
-from infra.environment import AppEnvironment
 
 CPU_TARGET = 60  # per cent
 GRACE_PERIOD = 30  # seconds in which the previous version may still answer
@@ -64,7 +62,7 @@ def rollout_values(
     task: Task,
     definition: pulumi.Input[str],
     container: str,
-    environment: AppEnvironment[Database, MediaStorage],
+    environment: CloudEnvironment,
 ) -> dict[str, Any]:
     """The fields of a `ServiceRequest`, without `tasks`; `service` is a name, `definition` an ARN."""
     settings = context.settings

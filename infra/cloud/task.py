@@ -8,14 +8,12 @@ import pulumi_aws as aws
 
 from infra.cloud import certificates
 from infra.cloud.context import CloudContext
-from infra.cloud.database import Database
+from infra.cloud.environment import CloudEnvironment
 from infra.cloud.image import AppImage
 from infra.cloud.settings import CloudSettings
 from infra.cloud.shell import make_shell
-from infra.cloud.storage import MediaStorage
 from infra.cloud.tags import tags
 from infra.cloud.task_role import make_task_role
-from infra.environment import AppEnvironment
 from infra.processes import ProcessSettings
 from infra.reserved import PORT, WORKERS
 
@@ -46,7 +44,7 @@ class Task(pulumi.ComponentResource):
         name: str,
         context: CloudContext,
         image: AppImage,
-        environment: AppEnvironment[Database, MediaStorage],
+        environment: CloudEnvironment,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:cloud:Task", name, None, opts)
@@ -181,7 +179,7 @@ class Task(pulumi.ComponentResource):
         name: str,
         command: Sequence[str],
         stop_timeout: int,
-        environment: AppEnvironment[Database, MediaStorage],
+        environment: CloudEnvironment,
         process: str,
         *,
         has_port: bool = False,

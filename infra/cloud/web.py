@@ -7,18 +7,15 @@ import pulumi_aws as aws
 import pulumi_command as command
 from pulumi_aws.ecs import ServiceLoadBalancerArgsDict
 
-from infra.cloud.address import Address
 from infra.cloud.alarms import Alarms
 from infra.cloud.context import CloudContext
 from infra.cloud.dashboard import dashboard
-from infra.cloud.database import Database
+from infra.cloud.environment import CloudEnvironment
 from infra.cloud.process import Process
 from infra.cloud.release import Release
 from infra.cloud.requests import RolloutRequest
 from infra.cloud.service import rollout_triggers, rollout_values, scale_by_cpu, scaling_target, service_args
-from infra.cloud.storage import MediaStorage
 from infra.cloud.task import CONTAINER
-from infra.environment import AppEnvironment
 from infra.reserved import PORT
 from infra.steps import step_command, step_input
 
@@ -38,14 +35,13 @@ class Web(pulumi.ComponentResource):
         self,
         name: str,
         context: CloudContext,
-        address: Address,
-        environment: AppEnvironment[Database, MediaStorage],
+        environment: CloudEnvironment,
         release: Release,
         after: Sequence[Process],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:cloud:Web", name, None, opts)
-        settings, network = context.settings, context.network
+        settings, network, address = context.settings, context.network, environment.address
         own = pulumi.ResourceOptions(parent=self)
         task = release.task
         args = service_args(context)

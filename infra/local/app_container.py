@@ -7,12 +7,11 @@ from typing import TypedDict
 import pulumi
 from pulumi_docker import ContainerMountArgsDict, ContainerNetworksAdvancedArgsDict, ContainerVolumeArgsDict
 
-from infra.environment import AppEnvironment
 from infra.local.context import LocalContext
-from infra.local.database import Database
+from infra.local.environment import LocalEnvironment
 from infra.local.release import Release
 from infra.local.source import kept_folders, source_mounts
-from infra.local.storage import MediaStorage, media_volumes
+from infra.local.storage import media_volumes
 
 
 class AppContainerArgs(TypedDict):
@@ -30,7 +29,7 @@ class AppContainerArgs(TypedDict):
 
 
 def app_container(
-    context: LocalContext, release: Release, environment: AppEnvironment[Database, MediaStorage], alias: str
+    context: LocalContext, release: Release, environment: LocalEnvironment, alias: str
 ) -> AppContainerArgs:
     """A container of the released image with this environment, and `alias` as its name in the stack's network.
 

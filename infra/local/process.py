@@ -6,16 +6,14 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
-from infra.environment import AppEnvironment
 from infra.local import reload
 from infra.local.app_container import app_container
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
-from infra.local.database import Database
+from infra.local.environment import LocalEnvironment
 from infra.local.labels import PROCESS, label_args
 from infra.local.release import Release
 from infra.local.requests import StartRequest
-from infra.local.storage import MediaStorage
 from infra.processes import ProcessSettings
 from infra.steps import step_command, step_input
 
@@ -34,7 +32,7 @@ class Process(pulumi.ComponentResource):
         self,
         name: str,
         context: LocalContext,
-        environment: AppEnvironment[Database, MediaStorage],
+        environment: LocalEnvironment,
         release: Release,
         process: ProcessSettings,
         opts: pulumi.ResourceOptions | None = None,

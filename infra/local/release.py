@@ -4,15 +4,13 @@ import pulumi
 import pulumi_command as command
 
 from infra.destructive import release_arguments
-from infra.environment import AppEnvironment
 from infra.fingerprint import fingerprint
-from infra.local.address import Address
 from infra.local.context import LocalContext
-from infra.local.database import Database
+from infra.local.environment import LocalEnvironment
 from infra.local.image import AppImage
 from infra.local.labels import labels
 from infra.local.requests import ReleaseRequest
-from infra.local.storage import MediaStorage, media_volumes
+from infra.local.storage import media_volumes
 from infra.release_log import release_log
 from infra.steps import step_command, step_input
 
@@ -29,13 +27,11 @@ class Release(pulumi.ComponentResource):
         self,
         name: str,
         context: LocalContext,
-        address: Address,
         image: AppImage,
-        environment: AppEnvironment[Database, MediaStorage],
+        environment: LocalEnvironment,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("django-stack:local:Release", name, None, opts)
-        del address  # in the cloud it has a place for the static files of all versions; here the web has its own
         settings = context.settings
         self.image = image
         self.environment = environment

@@ -6,18 +6,15 @@ import pulumi
 import pulumi_command as command
 import pulumi_docker as docker
 
-from infra.environment import AppEnvironment
-from infra.local.address import Address
 from infra.local.app_container import app_container
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
-from infra.local.database import Database
+from infra.local.environment import LocalEnvironment
 from infra.local.labels import label_args
 from infra.local.maintenance import FOLDER
 from infra.local.process import Process
 from infra.local.release import Release
 from infra.local.requests import RolloutRequest
-from infra.local.storage import MediaStorage
 from infra.reserved import PORT
 from infra.steps import step_command, step_input
 
@@ -36,8 +33,7 @@ class Web(pulumi.ComponentResource):
         self,
         name: str,
         context: LocalContext,
-        address: Address,
-        environment: AppEnvironment[Database, MediaStorage],
+        environment: LocalEnvironment,
         release: Release,
         after: Sequence[Process],
         opts: pulumi.ResourceOptions | None = None,
@@ -77,7 +73,7 @@ class Web(pulumi.ComponentResource):
                 RolloutRequest,
                 container=container.id,
                 port=settings.web_port,
-                domain=address.domain,
+                domain=environment.address.domain,
                 timeout=ROLLOUT_TIMEOUT,
                 secrets=environment.secret_values,
             ),
