@@ -2,7 +2,7 @@
 
 import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import click
 
@@ -10,6 +10,7 @@ from infra import fixes
 from infra.commands import stack
 from infra.commands.operations import operations, read_settings
 from infra.commands.operations.comparison import SETTING, ComparisonError, Difference, differences, facts_of, meant
+from infra.commands.together import together
 
 WIDTH = 60  # characters of a value that are shown
 
@@ -34,11 +35,10 @@ def command(one: str, other: str, as_json: bool) -> int:
     names = (one, other)
     reasons, stacks = meant(names), [operations(name) for name in names]
     print(f"Asking the stacks {one} and {other}…", file=sys.stderr, flush=True)
-    with ThreadPoolExecutor(2) as pool:
-        try:
-            first, second = pool.map(facts_of, names, stacks)
-        except ComparisonError as error:
-            sys.exit(f"They can't be compared: {error}")
+    try:
+        first, second = together(*(partial(facts_of, *which) for which in zip(names, stacks, strict=True)))
+    except ComparisonError as error:
+        sys.exit(f"They can't be compared: {error}")
     found = differences(first, second, reasons)
     same = len(first.keys() | second.keys()) - len(found)
     click.echo(_as_json(names, found, same) if as_json else _for_people(names, found, same))

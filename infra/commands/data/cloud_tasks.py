@@ -19,6 +19,7 @@ from infra.commands.data import in_task
 from infra.commands.data.ends import DataError
 from infra.commands.operations.cloud_stack import CloudStack
 from infra.commands.operations.cloud_versions import REGISTERED
+from infra.commands.together import pause
 
 # AWS's mirror of Docker's official images, which asks nobody for a login: https://gallery.ecr.aws/docker/library/postgres
 IMAGE = "public.ecr.aws/docker/library/postgres:{version}-trixie"
@@ -74,7 +75,7 @@ class CloudTasks:
                 variables = {"WORK": json.dumps({"action": action, **work}), "WORK_REGION": self._stack.account.region}
                 task = tasks.start([], variables)
                 while (state := tasks.look(task))["lastStatus"] != "STOPPED":
-                    time.sleep(request.pause)
+                    pause(request.pause)
                 tasks.running.discard(task)
             except TaskError as error:
                 raise DataError(f"The task of {self._stack.name} can't be run: {error}") from None

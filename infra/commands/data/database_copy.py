@@ -7,7 +7,6 @@ database. What a killed copy left is removed by the next one.
 import shlex
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import click
@@ -17,6 +16,7 @@ from infra.commands.data.ends import Archive, DatabaseEnd, DatabaseFacts, DataEr
 from infra.commands.data.inside import migrate
 from infra.commands.data.plan import Plan, measured, of_database
 from infra.commands.operations.status import size
+from infra.commands.together import together
 
 AHEAD = 3  # exit status
 SHOWN = 5  # tables that differ
@@ -37,9 +37,7 @@ class Options:
 
 def plan(source: DatabaseEnd, target: DatabaseEnd) -> Plan:
     """What a copy will do; nothing is changed. Raises DataError where one of them doesn't answer."""
-    with ThreadPoolExecutor(2) as executor:  # in the cloud each answer takes a task
-        facts = [executor.submit(end.facts) for end in (source, target)]
-    from_, to = (one.result() for one in facts)
+    from_, to = together(source.facts, target.facts)  # in the cloud each answer takes a task
     return of_database(source.name, from_, target.name, to, source.overhead + target.overhead)
 
 

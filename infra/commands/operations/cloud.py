@@ -27,6 +27,7 @@ from infra.commands.operations.cloud_status import SECONDS, CloudStatus, primary
 from infra.commands.operations.maintenance import Maintenance
 from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import PATIENCE, Status, ask
+from infra.commands.together import pause
 from infra.plain import without_escapes
 
 
@@ -132,7 +133,7 @@ class StackOperations:
         try:
             task = tasks.start(command)
             while (state := tasks.look(task))["lastStatus"] != "STOPPED":
-                time.sleep(tasks.request.pause)
+                pause(tasks.request.pause)
         except TaskError as error:
             return 1, str(error)
         except BaseException:

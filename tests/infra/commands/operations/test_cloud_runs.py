@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.infra.cloud.fake_aws import RefusalError
-from tests.infra.commands.operations.conftest import APP, TASK, Cloud, task
+from tests.infra.commands.operations.conftest import APP, PROGRAM, TASK, Cloud, task
+from tests.waiting import wait_until
 
 NAME = TASK.rpartition("/")[2]
 
@@ -87,6 +88,23 @@ def test_the_task_of_a_run_is_stopped_when_the_command_is_interrupted(cloud: Clo
     assert {one["task"] for one in cloud.aws.asked("StopTask")} == {TASK}
     (asked,) = cloud.aws.asked("ListTasks")  # a task, too, whose start was not confirmed yet
     assert asked["startedBy"] == cloud.aws.asked("RunTask")[0]["startedBy"]
+
+
+def test_control_c_stops_the_tasks_of_both_stacks_that_are_compared(cloud: Cloud) -> None:
+    cloud.aws.on("DescribeTasks", task("RUNNING"))
+    command = [PROGRAM, "compare", "cloud", "cloud"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        cloud.started.append(process)
+        wait_until(lambda: len(cloud.aws.asked("DescribeTasks")) > 3, "both tasks' states are asked for", 30)
+        begun = time.monotonic()
+        os.kill(process.pid, signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in error) == (130, False), error
+    assert time.monotonic() - begun < 15
+    assert {one["startedBy"] for one in cloud.aws.asked("ListTasks")} == {
+        one["startedBy"] for one in cloud.aws.asked("RunTask")
+    }
+    assert len(cloud.aws.asked("StopTask")) == len(cloud.aws.asked("RunTask")) == 2
 
 
 def test_a_detached_run_goes_on_when_the_one_who_watches_it_leaves(cloud: Cloud) -> None:
