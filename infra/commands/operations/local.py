@@ -274,7 +274,7 @@ class StackOperations:
             processes=[
                 _process_status(name, found)
                 for name, found in sorted(processes.items(), key=lambda one: (one[0] != "web", one[0]))
-                if name not in questions
+                if name not in questions or PROCESS in found[0].labels  # a process may be called as a section is
             ],
             sections=ask(questions, PATIENCE * SECONDS if patient else SECONDS),
         )

@@ -40,7 +40,7 @@ class LocalStatus:
         self._environment = stack.environment(containers["web"])
 
     def questions(self) -> dict[str, Question]:
-        """The sections by name. A container of such a name is no process of the stack; none may have one with _."""
+        """The sections by name. A server of such a name has a section, and is no process of the stack."""
         return {
             "database": self._database,
             "media": self._media,
