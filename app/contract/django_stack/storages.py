@@ -290,7 +290,7 @@ class S3Media(S3Storage):
         """
         key = self._normalize_name(name.replace("\\", "/"))
         if not self.at.signed:
-            return self.address(name, parameters, expire, http_method)
+            return self.address(name, key, parameters, expire, http_method)
         credentials = self.session.get_credentials()
         if credentials is None:
             raise NoKeyError
@@ -298,7 +298,7 @@ class S3Media(S3Storage):
         now = time.time()
         if parameters or expire is not None or http_method:
             life, moment = (self.life, now // self.window * self.window) if expire is None else (expire, now)
-            address = self.address(name, parameters, expire, http_method)
+            address = self.address(name, key, parameters, expire, http_method)
             return self.signed(address, key, frozen, life, moment, http_method or "GET")
         # Made once more, it would be the same; it is half of what a page with a dozen pictures takes.
         mark = (frozen, now // self.window * self.window)
@@ -307,20 +307,21 @@ class S3Media(S3Storage):
             urls = {}
             self.remembered = mark, urls
         if key not in urls:
-            urls[key] = self.signed(self.address(name), key, frozen, self.life, mark[1])
+            urls[key] = self.signed(self.address(name, key), key, frozen, self.life, mark[1])
         return urls[key]
 
     def address(
         self,
         name: str,
+        key: str,
         parameters: dict[str, Any] | None = None,
         expire: int | None = None,
         http_method: str | None = None,
     ) -> str:
-        """The URL without a signature."""
+        """The URL of a file, whose key in the bucket is given, without a signature."""
         if self.at.base_url:
             query = f"?{urlencode(parameters, quote_via=quote)}" if parameters else ""
-            return self.at.base_url + filepath_to_uri(self._normalize_name(name.replace("\\", "/"))) + query
+            return self.at.base_url + filepath_to_uri(key) + query
         return str(super().url(name, parameters, expire, http_method))
 
     def signed(self, address: str, key: str, credentials: Any, life: int, moment: float, method: str = "GET") -> str:
