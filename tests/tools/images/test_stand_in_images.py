@@ -40,9 +40,10 @@ def in_container(name: str, *command: str) -> bool:
 
 
 def test_python_has_the_official_names_and_makes_virtual_environments() -> None:
-    script = "python --version && python3 --version && python -m venv /tmp/venv && /tmp/venv/bin/pip --version"
-    first, second, pip = docker("run", "--rm", PYTHON, "sh", "-ec", script).splitlines()
-    assert first == second
+    script = "python --version; python3 --version; echo Python $PYTHON_VERSION"
+    script += "; python -m venv /tmp/venv; /tmp/venv/bin/pip --version"
+    first, second, variable, pip = docker("run", "--rm", PYTHON, "sh", "-ec", script).splitlines()
+    assert first == second == variable
     assert first.startswith("Python 3.13.")
     assert "/tmp/venv/" in pip
 
