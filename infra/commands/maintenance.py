@@ -80,10 +80,7 @@ def on(name: str, message: str, allow: tuple[str, ...], retry_after: int) -> int
     before = found.maintenance()
     since = before.since if before else datetime.now(UTC)
     found.set_maintenance(Maintenance(since, message.strip(), retry_after, tuple(dict.fromkeys(allow))))
-    if allow:  # this machine may be one of those that are let through
-        click.echo(f"Maintenance is on for all visitors but {', '.join(allow)}. {_end(name)}")
-        return 0
-    return _seen(name, found, wanted=True)
+    return _seen(name, found, wanted=True, allow=allow)
 
 
 @command.command()
@@ -122,11 +119,12 @@ def status(name: str, as_json: bool) -> int:
     return 0
 
 
-def _seen(name: str, found: Operations, *, wanted: bool) -> int:
+def _seen(name: str, found: Operations, *, wanted: bool, allow: tuple[str, ...] = ()) -> int:
     """Waits until the site shows it; says so, and what else to do."""
     url, word = found.url(), "on" if wanted else "off"
     if waits_until_seen(url, wanted=wanted):
-        click.echo(f"Maintenance is {word}{f'. {_end(name)}' if wanted else f': {url}'}")
+        but = f" for all visitors but {', '.join(allow)}" if allow else ""
+        click.echo(f"Maintenance is {word}{but}{f'. {_end(name)}' if wanted else f': {url}'}")
         return 0
     print(
         f"Maintenance is turned {word}, but {url} doesn't show it after {SEEN_WITHIN:g} seconds. "

@@ -32,6 +32,7 @@ OWN_PAGE = "maintenance.html"
 DEFAULT_PAGE = Path(__file__).parent / "templates" / "django_stack" / OWN_PAGE
 MESSAGE = "We are working on this site."
 RETRY_AFTER = 300  # seconds
+EVERYBODY = "/healthz/maintenance"  # where nobody is let through: the command looks there whether the page is shown
 HEADER = "X-Maintenance"  # tells the answer from another 503, such as the app's own in an outage
 
 Network = IPv4Network | IPv6Network
@@ -57,7 +58,9 @@ class Maintenance:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         state = self.look()
-        if state is None or request.path_info.startswith(self.open) or is_allowed(address(request), state["allow"]):
+        if state is None or request.path_info.startswith(self.open):
+            return self.get_response(request)
+        if request.path_info != EVERYBODY and is_allowed(address(request), state["allow"]):
             return self.get_response(request)
         response = HttpResponse(page(state["message"]), status=503)
         response["Retry-After"] = str(state["retry_after"])

@@ -13,6 +13,8 @@ from infra.readiness import MAINTENANCE
 
 MESSAGE = "We are working on this site."
 RETRY_AFTER = 300  # seconds
+EVERYBODY = "/healthz/maintenance"  # where nobody is let through
+SHOWN_AT = (EVERYBODY, "/")
 SEEN_WITHIN = 30.0  # seconds
 PAUSE = 0.5
 
@@ -53,16 +55,18 @@ def maintenance_section(found: Maintenance | None) -> Section | None:
 def waits_until_seen(url: str, *, wanted: bool, seconds: float = SEEN_WITHIN) -> bool:
     """Waits until the site at `url` answers with maintenance, or without it; False if it didn't in that time.
 
-    A site on this machine is asked at the loopback, where its name may lead nowhere.
+    It is looked for where nobody is let through, and on the home page: a version from before that path has it there
+    alone. A site on this machine is asked at the loopback, where its name may lead nowhere.
     """
     parts = urllib3.util.parse_url(url)
-    address = url if parts.scheme == "https" else f"http://127.0.0.1:{parts.port or 80}/"
+    site = f"https://{parts.netloc}" if parts.scheme == "https" else f"http://127.0.0.1:{parts.port or 80}"
     until = time.monotonic() + seconds
     with urllib3.PoolManager(timeout=5.0, retries=False) as pool:
         while True:
             with suppress(urllib3.exceptions.HTTPError):  # a site that doesn't answer is asked again
-                answer = pool.request("GET", address, headers={"Host": parts.netloc or ""}, redirect=False)
-                if (MAINTENANCE in answer.headers) is wanted:
+                host = {"Host": parts.netloc or ""}
+                answers = [pool.request("GET", f"{site}{path}", headers=host, redirect=False) for path in SHOWN_AT]
+                if any(MAINTENANCE in answer.headers for answer in answers) is wanted:
                     return True
             if time.monotonic() > until:
                 return False

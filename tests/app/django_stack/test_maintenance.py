@@ -17,6 +17,7 @@ from infra import readiness
 from infra.commands.operations import cloud_maintenance as cloud
 from infra.commands.operations import maintenance as commands
 from infra.local.maintenance import FILE
+from tests import ROOT
 from tests.app.environment import LOCAL
 from tests.app.served import Site, served
 from tests.waiting import wait_until
@@ -92,6 +93,15 @@ def test_whom_the_command_allows_is_let_through(write: Write, network: str, visi
     assert visit(visitor=visitor).status_code == (200 if let_through else 503)
 
 
+@pytest.mark.usefixtures("db")
+def test_where_everybody_gets_the_page_nobody_is_let_through(write: Write) -> None:
+    write(allow=["203.0.113.7"])
+    assert visit(maintenance.EVERYBODY, "203.0.113.7").status_code == 503
+    assert visit(f"{maintenance.EVERYBODY}/", "203.0.113.7").status_code == 404
+    write(None)
+    assert visit(maintenance.EVERYBODY).status_code == 404
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "\udcff", '{"allow": ["everybody"]}', '{"retry_after": "soon"}'])
 def test_a_file_that_cannot_be_read_counts_as_on_for_everybody(write: Write, text: str) -> None:
     write(text)
@@ -132,6 +142,8 @@ def test_the_page_is_the_projects_own_or_a_default_one_if_it_has_none_that_works
 def test_both_sides_agree_on_the_file_the_header_and_the_defaults() -> None:
     assert maintenance.FILE == FILE
     assert maintenance.HEADER == readiness.MAINTENANCE
+    assert maintenance.EVERYBODY == commands.EVERYBODY
+    assert f"'{commands.EVERYBODY}'" in (ROOT / "infra/cloud/maintenance.js").read_text()
     assert (cloud.PAGE.removeprefix("static/"), cloud.MESSAGE) == (publish_static.PAGE, publish_static.MESSAGE)
     assert (maintenance.MESSAGE, maintenance.RETRY_AFTER) == (commands.MESSAGE, commands.RETRY_AFTER)
 

@@ -48,6 +48,13 @@ def test_health_checks_go_on(path: str) -> None:
     assert answer(uri=path) == event(uri=path)["request"]
 
 
+def test_where_everybody_gets_the_page_nobody_is_let_through() -> None:
+    uri = "/healthz/maintenance"
+    assert answer("203.0.113.7", uri, "203.0.113.7")["statusCode"] == 503
+    assert answer("203.0.113.7", f"{uri}/", "203.0.113.7") == event(uri=f"{uri}/")["request"]
+    assert run(CODE, event(uri=uri), {}) == event(uri=uri)["request"], "without maintenance"
+
+
 def test_a_page_of_any_size_that_is_allowed_comes_whole_in_values_that_a_store_takes() -> None:
     page = "".join(f"<p>{number} ü</p>" for number in range(900))[:12_000]
     keys = keys_of(FACTS | {"allow": [f"2001:db8:{number:x}::/48" for number in range(50)]}, page)

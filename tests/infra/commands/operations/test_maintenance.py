@@ -114,10 +114,22 @@ def test_it_is_waited_for_until_the_site_shows_it() -> None:
     answers = [Reply(status, "text/html", "") for status in statuses]
     answers.append(Reply(503, "text/html", "", {"X-Maintenance": "on"}))
 
-    def answer(_: Request) -> Reply:
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+    def answer(request: Request) -> Reply:
+        return answers.pop(0) if len(answers) > 1 and request.path == "/" else answers[0]
 
     with serving(answer) as port:
         assert waits_until_seen(f"http://shop.localhost:{port}/", wanted=True)
         assert len(answers) == 1
         assert not waits_until_seen(f"http://shop.localhost:{port}/", wanted=False, seconds=0.1)
+
+
+@pytest.mark.parametrize("shown_at", ["/healthz/maintenance", "/"])
+def test_it_is_seen_by_who_is_let_through_and_on_a_site_without_a_page_for_everybody(shown_at: str) -> None:
+    def answer(request: Request) -> Reply:
+        shown = request.path == shown_at
+        return Reply(503 if shown else 404, "text/html", "", {"X-Maintenance": "on"} if shown else {})
+
+    with serving(answer) as port:
+        url = f"http://shop.localhost:{port}/"
+        assert waits_until_seen(url, wanted=True, seconds=5)
+        assert not waits_until_seen(url, wanted=False, seconds=0.1)
