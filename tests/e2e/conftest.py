@@ -41,8 +41,9 @@ def make_stack(
 
     with ExitStack() as end:
 
-        def make(purpose: str, settings: Mapping[str, Any]) -> Stack:
+        def make(purpose: str, settings: Mapping[str, Any], *, is_shared: bool = False) -> Stack:
             stack = Stack.make(tmp_path_factory.mktemp(purpose), purpose, settings, engine)
+            stack.is_shared = is_shared
             end.callback(stack.remove_all)
             stacks.append(stack)
             return stack
@@ -50,10 +51,23 @@ def make_stack(
         yield make
 
 
+@pytest.fixture(scope="module", autouse=True)
+def stops(stacks: list[Stack]) -> Iterator[None]:
+    """Stops the stacks of a module after its last test: health checks alone would take a good part of the processors.
+
+    They aren't removed, since the hunt for secrets looks through all of them.
+    """
+    before = len(stacks)
+    yield
+    for stack in stacks[before:]:
+        if not stack.is_shared:
+            stack.stop()
+
+
 @pytest.fixture(scope="session")
 def development(make_stack: MakeStack) -> Stack:
     """A stack as Pulumi.local.yaml has it, up: runserver over the mounted source."""
-    stack = make_stack("dev", DEVELOPMENT)
+    stack = make_stack("dev", DEVELOPMENT, is_shared=True)
     stack.up()
     return stack
 
@@ -61,7 +75,7 @@ def development(make_stack: MakeStack) -> Stack:
 @pytest.fixture(scope="session")
 def serving(make_stack: MakeStack) -> Stack:
     """A stack with the defaults, up: gunicorn of the image, as in the cloud."""
-    stack = make_stack("serve", SERVING)
+    stack = make_stack("serve", SERVING, is_shared=True)
     stack.up()
     return stack
 
@@ -69,7 +83,7 @@ def serving(make_stack: MakeStack) -> Stack:
 @pytest.fixture(scope="session")
 def releasing(make_stack: MakeStack) -> Stack:
     """A stack with the defaults, up, for releases that go wrong; its image is its own."""
-    stack = make_stack("release", SERVING)
+    stack = make_stack("release", SERVING, is_shared=True)
     (stack.app / "stack.txt").write_text(stack.name)
     stack.up()
     return stack

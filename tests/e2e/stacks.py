@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import psycopg
 import pytest
 import requests
 import yaml
+from docker.errors import NotFound
 from psycopg.conninfo import conninfo_to_dict
 
 from infra.dsn import S3DSN
@@ -82,6 +83,7 @@ class Stack:
     secrets: set[str] = field(default_factory=set)
     admin_password: str = ""
     known_outputs: dict[str, Any] = field(default_factory=dict)
+    is_shared: bool = False  # by several modules of tests
 
     @classmethod
     def make(cls, folder: Path, purpose: str, settings: Mapping[str, Any], engine: docker.DockerClient) -> "Stack":
@@ -362,6 +364,12 @@ class Stack:
         self.wait_until_ready()
 
     # The end
+
+    def stop(self) -> None:
+        """Ends the containers, which stay as they are otherwise, with their logs."""
+        for container in self.containers():
+            with suppress(NotFound):  # a killed update may still be at work
+                container.stop(timeout=0)
 
     def remove_all(self) -> None:
         """Leaves nothing of the stack on this machine, whatever state a test left it in."""

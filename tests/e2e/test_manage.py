@@ -50,10 +50,3 @@ def test_without_a_command_it_says_how(development: Stack) -> None:
     done = development.make_target("manage", check=False)
     assert done.returncode != 0
     assert "make manage ARGS=createsuperuser" in done.stdout
-
-
-def test_a_stack_that_is_not_up_gets_one_clear_line(development: Stack) -> None:
-    done = development.run("make", "manage", "STACK=nowhere", "ARGS=check", check=False)
-    assert done.returncode != 0
-    assert "The container django-stack-nowhere-web is not running" in done.stdout
-    assert "Traceback" not in done.stdout

@@ -7,12 +7,12 @@ from collections.abc import Generator
 import psycopg
 import pytest
 
-from tests.e2e.conftest import MakeStack, engine, make_stack, stacks
+from tests.e2e.conftest import MakeStack, engine, make_stack, stacks, stops
 from tests.e2e.stacks import SERVING, Stack
 from tests.moments import moments as drawn
 from tests.waiting import wait_until
 
-__all__ = ["engine", "make_stack", "stacks"]
+__all__ = ["engine", "make_stack", "stacks", "stops"]
 
 # The processes among which pytest divides the tests get the same one.
 os.environ["FAULTS_SEED"] = os.environ.get("FAULTS_SEED") or str(secrets.randbelow(10**6))
@@ -60,7 +60,7 @@ def victim(shared_victim: Stack, request: pytest.FixtureRequest) -> Stack:
 @pytest.fixture(scope="session")
 def shared_victim(make_stack: MakeStack) -> Stack:
     """A stack with the defaults, up, with a table and an object in it; its image is its own."""
-    stack = make_stack("victim", SERVING)
+    stack = make_stack("victim", SERVING, is_shared=True)
     (stack.app / "stack.txt").write_text(stack.name)
     stack.up()
     leave_data(stack)
