@@ -22,6 +22,7 @@ RUNTIME = {
     "wand": ["libmagickwand-7.q16-10"],
     "cairosvg": ["libcairo2"],
 }
+GEODJANGO = ["libgdal36"]  # with GEOS and PROJ, which it depends on
 # And those that it is compiled with, since it has no wheel.
 COMPILED = {
     "mysqlclient": ["build-essential", "pkg-config", "libmariadb-dev"],
@@ -65,9 +66,9 @@ class Needs:
 NEVER = "; python_version < '3'"
 
 
-def read_needs(dependencies: Dependencies, imports: set[str]) -> Needs:
+def read_needs(dependencies: Dependencies, imports: set[str], *, geodjango: bool = False) -> Needs:
     """`imports` are the top-level modules that the project's code imports."""
-    needs = Needs()
+    needs = Needs(runtime=[*GEODJANGO] if geodjango else [])
     for name, why in DROPPED.items():
         if name in dependencies:
             needs.overrides.append(f"{name} {NEVER}")

@@ -5,6 +5,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.adoption import geodjango
 from infra.adoption.choices import Choices
 from infra.adoption.contract import Contract, overrides
 from infra.adoption.contract_variables import is_overwritten, stand_in
@@ -61,7 +62,7 @@ def plan(project: Project, choices: Choices, contract: Contract, ports: dict[str
 
 
 def _refuse(project: Project, contract: Contract) -> None:
-    facts, name = project.facts, project.tree.root
+    name = project.tree.root
     folder = project.modules.manage.rpartition("/")[0]
     if project.dependencies.problem and folder and any(map(project.tree.has, dependency_files(folder))):
         raise AdoptionError(
@@ -83,8 +84,6 @@ def _refuse(project: Project, contract: Contract) -> None:
             f"{absent[0]}, which isn't in {name}. Fix: write it, as the project's own documentation says, "
             "or name other settings with --settings"
         )
-    if facts["gis"]:
-        raise AdoptionError(f"{name} uses GeoDjango; the stack's PostgreSQL has no PostGIS. Fix: none yet")
     lines = overrides(contract, project.dependencies, project.needs.overrides)[0]
     if any(line.startswith("django>=") for line in lines) and (gone := removed(project.tree)):
         said = project.dependencies.pinned("django") or project.dependencies.declared.get("django", "")
@@ -112,6 +111,7 @@ def _said(project: Project, choices: Choices, contract: Contract, module: str, i
         *(["cache and broker: Valkey"] if choices.cache else []),
         *(["mail: Mailpit, which shows the mails and sends none"] if choices.mail else []),
         *([f"PostgreSQL {choices.postgres}"] if choices.postgres else []),
+        *([f"PostGIS: {geodjango.postgres_image(project, choices.postgres)}"] if project.facts["gis"] else []),
     ]
 
 
@@ -177,6 +177,8 @@ def _doubts(project: Project, choices: Choices) -> list[str]:
         doubts.append(f"whether {', '.join(nested)} are needed: they are asked for under a condition")
     if project.facts["asgi"] and not asgi_server(project.modules, project.dependencies):
         doubts.append("whether gunicorn (WSGI) does: the project has an ASGI server among its requirements")
+    if project.facts["gis"] and "gdal" in project.dependencies:
+        doubts.append("whether the package GDAL can be compiled: it has to be of the version of Debian's library")
     if project.facts["mysql"]:
         doubts.append("whether the project runs on PostgreSQL: its settings name MySQL alone")
     if project.facts["file-queue"]:

@@ -70,6 +70,7 @@ def read_project(folder: Path, settings: str = "") -> Project:
     own = read_dockerfile(tree)
     dependencies = read_dependencies(tree, own)
     services = read_services(tree)
+    facts = _facts(text, dependencies)
     started = [path for path in tree.named(r"(?:wsgi|asgi|manage)\.py|celery\w*\.py") if "test" not in path]
     return Project(
         tree=tree,
@@ -83,11 +84,11 @@ def read_project(folder: Path, settings: str = "") -> Project:
         services=services,
         found=read_processes(tree, own, services, dependencies, modules.roots, text, files),
         frontend=read_frontend(tree, own, text),
-        needs=read_needs(dependencies, _imports(tree)),
+        needs=read_needs(dependencies, _imports(tree), geodjango=facts["gis"]),
         python=_python(tree, own, dependencies),
         translations=_has_uncompiled(tree),
         admin=_admin(tree),
-        facts=_facts(text, dependencies),
+        facts=facts,
     )
 
 

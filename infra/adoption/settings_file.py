@@ -3,6 +3,7 @@
 import ast
 import json
 
+from infra.adoption import geodjango
 from infra.adoption.choices import Choices
 from infra.adoption.contract_variables import BROKERS, is_key, is_overwritten, stand_in
 from infra.adoption.project import Project
@@ -63,6 +64,9 @@ def _fixes(project: Project) -> tuple[list[str], list[str]]:
     """Lines before and after `apply` for what is known to be in its way."""
     before: list[str] = []
     after: list[str] = []
+    if project.facts["gis"]:
+        database = 'globals().setdefault("DATABASES", {}).setdefault("default", {})'
+        before += [f'{database}["ENGINE"] = "{geodjango.ENGINE}"', ""]
     if _static_url_is_elsewhere(project.tree, project.chain):
         before += ['STATIC_URL = "/static/"  # the site serves them itself', ""]
     for app in ("collectfasta", "collectfast"):

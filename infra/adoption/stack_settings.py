@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from infra.adoption import geodjango
 from infra.adoption.choices import Choices
 from infra.adoption.contract_variables import stand_in
 from infra.adoption.image_files import for_env
@@ -31,6 +32,8 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
         lines += [("python-image", choices.python_image)]
     if choices.postgres:
         lines += [("postgres-version", choices.postgres)]
+    if project.facts["gis"]:
+        lines += [("postgres-image", geodjango.postgres_image(project, choices.postgres))]
     chosen = [one for one in project.found.processes if one.name in choices.processes]
     if chosen:
         lines += [

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.joining.texts import DOCKERFILE, MANAGE, MIGRATION, MODELS, PEOPLE, SERVER, SETTINGS, URLS
+from tests.joining.texts import DOCKERFILE, MANAGE, MIGRATION, MODELS, PEOPLE, PLACES, SERVER, SETTINGS, URLS
 
 Trait = Callable[[Path], None]
 
@@ -279,3 +279,23 @@ def _pyproject(folder: Path, text: str) -> None:
 def _more_settings(folder: Path, text: str) -> None:
     path = next(path for path in ("shop/settings.py", "shop/settings/base.py") if (folder / path).exists())
     add(folder, path, text)
+
+
+def geodjango(folder: Path) -> None:
+    """An app with points on the globe, in PostGIS."""
+    _more_settings(
+        folder,
+        """
+        INSTALLED_APPS += ["django.contrib.gis", "places"]
+        DATABASES = {"default": {"ENGINE": "django.contrib.gis.db.backends.postgis", "NAME": "shop"}}
+        """,
+    )
+    write(folder, "places/__init__.py", "")
+    write(
+        folder,
+        "places/models.py",
+        "from django.contrib.gis.db import models\n\n\n"
+        "class Place(models.Model):\n    at = models.PointField(geography=True)\n",
+    )
+    write(folder, "places/migrations/__init__.py", "")
+    write(folder, "places/migrations/0001_initial.py", PLACES)

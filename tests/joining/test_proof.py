@@ -1,5 +1,6 @@
 """Adopted for real: built, up, logged in, uploaded to, edited, by `django-stack adopt` alone."""
 
+import io
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ from tests.e2e.test_foreign_project import send
 from tests.joining import projects
 from tests.joining.projects import Trait, make
 from tests.waiting import wait_until
+from tools.setup.images import POSTGRES
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.joining]
 
@@ -176,6 +178,35 @@ def test_its_own_tests_run_in_its_image(with_node: Stack) -> None:
 def test_a_page_for_every_address_is_no_obstacle(adopt: Adopt) -> None:
     stack = adopt(projects.catch_all)
     assert "<title>Shop" in stack.get("/anything/at/all").text
+
+
+@pytest.fixture
+def postgis() -> Iterator[str]:
+    """The name of an image of PostgreSQL with PostGIS, which no stand-in has."""
+    client, name = docker.from_env(timeout=600), f"django-stack/test-postgis-{secrets.token_hex(3)}:17"
+    packages = "apt-get install --yes --no-install-recommends postgresql-17-postgis-3"
+    text = f"FROM {POSTGRES}\nRUN apt-get update && {packages} && rm -rf /var/lib/apt/lists/*\n"
+    proxies = {key: os.environ[key] for key in ("http_proxy", "https_proxy", "no_proxy") if key in os.environ}
+    client.images.build(fileobj=io.BytesIO(text.encode()), tag=name, rm=True, network_mode="host", buildargs=proxies)
+    yield name
+    client.images.remove(name, force=True)
+
+
+def test_geodjango_finds_its_libraries_and_postgis(adopt: Adopt, postgis: str) -> None:
+    stack = adopt(
+        projects.geodjango,
+        lambda folder: projects.write(folder, "compose.yaml", f"services: {{db: {{image: '{postgis}'}}}}\n"),
+    )
+    code = (
+        "from django.contrib.gis.geos import Point; from django.contrib.gis.measure import D; "
+        "from places.models import Place; Place.objects.create(at=Point(8.54, 47.37)); "
+        "near = [Place.objects.filter(at__distance_lte=(Point(7.44, 46.95), D(km=km))).count() for km in (90, 100)]; "
+        "print('near', near)"
+    )
+    done = stack.run(str(VENV / "django-stack"), "manage", "-s", stack.name, "--", "shell", "-c", code)
+    assert "near [0, 1]" in done.stdout, "Zurich is 96 km from Bern"
+    upload(stack, log_in(stack))
+    stack.remove_all()  # before its image
 
 
 def test_a_new_project_is_up_its_second_up_changes_nothing_and_an_edit_shows_at_once(tmp_path: Path) -> None:

@@ -134,3 +134,20 @@ RUN pip install -r requirements.txt
 COPY . .
 CMD ["gunicorn", "shop.wsgi"]
 """
+PLACES = """
+from django.contrib.gis.db import models
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    initial = True
+    operations = [
+        migrations.CreateModel(
+            name="Place",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.PointField(geography=True, srid=4326)),
+            ],
+        )
+    ]
+"""

@@ -99,6 +99,8 @@ ENGINES = {
     **dict.fromkeys(("mssql", "mssqlms"), Engine("mssqlms", "mssql", "mssql", "mssql-django")),
     "pyodbc": Engine("mssql", "sql_server.pyodbc", "sql_server", "django-mssql-backend"),
 }
+# Backends that do what Django's own for PostgreSQL does, and more.
+EXTENDED = {ENGINES[scheme].backend for scheme in ("postgis", "prometheus_postgresql", "prometheus_postgis")}
 # Schemes of other tools, each with what to write instead.
 OTHER_SCHEMES = {
     "jdbc:postgresql": "write postgres://USER:PASSWORD@HOST:5432/NAME",

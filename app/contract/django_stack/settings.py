@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from django.core.management.utils import get_random_secret_key
 
-from django_stack import checks, logs, refusal, storage_dsn
+from django_stack import checks, database_url, logs, refusal, storage_dsn
 from django_stack.mail import mail
 from django_stack.variables import Environment, InvalidEnvironmentError, read
 
@@ -130,11 +130,16 @@ def apps(existing: Iterable[str]) -> list[str]:
 def databases(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:
     """The environment decides where the default database is; the project how it is used, and about other databases.
 
+    A backend of the project's own that extends Django's for PostgreSQL, such as GeoDjango's, is how it is used.
+
     The image's build and tests have one in memory; `refusal.py` makes sure that nothing else uses it.
     """
     own = project.get("DATABASES", {})
     place = environment.database or {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
-    kept = {name: value for name, value in own.get("default", {}).items() if name in KEPT_DATABASE_OPTIONS}
+    default = own.get("default", {})
+    kept = {name: value for name, value in default.items() if name in KEPT_DATABASE_OPTIONS}
+    if place["ENGINE"] == database_url.PG and default.get("ENGINE") in database_url.EXTENDED:
+        kept["ENGINE"] = default["ENGINE"]
     return {**own, "default": {**place, **kept}}
 
 

@@ -92,6 +92,27 @@ def test_how_a_project_uses_its_database_is_kept_and_where_it_was_is_not() -> No
     assert (found["NAME"], found["HOST"]) == ("app", "db.example.com")
 
 
+@pytest.mark.parametrize(
+    ("own", "url", "engine"),
+    [
+        ("django.contrib.gis.db.backends.postgis", CLOUD["DATABASE_URL"], "django.contrib.gis.db.backends.postgis"),
+        ("django_prometheus.db.backends.postgresql", CLOUD["DATABASE_URL"], "django_prometheus.db.backends.postgresql"),
+        ("django.contrib.gis.db.backends.spatialite", CLOUD["DATABASE_URL"], "django.db.backends.postgresql"),
+        ("django_cockroachdb", CLOUD["DATABASE_URL"], "django.db.backends.postgresql"),
+        ("django.db.backends.postgresql", "postgis://a:b@host/db", "django.contrib.gis.db.backends.postgis"),
+        ("django.contrib.gis.db.backends.postgis", "sqlite:///file", "django.db.backends.sqlite3"),
+        ("django.contrib.gis.db.backends.postgis", None, "django.db.backends.sqlite3"),  # the image's build
+    ],
+)
+def test_a_backend_that_extends_postgresqls_is_kept_on_postgresql(own: str, url: str | None, engine: str) -> None:
+    environ = {**CLOUD, "DATABASE_URL": url} if url else {}
+    mine = {"ENGINE": own, "NAME": "shop", "HOST": "localhost"}
+    found = environment_settings.settings(read(environ), {"DATABASES": {"default": mine}})["DATABASES"]["default"]
+    assert found["ENGINE"] == engine
+    assert found["NAME"] != "shop"
+    assert found.get("HOST") != "localhost"
+
+
 @pytest.mark.parametrize("environ", [CLOUD, LOCAL], ids=["cloud", "local"])
 def test_a_database_that_is_gone_without_a_word_is_given_up_on_after_seconds(environ: dict[str, str]) -> None:
     """libpq's own default is to wait for ever, and with it a thread; tests/image/test_outages.py cuts the cable."""
