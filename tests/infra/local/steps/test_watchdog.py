@@ -104,7 +104,11 @@ def test_a_dismissed_one_is_gone_at_once_and_never_loaded_docker(monkeypatch: py
 
 def test_one_that_somebody_killed_is_no_failure() -> None:
     dog = Watchdog("run-1")
-    [process] = [child for child in psutil.Process().children() if "infra.local.steps.watchdog" in child.cmdline()]
+
+    def watching() -> list[psutil.Process]:
+        return [child for child in psutil.Process().children() if "infra.local.steps.watchdog" in child.cmdline()]
+
+    [process] = wait_until(watching, "its command line, which is empty for a moment after its start")
     process.kill()
     wait_until(lambda: process.status() == psutil.STATUS_ZOMBIE, "its end")
     dog.dismiss()
