@@ -10,7 +10,7 @@ import pytest
 from docker_harness import CONTAINER, NETWORK, VOLUME, cancelled_while, container_inputs
 from plugin_harness import Plugin, error_text, fails, init_failed
 
-from django_stack_plugins.values import decode_properties
+from django_stack_plugins.values import Properties, decode_properties
 
 
 @pytest.fixture
@@ -204,11 +204,27 @@ def test_a_container_that_ends_is_not_waited_for(plugin: Plugin, unique: str) ->
 
 
 @pytest.mark.docker
+def test_attaching_waits_for_the_end_whatever_it_is(plugin: Plugin, unique: str) -> None:
+    inputs = container_inputs(plugin, unique, command=["sh", "-c", "sleep 0.5; exit 3"], mustRun=False, attach=True)
+    container_id, state = plugin.create(CONTAINER, inputs)
+    assert state["exitCode"] == 3
+    response = plugin.read(CONTAINER, container_id, state, inputs)
+    assert decode_properties(response.inputs) == inputs
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    "wait",
+    [
+        {"healthcheck": {"tests": ["CMD", "false"], "interval": "1s", "retries": 100}, "wait": True, "waitTimeout": 60},
+        {"attach": True, "mustRun": False},
+    ],
+    ids=["healthy", "ended"],
+)
 def test_cancelling_ends_the_wait_for_a_container_which_is_recorded_as_half_made(
-    own_plugin: Plugin, docker_engine: docker.DockerClient, unique: str
+    own_plugin: Plugin, docker_engine: docker.DockerClient, unique: str, wait: Properties
 ) -> None:
-    check = {"tests": ["CMD", "false"], "interval": "1s", "retries": 100}
-    inputs = container_inputs(own_plugin, unique, healthcheck=check, wait=True, waitTimeout=60)
+    inputs = container_inputs(own_plugin, unique, **wait)
     error = cancelled_while(
         own_plugin,
         lambda: own_plugin.create(CONTAINER, inputs),

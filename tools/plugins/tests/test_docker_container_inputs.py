@@ -53,7 +53,7 @@ def test_a_name_is_made_up_once(plugin: Plugin) -> None:
         ({"gpus": "all"}, "gpus"),
         ({"deviceRequests": []}, "deviceRequests"),
         ({"typo": 1}, "typo"),
-        ({"attach": True}, "attach"),
+        ({"logs": True}, "logs"),
         ({"networksAdvanced": [{"name": "n", "gwPriority": 1}]}, "networksAdvanced.gwPriority"),
         ({"volumes": [{"containerPath": "/a", "typo": 1}]}, "volumes.typo"),
         ({"restart": "sometimes"}, "restart"),

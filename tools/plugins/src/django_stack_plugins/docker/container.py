@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django_stack_plugins.docker.client import DockerResource, docker_errors, find, is_missing
+from django_stack_plugins.docker.client import DockerResource, as_they_come, docker_errors, find, is_missing
 from django_stack_plugins.docker.container_request import create_request, limits
 from django_stack_plugins.docker.container_state import outputs
 from django_stack_plugins.docker.durations import parse_duration
@@ -126,11 +126,9 @@ class Container(DockerResource):
         return checked, failures + more
 
     def validate(self, inputs: Properties) -> list[Failure]:
-        failures = [
-            Failure(name, f"docker.Container does not support {name} with django-stack's plugin")
-            for name in ("attach", "logs")
-            if inputs[name] is True
-        ]
+        failures = []
+        if inputs["logs"] is True:
+            failures.append(Failure("logs", "docker.Container does not support logs with django-stack's plugin"))
         if isinstance(inputs["restart"], str) and inputs["restart"] not in _RESTARTS:
             failures.append(Failure("restart", f"must be one of {', '.join(_RESTARTS)}, not {inputs['restart']!r}"))
         if inputs["wait"] is True and inputs["start"] is False:
@@ -205,6 +203,10 @@ class Container(DockerResource):
             client.start(container_id)
         if inputs["wait"]:
             self._wait(operation, container_id, inputs)
+        if inputs["attach"]:
+            with docker_errors(f"wait for the end of container {inputs['name']}"):
+                for _ in as_they_come(operation, (client.wait(one) for one in (container_id,))):
+                    pass
 
     def _wait(self, operation: Operation, container_id: str, inputs: Properties) -> None:
         """Wait until the container is healthy. Raises PluginError if it is not in time, or has ended for good."""
