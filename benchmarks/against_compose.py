@@ -1,8 +1,8 @@
-"""Side by side with docker-compose: the same images, the same three services and migrate."""
+"""Side by side with a bare Pulumi program and docker-compose: the same images, the same three services and migrate."""
 
 from statistics import median
 
-from benchmarks.composed import Pulumi, Way, composes
+from benchmarks.composed import Bare, Pulumi, Way, composes
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox, peak_memory, run, typical, until_answered
 
@@ -18,7 +18,7 @@ EMPTY = "up of an empty Pulumi program"
 
 def measure(place: Sandbox) -> list[Section]:
     """Rounds of all ways in turn, so that what disturbs one disturbs all."""
-    ways: list[Way] = [Pulumi(place), *composes(place)]
+    ways: list[Way] = [Pulumi(place), Bare(place), *composes(place)]
     empty = place.empty_program()
     memory = {way.name: _warm(way) for way in ways}
     times: dict[tuple[str, str], list[float]] = {}
@@ -75,8 +75,28 @@ def _section(ways: list[Way], times: dict[tuple[str, str], list[float]], memory:
     notes = [
         f"The median of {ROUNDS} rounds, and the quickest and slowest. Images are in the engine's cache.",
         f"`up` with nothing to do takes {again / median(empty):.2f} times as long as that of an empty program.",
+        _floor(ways, times, memory),
         "`pulumi up --skip-preview` waits until the site is ready; compose returns when the container has started, so "
         "both are timed to the answer. compose makes no bucket and checks no port, setting or roll-out.",
         "compose notices changed code only when told to look (`--build`), and runs `migrate` at every `up`.",
     ]
-    return Section("compose", "Side by side with docker-compose", head, rows, notes, bars)
+    return Section("compose", "Side by side with docker-compose and a bare Pulumi program", head, rows, notes, bars)
+
+
+def _floor(ways: list[Way], times: dict[tuple[str, str], list[float]], memory: dict[str, float]) -> str:
+    """What the bare program is, and how it compares with compose."""
+    _, bare, *tools = ways
+    found = []
+    for tool in tools:
+        ratios = {
+            what: median(times[what, bare.name]) / median(times[what, tool.name])
+            for what in (NOTHING, ENDED, AGAIN, LOOK, CHANGE, DOWN)
+        }
+        ratios[MEMORY] = memory[bare.name] / memory[tool.name]
+        found.append(f"{tool.name} {', '.join(f'{ratio:.2f}' for ratio in ratios.values())}")
+    return (
+        "bare Pulumi is [a program](../bare/__main__.py) of nothing but the resources, with the same engine, plugins "
+        "and environment: it checks no setting, port or image, makes no bucket, waits for no roll-out, and wouldn't "
+        "notice a `migrate` that has failed. What it takes more than compose is Pulumi's own; the ratios, in the order "
+        f"of the rows: to {'; to '.join(found)}."
+    )

@@ -1,4 +1,4 @@
-"""The two ways to the same site: `pulumi up` of this project, and docker-compose with compose.yaml."""
+"""The ways to the same site: this project, a bare Pulumi program, and docker-compose with compose.yaml."""
 
 import secrets
 import shutil
@@ -48,14 +48,10 @@ class Way(ABC):
         return mark
 
 
-class Pulumi(Way):
-    """This project, with its defaults: gunicorn of the image, as in the cloud."""
+class PulumiWay(Way):
+    """A Pulumi program."""
 
-    name = "django-stack"
-
-    def __init__(self, place: Sandbox) -> None:
-        self.stack: Stack = place.stack("ours")
-        self.app, self.port = self.stack.app, self.stack.ports["web-port"]
+    stack: Stack
 
     def up(self, look: bool = True) -> Command:
         del look  # it always does
@@ -65,9 +61,66 @@ class Pulumi(Way):
         line = ["pulumi", "destroy", "--yes", "--skip-preview", "--stack", self.stack.name, "--non-interactive"]
         return Command(line, self.stack.folder, self.stack.env)
 
+
+class Pulumi(PulumiWay):
+    """This project, with its defaults: gunicorn of the image, as in the cloud."""
+
+    name = "django-stack"
+
+    def __init__(self, place: Sandbox) -> None:
+        self.stack = place.stack("ours")
+        self.app, self.port = self.stack.app, self.stack.ports["web-port"]
+
     def forget_data(self) -> None:
         for volume in self.stack.volumes():
             volume.remove()
+
+
+class Bare(PulumiWay):
+    """The barest Pulumi program for the same containers: what any takes that makes them."""
+
+    name = "bare Pulumi"
+
+    def __init__(self, place: Sandbox) -> None:
+        self.place = place
+        self.app = place.folder / "bare-app"
+        shutil.copytree(ROOT / "app", self.app, ignore=shutil.ignore_patterns("__pycache__"))
+        self.prefix = f"bench{secrets.token_hex(3)}"
+        ports = dict(zip(("web-port", "database-port", "media-port"), free_ports(3), strict=True))
+        self.port = ports["web-port"]
+        program = Path(__file__).with_name("bare") / "__main__.py"
+        config = {"name": self.prefix, "app": str(self.app), **ports, **images()}
+        self.stack = place.program("bare", program.read_text(), config)
+        place.end.callback(self._remove)
+
+    def configure(self, key: str, value: int) -> None:
+        """Sets a config key of the program."""
+        file = self.stack.folder / f"Pulumi.{self.stack.name}.yaml"
+        content = yaml.safe_load(file.read_text())
+        content["config"][f"bare:{key}"] = value
+        file.write_text(yaml.safe_dump(content))
+
+    def forget_data(self) -> None:
+        for part in ("database", "media"):
+            self.place.engine.volumes.get(f"{self.prefix}-{part}").remove()
+
+    def _remove(self) -> None:
+        for container in self.place.engine.containers.list(all=True, filters={"name": f"^/{self.prefix}-"}):
+            container.remove(force=True, v=True)
+        for network in self.place.engine.networks.list(names=[self.prefix]):
+            network.remove()
+        for volume in self.place.engine.volumes.list(filters={"name": f"{self.prefix}-"}):
+            volume.remove()
+        for image in self.place.engine.images.list(filters={"reference": f"{self.prefix}/app"}):
+            self.place.engine.images.remove(image.tags[0])
+
+
+def images() -> dict[str, str]:
+    """The images that this project's settings name by default: of the app's base, PostgreSQL and the S3 server."""
+    settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    names = {key: str(settings[key]["default"]) for key in ("python-image", "postgres-image", "s3-image")}
+    version = str(settings["postgres-version"]["default"])
+    return {key: name.replace("{postgres-version}", version) for key, name in names.items()}
 
 
 @dataclass
@@ -88,8 +141,6 @@ class Compose(Way):
         folder.mkdir()
         self.app = folder / "app"
         shutil.copytree(ROOT / "app", self.app, ignore=shutil.ignore_patterns("__pycache__"))
-        settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-        version = str(settings["postgres-version"]["default"])
         ports = dict(zip(("WEB_PORT", "DATABASE_PORT", "MEDIA_PORT"), map(str, free_ports(3)), strict=True))
         self.port = int(ports["WEB_PORT"])
         self.env = {
@@ -99,9 +150,7 @@ class Compose(Way):
             "SECRET_KEY": secrets.token_hex(32),
             "APP": str(self.app),
             "APP_IMAGE": f"{self.project}/app",
-            "PYTHON_IMAGE": settings["python-image"]["default"],
-            "POSTGRES_IMAGE": settings["postgres-image"]["default"].replace("{postgres-version}", version),
-            "S3_IMAGE": settings["s3-image"]["default"],
+            **{key.upper().replace("-", "_"): name for key, name in images().items()},
             "DOCKER_BUILDKIT": "0",  # the builder that the other way has, too, and the same cache
         }
         self.place.end.callback(self._remove)

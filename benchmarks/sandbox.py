@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -46,7 +47,7 @@ class Sandbox:
         """Another stack of the same project and state, on the same app, up; with one worker, for the memory's sake."""
         ports = dict(zip(stack.ports, free_ports(3), strict=True))
         other = Stack(stack.folder, f"{stack.name}-{name}", ports, self.engine)
-        other.configure({"env": {"WEB_CONCURRENCY": "1"}})
+        other.configure({**stack.settings, "env": {"WEB_CONCURRENCY": "1"}})
         other.run("pulumi", "stack", "init", other.name, "--no-select", "--non-interactive")
         self.end.callback(other.remove_all)
         other.up()
@@ -54,18 +55,25 @@ class Sandbox:
 
     def empty_program(self) -> "Command":
         """`pulumi up` of a program that makes nothing, once up already: what Pulumi itself takes."""
-        folder = self.folder / "empty"
+        stack = self.program("empty", "import pulumi\n", {})
+        command = Command(stack.up_command, stack.folder, stack.env)
+        run(command)
+        return command
+
+    def program(self, name: str, text: str, config: Mapping[str, Any]) -> Stack:
+        """A stack of a Pulumi program that is not ours, with our packages, plugins and environment; not yet up."""
+        folder = self.folder / name
         folder.mkdir()
         (folder / "state").mkdir()
         (folder / ".venv").symlink_to(ROOT / ".venv")
-        project = {"name": "empty", "runtime": {"name": "python", "options": {"virtualenv": ".venv"}}}
+        project = {"name": name, "runtime": {"name": "python", "options": {"virtualenv": ".venv"}}}
         (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project))
-        (folder / "__main__.py").write_text("import pulumi\n")
-        some = Stack(folder, "empty", {}, self.engine)
-        run(Command(["pulumi", "stack", "init", "empty", "--non-interactive"], folder, some.env))
-        command = Command(some.up_command, folder, some.env)
-        run(command)
-        return command
+        (folder / "__main__.py").write_text(text)
+        stack = Stack(folder, f"{name}{secrets.token_hex(3)}", {}, self.engine)
+        values = {"config": {f"{name}:{key}": value for key, value in config.items()}}
+        (folder / f"Pulumi.{stack.name}.yaml").write_text(yaml.safe_dump(values))
+        run(Command(["pulumi", "stack", "init", stack.name, "--no-select", "--non-interactive"], folder, stack.env))
+        return stack
 
 
 @contextmanager
