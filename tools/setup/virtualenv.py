@@ -67,6 +67,8 @@ def install(machine: Machine, purpose: str) -> None:
     lock = f"requirements/{purpose}.txt"
     pip = [str(machine.venv / "bin/python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     pip += ["--progress-bar", "off"]  # its bar doesn't say for which package
+    if purpose == "dev" and not machine.environ.get("PYTHONDONTWRITEBYTECODE"):
+        pip += ["--no-compile"]  # nearly half of pip's work; Python compiles the part that is imported, and keeps it
     # The build backend is one of the locked packages, so that building the project fetches nothing.
     project = ["--no-deps", "--no-build-isolation", "--editable", "."]
     environ = own_pip.environ(machine)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,24 @@ def test_what_is_locked_is_installed_once_with_hashes(machine: FakeMachine) -> N
         f"{pip} --no-deps --no-build-isolation --editable .",
     ]
     assert machine.printed[-1] == ".venv has requirements/infra.txt"
+
+
+@pytest.mark.parametrize(
+    ("ensure", "variables", "compiles"),
+    [
+        (virtualenv.ensure_infra, {}, True),
+        (virtualenv.ensure_dev, {}, False),
+        (virtualenv.ensure_dev, {"PYTHONDONTWRITEBYTECODE": "1"}, True),  # else nobody ever would
+    ],
+)
+def test_the_tests_many_packages_are_compiled_as_they_are_imported(
+    machine: FakeMachine, ensure: Callable[[FakeMachine], None], variables: dict[str, str], compiles: bool
+) -> None:
+    machine.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    machine.environ.update(variables)
+    ensure(machine)
+    (command,) = (command for command in machine.did if "--require-hashes" in command)
+    assert ("--no-compile" not in command) is compiles
 
 
 def test_going_to_and_fro_between_local_and_test_installs_nothing(machine: FakeMachine) -> None:
