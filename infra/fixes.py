@@ -130,11 +130,6 @@ def begin_dockerfile(folder: Path) -> str:
     return f"sed {shlex.quote(f's/config[.]wsgi/{module}.wsgi/')} {ours} > {theirs}"
 
 
-def default_command() -> str:
-    """The release command of Pulumi.yaml."""
-    return str(json.loads(default("release-commands"))[0])
-
-
 def default(key: str) -> str:
     """The default of a setting in Pulumi.yaml; nothing for one that isn't there."""
     import yaml  # noqa: PLC0415  # only an error needs it

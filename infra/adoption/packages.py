@@ -46,7 +46,6 @@ SERVICES = {
     "mysqlclient": "the stack's database is PostgreSQL; the data of a MySQL database has to be moved (pgloader)",
     "pymysql": "the stack's database is PostgreSQL; the data of a MySQL database has to be moved (pgloader)",
 }
-EXTRAS = {"django-redis": "redis", "redis": "redis", "sentry-sdk": "sentry"}
 
 
 @dataclass(frozen=True)

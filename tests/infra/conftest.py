@@ -32,7 +32,8 @@ LOCAL, CLOUD = (
     for platform in ("local", "cloud")
 )
 # What the gallery uses besides the site. Each has tests of its own, with what it needs on the machine.
-BESIDE = {name: LOCAL.pop(name) for name in ("processes", "schedules", "cache", "mail")}
+for _beside in ("processes", "schedules", "cache", "mail"):
+    del LOCAL[_beside]
 
 
 @dataclass

@@ -38,9 +38,6 @@ class Session:
             lines.append(line)
         return "".join(lines)
 
-    def is_open(self) -> bool:
-        return self._process.poll() is None
-
     def _why(self) -> str:
         self._process.wait()
         self._complaints.seek(0)
