@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.e2e.conftest import MakeStack
 from tests.e2e.media import fetch
-from tests.e2e.stacks import DEVELOPMENT, Stack, database_password
+from tests.e2e.stacks import Stack, database_password
 from tests.e2e.visitors import Visitor, picture_url
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
@@ -33,15 +32,6 @@ def test_destroy_keeps_the_data_and_the_neighbour(development: Stack, serving: S
     assert after["SECRET_KEY"] != before["SECRET_KEY"]
     assert serving.ids() == neighbour
     Visitor(development)  # the user is there as well
-
-
-def test_without_keep_data_destroy_leaves_nothing(make_stack: MakeStack) -> None:
-    stack = make_stack("brief", {**DEVELOPMENT, "keep-data": False})
-    stack.up()
-    assert len(stack.volumes()) == 3
-    stack.outputs()
-    stack.destroy()
-    assert (stack.containers(), stack.networks(), stack.volumes()) == ([], [], [])
 
 
 def test_containers_removed_or_stopped_by_hand_come_back(serving: Stack) -> None:

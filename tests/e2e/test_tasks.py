@@ -21,7 +21,7 @@ WORKER = {"command": "python manage.py procrastinate worker", "stop-timeout": 60
 @pytest.fixture(scope="module")
 def working(make_stack: MakeStack) -> Stack:
     """A stack with all of it, up."""
-    settings = {"processes": {"worker": WORKER}, "cache": "valkey", "mail": "mailpit"}
+    settings = {"processes": {"worker": WORKER}, "cache": "valkey", "mail": "mailpit", "keep-data": False}
     stack = make_stack("tasks", {**SERVING, **settings})
     stack.up()
     return stack
@@ -99,3 +99,12 @@ def test_a_forgotten_password_is_mended_by_a_link_in_a_mail(working: Stack, page
     page.goto(mail_url)
     expect(page.get_by_text("Choose a new password for the gallery").first).to_be_visible()
     screenshot(page, "mailpit")
+
+
+def test_without_keep_data_destroy_leaves_nothing_of_a_stack_with_all_its_parts(working: Stack) -> None:
+    parts = {container.name.removeprefix(f"{working.prefix}-") for container in working.containers()}
+    assert parts == {"web", "worker-1", "database", "media", "cache", "mail"}
+    volumes = {volume.name.removeprefix(f"{working.prefix}-") for volume in working.volumes()}
+    assert volumes == {"database", "media", "maintenance"}
+    working.destroy()
+    assert (working.containers(), working.networks(), working.volumes()) == ([], [], [])
