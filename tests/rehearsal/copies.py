@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import socketserver
 import subprocess
@@ -21,6 +20,11 @@ from tests.waiting import wait_until
 MEMORY = 200 * 2**20  # bytes that a command has at most, whatever it copies
 SILENCE = 15.0  # seconds after which a task takes a killed command's copy away, a minute with the commands themselves
 IMPATIENT = f"""
+import atexit, os, re
+def measure():
+    with open(os.environ.get("MEASURED", os.devnull), "w") as file, open("/proc/self/status") as status:
+        file.write(str(int(re.search("VmHWM:\\\\s+([0-9]+) kB", status.read())[1]) * 1024))
+atexit.register(measure)
 from datetime import timedelta
 from infra.commands.data import cloud_bucket, cloud_session
 cloud_session.BEAT, cloud_session.SILENCE, cloud_bucket.OLD = 1.0, {SILENCE}, timedelta(seconds={SILENCE})
@@ -53,22 +57,11 @@ def end(process: subprocess.Popen[str], seconds: float = 300) -> tuple[int, str]
 def run(stack: Stack, *words: str) -> str:
     """What a command printed that has to succeed, and to be content with its memory; both are printed, and its time."""
     began = time.monotonic()
-    with tempfile.TemporaryFile("w+") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-c", IMPATIENT, *words],
-            cwd=stack.folder,
-            env=stack.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        file.seek(0)
-        output = file.read()
-    memory = used.ru_maxrss * 1024
+    with tempfile.NamedTemporaryFile("r") as file:
+        status, output = end(start(stack, *words, MEASURED=file.name), 900)
+        memory = int(file.read())
     print(f"{' '.join(words)}: {time.monotonic() - began:.1f} s, {memory / 2**20:.0f} MiB at most\n{output}")
-    assert process.returncode == 0, output
+    assert status == 0, output
     assert memory < MEMORY, f"{memory / 2**20:.0f} MiB"
     return output
 

@@ -23,8 +23,8 @@ SILENCE = 60.0  # seconds without one, after which the task takes the command fo
 class CloudSession:
     """What is asked of the task.
 
-    `name` is the stack. `failure` says why the task ended, and nothing as long as it runs. `pause` is in seconds, between
-    two looks at the task and its answer.
+    `name` is the stack. `failure` says why the task ended, and nothing as long as it runs. `pause` is in seconds,
+    between two looks at the task and its answer.
     """
 
     def __init__(self, name: str, bucket: CopyBucket, failure: Callable[[], DataError | None], pause: float) -> None:
