@@ -3,7 +3,7 @@ them and whoever reads or writes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -88,8 +88,13 @@ class StackDatabase:
         try:
             explained(bucket.make)(self._tasks.role)
             yield bucket
-        finally:
-            explained(bucket.remove)()
+        except BaseException:
+            with suppress(
+                BotoCoreError, ClientError
+            ):  # what went wrong counts; S3 empties it, and a later copy removes it
+                bucket.remove()
+            raise
+        explained(bucket.remove)()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
