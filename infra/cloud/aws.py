@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 
 # botocore's standard mode retries throttled and failing calls with growing pauses.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=10, read_timeout=60)
@@ -30,8 +33,19 @@ class Account(Protocol):
 
 def client(service: str, account: Account) -> Any:
     """A client of one of AWS's services."""
-    session: Any = boto3.Session(profile_name=account.profile or None, region_name=account.region)
+    core = botocore.session.Session()
+    core.register_component("data_loader", _models())
+    # A session for each client, since only clients may be used by several threads.
+    session: Any = boto3.Session(
+        botocore_session=core, profile_name=account.profile or None, region_name=account.region
+    )
     return session.client(service, config=_CONFIG)
+
+
+@cache
+def _models() -> Loader:
+    """What botocore knows of the services, read once: each session's own takes 10 MB for a service."""
+    return Loader()
 
 
 @contextmanager

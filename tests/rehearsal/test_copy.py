@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from infra.commands.data.names import BEFORE, NEW, those
+from infra.commands.data.names import BEFORE, those
 from tests.bare_stacks import BareStack, BareStacks
+from tests.rehearsal.copies import run
 from tests.rehearsal.databases import buckets, checksums, databases, query
-from tests.rehearsal.stacks import PROGRAM, Stack
-from tests.waiting import wait_until
+from tests.rehearsal.stacks import Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
 
@@ -38,8 +38,7 @@ def test_a_plan_of_a_protected_stack_asks_what_becomes_of_its_personal_data(stac
 
 def test_a_local_database_comes_into_the_cloud(stack: Stack, local: BareStack) -> None:
     local.query(FILL)
-    done = stack.django_stack("copy", "--database", local.name, "rehearsal", "--yes", *stack.into)
-    assert done.returncode == 0, done.stdout
+    run(stack, "copy", "--database", local.name, "rehearsal", "--yes", *stack.into)
     found = checksums(stack)
     assert {name: found[name] for name in local.checksums()} == local.checksums()
     kept = those(BEFORE, "app", databases(stack))
@@ -53,8 +52,7 @@ def test_a_local_database_comes_into_the_cloud(stack: Stack, local: BareStack) -
 
 def test_a_database_of_the_cloud_comes_to_this_machine(stack: Stack, local: BareStack) -> None:
     query(stack, "CREATE TABLE of_the_cloud AS SELECT 42 AS answer")
-    done = stack.django_stack("copy", "--database", "rehearsal", local.name, "--yes", *stack.out_of)
-    assert done.returncode == 0, done.stdout
+    run(stack, "copy", "--database", "rehearsal", local.name, "--yes", *stack.out_of)
     assert local.query("SELECT answer FROM of_the_cloud") == [(42,)]
     assert local.checksums() == checksums(stack)
     assert buckets(stack) == []
@@ -71,27 +69,6 @@ def test_a_database_of_this_machine_comes_to_another_stack_of_this_machine(
         assert another.checksums() == local.checksums()
     assert "Running migrations" not in done.stdout
     assert len(another.databases()) == 3
-
-
-def test_a_copy_into_the_cloud_that_is_killed_leaves_what_the_next_one_removes(stack: Stack, local: BareStack) -> None:
-    process = subprocess.Popen(
-        [PROGRAM, "copy", "--database", local.name, "rehearsal", "--yes", *stack.into],
-        cwd=stack.folder,
-        env=stack.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_until(lambda: those(NEW, "app", databases(stack)), "a database that is being filled", 120)
-    process.kill()
-    process.wait()
-    before = checksums(stack)
-    assert stack.get("/").status == 200
-    done = stack.django_stack("copy", "--database", local.name, "rehearsal", "--yes", *stack.into)
-    assert done.returncode == 0, done.stdout
-    assert checksums(stack) == before
-    assert those(NEW, "app", databases(stack)) == []
-    assert buckets(stack) == []
 
 
 def test_a_scrub_that_fails_in_the_cloud_leaves_nothing_of_the_copy(stack: Stack, local: BareStack) -> None:
@@ -111,7 +88,7 @@ def test_tasks_of_an_account_read_another_stacks_archive_without_this_machine(st
     program = """
 from infra.commands.data.ends import database_of
 end = database_of("rehearsal")
-with end.archive() as archive:
+with end.lock(), end.archive() as archive:
     type(archive).open = None  # nothing is read on this machine
     assert end.restore(archive, "app_new_20260101_000000") == archive.rows
     end.drop(["app_new_20260101_000000"])

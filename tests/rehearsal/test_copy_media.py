@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +16,7 @@ from infra.commands.data.media_s3 import S3Media
 from infra.contract.storage_dsn import S3
 from tests.bare_stacks import BareStack, BareStacks
 from tests.infra.commands.data.s3_server import S3Server, s3_server
+from tests.rehearsal.copies import run
 from tests.rehearsal.stacks import Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi, pytest.mark.rehearsal]
@@ -80,15 +80,6 @@ def contents(client: Any, bucket: str, prefix: str = "") -> dict[str, tuple[Any,
 def media_bucket(stack: Stack) -> str:
     (found,) = (one["Name"] for one in stack.client("s3").list_buckets()["Buckets"] if "-media-" in one["Name"])
     return str(found)
-
-
-def run(stack: Stack, *words: str) -> str:
-    """What a command printed that has to succeed; its time is printed, too."""
-    began = time.monotonic()
-    done = stack.django_stack(*words)
-    print(f"{' '.join(words)}: {time.monotonic() - began:.1f} s\n{done.stdout}")
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 def test_media_come_into_the_cloud_and_back_and_once(stack: Stack, local: BareStack, server: S3Server) -> None:

@@ -3,16 +3,21 @@
 import json
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from infra.commands.data.in_task import ANSWER, ORDERS
 from infra.commands.operations.cloud_stack import CloudStack
 
 PART = "-copy"  # of its name, between the stack's prefix and random digits; no name of a stack has two hyphens in a row
 RANDOM = 6  # bytes of those digits
 DAYS = 1  # after which S3 removes what a killed copy left
+OLD = timedelta(
+    hours=1
+)  # after which what nobody has written to is of a killed copy, whatever this machine's clock says
 
 
 class CopyBucket:
@@ -78,8 +83,15 @@ class CopyBucket:
                 "Sid": "Tasks",
                 "Effect": "Allow",
                 "Principal": {"AWS": self._roles},
-                "Action": ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+                "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
                 "Resource": f"{arn}/*",
+            },
+            {
+                "Sid": "TasksEmptyIt",
+                "Effect": "Allow",
+                "Principal": {"AWS": self._roles[0]},
+                "Action": "s3:ListBucket",
+                "Resource": arn,
             },
         ]
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -95,6 +107,29 @@ class CopyBucket:
 
         config = TransferConfig(multipart_chunksize=16 << 20, multipart_threshold=16 << 20, max_concurrency=2)
         self._s3.upload_fileobj(stream, self.name, key, Config=config)
+
+    def order(self, order: Mapping[str, Any]) -> None:
+        """Says what the bucket's task is to do."""
+        self._s3.put_object(Bucket=self.name, Key=ORDERS, Body=json.dumps(order).encode())
+
+    def answer(self, number: int) -> Any:
+        """The task's answer to an order; None as long as there is none."""
+        try:
+            return json.loads(self._s3.get_object(Bucket=self.name, Key=f"{ANSWER}{number}")["Body"].read())
+        except ClientError as error:
+            if error.response["Error"].get("Code") != "NoSuchKey":
+                raise
+            return None
+
+    def is_in_use(self, made: datetime) -> bool:
+        """Whether the command that made it then may be alive."""
+        try:
+            written = self._s3.get_object(Bucket=self.name, Key=ORDERS)["LastModified"]
+        except ClientError as error:
+            if error.response["Error"].get("Code") not in {"NoSuchBucket", "NoSuchKey"}:
+                raise
+            written = made
+        return bool(datetime.now(UTC) - max(made, written) < OLD)
 
     def remove(self) -> None:
         """Removes the bucket with all that is in it; one that is gone is fine."""
@@ -114,5 +149,6 @@ class CopyBucket:
 def left(stack: CloudStack) -> Iterable[CopyBucket]:
     """The buckets that killed copies of the stack left."""
     ours = re.compile(re.escape(f"{stack.prefix}-{PART}-") + rf"[0-9a-f]{{{2 * RANDOM}}}")
-    names = [str(one["Name"]) for one in stack.client("s3").list_buckets()["Buckets"]]
-    return [CopyBucket(stack, name) for name in names if ours.fullmatch(name)]
+    found = [one for one in stack.client("s3").list_buckets()["Buckets"] if ours.fullmatch(str(one["Name"]))]
+    buckets = [(CopyBucket(stack, str(one["Name"])), one["CreationDate"]) for one in found]
+    return [bucket for bucket, made in buckets if not bucket.is_in_use(made)]

@@ -3,13 +3,16 @@ them and whoever reads or writes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.commands.data import names, sql
 from infra.commands.data.cloud_backups import backups_of
 from infra.commands.data.cloud_bucket import CopyBucket, left
+from infra.commands.data.cloud_session import CloudSession
 from infra.commands.data.cloud_tasks import CloudTasks
 from infra.commands.data.ends import SECTIONS, Archive, Backups, DatabaseFacts, DataError, Rows
 from infra.commands.data.inside import in_database
@@ -26,7 +29,7 @@ ATTEMPTS = 5
 class StackDatabase:
     """That of a stack on AWS, an instance of RDS."""
 
-    overhead = 240.0  # for the start of tasks, a minute each
+    overhead = 120.0  # for the start of tasks, a minute each
     depth: int | None = None
 
     def __init__(self, name: str, settings: Mapping[str, object]) -> None:
@@ -34,6 +37,7 @@ class StackDatabase:
         self.production = setting(settings, "keep-data").lower() != "false"
         self._stack = CloudStack(name, settings)
         self._same_migrations: set[str] = set()  # databases that were restored
+        self._held: CloudSession | None = None  # that of the lock
         self._open()
 
     @explained
@@ -60,7 +64,7 @@ class StackDatabase:
         )
 
     def _ask(self, text: str, database: str = "postgres") -> str:
-        return str(self._tasks.do("ask", sql=text, database=database))
+        return str((self._held or self._tasks).do("ask", sql=text, database=database))
 
     @explained
     def backups(self) -> Backups:
@@ -68,56 +72,68 @@ class StackDatabase:
 
     @contextmanager
     def archive(self) -> Iterator[Archive]:
-        with self._bucket() as bucket:
-            found = self._archived(bucket)
+        # The task stays until the archive was read: it empties the bucket if this process is killed.
+        with self._bucket() as bucket, self._tasks.session(bucket) as session:
+            found = session.do(
+                "archive", bucket=bucket.name, sections=list(SECTIONS), rows=sql.IN_FULL + sql.ROWS, facts=sql.FACTS
+            )
             facts = json.loads(found["facts"])
             extensions = tuple(facts["extensions"])
             yield _Stored(bucket, self._tasks.role, facts["version"], facts["size"], extensions, rows_of(found["rows"]))
 
-    @explained
-    def _archived(self, bucket: CopyBucket) -> Mapping[str, str]:
-        found: Mapping[str, str] = self._tasks.do(
-            "archive", bucket=bucket.name, sections=list(SECTIONS), rows=sql.IN_FULL + sql.ROWS, facts=sql.FACTS
-        )
-        return found
-
     @contextmanager
     def _bucket(self) -> Iterator[CopyBucket]:
+        explained(self._clear)()
         bucket = CopyBucket(self._stack)
         try:
             explained(bucket.make)(self._tasks.role)
             yield bucket
-        finally:
-            explained(bucket.remove)()
+        except BaseException:
+            with suppress(
+                BotoCoreError, ClientError
+            ):  # what went wrong counts; S3 empties it, and a later copy removes it
+                bucket.remove()
+            raise
+        explained(bucket.remove)()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Ends what a killed copy left. Two copies at once end each other's tasks, and the stack's database serves."""
-        explained(self._clear)()
-        yield
+        """A task holds it, and does the work under it; when this process is gone, it removes what isn't finished."""
+        with self._bucket() as bucket, self._tasks.session(bucket, sql.LOCK) as session:
+            self._held = session
+            try:
+                yield
+            finally:
+                self._held = None
 
     def _clear(self) -> None:
-        self._tasks.stop()
+        self._tasks.clear()
         for bucket in left(self._stack):
             bucket.remove()
 
     def restore(self, archive: Archive, into: str) -> Rows:
+        session = self._locked()
         if isinstance(archive, _Stored) and archive.admits(self._tasks.role, self._stack.account.region):
-            return self._restored(archive.bucket, into)
-        with self._bucket() as bucket:
-            for section in SECTIONS:
-                with archive.open(section) as stream:
-                    explained(bucket.write)(section, stream)
-            return self._restored(bucket, into)
+            return self._restored(session, archive.bucket, into)
+        for section in SECTIONS:
+            with archive.open(section) as stream:
+                explained(session.bucket.write)(section, stream)
+        return self._restored(session, session.bucket, into)
 
-    @explained
-    def _restored(self, bucket: CopyBucket, into: str) -> Rows:
-        found = self._tasks.do(
+    def _locked(self) -> CloudSession:
+        if not self._held:
+            raise RuntimeError("nothing is changed without the lock")
+        return self._held
+
+    def _restored(self, session: CloudSession, bucket: CopyBucket, into: str) -> Rows:
+        found = session.do(
             "restore",
+            # By the session that holds the lock, so that it isn't made after what removes it.
+            first=sql.create(into, self._serving),
+            undo=sql.drop(into),
             bucket=bucket.name,
             sections=list(SECTIONS),
             into=into,
-            create=sql.create(into, self._serving),
             settings=sql.settings(into, self._serving),
             rows=sql.IN_FULL + sql.ROWS,
             migrations=sql.MIGRATIONS,
@@ -132,9 +148,8 @@ class StackDatabase:
     def run(self, command: Sequence[str], database: str) -> int:
         return operations(self.name).run(in_database(command, database), {}, timeout=None, detach=False)
 
-    @explained
     def swap(self, new: str, old: str, comment: str = "") -> None:
-        self._tasks.do(
+        self._locked().do(
             "swap",
             sql=sql.swap(self._serving, new, old, comment),
             terminate=sql.terminate(self._serving, new),
@@ -144,8 +159,13 @@ class StackDatabase:
     @explained
     def drop(self, databases: Sequence[str]) -> None:
         names.check_made(self._serving, databases)
-        self._tasks.stop()  # what still fills them
-        self._ask("".join(map(sql.drop, databases)))
+        text = "".join(map(sql.drop, databases))
+        try:
+            self._ask(text)
+        except DataError:
+            if not self._held or self._held.is_open():
+                raise
+            self._tasks.do("ask", sql=text, database="postgres")
 
 
 def serving(stack: CloudStack) -> tuple[DatabaseURL, Mapping[str, Any]]:
@@ -177,6 +197,8 @@ class _Stored:
         body = explained(self.bucket.read)(section)
         try:
             yield body
+        except (BotoCoreError, ClientError) as error:
+            raise DataError(f"The archive of the database broke off: {error}. Fix: the same again") from None
         finally:
             body.close()
 

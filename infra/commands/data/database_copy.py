@@ -1,7 +1,7 @@
 """Puts a database beside the one that serves a stack, looks whether it is whole, and swaps the names.
 
 Until the swap, which is one transaction, the stack serves what it served; whatever goes wrong before it removes the new
-database. What a killed copy left is removed by the next one.
+database. That of a killed copy is removed where it was made, or by the next one.
 """
 
 import shlex

@@ -3,13 +3,18 @@
 Its text is the command of a task definition, in an image whose Python is of the app's choice: nothing of infra here,
 only the standard library and boto3. The variable WORK says what is to be done, as JSON; the answer is printed on one
 line behind MARK. Streams go through pipes, never whole into memory.
+
+`serve` does one work after another, each in a program of its own, for as long as the command says that it is there.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from contextlib import suppress
 from typing import IO, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -20,10 +25,21 @@ FILE = "/tmp/schema.dump"  # noqa: S108  # without rows
 CHUNK = 1 << 20
 PART = 16 << 20  # bytes of a part of an upload; S3 takes 10,000 of them
 END = "end of the answer"
+ORDERS, ANSWER = "orders", "answer-"  # objects of a bucket: what the command wants, and what it gets
+LOOK = 1.0  # seconds between two looks at the orders
+PATIENCE = 1.5  # times that a command may be silent: how long one waits for the lock of another
 
 
 class WorkError(Exception):
     """Why it can't be done; nothing personal is in it."""
+
+
+class BusyError(WorkError):
+    """Somebody else holds the lock."""
+
+
+class SilenceError(WorkError):
+    """The command is gone."""
 
 
 def main() -> None:
@@ -31,8 +47,11 @@ def main() -> None:
     try:
         found = ACTIONS[work.pop("action")](**work)
     except WorkError as error:
-        print(MARK + json.dumps({"error": str(error)}), flush=True)
+        print(MARK + json.dumps({"error": str(error), "busy": isinstance(error, BusyError)}), flush=True)
         sys.exit(1)
+    except Exception as error:  # what it says may have anything in it
+        print(MARK + json.dumps({"error": f"the work ended by {type(error).__name__}"}), flush=True)
+        raise
     print(MARK + json.dumps({"found": found}), flush=True)
 
 
@@ -105,24 +124,43 @@ def swap(sql: str, terminate: str, attempts: int) -> None:
             thread.join()
 
 
-class Snapshot:
-    """A session of psql that holds a transaction open."""
+class Session:
+    """psql that stays open: it holds a transaction, or a lock, which end with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: str, what: str) -> None:
+        self._what, self._complaints = what, tempfile.TemporaryFile()  # noqa: SIM115  # as long as this process
         self.process = subprocess.Popen(
-            line(*PSQL), env=environment(""), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            line(*PSQL),
+            env=environment(database),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            text=True,
         )
 
     def ask(self, sql: str) -> str:
+        """What the server answers. Raises WorkError when it refuses, or is gone."""
         stdin, stdout = piped(self.process.stdin), piped(self.process.stdout)
-        stdin.write(f"{sql}\n;\n\\echo {END}\n")
-        stdin.flush()
-        lines = []
-        while (one := stdout.readline()) != f"{END}\n":
-            if not one:
-                raise WorkError("the database ended the session that holds the snapshot")
-            lines.append(one)
-        return "".join(lines)
+        lines: list[str] = []
+        with suppress(BrokenPipeError):
+            stdin.write(f"{sql}\n;\n\\echo {END}\n")
+            stdin.flush()
+            while one := stdout.readline():
+                if one == f"{END}\n":
+                    return "".join(lines)
+                lines.append(one)
+        self.process.wait()
+        self._complaints.seek(0)
+        said = first_error(self._complaints.read().decode(errors="replace"))
+        raise WorkError(f"the session that holds {self._what} ended: {said}")
+
+    def end(self, sql: str) -> bool:
+        """Ends it with a last statement, after whatever it does yet; whether that was done."""
+        with suppress(subprocess.TimeoutExpired, OSError, ValueError):
+            self.process.communicate(sql, timeout=20)  # ECS waits half a minute
+            return self.process.returncode == 0
+        self.process.kill()
+        return False
 
 
 class Complaints:
@@ -146,7 +184,7 @@ class Complaints:
 
 def archive(bucket: str, sections: list[str], rows: str, facts: str) -> dict[str, Any]:
     """Writes the sections of one snapshot into the bucket; the answers to both queries in that snapshot."""
-    session = Snapshot()
+    session = Session("", "the snapshot")
     session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     snapshot = session.ask("SELECT pg_export_snapshot()").strip()
     found = {"facts": session.ask(facts), "rows": session.ask(rows)}
@@ -164,12 +202,9 @@ def archive(bucket: str, sections: list[str], rows: str, facts: str) -> dict[str
     return found
 
 
-def restore(  # what WORK has
-    bucket: str, sections: list[str], into: str, create: str, settings: str, rows: str, migrations: str
-) -> dict[str, Any]:
-    """Makes a database and fills it with the sections in the bucket; the rows of its tables, and whether it has had the
+def restore(bucket: str, sections: list[str], into: str, settings: str, rows: str, migrations: str) -> dict[str, Any]:
+    """Fills a new database with the sections in the bucket; the rows of its tables, and whether it has had the
     migrations of the one that serves."""
-    ask(create, "postgres")
     ask(settings, "postgres")
     for section in sections:
         body = client().get_object(Bucket=bucket, Key=section)["Body"]
@@ -241,7 +276,111 @@ def first_error(output: str) -> str:
     return head if colon and value.startswith('"') else said
 
 
-ACTIONS: dict[str, Any] = {"ask": ask, "swap": swap, "archive": archive, "restore": restore}
+class Server:
+    """Does what the object ORDERS of a bucket says: one work at a time, of which a newer one takes the place.
+
+    An order may have statements for the session of the lock: `first`, and `undo`, which is done in the end, however
+    that comes. So the session makes a database, and removes it when the command is gone before it took its place;
+    nothing makes it any more after that.
+    """
+
+    def __init__(self, bucket: str, seconds: float) -> None:
+        self._bucket, self._seconds, self._s3 = bucket, seconds, client()
+        self._said, self._heard, self._number = b"", time.monotonic(), 0
+        self._session: Session | None = None
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # as long as this process
+        self._undo = ""
+
+    def run(self, lock: str) -> None:
+        """Until SIGTERM. `lock` is a query that says whether it was had, if there is to be one. Raises WorkError."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        try:
+            try:
+                if lock:
+                    self._acquire(lock)
+                self._answer({"found": None})
+                while True:
+                    self._look()
+                    time.sleep(LOOK)
+            finally:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                self._clean()
+        except SilenceError:
+            self._empty()
+            raise
+
+    def _acquire(self, lock: str) -> None:
+        self._session = Session("postgres", "the lock")
+        until = time.monotonic() + PATIENCE * self._seconds  # that of a killed command goes before
+        while self._session.ask(lock).strip() != "t":
+            if time.monotonic() > until:
+                raise BusyError("another copy runs")
+            self._orders()
+            time.sleep(LOOK)
+
+    def _orders(self) -> dict[str, Any]:
+        with suppress(Exception):  # the next look comes soon enough
+            said = self._s3.get_object(Bucket=self._bucket, Key=ORDERS)["Body"].read()
+            if said != self._said:
+                self._said, self._heard = said, time.monotonic()
+        if time.monotonic() - self._heard > self._seconds:
+            raise SilenceError(f"the command has said nothing for {self._seconds:.0f} seconds, so its copy was removed")
+        found: dict[str, Any] = json.loads(self._said or b'{"number": 0}')
+        return found
+
+    def _look(self) -> None:
+        order = self._orders()
+        if order["number"] > self._number:
+            self._begin(order)
+        elif self._worker and self._worker.poll() is not None:
+            self._output.seek(0)
+            lines = [one for one in self._output.read().decode().splitlines() if one.startswith(MARK)]
+            failure = {"error": f"the work ended with exit status {self._worker.returncode}"}
+            self._worker = None
+            self._answer(json.loads(lines[-1].removeprefix(MARK)) if lines else failure)
+
+    def _begin(self, order: dict[str, Any]) -> None:
+        self._end_worker()
+        self._number = order["number"]
+        self._undo = order["undo"] or self._undo
+        if self._session:
+            self._session.ask(order["first"] or "SELECT 1")
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115
+        self._worker = subprocess.Popen(
+            [sys.executable, *sys.orig_argv[1:]],  # this program
+            env={**os.environ, "WORK": json.dumps(order["work"])},
+            stdout=self._output,
+            start_new_session=True,
+        )
+
+    def _answer(self, answer: dict[str, Any]) -> None:
+        self._s3.put_object(Bucket=self._bucket, Key=f"{ANSWER}{self._number}", Body=json.dumps(answer).encode())
+
+    def _end_worker(self) -> None:
+        if self._worker:
+            with suppress(ProcessLookupError):
+                os.killpg(self._worker.pid, signal.SIGKILL)
+            self._worker.wait()
+            self._worker = None
+
+    def _clean(self) -> None:
+        self._end_worker()
+        if self._session and not self._session.end(self._undo) and self._undo:
+            ask(self._undo, "postgres")
+
+    def _empty(self) -> None:
+        """Removes what is in the bucket; whoever copies next removes the bucket."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
+            for one in page.get("Contents", []):
+                self._s3.delete_object(Bucket=self._bucket, Key=one["Key"])
+
+
+def serve(bucket: str, lock: str, seconds: float) -> None:
+    Server(bucket, seconds).run(lock)
+
+
+ACTIONS: dict[str, Any] = {"ask": ask, "swap": swap, "archive": archive, "restore": restore, "serve": serve}
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from infra.commands.data.cloud_bucket import CopyBucket, left
+from infra.commands.data import cloud_bucket
+from infra.commands.data.cloud_bucket import OLD, CopyBucket, left
+from infra.commands.data.in_task import ANSWER, ORDERS
 
 # Not of a copy of shop-cloud: the third one is of the stack `cloud-copy`.
 OTHERS = ("shop-cloud-media-0a", "shop-cloud-2--copy-0a1b2c3d4e5f", "shop-cloud-copy-0a1b2c3d4e5f", "shop--copy-0a")
@@ -50,10 +53,11 @@ def test_nobody_but_the_tasks_roles_is_admitted_and_only_by_tls(stack: Any) -> N
     bucket.make(ROLE)
     bucket.admit(f"{ROLE}-of-another-stack")
     policy = json.loads(stack.client("s3").get_bucket_policy(Bucket=bucket.name)["Policy"])
-    tls, tasks = policy["Statement"]
+    tls, tasks, own = policy["Statement"]
     assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert tasks["Principal"] == {"AWS": [ROLE, f"{ROLE}-of-another-stack"]}
     assert tasks["Resource"] == f"arn:aws:s3:::{bucket.name}/*"
+    assert (own["Principal"], own["Action"]) == ({"AWS": ROLE}, "s3:ListBucket"), "its own task empties it"
 
 
 def test_it_goes_with_all_that_is_in_it_and_a_second_time_does_no_harm(
@@ -72,9 +76,39 @@ def test_it_goes_with_all_that_is_in_it_and_a_second_time_does_no_harm(
     bucket.remove()
 
 
-def test_what_a_killed_copy_left_is_found_by_its_name_and_nothing_else_is(stack: Any) -> None:
+def test_orders_and_answers_go_by_it(stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CopyBucket, "admit", lambda *_: None)
     bucket = CopyBucket(stack)
     bucket.make(ROLE)
+    assert bucket.answer(1) is None
+    bucket.order({"number": 1})
+    s3 = stack.client("s3")
+    assert s3.get_object(Bucket=bucket.name, Key=ORDERS)["Body"].read() == b'{"number": 1}'
+    s3.put_object(Bucket=bucket.name, Key=f"{ANSWER}1", Body=b'{"found": 42}')
+    assert bucket.answer(1) == {"found": 42}
+
+
+def test_a_bucket_is_in_use_as_long_as_its_command_gives_orders(stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CopyBucket, "admit", lambda *_: None)
+    bucket = CopyBucket(stack)
+    bucket.make(ROLE)
+    made, now = datetime.now(UTC) - 2 * OLD, datetime.now(UTC)
+    assert not bucket.is_in_use(made)
+    assert bucket.is_in_use(now), "its first order may come yet"
+    bucket.order({"number": 0})
+    assert bucket.is_in_use(made)
+    bucket.remove()
+    assert not bucket.is_in_use(made)
+
+
+def test_what_a_killed_copy_left_is_found_by_its_name_and_age_and_nothing_else_is(
+    stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CopyBucket, "admit", lambda *_: None)
+    bucket = CopyBucket(stack)
+    bucket.make(ROLE)
+    assert left(stack) == []
+    monkeypatch.setattr(cloud_bucket, "OLD", timedelta())
     s3 = stack.client("s3")
     place = {"LocationConstraint": "eu-west-1"}
     for other in OTHERS:

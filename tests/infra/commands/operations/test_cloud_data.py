@@ -2,14 +2,16 @@
 
 import json
 import subprocess
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from infra.commands.data import in_task
+from infra.commands.data import cloud_database, in_task, sql
 from infra.commands.main import cli
 from tests.infra.cloud.fake_aws import RefusalError
-from tests.infra.commands.operations.conftest import ECS, HOST, SECRET, Cloud, definition, task
+from tests.infra.commands.operations.conftest import ECS, HOST, SECRET, TASK, Cloud, definition, task
 
 DATA = f"{ECS}:task-definition/shop-cloud-data:3"
 FACTS = {
@@ -109,6 +111,99 @@ def test_a_database_that_rds_does_not_have_is_one_line(cloud: Cloud) -> None:
     cloud.aws.on("DescribeDBInstances", {"DBInstances": []})
     done = cloud.run("restore")
     assert (done.returncode, done.stderr) == (1, f"No instance of RDS in us-east-1 has the address {HOST}\n")
+
+
+class Bucket:
+    """That of a copy, whose task answers at once with what it is asked for."""
+
+    orders: list[Mapping[str, Any]]
+    is_held = True  # the task's lock
+
+    def __init__(self, *_: object) -> None:
+        self.name = "shop-cloud--copy-0a"
+        Bucket.orders = []
+
+    def make(self, role: str) -> None:
+        assert role.endswith("role/shop-cloud-app")
+
+    def order(self, order: Mapping[str, Any]) -> None:
+        self.orders.append(order)
+
+    def answer(self, number: int) -> Any:
+        return {"found": json.dumps(FACTS)} if number or self.is_held else None
+
+    def remove(self) -> None:
+        assert self.orders, "the first sign of life came before"
+
+
+@pytest.fixture
+def bucket(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> type[Bucket]:
+    monkeypatch.setattr(cloud_database, "CopyBucket", Bucket)
+    monkeypatch.setattr(cloud_database, "left", lambda stack: [])
+    cloud.aws.on("DescribeTasks", task("RUNNING"))
+    return Bucket
+
+
+DROP = ["data", "drop-old", "-s", "cloud", "--yes"]
+
+
+def test_a_task_holds_the_lock_and_does_all_the_work_under_it(cloud: Cloud, bucket: type[Bucket]) -> None:
+    assert cli.main(DROP, standalone_mode=False) == 0
+    (asked,) = cloud.aws.asked("RunTask")
+    assert asked["startedBy"].startswith("data-")
+    (container,) = asked["overrides"]["containerOverrides"]
+    work = json.loads({one["name"]: one["value"] for one in container["environment"]}["WORK"])
+    assert (work["action"], work["bucket"], work["lock"]) == ("serve", "shop-cloud--copy-0a", sql.LOCK)
+    (dropped,) = {order["work"]["sql"] for order in bucket.orders if order["number"] == 2}
+    assert [line for line in dropped.splitlines() if "DROP" in line] == [
+        'DROP DATABASE IF EXISTS "app_new_20260102_000000" WITH (FORCE);',
+        'DROP DATABASE IF EXISTS "app_before_20260101_000000" WITH (FORCE);',
+    ]
+    assert {one["startedBy"] for one in cloud.aws.asked("ListTasks")} == {asked["startedBy"]}, "nobody else's"
+    assert [one["task"] for one in cloud.aws.asked("StopTask")] == [TASK]
+    assert len(cloud.aws.asked("DeregisterTaskDefinition")) == 1
+
+
+def test_a_lock_that_another_command_holds_is_one_line(
+    cloud: Cloud, bucket: type[Bucket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket, "is_held", False)
+    cloud.aws.on("DescribeTasks", task("STOPPED", exitCode=1))
+    cloud.aws.on("GetLogEvents", answer(error="another copy runs", busy=True))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(DROP, standalone_mode=False)
+    assert ended.value.code == "Another copy into the stack cloud runs. Fix: wait for its end"
+
+
+def test_a_task_that_goes_away_in_the_middle_is_one_line(
+    cloud: Cloud, bucket: type[Bucket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket, "answer", lambda self, number: None if number else {"found": None})
+    gone = {"stopCode": "TerminationNotice", "stoppedReason": "it moves"}
+    state = task("STOPPED")
+    state["tasks"][0] |= gone
+    cloud.aws.on("DescribeTasks", state)
+    cloud.aws.on("GetLogEvents", printed())
+    with pytest.raises(SystemExit) as ended:
+        cli.main(DROP, standalone_mode=False)
+    assert str(ended.value.code).startswith("The task of cloud was stopped by Fargate (it moves)")
+
+
+def test_only_old_definitions_of_the_stacks_own_copies_are_cleared(cloud: Cloud, bucket: type[Bucket]) -> None:
+    del bucket
+    new, others = f"{ECS}:task-definition/shop-cloud-data:2", f"{ECS}:task-definition/shop-cloud-data2:1"
+    old = f"{ECS}:task-definition/shop-cloud-data:1"
+    made = {new: time.time(), others: 0, old: time.time() - 7200}
+    cloud.aws.on("ListTaskDefinitions", {"taskDefinitionArns": [*made]})
+    known = cloud.aws.script["DescribeTaskDefinition"][0]
+    assert isinstance(known, dict)
+
+    def described(request: dict[str, Any]) -> dict[str, Any]:
+        return {"taskDefinition": known["taskDefinition"] | {"registeredAt": made.get(request["taskDefinition"], 0)}}
+
+    cloud.aws.on("DescribeTaskDefinition", described)
+    assert cli.main(DROP, standalone_mode=False) == 0
+    assert [one["taskDefinition"] for one in cloud.aws.asked("DeregisterTaskDefinition")] == [old, DATA]
 
 
 PULUMI = """
