@@ -28,14 +28,20 @@ def engine() -> docker.DockerClient:
 
 
 @pytest.fixture(scope="session")
-def stacks() -> list[Stack]:
-    """Every stack that was made so far."""
+def every_stack() -> list[Stack]:
+    """Every stack that was made so far, under a name that no module gives to stacks of another kind."""
     return []
 
 
 @pytest.fixture(scope="session")
+def stacks(every_stack: list[Stack]) -> list[Stack]:
+    """Every stack that was made so far."""
+    return every_stack
+
+
+@pytest.fixture(scope="session")
 def make_stack(
-    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, stacks: list[Stack]
+    tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, every_stack: list[Stack]
 ) -> Iterator[MakeStack]:
     """Makes stacks in sandboxes (not yet up), and removes all that is theirs at the end."""
 
@@ -45,21 +51,21 @@ def make_stack(
             stack = Stack.make(tmp_path_factory.mktemp(purpose), purpose, settings, engine)
             stack.is_shared = is_shared
             end.callback(stack.remove_all)
-            stacks.append(stack)
+            every_stack.append(stack)
             return stack
 
         yield make
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stops(stacks: list[Stack]) -> Iterator[None]:
+def stops(every_stack: list[Stack]) -> Iterator[None]:
     """Stops the stacks of a module after its last test: health checks alone would take a good part of the processors.
 
     They aren't removed, since the hunt for secrets looks through all of them.
     """
-    before = len(stacks)
+    before = len(every_stack)
     yield
-    for stack in stacks[before:]:
+    for stack in every_stack[before:]:
         if not stack.is_shared:
             stack.stop()
 

@@ -7,12 +7,12 @@ from collections.abc import Generator
 import psycopg
 import pytest
 
-from tests.e2e.conftest import MakeStack, engine, make_stack, stacks, stops
+from tests.e2e.conftest import MakeStack, engine, every_stack, make_stack, stops
 from tests.e2e.stacks import SERVING, Stack
 from tests.moments import moments as drawn
 from tests.waiting import wait_until
 
-__all__ = ["engine", "make_stack", "stacks", "stops"]
+__all__ = ["engine", "every_stack", "make_stack", "stops"]
 
 # The processes among which pytest divides the tests get the same one.
 os.environ["FAULTS_SEED"] = os.environ.get("FAULTS_SEED") or str(secrets.randbelow(10**6))

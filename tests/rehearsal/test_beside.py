@@ -10,12 +10,12 @@ import docker
 import pytest
 import requests
 
-from tests.e2e.conftest import MakeStack, make_stack, stacks
+from tests.e2e.conftest import MakeStack, every_stack, make_stack
 from tests.e2e.stacks import SERVING
 from tests.e2e.stacks import Stack as LocalStack
 from tests.rehearsal.stacks import Stack
 
-__all__ = ["make_stack", "stacks"]
+__all__ = ["every_stack", "make_stack"]
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
