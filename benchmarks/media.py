@@ -109,13 +109,15 @@ def sync(aws: str, server: S3Server, source: str, target: str, folder: Path) -> 
 
 
 def run(lines: list[list[str]], folder: Path, environment: Mapping[str, str]) -> Measured:
-    """Runs one after the other. Its memory is looked at all the time: what Linux counts includes this process's own."""
+    """Runs one after the other. The memory of each with its children is looked at all the time: what Linux counts
+    includes this process's own."""
     began, memory = time.monotonic(), 0.0
     for line in lines:
         process = psutil.Popen(line, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         while process.poll() is None:
             with suppress(psutil.Error):
-                memory = max(memory, process.memory_info().rss / 2**20)
+                those = [process, *process.children(recursive=True)]
+                memory = max(memory, sum(one.memory_info().rss for one in those) / 2**20)
             time.sleep(0.05)
         if process.returncode:
             raise RuntimeError(f"{' '.join(line[:3])} ended with exit status {process.returncode}")
