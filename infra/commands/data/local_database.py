@@ -2,26 +2,27 @@
 
 import io
 import json
-import os
 import shlex
-import shutil
-import stat
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
-from subprocess import DEVNULL, PIPE
-from typing import IO, TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, TypedDict
+from weakref import finalize
 
 from infra.commands import stack
 from infra.commands.data import names, sql
 from infra.commands.data.database_copy import say
-from infra.commands.data.ends import SECTIONS, Archive, Backups, BusyError, DatabaseFacts, DataError, Rows
+from infra.commands.data.ends import Archive, Backups, BusyError, DatabaseFacts, DataError, Rows
 from infra.commands.data.in_task import first_error
 from infra.commands.data.inside import in_database
+from infra.commands.data.local_disk import WATCH, Watch, free_of
+from infra.commands.data.local_program import Program
 from infra.commands.data.rows import rows_of
 from infra.commands.data.session import Session
 from infra.commands.operations import operations
@@ -30,13 +31,8 @@ if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
 
-CHUNK = 1 << 20  # bytes that are held of a stream
-RESERVE = 128 << 20  # bytes that are left free, without which the server stops
-LOOK = 0.5  # seconds between two looks at the free space
 END = "django-stack: end of an answer"
 ATTEMPTS = 10  # of a swap, each of which waits five seconds at most for connections to end
-RESTORE = ("--exit-on-error", "--no-owner", "--no-privileges")
-WATCH = 'while read -r line; do df -Pk "$0" | tail -n 1; done'
 # psql, and after its end the removal of the database whose name somebody has written into a file meanwhile.
 LOCKED = """
 UNFINISHED=$(mktemp); export UNFINISHED
@@ -44,15 +40,14 @@ UNFINISHED=$(mktemp); export UNFINISHED
 if [ -s "$UNFINISHED" ]; then dropdb --if-exists --force "$(cat "$UNFINISHED")" < /dev/null; fi
 rm -f "$UNFINISHED"; exit $status
 """
-LAZY = {"PGOPTIONS": "-c synchronous_commit=off", "JOBS": "1"}  # the swap's commit writes all to the disk
+RESTORE = ("pg_restore", "--exit-on-error", "--no-owner", "--no-privileges")
+LAZY = {"PGOPTIONS": "-c synchronous_commit=off"}  # the swap's commit writes all to the disk
 # As many jobs as processors, each with the memory that PostgreSQL's pages advise for a restore: twice the default.
 INDEXES = {"PGOPTIONS": "-c synchronous_commit=off -c maintenance_work_mem=128MB"}
-# A file, for several jobs. The comment of an extension is its own, and only a superuser may write it.
-RESTORE_SCHEMA = (
-    'set -e; file="/tmp/$PGDATABASE.dump"; trap \'rm -f "$file" "$file.list"\' EXIT; cat > "$file"; '
-    'pg_restore --list "$file" | grep -v " COMMENT - EXTENSION " > "$file.list" || true; '
-    'pg_restore --use-list="$file.list" --section="$SECTION" --jobs="${JOBS:-$(nproc)}" '
-    f'{" ".join(RESTORE)} --dbname="$PGDATABASE" "$file"'
+# Several jobs need a file.
+RESTORE_INDEXES = (
+    'set -e; file="/tmp/$PGDATABASE.dump"; trap \'rm -f "$file"\' EXIT; cat > "$file"; '
+    f'{shlex.join(RESTORE)} --jobs="$(nproc)" --dbname="$PGDATABASE" "$file"'
 )
 
 
@@ -74,27 +69,47 @@ class StackDatabase:
         self._serving = environment.get("POSTGRES_DB", self._user)
         self._data = environment.get("PGDATA", "/var/lib/postgresql/data")
         self._same_migrations: set[str] = set()  # databases that were restored
-        self._held: Session | None = None  # the lock's
+        self._kept: Session | None = None
+        self._held: Session | None = None  # the same one, while it holds the lock
+        self._beside: Session | None = None  # another one for what the lock's can't do, as long as the lock is held
+        self._known: DatabaseFacts | None = None
 
     # What is asked
 
     def facts(self) -> DatabaseFacts:
-        # One program for both: each start of one in the container takes its time.
-        line = ["sh", "-c", f'{shlex.join(self._psql_line(self._serving))} && {{ df -Pk "$0" || true; }}', self._data]
-        answer, _, disk = self._output(self._exec(line, sql.FACTS.encode())).partition("\n")
-        known = json.loads(answer)
-        databases: dict[str, int] = known["databases"]
-        return DatabaseFacts(
+        """While the lock is held, only what copies left is asked for again."""
+        if self._known and self._held:
+            return replace(self._known, **self._left(json.loads(self._held.ask(sql.DATABASES))))
+        asked = f"{sql.connect(self._serving)}{sql.FACTS};\n\\! df -Pk {shlex.quote(self._data)}"
+        # The lines of the shell may come first, since psql doesn't write its own at once.
+        answer = self._asked().ask(asked).splitlines()
+        known = json.loads(next(line for line in answer if line.startswith("{")))
+        self._known = DatabaseFacts(
             version=known["version"],
             name=known["name"],
             size=known["size"],
-            free=_free(disk),
+            free=free_of("\n".join(line for line in answer if not line.startswith("{"))),
             extensions=known["extensions"],
             available=known["available"],
-            old={one: databases[one] for one in names.those(names.BEFORE, self._serving, databases)},
-            unfinished=tuple(names.those(names.NEW, self._serving, databases)),
             comment=known["comment"] or "",
+            **self._left(known["databases"]),
         )
+        return self._known
+
+    def _asked(self) -> Session:
+        """A psql that is kept from the plan to the copy, since each start of one in the container takes its time. What
+        it is asked for first is \\connect."""
+        if not self._kept or not self._kept.is_open():
+            self._kept = Session(self._line(["sh", "-c", LOCKED, *self._psql_line(self._serving)]), self.name)
+            finalize(self, self._kept.close)
+        return self._kept
+
+    def _left(self, databases: Mapping[str, int]) -> "_Left":
+        """What copies left, by the server's databases."""
+        return {
+            "old": {one: databases[one] for one in names.those(names.BEFORE, self._serving, databases)},
+            "unfinished": tuple(names.those(names.NEW, self._serving, databases)),
+        }
 
     def backups(self) -> Backups:
         return Backups()
@@ -103,20 +118,25 @@ class StackDatabase:
 
     @contextmanager
     def archive(self) -> Iterator[Archive]:
-        with self._session(self._serving) as session:
-            session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            snapshot = session.ask("SELECT pg_export_snapshot()").strip()
-            version = int(session.ask("SELECT current_setting('server_version_num')::int / 10000"))
-            size = int(session.ask("SELECT pg_database_size(current_database())"))
-            extensions = session.ask("SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'").split()
-            rows = rows_of(session.ask(sql.IN_FULL + sql.ROWS))
-            yield _Snapshot(self, snapshot, version, size, tuple(extensions), rows)
+        with self._asked() as session:
+            known = json.loads(session.ask(sql.connect(self._serving) + sql.SNAPSHOT))
+            session.send(sql.IN_FULL + sql.ROWS)  # counted while the rows are read
+            yield _Snapshot(
+                self,
+                session,
+                known["snapshot"],
+                version=known["version"],
+                size=known["size"],
+                extensions=tuple(known["extensions"]),
+                lz4=known["lz4"],
+            )
 
     @contextmanager
-    def dump(self, snapshot: str, section: str) -> Iterator[IO[bytes]]:
-        """The output of pg_dump for a section of a snapshot that is held."""
-        options = ["--format=custom", "--compress=0", f"--section={section}", f"--snapshot={snapshot}"]
-        line = ["pg_dump", *options, "--no-publications", "--no-subscriptions", f"--dbname={self._serving}"]
+    def dump(self, snapshot: str, *sections: str, compress: str = "0") -> Iterator[IO[bytes]]:
+        """The output of pg_dump for sections of a snapshot that is held."""
+        options = ["--format=custom", f"--compress={compress}", *(f"--section={one}" for one in sections)]
+        options += [f"--snapshot={snapshot}", "--no-publications", "--no-subscriptions", f"--dbname={self._serving}"]
+        line = ["pg_dump", *options]
         with tempfile.TemporaryFile() as complaints:
             process = subprocess.Popen(self._line(line), stdout=subprocess.PIPE, stderr=complaints)
             assert process.stdout is not None  # noqa: S101  # it is piped
@@ -141,72 +161,77 @@ class StackDatabase:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """At its end, also when this process is killed, a program in the container removes what isn't finished."""
-        with Session(self._line(["sh", "-c", LOCKED, *self._psql_line("postgres")]), self.name) as session:
-            if session.ask(sql.LOCK).strip() != "t":
+        with self._asked() as session:
+            if session.ask(sql.connect("postgres") + sql.LOCK).strip() != "t":
                 raise BusyError(f"Another copy into the stack {self.name} runs. Fix: wait for its end")
             self._held = session
             try:
                 yield
             finally:
                 self._held = None
+                if self._beside:
+                    self._beside.kill()
+
+    def _locked(self) -> Session:
+        assert self._held, "no lock is held"  # noqa: S101  # as whoever writes does
+        return self._held
 
     def restore(self, archive: Archive, into: str) -> Rows:
-        made = sql.create(into, self._serving) + sql.settings(into, self._serving)
-        if self._held:  # in its session, so that it isn't made after what removes it when this process is killed
-            self._held.ask(f'\\! echo {shlex.quote(into)} > "$UNFINISHED"\n{made}{sql.RESET}')
-        else:
-            self._psql(made, "postgres")
-        for section in SECTIONS:
-            if section == "post-data":
-                say("Building the indexes ...")
-            with archive.open(section) as stream:
-                if section == "data":
-                    self._feed(stream, ["pg_restore", *RESTORE, f"--dbname={into}"], LAZY)
-                else:
-                    schema = io.BytesIO(stream.read())  # without rows, so it is small
-            if section != "data":
-                how = LAZY if section == "pre-data" else INDEXES
-                self._feed(schema, ["sh", "-c", RESTORE_SCHEMA], {"PGDATABASE": into, "SECTION": section, **how})
-        say("Analysing and counting ...")
-        # One program for all: each start of one in the container takes its time.
-        asked = f"ANALYZE;\n{sql.MIGRATIONS}\\echo {END}\n{sql.IN_FULL}{sql.ROWS}"
-        asked += f"\\echo {END}\n\\connect {sql.identifier(self._serving)}\n{sql.MIGRATIONS}"
-        had, rows, serves = self._psql(asked, into).split(f"{END}\n")
+        self._make(into)
+        with (
+            Watch(self._line(["sh", "-c", WATCH, self._data])) as watch,
+            ExitStack() as started,
+            ThreadPoolExecutor(1) as beside,
+        ):
+            prepared = beside.submit(self._prepare, archive, into, watch, started)
+            indexes = self._fill(archive, into, watch)
+            build, session, read = prepared.result()
+            say("Building the indexes ...")
+            build.give(io.BytesIO(read or indexes))
+            say("Analysing and counting ...")
+            asked = f"{sql.MIGRATIONS}\\echo {END}\n{sql.IN_FULL}{sql.ANALYZE}{sql.ROWS}"
+            asked += f"\\echo {END}\n{sql.connect(self._serving)}{sql.MIGRATIONS}{sql.connect('postgres')}"
+            had, rows, serves = session.ask(asked).split(f"{END}\n")
         if had.strip() and had == serves:
             self._same_migrations.add(into)
         return rows_of(rows)
 
-    def _feed(self, stream: IO[bytes], line: Sequence[str], variables: Mapping[str, str]) -> None:
-        """Gives a program a stream, and ends it before the disk is full, since the server would stop then."""
-        with tempfile.TemporaryFile() as complaints:
-            given = stream if _is_pipe(stream) else subprocess.PIPE  # a program's output goes there by itself
-            process = subprocess.Popen(self._line(line, variables), stdin=given, stderr=complaints)
-            watched = _Watch(self._line(["sh", "-c", WATCH, self._data]), process)
-            try:
-                with watched:
-                    if process.stdin:
-                        shutil.copyfileobj(stream, process.stdin, CHUNK)
-                        process.stdin.close()
-                    process.wait()
-            except BrokenPipeError:
-                process.wait()
-            except BaseException:
-                process.kill()
-                process.wait()
-                raise
-            if watched.full:
-                raise DataError(
-                    f"The disk of {self.name}'s database is nearly full, so the copy was ended. Fix: make room, for "
-                    f"instance by django-stack data drop-old -s {self.name}"
-                )
-            if process.returncode:
-                complaints.seek(0)
-                raise DataError(self._refused(complaints.read()))
+    def _prepare(self, archive: Archive, into: str, watch: Watch, started: ExitStack) -> tuple[Program, Session, bytes]:
+        """Starts, while the rows flow, what it is the turn of afterwards; what was read of the indexes meanwhile."""
+        read = archive.read("post-data") if isinstance(archive, _Snapshot) else b""
+        building = self._line(["sh", "-c", RESTORE_INDEXES], {"PGDATABASE": into, **INDEXES})
+        self._beside = self._session(into)
+        return started.enter_context(Program(building, self.name, watch)), self._beside, read
 
-    def _refused(self, output: bytes) -> str:
-        text = output.decode(errors="replace")
-        full = ". Fix: make room on this machine's disk" if "No space left" in text else ""
-        return f"The database of {self.name} doesn't take the copy: {first_error(text)}{full}"
+    def _make(self, new: str) -> None:
+        """An empty database, which doesn't outlive the lock."""
+        made = sql.create(new, self._serving) + sql.settings(new, self._serving)
+        # In the lock's session, so that it isn't made after what removes it when this process is killed.
+        self._locked().ask(f'\\! echo {shlex.quote(new)} > "$UNFINISHED"\n{made}{sql.RESET}')
+
+    def _fill(self, archive: Archive, into: str, watch: Watch) -> bytes:
+        """Restores all but the indexes. Their archive, which is small, since no rows are in it; nothing where it can be
+        read meanwhile."""
+        line = self._line([*RESTORE, f"--dbname={into}"], LAZY)
+
+        def fill(stream: IO[bytes]) -> None:
+            with Program(line, self.name, watch, stream) as program:
+                program.give(stream)
+
+        if isinstance(archive, _Snapshot):
+            with archive.dump("pre-data", "data", compress=self._compress(archive)) as stream:
+                fill(stream)
+            return b""
+        for section in ("pre-data", "data"):
+            with archive.open(section) as stream:
+                fill(stream)
+        with archive.open("post-data") as stream:
+            return stream.read()
+
+    def _compress(self, archive: "_Snapshot") -> str:
+        """Without compression an archive has a block for each row, which takes both programs a third more time than
+        LZ4 and larger blocks."""
+        return "lz4" if archive.lz4 and self._locked().ask(sql.LZ4).strip() == "t" else "0"
 
     def has_migrations_of(self, database: str) -> bool:
         return database in self._same_migrations
@@ -215,26 +240,28 @@ class StackDatabase:
         return operations(self.name).run(in_database(command, database), {}, timeout=None, detach=False)
 
     def swap(self, new: str, old: str, comment: str = "") -> None:
-        done = None
-        for _ in range(ATTEMPTS):
-            with self._ending(self._serving, new):
-                done = self._exec(self._psql_line("postgres"), sql.swap(self._serving, new, old, comment).encode())
-            if done.returncode == 0:
-                if self._held:
-                    self._held.ask('\\! : > "$UNFINISHED"')
+        self._locked().ask("SELECT 1")  # whether it is still held
+        for attempt in range(1, ATTEMPTS + 1):
+            if not self._beside or not self._beside.is_open():
+                self._beside = self._session("postgres")
+            try:
+                with self._ending(self._serving, new):
+                    self._beside.ask(sql.swap(self._serving, new, old, comment))
+            except DataError as error:
+                self._beside.kill()
+                if attempt == ATTEMPTS or "being accessed by other users" not in str(error):
+                    raise DataError(f"The names can't be swapped, nothing was changed. {error}") from None
+            else:
+                self._locked().ask('\\! : > "$UNFINISHED"')
                 return
-            if b"being accessed by other users" not in done.stderr:
-                break
-        assert done is not None  # noqa: S101
-        raise DataError(f"The names can't be swapped, nothing was changed: {done.stderr.decode().strip()}")
 
     @contextmanager
     def _ending(self, *databases: str) -> Iterator[None]:
         """Ends connections to the databases again and again, as long as it lasts: new ones come at any moment."""
-        ended = threading.Event()
+        ended, session = threading.Event(), self._locked()
 
         def end() -> None:
-            with suppress(DataError), self._session("postgres") as session:
+            with suppress(DataError):
                 while not ended.wait(0.05):
                     session.ask(sql.terminate(*databases))
 
@@ -265,10 +292,8 @@ class StackDatabase:
     def _psql_line(database: str) -> list[str]:
         return ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", f"--dbname={database}"]
 
-    @contextmanager
-    def _session(self, database: str) -> Iterator[Session]:
-        with Session(self._line(self._psql_line(database)), self.name) as session:
-            yield session
+    def _session(self, database: str) -> Session:
+        return Session(self._line(self._psql_line(database)), self.name)
 
     def _exec(
         self, line: Sequence[str], content: bytes = b"", variables: Mapping[str, str] | None = None
@@ -282,65 +307,37 @@ class StackDatabase:
         return ["docker", "exec", "--interactive", *options, str(self._container.id), *line]
 
 
-@dataclass(frozen=True)
+class _Left(TypedDict):
+    old: Mapping[str, int]
+    unfinished: tuple[str, ...]
+
+
+@dataclass
 class _Snapshot:
-    """What the database was when the snapshot was taken, which a session holds."""
+    """What the database was when the snapshot was taken, which a session holds. It counts the rows meanwhile."""
 
     end: StackDatabase
+    session: Session
     snapshot: str
     version: int
     size: int
     extensions: tuple[str, ...]
-    rows: Rows
+    lz4: bool  # whether its archive can be compressed by that
+
+    @cached_property
+    def rows(self) -> Rows:
+        return rows_of(self.session.answer())
 
     def open(self, section: str) -> AbstractContextManager[IO[bytes]]:
-        return self.end.dump(self.snapshot, section)
+        return self.dump(section)
 
+    def dump(self, *sections: str, compress: str = "0") -> AbstractContextManager[IO[bytes]]:
+        """One archive of these sections."""
+        return self.end.dump(self.snapshot, *sections, compress=compress)
 
-class _Watch:
-    """Looks at the free space, by a command line that says it each time it is asked, and ends a program when there is
-    too little."""
-
-    def __init__(self, line: Sequence[str], process: "subprocess.Popen[bytes]") -> None:
-        self.full = False
-        self._line, self._process = line, process
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def _look(self) -> None:
-        if self._ended.wait(LOOK):
-            return
-        with suppress(BrokenPipeError), subprocess.Popen(self._line, stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as asked:
-            assert asked.stdin and asked.stdout  # noqa: S101, PT018  # they are piped
-            while not self._ended.wait(LOOK):
-                asked.stdin.write(b"\n")
-                asked.stdin.flush()
-                free = _free(asked.stdout.readline().decode(errors="replace"))
-                if free is not None and free < RESERVE:
-                    self.full = True
-                    self._process.kill()
-                    return
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-
-def _free(said: str) -> int | None:
-    """Bytes that are free by the last line of df; None where it says nothing of the kind."""
-    words = (said.splitlines() or [""])[-1].split()
-    return int(words[3]) * 1024 if len(words) > 3 and words[3].isdigit() else None
-
-
-def _is_pipe(stream: IO[bytes]) -> bool:
-    """Whether it is the end of a pipe, from which nothing was read yet."""
-    try:
-        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
-    except (AttributeError, OSError):  # what is no file has no number
-        return False
+    def read(self, section: str) -> bytes:
+        with self.open(section) as stream:
+            return stream.read()
 
 
 def _ended_badly(process: "subprocess.Popen[bytes]") -> bool:

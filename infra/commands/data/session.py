@@ -26,17 +26,29 @@ class Session:
 
     def ask(self, query: str) -> str:
         """What the server answers. Raises DataError with its own words when it refuses."""
+        self.send(query)
+        return self.answer()
+
+    def send(self, query: str) -> None:
+        """Has the server begin; `answer` reads what it says, before the next query is sent. Raises DataError."""
         try:
             self._in.write(f"{query}\n;\n\\echo {MARK}\n")
             self._in.flush()
         except BrokenPipeError:
             raise DataError(self._why()) from None
+
+    def answer(self) -> str:
+        """The answer to what was sent. Raises DataError with the server's own words when it refuses."""
         lines = []
         while (line := self._out.readline()) != f"{MARK}\n":
             if not line:
                 raise DataError(self._why())
             lines.append(line)
         return "".join(lines)
+
+    def is_open(self) -> bool:
+        """Whether the program still runs."""
+        return self._process.poll() is None
 
     def _why(self) -> str:
         self._process.wait()
@@ -52,6 +64,15 @@ class Session:
     ) -> None:
         if kind:
             self._process.kill()
+        self.close()
+
+    def kill(self) -> None:
+        """Ends it, whatever it does."""
+        self._process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """Ends it when it has done what it was asked for; a second time is allowed."""
         with suppress(BrokenPipeError):
             self._in.close()
         self._out.close()

@@ -10,21 +10,49 @@ WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_sche
 ORDER BY n.nspname, c.relname
 \gexec
 """
+# All but the server's own tables, whose analysis takes longer than that of a small database.
+ANALYZE = r"""
+SELECT format('ANALYZE %s', c.oid::regclass) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+\gexec
+"""
 # Names are written in full whatever the database's own search path is.
 IN_FULL = "SET search_path = '';\n"
 
-FACTS = """
+# The databases of a server with their sizes.
+DATABASES = """
+SELECT json_object_agg(datname, pg_database_size(oid)) FROM pg_database
+WHERE NOT datistemplate AND pg_has_role(datdba, 'MEMBER')
+"""
+
+FACTS = f"""
 SELECT json_build_object(
     'version', current_setting('server_version_num')::int / 10000,
     'name', current_database(),
     'size', pg_database_size(current_database()),
     'comment', (SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()),
-    'extensions', (SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension
+    'extensions', (SELECT coalesce(json_object_agg(extname, extversion), '{{}}') FROM pg_extension
                    WHERE extname <> 'plpgsql'),
     'available', (SELECT json_object_agg(name, default_version) FROM pg_available_extensions),
-    'databases', (SELECT json_object_agg(datname, pg_database_size(oid)) FROM pg_database
-                  WHERE NOT datistemplate AND pg_has_role(datdba, 'MEMBER')))
+    'databases', ({DATABASES}))
+"""  # noqa: S608  # by our own text
+
+# Whether the server's programs were built with LZ4, and their archives can be compressed by it.
+LZ4 = """
+SELECT current_setting('server_version_num')::int >= 160000
+    AND EXISTS (SELECT FROM pg_settings WHERE name = 'wal_compression' AND 'lz4' = ANY (enumvals))
 """
+
+# A snapshot that lasts as long as the session's transaction, and what is known of the database then.
+SNAPSHOT = f"""
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+SELECT json_build_object(
+    'snapshot', pg_export_snapshot(),
+    'version', current_setting('server_version_num')::int / 10000,
+    'size', pg_database_size(current_database()),
+    'lz4', ({LZ4}),
+    'extensions', (SELECT coalesce(json_agg(extname), '[]') FROM pg_extension WHERE extname <> 'plpgsql'))
+"""  # noqa: S608  # by our own text
 
 # Whether no other copy runs into this server, by a lock that ends with its session. The number is "copy" in ASCII.
 LOCK = "SELECT pg_try_advisory_lock(x'636f7079'::int)"
@@ -36,6 +64,11 @@ def identifier(name: str) -> str:
 
 def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def connect(name: str) -> str:
+    """Has psql go on with another database of its server."""
+    return f"\\connect {identifier(name)}\n"
 
 
 def create(new: str, like: str) -> str:
