@@ -4,10 +4,12 @@ import secrets
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from docker.errors import ImageNotFound
 
 from benchmarks import prepare
 from benchmarks.sandbox import Command, Sandbox, quiet_environment, run
@@ -111,8 +113,13 @@ class Bare(PulumiWay):
             network.remove()
         for volume in self.place.engine.volumes.list(filters={"name": f"{self.prefix}-"}):
             volume.remove()
-        for image in self.place.engine.images.list(filters={"reference": f"{self.prefix}/app"}):
-            self.place.engine.images.remove(image.tags[0])
+        remove_image(self.place, f"{self.prefix}/app")
+
+
+def remove_image(place: Sandbox, name: str) -> None:
+    """Takes the name away, if it is there; the image may have those of others, too."""
+    with suppress(ImageNotFound):
+        place.engine.images.remove(name)
 
 
 def images() -> dict[str, str]:
@@ -170,8 +177,7 @@ class Compose(Way):
 
     def _remove(self) -> None:
         run(self._command("down", "--volumes", "--rmi", "local", "--timeout", "2"))
-        for image in self.place.engine.images.list(filters={"reference": f"{self.project}/app"}):
-            self.place.engine.images.remove(image.tags[0])
+        remove_image(self.place, f"{self.project}/app")
 
 
 def composes(place: Sandbox) -> list[Way]:

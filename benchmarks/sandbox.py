@@ -45,7 +45,7 @@ class Sandbox:
 
     def beside(self, stack: Stack, name: str) -> Stack:
         """Another stack of the same project and state, on the same app, up; with one worker, for the memory's sake."""
-        ports = dict(zip(stack.ports, free_ports(3), strict=True))
+        ports = dict(zip(stack.ports, free_ports(len(stack.ports)), strict=True))
         other = Stack(stack.folder, f"{stack.name}-{name}", ports, self.engine)
         other.configure({**stack.settings, "env": {"WEB_CONCURRENCY": "1"}})
         other.run("pulumi", "stack", "init", other.name, "--no-select", "--non-interactive")
