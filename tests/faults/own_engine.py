@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +20,9 @@ CLONE_NEWNET = 0x40000000  # linux/sched.h
 class OwnEngine:
     """The engine; `host` is what DOCKER_HOST has to say."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
         self.folder = folder
+        self.options = options
         self.host = f"unix://{folder / 'socket'}"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -30,7 +31,7 @@ class OwnEngine:
         places = [f"--{name}={self.folder / name}" for name in ("data-root", "exec-root", "pidfile")]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["dockerd", "--host", self.host, *places], stdout=log, stderr=log, start_new_session=True
+                ["dockerd", "--host", self.host, *places, *self.options], stdout=log, stderr=log, start_new_session=True
             )
         wait_until(self.answers, "an engine of our own", 60)
 
@@ -78,10 +79,10 @@ def own_network() -> Iterator[None]:
 
 
 @contextmanager
-def own_engine() -> Iterator[OwnEngine]:
-    """An empty engine, running; at the end everything of it is gone."""
+def own_engine(*options: str) -> Iterator[OwnEngine]:
+    """An empty engine with options of dockerd, running; at the end everything of it is gone."""
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    engine = OwnEngine(folder)
+    engine = OwnEngine(folder, options)
     with own_network():
         try:
             engine.start()
