@@ -16,6 +16,7 @@ from benchmarks import (
     rehearsal,
     rollout,
     site,
+    tables,
     throughput,
 )
 from benchmarks.report import Section
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[..., list[Section]]] = {
     "rehearsal": rehearsal.measure,
     "rollout": rollout.measure,
     "site": site.measure,
+    "tables": tables.measure,
     "throughput": throughput.measure,
 }
 
