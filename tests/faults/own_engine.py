@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -87,10 +87,13 @@ def own_engine(*options: str) -> Iterator[OwnEngine]:
         try:
             engine.start()
             yield engine
-            for container in engine.client().containers.list(all=True):
-                container.remove(force=True)
-            engine.stop()
         finally:
             if engine.process and engine.process.poll() is None:
-                engine.process.kill()
+                with suppress(DockerException):
+                    for container in engine.client().containers.list(all=True):
+                        container.remove(force=True)
+                try:
+                    engine.stop()  # a killed one leaves a mount behind
+                except subprocess.TimeoutExpired:
+                    engine.process.kill()
             shutil.rmtree(folder, ignore_errors=True)
