@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pulumi
-import pulumi_command as command
 import pulumi_docker as docker
 
 from infra.local import reload
@@ -13,19 +12,15 @@ from infra.local.context import LocalContext
 from infra.local.environment import LocalEnvironment
 from infra.local.labels import PROCESS, label_args
 from infra.local.release import Release
-from infra.local.requests import StartRequest
 from infra.processes import ProcessSettings
-from infra.steps import step_command, step_input
-
-START_TIMEOUT = 60  # seconds
 
 
 class Process(pulumi.ComponentResource):
     """`count` containers, which move to a new image only after the release of that image succeeded.
 
     A container gets SIGTERM and has `stop-timeout` to end before its successor starts; one that ends by itself is
-    started again. The check of the start waits until all of them run, and fails the update if they don't. With
-    `mount-source` the command is started again when the source changes. Exposes `process`, its name.
+    started again. With `mount-source` the command is started again when the source changes. Exposes `process`, its
+    name, and what the check of the start (starts.py) is told: `containers`, their ids, and `secrets`.
     """
 
     def __init__(
@@ -55,20 +50,9 @@ class Process(pulumi.ComponentResource):
             )
             for number in range(1, process.count + 1)
         ]
-        command.local.Command(
-            f"{name}-start",
-            create=step_command("infra.local.steps.start"),
-            add_previous_output_in_env=False,
-            stdin=step_input(
-                StartRequest,
-                process=process.name,
-                containers=[container.id for container in containers],
-                timeout=START_TIMEOUT,
-                secrets=environment.secret_values,
-            ),
-            opts=pulumi.ResourceOptions(parent=self, additional_secret_outputs=["stdout", "stderr"]),
-        )
         self.process = process.name
+        self.containers: list[pulumi.Output[str]] = [container.id for container in containers]
+        self.secrets = environment.secret_values
         self.register_outputs({"process": self.process})
 
 

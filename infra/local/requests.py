@@ -96,9 +96,8 @@ class RolloutRequest(StepRequest):
 
 @dataclass(frozen=True, kw_only=True)
 class StartRequest(StepRequest):
-    """The start of a process: `containers` are ids, `timeout` is in seconds for all of them together."""
+    """The start of all processes: `containers` are ids, `timeout` is in seconds for all of them together."""
 
-    process: str
     containers: list[str]
     timeout: float
     secrets: list[str] = field(repr=False, metadata=SECRET)

@@ -15,6 +15,7 @@ from infra.local.maintenance import FOLDER
 from infra.local.process import Process
 from infra.local.release import Release
 from infra.local.requests import RolloutRequest
+from infra.local.starts import check_starts
 from infra.reserved import PORT
 from infra.steps import step_command, step_input
 
@@ -23,7 +24,7 @@ ROLLOUT_TIMEOUT = 60  # seconds
 
 class Web(pulumi.ComponentResource):
     """One container on 127.0.0.1:`web-port`, which moves to a new image only after the release of that image succeeded
-    and the processes moved to it.
+    and the processes moved to it and have started.
 
     The roll-out check waits until the site is ready and has a home page. Otherwise the update fails with the last lines
     of the container, which stays.
@@ -46,6 +47,7 @@ class Web(pulumi.ComponentResource):
             labels=label_args(settings),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        started = [check_starts("processes-start", after, pulumi.ResourceOptions(parent=self))] if after else []
         app = app_container(context, release, environment, "web")
         app["volumes"] = [*app["volumes"], {"volume_name": volume.name, "container_path": FOLDER}]
         container = docker.Container(
@@ -63,7 +65,7 @@ class Web(pulumi.ComponentResource):
                 "start_period": "30s",
             },
             destroy_grace_seconds=30,
-            opts=container_options(self, depends_on=[release, *after]),
+            opts=container_options(self, depends_on=[release, *after, *started]),
         )
         command.local.Command(
             f"{name}-rollout",

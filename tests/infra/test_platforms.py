@@ -330,7 +330,7 @@ def test_a_process_exposes_its_name_and_the_web_is_made_after_it(program: Any, p
     assert "django-stack:" in run["process-worker (component)"].type
     assert {"process-worker (component)", "web (component)"} <= set(run.resources)
     before = {urn.rpartition("::")[2] for urn in run["web"].request.dependencies}
-    assert before & {"process-worker-start", "process-worker-rollout"}
+    assert before & {"processes-start", "process-worker-rollout"}
 
 
 @PLATFORMS

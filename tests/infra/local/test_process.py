@@ -50,7 +50,7 @@ def test_each_of_several_containers_has_a_name_and_the_label_of_the_process(prog
     assert [one.inputs["name"] for one in found] == [f"django-stack-local-worker-{number}" for number in (1, 2, 3)]
     assert {labels(one)["django-stack.process"] for one in found} == {"worker"}
     assert labels(found[0]).keys() >= {"django-stack.project", "django-stack.stack", "django-stack.state"}
-    started = json.loads(run["process-worker-start"].inputs["stdin"])
+    started = json.loads(run["processes-start"].inputs["stdin"])
     assert started["containers"] == [f"process-worker-{number}-id" for number in (1, 2, 3)]
     assert set(started["secrets"]) >= {run.env("web")["SECRET_KEY"], run.env("web")["DATABASE_URL"]}
 
@@ -69,7 +69,16 @@ def test_a_process_starts_after_the_release(program: Any, before: str) -> None:
 
 
 def test_the_web_moves_when_the_processes_have(program: Any) -> None:
-    assert any(urn.endswith("::process-worker-start") for urn in run_with(program, {})["web"].request.dependencies)
+    assert any(urn.endswith("::processes-start") for urn in run_with(program, {})["web"].request.dependencies)
+
+
+def test_one_check_watches_the_containers_of_all_processes(program: Any) -> None:
+    processes = {"worker": WORKER, "mails": {"command": "python mails.py", "env": {"A_TOKEN": "TOPSECRET"}}}
+    run: Run = program(SERVE_LIKE_CLOUD | {"processes": processes}, secrets=("processes",))
+    started = json.loads(run["processes-start"].inputs["stdin"])
+    assert sorted(started["containers"]) == ["process-mails-1-id", "process-worker-1-id"]
+    assert {"TOPSECRET", run.env("web")["SECRET_KEY"]} <= set(started["secrets"])
+    assert not [name for name in run.resources if name.endswith("-start") and name != "processes-start"]
 
 
 def test_with_the_source_mounted_the_command_is_started_again_when_it_changes(program: Any) -> None:
@@ -88,5 +97,5 @@ def test_process_variables_that_are_secret_are_redacted_in_what_its_start_prints
     run: Run = program(
         SERVE_LIKE_CLOUD | {"processes": {"worker": WORKER | {"env": {"A_TOKEN": "TOPSECRET"}}}}, secrets=("processes",)
     )
-    assert "TOPSECRET" in json.loads(run["process-worker-start"].inputs["stdin"])["secrets"]
-    assert set(run["process-worker-start"].request.additionalSecretOutputs) == {"stdout", "stderr"}
+    assert "TOPSECRET" in json.loads(run["processes-start"].inputs["stdin"])["secrets"]
+    assert set(run["processes-start"].request.additionalSecretOutputs) == {"stdout", "stderr"}

@@ -1,4 +1,4 @@
-"""The check of a process's start: containers that run and go on running, or the reason why not."""
+"""The check of the processes' start: containers that run and go on running, or the reason why not."""
 
 import itertools
 from collections.abc import Iterator
@@ -25,6 +25,7 @@ class Process(Container):
 
     def __init__(self, name: str, *states: tuple[str, int, int | None]) -> None:
         super().__init__(name, ("Traceback", "no module named TOP-SECRET"))
+        self.labels = {"django-stack.process": "worker"}
         self.states = list(states)
         self.looks = 0
 
@@ -37,7 +38,6 @@ class Process(Container):
 
 def asked(*names: str, timeout: float = 60) -> dict[str, Any]:
     return {
-        "process": "worker",
         "containers": [f"{name}-id" for name in names],
         "timeout": timeout,
         "secrets": ["TOP-SECRET"],
@@ -69,3 +69,14 @@ def test_a_process_that_cannot_start_is_given_up_after_the_time_out(run: Run) ->
     status, _, error = run("start", asked("one", timeout=4), Engine(Process("one", ("", 0, 127))))
     assert status == 1
     assert "is not ready after 4 seconds: it ended with exit status 127." in error
+
+
+def test_each_process_that_does_not_run_is_named(run: Run) -> None:
+    gone = Process("gone", *((f"09:0{number}", number, number % 2 or None) for number in range(9)))
+    runs, other = Process("runs", ("09:00", 0, None)), Process("other", ("", 0, 127))
+    other.labels = {"django-stack.process": "mails"}
+    status, _, error = run("start", asked("gone", "runs", "other"), Engine(gone, runs, other))
+    assert status == 1
+    assert "The process worker (gone) keeps restarting." in error
+    assert "The process mails (other) is not ready" in error
+    assert "runs" not in error
