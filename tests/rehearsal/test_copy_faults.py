@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ import pytest
 from infra.commands.data.names import BEFORE, NEW, those
 from tests.bare_stacks import BareStack, BareStacks
 from tests.e2e.postgres18 import build_postgres_18
-from tests.rehearsal.copies import breaking_off, end, nothing_left, nothing_runs, run, start
+from tests.rehearsal.copies import SILENCE, breaking_off, end, nothing_left, nothing_runs, run, start
 from tests.rehearsal.databases import checksums, databases, query
 from tests.rehearsal.stacks import Stack
 from tests.rehearsal.test_copy import FILL
@@ -117,6 +118,7 @@ def test_s3_that_is_gone_while_the_archive_is_written_is_one_line(stack: Stack, 
         assert status == 1, output
         assert "Traceback" not in output
         assert "AWS can't be reached" in output
+    time.sleep(SILENCE)  # until the bucket, which the command couldn't remove, counts as left over
     run(stack, *into_the_cloud(stack, local))
     nothing_left(stack, "rehearsal")
 
@@ -133,6 +135,7 @@ def test_s3_that_is_gone_while_the_archive_is_read_is_one_line(stack: Stack, loc
     assert local.checksums() == served
     assert local.databases() == kept
     nothing_runs(stack, "rehearsal")
+    time.sleep(SILENCE)  # until the bucket, which the command couldn't remove, counts as left over
     run(stack, *out_of_the_cloud(stack, local))
     nothing_left(stack, "rehearsal")
 

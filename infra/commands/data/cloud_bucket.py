@@ -106,6 +106,7 @@ class CopyBucket:
         from boto3.s3.transfer import TransferConfig  # noqa: PLC0415  # only a copy into the cloud needs it
 
         config = TransferConfig(multipart_chunksize=16 << 20, multipart_threshold=16 << 20, max_concurrency=2)
+        config.max_in_memory_upload_chunks = 2  # of ten, which are 160 MB of a stream
         self._s3.upload_fileobj(stream, self.name, key, Config=config)
 
     def order(self, order: Mapping[str, Any]) -> None:

@@ -265,6 +265,7 @@ def upload(stream: IO[bytes], bucket: str, key: str) -> None:
     from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
 
     config = TransferConfig(multipart_chunksize=PART, multipart_threshold=PART, max_concurrency=2)
+    config.max_in_memory_upload_chunks = 2  # of ten, which are 160 MB of a stream
     client().upload_fileobj(stream, bucket, key, Config=config)
 
 
