@@ -14,10 +14,8 @@ import pulumi_aws as aws
 from infra.cloud.network import Network
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
+from infra.cloud.task_kinds import RELEASE, SCHEDULE
 from infra.schedules import SKIPPED
-
-RELEASE = "release"  # `startedBy` of a release's tasks
-SCHEDULE = "schedule:"  # what the group of a schedule's task begins with; its name follows
 
 
 def tell_of_failures(

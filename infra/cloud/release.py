@@ -5,10 +5,10 @@ import pulumi_command as command
 
 from infra.cloud.context import CloudContext
 from infra.cloud.environment import CloudEnvironment
-from infra.cloud.events import RELEASE
 from infra.cloud.image import AppImage
 from infra.cloud.requests import ReleaseRequest
 from infra.cloud.task import CONTAINER, FARGATE, STREAM_PREFIX, Task
+from infra.cloud.task_kinds import RELEASE
 from infra.destructive import release_arguments
 from infra.fingerprint import fingerprint
 from infra.release_log import release_log

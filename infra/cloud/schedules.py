@@ -8,11 +8,11 @@ import pulumi_aws as aws
 
 from infra.cloud.context import CloudContext
 from infra.cloud.cron import aws_cron
-from infra.cloud.events import SCHEDULE
 from infra.cloud.network import Network
 from infra.cloud.release import Release
 from infra.cloud.tags import tags
 from infra.cloud.task import FARGATE
+from infra.cloud.task_kinds import SCHEDULE
 from infra.cloud.web import Web
 from infra.processes import LONGEST_STOP
 from infra.schedules import ScheduleSettings, once

@@ -7,9 +7,9 @@ import pulumi_aws as aws
 
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
+from infra.cloud.task_kinds import SHELL
 from infra.cloud.task_role import make_task_role
 
-END = "shell"  # of the task definition's family
 # The channels of AWS's agent in the task: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
 CHANNELS: dict[str, object] = {
     "Sid": "ExecuteCommand",
@@ -38,9 +38,9 @@ def make_shell(
     of it stays, as those of the app do: after a failed roll-out, a shell is of the version that runs.
     """
     own = pulumi.ResourceOptions(parent=parent)
-    role = make_task_role(f"{END}-role", f"{END}-app", settings, account, own)
+    role = make_task_role(f"{SHELL}-role", f"{SHELL}-app", settings, account, own)
     rights = aws.iam.RolePolicy(
-        f"{END}-rights",
+        f"{SHELL}-rights",
         name="rights",
         role=role.name,
         policy=pulumi.Output.json_dumps(
@@ -49,8 +49,8 @@ def make_shell(
         opts=own,
     )
     aws.ecs.TaskDefinition(
-        END,
-        family=f"{settings.prefix}-{END}",
+        SHELL,
+        family=f"{settings.prefix}-{SHELL}",
         task_role_arn=role.arn,
         container_definitions=pulumi.Output.json_dumps(containers.apply(_writable), sort_keys=True),
         skip_destroy=True,

@@ -18,7 +18,7 @@ from tests.rehearsal.stacks import Stack
 from tests.waiting import wait_until
 
 MEMORY = 200 * 2**20  # bytes that a command has at most, whatever it copies
-SILENCE = 15.0  # seconds after which a task takes a killed command's copy away, a minute with the commands themselves
+SILENCE = 10.0  # seconds after which a task takes a killed command's copy away, a minute with the commands themselves
 IMPATIENT = f"""
 import atexit, os, re
 def measure():

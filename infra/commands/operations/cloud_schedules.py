@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.cloud.events import SCHEDULE
+from infra.cloud.task_kinds import SCHEDULE
 from infra.commands.operations.cloud_stack import CloudStack
 from infra.commands.operations.schedules import LastRun, StackSchedule
 

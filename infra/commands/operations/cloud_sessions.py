@@ -20,8 +20,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cloud import certificates, shell
+from infra.cloud import certificates
 from infra.cloud.one_off_tasks import OneOffTasks, TaskError, judge
+from infra.cloud.task_kinds import SHELL
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.dsn import DatabaseURL, DSNError
 from infra.ports import any_free_port, is_free_port
@@ -148,7 +149,7 @@ class CloudSessions:
 
     def _definition(self) -> str:
         """The ARN of the shell's task definition of the version that the service runs."""
-        ecs, family = self._stack.client("ecs"), f"{self._stack.prefix}-{shell.END}"
+        ecs, family = self._stack.client("ecs"), f"{self._stack.prefix}-{SHELL}"
         answer = ecs.list_task_definitions(familyPrefix=family, sort="DESC", maxResults=VERSIONS)
         arns = map(str, answer["taskDefinitionArns"])
         found = [arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family]

@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cloud.events import RELEASE
 from infra.cloud.one_off_tasks import judge
 from infra.cloud.sizes import DATABASE_CLASSES, connections
+from infra.cloud.task_kinds import RELEASE
 from infra.commands.operations import backup_checks
 from infra.commands.operations.cloud_maintenance import CloudMaintenance
 from infra.commands.operations.cloud_schedules import CloudSchedules

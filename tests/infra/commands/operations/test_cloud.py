@@ -1,6 +1,8 @@
 """The status of a cloud stack is its own, also beside a stack whose name begins in the same way."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -219,3 +221,12 @@ def test_the_cost_is_this_months_of_the_stacks_tags(aws: AWS) -> None:
 
 def test_the_secrets_that_logs_do_not_show_are_the_values_of_the_stacks_secret(aws: AWS) -> None:
     assert stack().secrets() == [URL, DSN]
+
+
+def test_a_command_for_the_cloud_loads_no_pulumi() -> None:
+    """Which is 70 MB, and a second."""
+    program = "import sys, infra.commands.copy, infra.commands.operations.cloud, infra.commands.data.cloud_database"
+    line = [sys.executable, "-c", f"{program}; print(*sys.modules)"]
+    loaded = set(subprocess.run(line, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+    assert "infra.commands.data.cloud_tasks" in loaded
+    assert not loaded & {"pulumi", "pulumi_aws"}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.cloud.events import SCHEDULE
 from infra.cloud.schedules import CONTAINER
+from infra.cloud.task_kinds import SCHEDULE
 from infra.commands.main import cli
 from infra.commands.operations import cloud_schedules
 from infra.commands.operations.cloud_stack import CloudStack
