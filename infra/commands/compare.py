@@ -10,7 +10,7 @@ from infra import fixes
 from infra.commands import stack
 from infra.commands.operations import operations, read_settings
 from infra.commands.operations.comparison import SETTING, ComparisonError, Difference, differences, facts_of, meant
-from infra.commands.together import together
+from infra.together import together
 
 WIDTH = 60  # characters of a value that are shown
 

@@ -62,7 +62,8 @@ def test_a_copy_is_equal_and_scrubbed_and_the_old_database_is_kept(
     assert target.query("SHOW work_mem") == [("4MB",)], "settings of a database are the target's own"
     (old,) = target.databases() - {"app"}
     assert target.query("SELECT one FROM its_own", old) == [(1,)]
-    assert stacks.run("restore", "-s", "b", "--yes", old)[0] == 0
+    done = stacks.run("restore", "-s", "b", "--yes", old)
+    assert done[0] == 0, done[1]
     assert target.query("SELECT one FROM its_own") == [(1,)]
     assert len(target.databases()) == 2
     assert stacks.run("data", "drop-old", "-s", "b", "--yes")[0] == 0

@@ -25,7 +25,7 @@ from infra.commands.data.cloud_session import CloudSession
 from infra.commands.data.ends import BusyError, DataError
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.commands.operations.cloud_versions import REGISTERED
-from infra.commands.together import pause
+from infra.together import pause
 
 # AWS's mirror of Docker's official images, which asks nobody for a login: https://gallery.ecr.aws/docker/library/postgres
 IMAGE = "public.ecr.aws/docker/library/postgres:{version}-trixie"

@@ -16,7 +16,7 @@ from infra.commands.data.ends import Archive, DatabaseEnd, DatabaseFacts, DataEr
 from infra.commands.data.inside import migrate
 from infra.commands.data.plan import Plan, measured, of_database
 from infra.commands.operations.status import size
-from infra.commands.together import together
+from infra.together import together
 
 AHEAD = 3  # exit status
 SHOWN = 5  # tables that differ

@@ -82,7 +82,11 @@ class StackDatabase:
             return replace(self._known, **self._left(json.loads(self._held.ask(sql.DATABASES))))
         asked = f"{sql.connect(self._serving)}{sql.FACTS};\n\\! df -Pk {shlex.quote(self._data)}"
         # The lines of the shell may come first, since psql doesn't write its own at once.
-        answer = self._asked().ask(asked).splitlines()
+        if self._held:  # whose session stays where the lock is
+            with self._session(self._serving) as session:
+                answer = session.ask(asked).splitlines()
+        else:
+            answer = self._asked().ask(asked).splitlines()
         known = json.loads(next(line for line in answer if line.startswith("{")))
         self._known = DatabaseFacts(
             version=known["version"],
@@ -98,7 +102,9 @@ class StackDatabase:
 
     def _asked(self) -> Session:
         """A psql that is kept from the plan to the copy, since each start of one in the container takes its time. What
-        it is asked for first is \\connect."""
+        it is asked for first is \\connect, which would give up a lock."""
+        if self._held:
+            raise RuntimeError("the session of the lock stays where the lock is")
         if not self._kept or not self._kept.is_open():
             self._kept = Session(self._line(["sh", "-c", LOCKED, *self._psql_line(self._serving)]), self.name)
             finalize(self, self._kept.close)

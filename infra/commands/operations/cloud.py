@@ -27,8 +27,8 @@ from infra.commands.operations.cloud_status import SECONDS, CloudStatus, primary
 from infra.commands.operations.maintenance import Maintenance
 from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import PATIENCE, Status, ask
-from infra.commands.together import pause
 from infra.plain import without_escapes
+from infra.together import pause
 
 
 class StackOperations:

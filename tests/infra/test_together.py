@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from infra.commands.together import pause, together
+from infra.together import pause, together
 
 
 def test_questions_are_asked_at_once_and_the_answers_are_in_their_order() -> None:
