@@ -7,7 +7,7 @@ import pulumi_docker as docker
 
 from infra.local import reload
 from infra.local.app_container import app_container
-from infra.local.containers import container_options
+from infra.local.containers import NO_HEALTH_CHECK, container_options
 from infra.local.context import LocalContext
 from infra.local.environment import LocalEnvironment
 from infra.local.labels import PROCESS, label_args
@@ -42,7 +42,7 @@ class Process(pulumi.ComponentResource):
                 **app_container(context, release, environment, process.name),
                 command=reloading(process) if settings.mount_source else list(process.command),
                 labels=label_args(settings, **{PROCESS: process.name}),
-                healthcheck={"tests": ["NONE"]},  # the image's own asks the web
+                healthcheck=NO_HEALTH_CHECK,
                 stop_signal="SIGTERM",  # the image's own may be the web server's
                 stop_timeout=process.stop_timeout,
                 destroy_grace_seconds=process.stop_timeout,

@@ -31,7 +31,7 @@ def test_a_process_has_the_image_the_environment_and_the_network_of_the_web(prog
     assert worker.inputs["networksAdvanced"] == [{"name": "django-stack-local", "aliases": ["worker"]}]
     assert worker.inputs["command"] == ["python", "manage.py", "db_worker"]
     assert "ports" not in worker.inputs
-    assert worker.inputs["healthcheck"] == {"tests": ["NONE"]}
+    assert worker.inputs["healthcheck"]["tests"] == ["NONE"]
 
 
 def test_a_process_gets_its_own_variables_and_the_web_does_not(program: Any) -> None:

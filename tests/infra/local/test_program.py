@@ -68,3 +68,24 @@ def test_aws_is_not_imported_for_the_local_platform(program: Any) -> None:
 
     code = "import infra.local.platform, infra.settings, sys; sys.exit('pulumi_aws' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_health_check_has_a_value_that_docker_takes_from_the_image(program: Any) -> None:
+    """The official plugin finds such a value in the container, and makes that anew in every update."""
+    everything = {
+        "web-command": "",
+        "debug": False,
+        "mount-source": False,
+        "cache": "valkey",
+        "mail": "mailpit",
+        "processes": {"worker": {"command": "python x.py"}},
+        "schedules": {"daily": {"command": "python y.py", "cron": "0 4 * * *"}},
+    }
+    containers = program(everything).of_type("docker:index/container:Container")
+    assert len(containers) >= 7
+    for container in containers:
+        check = container.inputs["healthcheck"]
+        assert {"interval", "timeout", "retries", "startPeriod"} <= check.keys(), container.name
+        # Engines before 25 have no start interval, whatever they are told.
+        assert "startInterval" not in check
+        assert container.request.ignoreChanges == ["healthcheck.startInterval"], container.name
