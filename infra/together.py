@@ -1,9 +1,11 @@
-"""Several questions at once, none of which is waited for when that has become useless: after Ctrl-C, or an error."""
+"""Several things at once: questions, none of which is waited for when that has become useless, after Ctrl-C or an
+error; and what is done again and again beside something else."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -42,3 +44,21 @@ def pause(seconds: float) -> None:
         time.sleep(seconds)
     elif is_useless.wait(seconds):
         raise KeyboardInterrupt
+
+
+@contextmanager
+def repeating(work: Callable[[], object], seconds: float) -> Iterator[None]:
+    """Does the work in a thread of its own, time and again after so many seconds, and not once more after the end."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.wait(seconds):
+            work()
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

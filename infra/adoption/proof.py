@@ -5,16 +5,16 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from infra.adoption.choices import Choices
 from infra.interrupts import completed
+from infra.together import repeating
 
 PASSPHRASE = "django-stack-local"  # noqa: S105  # public, docs/decisions/0012
 _UP_SECONDS = 3600
@@ -62,22 +62,10 @@ def prove(choices: Choices, admin: list[str], checkout: Path, say: Callable[[str
         raise ProofError("; ".join(f"{one['text']}. Fix: {one['fix']}" for one in wrong))
 
 
-@contextmanager
-def _telling(say: Callable[[str], None]) -> Iterator[None]:
+def _telling(say: Callable[[str], None]) -> AbstractContextManager[None]:
     """Says every half a minute that it goes on, since a first build takes minutes."""
-    began, over = time.monotonic(), threading.Event()
-
-    def tell() -> None:
-        while not over.wait(_TELLING_SECONDS):
-            say(f"         … {time.monotonic() - began:.0f} s")
-
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
-    try:
-        yield
-    finally:
-        over.set()
-        teller.join()
+    began = time.monotonic()
+    return repeating(lambda: say(f"         … {time.monotonic() - began:.0f} s"), _TELLING_SECONDS)
 
 
 def _after(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import socketserver
 import subprocess
 import sys
 import tempfile
@@ -13,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.broken_way import way_to
 from tests.rehearsal.databases import buckets
 from tests.rehearsal.stacks import Stack
 from tests.waiting import wait_until
@@ -95,29 +94,11 @@ def breaking_off(port: int, after: int) -> Iterator[int]:
     """A way to a port of this machine on which all connections break off for good, once one has had `after` bytes."""
     broken = threading.Event()
 
-    class Way(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            if broken.is_set():
-                return
-            with socket.create_connection(("127.0.0.1", port)) as server:
-                threading.Thread(target=self.pass_on, args=(server, self.request), daemon=True).start()
-                self.pass_on(self.request, server)
+    def passes(brought: int, _: bool) -> bool:
+        if brought > after:
+            broken.set()
+        return not broken.is_set()
 
-        def pass_on(self, origin: socket.socket, to: socket.socket) -> None:
-            sent = 0
-            try:
-                while (block := origin.recv(65536)) and not broken.is_set():
-                    to.sendall(block)
-                    sent += len(block)
-                    if sent > after:
-                        broken.set()
-                to.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Way) as way:
-        way.daemon_threads = True
-        threading.Thread(target=way.serve_forever, daemon=True).start()
-        yield int(way.server_address[1])
+    with way_to(port, passes) as way:
+        yield way
         assert broken.is_set(), "nothing broke off"
-        way.shutdown()

@@ -4,10 +4,8 @@ Whatever happens to this step, it stops its task at the end. After a SIGKILL, th
 """
 
 import shlex
-import signal
 import sys
 import time
-from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,26 +15,20 @@ from infra.cloud.requests import ReleaseRequest
 from infra.cloud.steps import rollback_alarm
 from infra.cloud.steps.logs import Log
 from infra.destructive import release_variables
+from infra.interruption import Interrupted, ignore_signals, raise_on_signals, raise_what_was_lost
 from infra.steps import RedactedOutput, quoted, read_request
 
 TAIL = 20
 PUBLISH = "python manage.py publish_static {}"
-
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ReleaseError(Exception):
     """A failed release; the message says which command failed, and how."""
 
 
-class Interrupted(BaseException):
-    """A signal to end. It is no Exception, which botocore would take for a failed connection and retry."""
-
-
 def main() -> None:
     """Exit status 0 when every command ended with 0, else 1 with the reason on standard error."""
-    for ending in _ENDINGS:
-        signal.signal(ending, _end)
+    raise_on_signals("The release")
     request = read_request(ReleaseRequest)
     try:
         with explain_errors():
@@ -67,8 +59,7 @@ class ReleaseRun:
             if publication:
                 self.follow(publish, publication)
         except BaseException:
-            for ending in _ENDINGS:
-                signal.signal(ending, signal.SIG_IGN)
+            ignore_signals()
             try:
                 self.tasks.stop_all("The release was ended")
             except (BotoCoreError, ClientError) as error:
@@ -80,6 +71,7 @@ class ReleaseRun:
         log = Log(self.logs, self.request, task)
         output = RedactedOutput(self.request.secrets, TAIL)
         while True:
+            raise_what_was_lost()
             state = self.tasks.look(task)
             if state["lastStatus"] == "STOPPED" or has_succeeded(state, self.request.container):
                 break
@@ -125,11 +117,6 @@ def what_serves(request: ReleaseRequest) -> str:
     if not active[0]["runningCount"]:
         return f"No task of the service {request.service} runs, so nothing serves. "
     return "The web version that was running keeps serving. "
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    del frame
-    raise Interrupted(f"The release was interrupted ({signal.Signals(number).name}).")
 
 
 if __name__ == "__main__":

@@ -15,9 +15,8 @@ from infra.commands.operations.cloud_stack import CloudStack
 PART = "-copy"  # of its name, between the stack's prefix and random digits; no name of a stack has two hyphens in a row
 RANDOM = 6  # bytes of those digits
 DAYS = 1  # after which S3 removes what a killed copy left
-OLD = timedelta(
-    hours=1
-)  # after which what nobody has written to is of a killed copy, whatever this machine's clock says
+# After which what nobody has written to is of a killed copy, whatever this machine's clock says.
+OLD = timedelta(hours=1)
 
 
 class CopyBucket:

@@ -89,9 +89,8 @@ class StackDatabase:
             explained(bucket.make)(self._tasks.role)
             yield bucket
         except BaseException:
-            with suppress(
-                BotoCoreError, ClientError
-            ):  # what went wrong counts; S3 empties it, and a later copy removes it
+            # What went wrong counts. S3 empties the bucket, and a later copy removes it.
+            with suppress(BotoCoreError, ClientError):
                 bucket.remove()
             raise
         explained(bucket.remove)()

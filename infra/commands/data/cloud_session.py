@@ -6,8 +6,8 @@ The command's side of `in_task.Server`. What is between them are objects in the 
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.commands.data.cloud_bucket import CopyBucket
 from infra.commands.data.ends import DataError
 from infra.commands.operations.cloud_stack import explained
+from infra.together import repeating
 
 BEAT = 5.0  # seconds between two signs of life, each of which is an object of S3 that is written
 SILENCE = 60.0  # seconds without one, after which the task takes the command for killed
@@ -53,23 +54,14 @@ class CloudSession:
     def is_open(self) -> bool:
         return self._failure() is None
 
-    @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self) -> AbstractContextManager[None]:
         """Says again and again that the command is there."""
-        ended = threading.Event()
 
         def beat() -> None:
-            while not ended.wait(BEAT):
-                with suppress(ClientError, BotoCoreError), self._writing:  # the next one comes in time
-                    self._write()
+            with suppress(ClientError, BotoCoreError), self._writing:  # the next one comes in time
+                self._write()
 
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+        return repeating(beat, BEAT)
 
     @explained
     def wait(self) -> None:

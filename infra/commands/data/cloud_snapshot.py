@@ -2,10 +2,9 @@
 
 import re
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from infra.commands.data.database_copy import say
 from infra.commands.data.ends import DataError
 from infra.commands.operations.backup_checks import BackupCheck, put_metric
 from infra.commands.operations.cloud_stack import CloudStack, explained
+from infra.together import repeating
 
 KIND = "check"  # the identifier's beginning: no stack of the project has it, since theirs begin with the project's name
 ALIVE = "django-stack.check-seen"  # a tag with the time (UTC) at which a check that uses the instance was last alive
@@ -118,24 +118,16 @@ class SnapshotCheck:
         finally:
             self._delete(identifier)
 
-    @contextmanager
-    def _kept_alive(self, identifier: str) -> Iterator[None]:
+    def _kept_alive(self, identifier: str) -> AbstractContextManager[None]:
         """Says again and again that the instance is in use, so that no other check takes it for a killed one's."""
-        ended, rds = threading.Event(), self._stack.client("rds")
+        rds = self._stack.client("rds")
 
         def beat() -> None:
-            while not ended.wait(BEAT):
-                with suppress(ClientError, BotoCoreError):  # the next one comes in time
-                    for one in self._instances(lambda found: found["DBInstanceIdentifier"] == identifier):
-                        rds.add_tags_to_resource(ResourceName=one["DBInstanceArn"], Tags=[_alive()])
+            with suppress(ClientError, BotoCoreError):  # the next one comes in time
+                for one in self._instances(lambda found: found["DBInstanceIdentifier"] == identifier):
+                    rds.add_tags_to_resource(ResourceName=one["DBInstanceArn"], Tags=[_alive()])
 
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+        return repeating(beat, BEAT)
 
     def _available(self, identifier: str, seconds: float) -> str:
         until = time.monotonic() + seconds

@@ -6,7 +6,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -26,6 +25,7 @@ from infra.commands.data.local_program import Program
 from infra.commands.data.rows import rows_of
 from infra.commands.data.session import Session
 from infra.commands.operations import operations
+from infra.together import repeating
 
 if TYPE_CHECKING:
     import docker
@@ -261,23 +261,15 @@ class StackDatabase:
                 self._locked().ask('\\! : > "$UNFINISHED"')
                 return
 
-    @contextmanager
-    def _ending(self, *databases: str) -> Iterator[None]:
+    def _ending(self, *databases: str) -> AbstractContextManager[None]:
         """Ends connections to the databases again and again, as long as it lasts: new ones come at any moment."""
-        ended, session = threading.Event(), self._locked()
+        session = self._locked()
 
         def end() -> None:
             with suppress(DataError):
-                while not ended.wait(0.05):
-                    session.ask(sql.terminate(*databases))
+                session.ask(sql.terminate(*databases))
 
-        thread = threading.Thread(target=end, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+        return repeating(end, 0.05)
 
     def drop(self, databases: Sequence[str]) -> None:
         names.check_made(self._serving, databases)

@@ -5,13 +5,11 @@ and when its parent `pulumi` is gone. After a SIGKILL, a watchdog in a session o
 """
 
 import shlex
-import signal
 import sys
 import threading
 import time
 import uuid
 from contextlib import suppress
-from types import FrameType
 
 import psutil
 from docker.errors import APIError
@@ -20,6 +18,7 @@ from docker.types import LogConfig
 
 from infra import endpoint
 from infra.destructive import release_variables
+from infra.interruption import Interrupted, raise_on_signals, raise_what_was_lost
 from infra.local.labels import RUN
 from infra.local.requests import ReleaseRequest
 from infra.local.steps.containers import ENGINE_ERRORS, explain, remove
@@ -33,14 +32,9 @@ class ReleaseError(Exception):
     """A failed release; the message says which command failed, and how."""
 
 
-class Interrupted(BaseException):
-    """A signal to end. It is no Exception, which the HTTP client might take for a failed connection."""
-
-
 def main() -> None:
     """Exit status 0 when every command ended with 0, else 1 with the reason on standard error."""
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, _end)
+    raise_on_signals("The release")
     request = read_request(ReleaseRequest)
     try:
         ReleaseRun(request).run()
@@ -99,6 +93,7 @@ class ReleaseRun:
         reader.start()
         while reader.is_alive():
             reader.join(0.1)
+            raise_what_was_lost()
             if time.monotonic() > self.deadline:
                 self.fail(command, f"was ended: release-timeout is {request.timeout} seconds", output)
             if not all(_lives(process) for process in self.above):
@@ -149,11 +144,6 @@ def _lives(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    del frame
-    raise Interrupted(f"The release was interrupted ({signal.Signals(number).name}).")
 
 
 if __name__ == "__main__":

@@ -340,6 +340,28 @@ def test_an_interrupt_stops_the_task(ecs: FakeAWS, start: Start, number: signal.
     assert stop["task"] == TASK
 
 
+def test_an_interrupt_that_python_drops_is_noticed_with_the_next_look(
+    ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is raised while an object is taken away goes nowhere."""
+
+    class Kept:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def sleep(_: float) -> None:
+        if ecs.asked("RunTask"):
+            kept.clear()
+
+    kept = [Kept()]
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr("sys.unraisablehook", lambda _: None)
+    ecs.on("DescribeTasks", lambda _: stopped(143, "UserInitiated") if ecs.asked("StopTask") else running())
+    assert "The release was interrupted (SIGINT)." in failed(run, timeout=5)
+    (stop,) = ecs.asked("StopTask")
+    assert stop["task"] == TASK
+
+
 def test_the_program_runs_as_the_command_runs_it(ecs: FakeAWS, start: Start) -> None:
     ecs.on("DescribeTasks", running(), stopped(7))
     process = start("infra.cloud.steps.release", ASKED)

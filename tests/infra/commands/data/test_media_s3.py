@@ -4,11 +4,8 @@ import io
 import os
 import random
 import signal
-import socket
-import socketserver
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +16,7 @@ from infra.commands.data import media_copy
 from infra.commands.data.ends import DataError
 from infra.commands.data.media import GoneError, Headers, Object, ObjectError
 from tests import ROOT
+from tests.broken_way import way_to
 from tests.infra.commands.data.s3_server import S3Server, s3_server
 from tests.waiting import wait_until
 
@@ -140,27 +138,11 @@ def cutting(behind: int, after: int) -> Iterator[tuple[int, list[int]]]:
     """A way to a port of this machine. A connection that has brought more than `after` bytes breaks off, twice."""
     cut: list[int] = []
 
-    class Way(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            with socket.create_connection(("127.0.0.1", behind)) as server:
-                threading.Thread(target=self.pass_on, args=(self.request, server, None), daemon=True).start()
-                self.pass_on(server, self.request, after)
+    def passes(brought: int, is_answer: bool) -> bool:
+        if not is_answer or brought <= after or len(cut) >= 2:
+            return True
+        cut.append(brought)
+        return False
 
-        def pass_on(self, origin: socket.socket, to: socket.socket, most: int | None) -> None:
-            brought = 0
-            try:
-                while block := origin.recv(65536):
-                    to.sendall(block)
-                    brought += len(block)
-                    if most and brought > most and len(cut) < 2:
-                        cut.append(brought)
-                        break
-                to.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Way) as way:
-        way.daemon_threads = True
-        threading.Thread(target=way.serve_forever, daemon=True).start()
-        yield int(way.server_address[1]), cut
-        way.shutdown()
+    with way_to(behind, passes) as port:
+        yield port, cut

@@ -3,6 +3,7 @@
 Processes, signals and the engine are scripted here.
 """
 
+import signal
 from types import SimpleNamespace
 from typing import Any
 
@@ -133,12 +134,29 @@ def _endless() -> Any:
 
 
 def test_an_interrupt_is_told_as_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    import signal
-
     engine = Engine(Container("app-web"))
     monkeypatch.setattr(engine.next, "start", lambda: signal.raise_signal(signal.SIGTERM))
     _, _, error = run("release", ASKED, engine)
     assert error.startswith("The release was interrupted (SIGTERM).\nThe web version that was running keeps serving. ")
+
+
+def test_an_interrupt_that_python_drops_is_noticed_with_the_next_look(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is raised while an object is taken away goes nowhere."""
+    engine = Engine()
+
+    class Kept:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    kept = [Kept()]
+    monkeypatch.setattr("sys.unraisablehook", lambda _: None)
+    monkeypatch.setattr(step, "_lives", lambda process: kept.clear() is None)
+    monkeypatch.setattr(engine.next, "logs", lambda **_: _endless())
+    status, _, error = run("release", ASKED, engine)
+    assert status == 1
+    assert error.startswith("The release was interrupted (SIGINT).")
 
 
 def test_an_engine_that_goes_away_is_told_as_that(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
