@@ -5,11 +5,15 @@ from collections.abc import Sequence
 import pulumi
 from pulumi_docker import ContainerHealthcheckArgsDict
 
+# Docker starts a process in the container for each check, and those of many stacks that nobody uses would keep a
+# machine busy (docs/decisions/0050). Engines since 25 look every five seconds until the first good answer, by default.
+CHECKED_EVERY = "30s"
+
 # The image's own health check asks the web. Docker takes each value that is missing from it all the same, and the
 # provider would find that it isn't what was asked for, in every update.
 NO_HEALTH_CHECK: ContainerHealthcheckArgsDict = {
     "tests": ["NONE"],
-    "interval": "30s",
+    "interval": CHECKED_EVERY,
     "timeout": "30s",
     "retries": 3,
     "start_period": "30s",

@@ -8,7 +8,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from infra.local.app_container import app_container
-from infra.local.containers import container_options
+from infra.local.containers import CHECKED_EVERY, container_options
 from infra.local.context import LocalContext
 from infra.local.labels import label_args
 from infra.local.release import Release
@@ -66,7 +66,7 @@ class Schedules(pulumi.ComponentResource):
             labels=label_args(settings),
             healthcheck={
                 "tests": ["CMD", "python", "-m", "django_stack.scheduler", "healthy", FOLDER],
-                "interval": "30s",
+                "interval": CHECKED_EVERY,
                 "timeout": "10s",
                 "retries": 3,
                 "start_period": "10s",

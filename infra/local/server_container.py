@@ -11,6 +11,7 @@ from pulumi_docker import (
     ContainerPortArgsDict,
 )
 
+from infra.local.containers import CHECKED_EVERY
 from infra.local.context import LocalContext
 from infra.local.labels import label_args
 
@@ -54,7 +55,7 @@ def server_container(
         "labels": label_args(settings),
         "healthcheck": {
             "tests": [*check],
-            "interval": "10s",
+            "interval": CHECKED_EVERY,
             "timeout": "3s",
             "retries": 3,
             "start_period": start_period,

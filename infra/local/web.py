@@ -7,7 +7,7 @@ import pulumi_command as command
 import pulumi_docker as docker
 
 from infra.local.app_container import app_container
-from infra.local.containers import container_options
+from infra.local.containers import CHECKED_EVERY, container_options
 from infra.local.context import LocalContext
 from infra.local.environment import LocalEnvironment
 from infra.local.labels import label_args
@@ -59,7 +59,7 @@ class Web(pulumi.ComponentResource):
             labels=label_args(settings),
             healthcheck={
                 "tests": ["CMD", "python", "-c", _alive(PORT)],
-                "interval": "10s",
+                "interval": CHECKED_EVERY,
                 "timeout": "5s",
                 "retries": 3,
                 "start_period": "30s",

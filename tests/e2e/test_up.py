@@ -43,7 +43,7 @@ def test_every_container_is_set_up_for_this_machine_alone(stack: Stack) -> None:
                 "django-stack.stack": stack.name,
             }.items()
         )
-        wait_until(lambda it=container: it.reload() or it.health == "healthy", f"{container.name}'s health", 30)
+        wait_until(lambda it=container: it.reload() or it.health == "healthy", f"{container.name}'s health", 60)
         assert set(container.attrs["NetworkSettings"]["Networks"]) == {stack.prefix}
         assert not container.attrs["HostConfig"]["Privileged"]
 

@@ -70,18 +70,26 @@ def test_aws_is_not_imported_for_the_local_platform(program: Any) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+EVERYTHING = {
+    "web-command": "",
+    "debug": False,
+    "mount-source": False,
+    "cache": "valkey",
+    "mail": "mailpit",
+    "processes": {"worker": {"command": "python x.py"}},
+    "schedules": {"daily": {"command": "python y.py", "cron": "0 4 * * *"}},
+}
+
+
+def test_no_container_is_checked_more_often_than_twice_a_minute(program: Any) -> None:
+    """Docker starts a process for each check, also in a stack that nobody uses."""
+    checks = [one.inputs["healthcheck"] for one in program(EVERYTHING).of_type("docker:index/container:Container")]
+    assert {check["interval"] for check in checks if check["tests"] != ["NONE"]} == {"30s"}
+
+
 def test_no_health_check_has_a_value_that_docker_takes_from_the_image(program: Any) -> None:
     """The official plugin finds such a value in the container, and makes that anew in every update."""
-    everything = {
-        "web-command": "",
-        "debug": False,
-        "mount-source": False,
-        "cache": "valkey",
-        "mail": "mailpit",
-        "processes": {"worker": {"command": "python x.py"}},
-        "schedules": {"daily": {"command": "python y.py", "cron": "0 4 * * *"}},
-    }
-    containers = program(everything).of_type("docker:index/container:Container")
+    containers = program(EVERYTHING).of_type("docker:index/container:Container")
     assert len(containers) >= 7
     for container in containers:
         check = container.inputs["healthcheck"]
