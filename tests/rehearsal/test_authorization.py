@@ -58,6 +58,27 @@ def checks(action: str, resource: str = "*", **given: object) -> list[str]:
             ],
         ),
         (
+            "ecs:RunTask",
+            {"cluster": "c", "taskDefinition": "app:2", "propagateTags": "TASK_DEFINITION"},
+            [
+                "ecs:RunTask arn:aws:ecs:us-east-1:1:task-definition/app:2",
+                "ecs:TagResource arn:aws:ecs:us-east-1:1:task/c/* ecs:CreateAction=RunTask",
+            ],
+        ),
+        (
+            "ecs:RunTask",
+            {"cluster": "c", "taskDefinition": "app:2", "propagateTags": "NONE"},
+            ["ecs:RunTask arn:aws:ecs:us-east-1:1:task-definition/app:2"],
+        ),
+        (
+            "ecs:CreateService",
+            {"cluster": "c", "serviceName": "s", "propagateTags": "SERVICE", "tags": [{"key": "x", "value": "y"}]},
+            [
+                "ecs:CreateService arn:aws:ecs:us-east-1:1:service/c/s",
+                "ecs:TagResource arn:aws:ecs:us-east-1:1:service/c/s",
+            ],
+        ),
+        (
             "ecr:CreateRepository",
             {"repositoryName": "a/b", "tags": [{"Key": "x", "Value": "y"}]},
             [

@@ -215,7 +215,7 @@ PROGRAMS = """
 # What the commands of `django-stack` call, for which there is a policy of its own.
 COMMANDS = """
     ecs:DescribeServices ecs:DescribeTaskDefinition ecs:DescribeTasks ecs:ExecuteCommand ecs:ListServices
-    ecs:ListTaskDefinitions ecs:ListTasks ecs:RunTask ecs:StopTask iam:PassRole
+    ecs:ListTaskDefinitions ecs:ListTasks ecs:RunTask ecs:StopTask ecs:TagResource iam:PassRole
     ecr:DescribeImages logs:FilterLogEvents logs:GetLogEvents secretsmanager:GetSecretValue s3:ListBucket
     rds:DescribeDBInstances
     cloudwatch:DescribeAlarms cloudwatch:GetMetricData elasticloadbalancing:DescribeTargetHealth

@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from tests.infra.cloud.variants import VARIANTS
 from tests.infra.conftest import ROOT
 
 NEEDED = set(COMMANDS.split())
+TAGS = "ecs:TagResource"
 # What only looks, by AWS's names; everything else that the policy allows is here.
 CHANGES = {
     "cloudfront-keyvaluestore:UpdateKeys",
     "ecs:ExecuteCommand",
     "ecs:RunTask",
     "ecs:StopTask",
+    "ecs:TagResource",
     "iam:PassRole",
     "ssm:StartSession",
     "ssm:TerminateSession",
@@ -43,8 +45,14 @@ def ours(program: Any) -> dict[tuple[str, str], list[str]]:
     return found
 
 
+def missing(document: dict[str, Any], ours: dict[tuple[str, str], list[str]]) -> list[str]:
+    """What a policy doesn't allow of what the commands call; they give tags to tasks alone."""
+    tasks = {("ecs", "task"): ours["ecs", "task"]}
+    return [*lacking(document, NEEDED - {TAGS}, ours), *lacking(document, {TAGS}, tasks)]
+
+
 def test_it_allows_every_call_of_the_commands_on_the_stacks_own(ours: dict[tuple[str, str], list[str]]) -> None:
-    assert list(lacking(policy(), NEEDED, ours)) == []
+    assert missing(policy(), ours) == []
     for action in NEEDED:
         service, _, name = action.partition(":")
         assert name.lower() in reference()[service]["Actions"], action
@@ -62,6 +70,9 @@ def test_what_changes_something_is_allowed_on_this_projects_tasks_alone() -> Non
                 assert action.partition(":")[2].startswith(("Describe", "Filter", "Get", "List")), action
             elif action == "ssm:TerminateSession":
                 assert all("session/${aws:user" in one for one in statement["Resource"])  # one's own
+            elif action == TAGS:  # those of the definition, while a task starts
+                assert _listed(statement["Resource"]) == ["arn:aws:ecs:*:*:task/django-stack-*"]
+                assert statement["Condition"] == {"StringEquals": {"ecs:CreateAction": "RunTask"}}
             elif action == "cloudfront-keyvaluestore:UpdateKeys":  # AWS gives a store a number for a name
                 assert _listed(statement["Resource"]) == ["arn:aws:cloudfront::*:key-value-store/*"]
             else:
@@ -70,7 +81,7 @@ def test_what_changes_something_is_allowed_on_this_projects_tasks_alone() -> Non
 
 def test_the_policy_of_another_project_does_not_reach_this_one(ours: dict[tuple[str, str], list[str]]) -> None:
     others = json.loads(json.dumps(policy()).replace("django-stack", "shop"))
-    found = list(lacking(others, NEEDED, ours))
+    found = missing(others, ours)
     assert any(one.startswith("ecs:RunTask on arn:aws:ecs:") for one in found)
     assert any(one.startswith("secretsmanager:GetSecretValue on ") for one in found)
 
@@ -80,20 +91,24 @@ def test_an_action_that_is_missing_is_found(ours: dict[tuple[str, str], list[str
     document = deepcopy(policy())
     for statement in document["Statement"]:
         statement["Action"] = [one for one in _listed(statement["Action"]) if one != action]
-    assert any(one.startswith(f"{action} on ") for one in lacking(document, NEEDED, ours))
+    assert any(one.startswith(f"{action} on ") for one in missing(document, ours))
 
 
 def test_every_call_in_the_commands_modules_is_listed() -> None:
-    called = set(_calls(ROOT / "infra" / "commands" / "operations"))
+    operations = sorted((ROOT / "infra" / "commands" / "operations").glob("cloud*.py"))
+    called = set(_calls([*operations, ROOT / "infra" / "cloud" / "one_off_tasks.py"]))
     listed = {action.partition(":")[2] for action in NEEDED}
     assert called - listed == set()
-    assert {"ExecuteCommand", "StartSession", "GetCostAndUsage", "DescribeAlarms"} <= called
+    assert {"ExecuteCommand", "StartSession", "GetCostAndUsage", "DescribeAlarms", "RunTask", "TagResource"} <= called
 
 
-def _calls(folder: Path) -> Iterator[str]:
-    """AWS's operations that modules call: methods and paginators whose names only boto3 has."""
-    verbs = re.compile(r"(?:describe|execute|filter|get|list|start|stop|terminate)_[a-z_0-9]+")
-    for file in sorted(folder.glob("cloud*.py")):
+def _calls(modules: Iterable[Path]) -> Iterator[str]:
+    """AWS's operations that modules call: methods and paginators whose names only boto3 has.
+
+    A call that gives tags, or passes them on, needs the right to tag as well.
+    """
+    verbs = re.compile(r"(?:describe|execute|filter|get|list|run|start|stop|terminate)_[a-z_0-9]+")
+    for file in modules:
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
@@ -102,3 +117,5 @@ def _calls(folder: Path) -> Iterator[str]:
                 name = str(node.args[0].value)
             if verbs.fullmatch(name) and name not in {"get_paginator", "start_all", "stop_all"}:
                 yield "".join(word.capitalize() for word in name.split("_")).replace("Db", "DB")
+                if any(keyword.arg in {"tags", "propagateTags"} for keyword in node.keywords):
+                    yield "TagResource"

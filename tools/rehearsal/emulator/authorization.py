@@ -218,7 +218,12 @@ def _tags(call: Call, resources: list[str]) -> Iterator[PermissionCheck]:
         )
     tagged = any(name.lower().startswith(("tags.", "tag.")) for name in call.parameters)
     tagged = tagged or any("<Tag>" in text for text in call.get(TEXT))
-    if tagged and call.name.startswith(CREATING_VERBS) and call.service in TAGGING:
+    if call.name == "RunTask":  # also for those of its definition, which it passes on
+        if tagged or {*call.get("propagateTags")} - {"NONE"}:
+            yield PermissionCheck(
+                "ecs:TagResource", call.arn(f"task/{_cluster(call)}/*"), {"ecs:CreateAction": call.name}
+            )
+    elif tagged and call.name.startswith(CREATING_VERBS) and call.service in TAGGING:
         for resource in resources:
             yield PermissionCheck(f"{call.service}:{TAGGING[call.service]}", resource)
 
@@ -271,11 +276,15 @@ def _ec2(call: Call, state: State) -> Iterator[str]:
 def _ecs(call: Call, state: State) -> list[str]:
     if call.name.endswith("Resource"):
         return _named_resources(call, state)
-    cluster = (call.get("cluster") or ["default"])[0].rpartition("/")[2]
+    cluster = _cluster(call)
     kind, names = next((found for action, found in ECS_NAMES.items() if call.name in action.split()), ("", ()))
     return [call.arn(kind.format(cluster=cluster, name=value.rpartition("/")[2])) for value in call.get(*names)] or [
         "*"
     ]
+
+
+def _cluster(call: Call) -> str:
+    return (call.get("cluster") or ["default"])[0].rpartition("/")[2]
 
 
 def _rds(call: Call, state: State) -> list[str]:
