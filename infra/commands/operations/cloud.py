@@ -173,7 +173,8 @@ class StackOperations:
 
     @explained
     def secrets(self) -> list[str]:
-        return list(self._stack.secrets.values())
+        # A version whose release failed logs the newest, too.
+        return list(dict.fromkeys([*self._stack.secrets.values(), *self._stack.newest_secrets.values()]))
 
     def logs(self, query: LogQuery) -> Iterator[LogLine]:
         try:

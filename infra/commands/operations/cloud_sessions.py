@@ -105,10 +105,13 @@ class CloudSessions:
             sys.exit(f"The tunnel has ended: {PLUGIN} did, with exit status {plugin.returncode}.")
 
     def _database(self) -> DatabaseURL:
+        """The address that the app has, with the newest password of that database: RDS knows no other."""
         try:
-            return DatabaseURL.parse(self._stack.variable("DATABASE_URL"))
+            url = DatabaseURL.parse(self._stack.variable("DATABASE_URL"))
+            newest = DatabaseURL.parse(self._stack.newest_secrets.get("DATABASE_URL") or str(url))
         except (DSNError, RuntimeError) as error:
             sys.exit(f"The database's address can't be read: {error}")
+        return newest if (newest.host, newest.name) == (url.host, url.name) else url
 
     @contextmanager
     def _task(self, limit: float) -> Iterator[dict[str, Any]]:

@@ -96,18 +96,41 @@ class CloudStack:
 
     @cached_property
     def secrets(self) -> dict[str, str]:
-        """The secret variables by name; without those that AWS refuses, which is said."""
-        # ARN:KEY::VERSION, and an ARN has seven parts.
-        arns = {":".join(str(one["valueFrom"]).split(":")[:7]) for one in self.container.get("secrets", [])}
+        """The secret variables by name, as the running version has them; without those that AWS refuses, which is said.
+
+        After an update that failed, these are older than the newest.
+        """
         found: dict[str, str] = {}
-        for secret in sorted(arns):
-            try:
-                answer = self.client("secretsmanager").get_secret_value(SecretId=secret)
-            except ClientError as error:
-                print(f"The app's secrets can't be read, nor redacted: {error}", file=sys.stderr)
-                continue
-            found |= {name: str(value) for name, value in json.loads(answer["SecretString"]).items()}
+        for secret, version in self._references:
+            found |= self._values(secret, version)
         return found
+
+    @cached_property
+    def newest_secrets(self) -> dict[str, str]:
+        """The secret variables as Secrets Manager has them now."""
+        found: dict[str, str] = {}
+        for secret in sorted({secret for secret, _ in self._references} if self.secrets else ()):
+            found |= self._values(secret)
+        return found
+
+    @property
+    def _references(self) -> list[tuple[str, str]]:
+        """The secrets (ARNs) that the container names, and the version of each, empty for the newest."""
+        # ARN:KEY:STAGE:VERSION, and an ARN has seven parts.
+        parts = [str(one["valueFrom"]).split(":") for one in self.container.get("secrets", [])]
+        return sorted({(":".join(one[:7]), "".join(one[9:])) for one in parts})
+
+    def _values(self, secret: str, version: str = "") -> dict[str, str]:
+        client = self.client("secretsmanager")
+        try:
+            answer = client.get_secret_value(SecretId=secret, **({"VersionId": version} if version else {}))
+        except ClientError as error:
+            # Secrets Manager may delete a version that has no label any more.
+            if version and error.response["Error"].get("Code") == "ResourceNotFoundException":
+                return self._values(secret)
+            print(f"The app's secrets can't be read, nor redacted: {error}", file=sys.stderr)
+            return {}
+        return {name: str(value) for name, value in json.loads(answer["SecretString"]).items()}
 
     @cached_property
     def environment(self) -> dict[str, str]:

@@ -23,6 +23,7 @@ APP, SHELL = f"{ECS}:task-definition/shop-cloud:7", f"{ECS}:task-definition/shop
 HOST = "shop-cloud.abc.us-east-1.rds.amazonaws.com"
 URL = f"postgres://app:TOP%2FSECRET@{HOST}:5432/app?sslmode=verify-full&sslrootcert=%2Fcertificates%2Frds.pem"
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-cloud-environment-AbCdEf"
+VERSION = "terraform-20260131120000000000000001"  # of the secret, that of the version that runs
 
 
 def definition(image: str = "registry/shop@sha256:1") -> dict[str, Any]:
@@ -32,7 +33,7 @@ def definition(image: str = "registry/shop@sha256:1") -> dict[str, Any]:
         "name": "web",
         "image": image,
         "environment": [{"name": "DOMAIN", "value": "www.example.com"}],
-        "secrets": [{"name": "DATABASE_URL", "valueFrom": f"{SECRET}:DATABASE_URL::v1"}],
+        "secrets": [{"name": "DATABASE_URL", "valueFrom": f"{SECRET}:DATABASE_URL::{VERSION}"}],
         "logConfiguration": {"logDriver": "awslogs", "options": options},
     }
     return {"taskDefinition": {"containerDefinitions": [{"name": "prepare"}, container]}}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra.commands.operations import cloud, cloud_stack, cloud_status
 from infra.commands.operations.status import ProcessStatus, Status
@@ -94,6 +95,8 @@ class AWS:
         self.tasks: list[dict[str, Any]] = []
         self.asked: list[dict[str, Any]] = []
         self.certificate_end = datetime.now(UTC) + timedelta(days=90, hours=1)
+        self.secrets = {"version": {"DATABASE_URL": URL, "DEFAULT_STORAGE_DSN": DSN}}
+        self.newest = "version"
 
     def get_paginator(self, name: str) -> Pages:
         return Pages(self.pages[name])
@@ -127,9 +130,12 @@ class AWS:
         self.asked.append(asked)
         return {"ResultsByTime": [{"Total": {"UnblendedCost": {"Amount": "12.345", "Unit": "USD"}}}]}
 
-    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803
+    def get_secret_value(self, SecretId: str, VersionId: str = "") -> dict[str, str]:  # noqa: N803
         assert SecretId == SECRET
-        return {"SecretString": json.dumps({"DATABASE_URL": URL, "DEFAULT_STORAGE_DSN": DSN})}
+        found = self.secrets.get(VersionId or self.newest)
+        if not found:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetSecretValue")
+        return {"SecretString": json.dumps(found)}
 
 
 @pytest.fixture
@@ -221,6 +227,23 @@ def test_the_cost_is_this_months_of_the_stacks_tags(aws: AWS) -> None:
 
 def test_the_secrets_that_logs_do_not_show_are_the_values_of_the_stacks_secret(aws: AWS) -> None:
     assert stack().secrets() == [URL, DSN]
+
+
+def test_the_variables_are_those_of_the_version_that_runs_and_logs_do_not_show_the_newest_either(aws: AWS) -> None:
+    """After an update that failed, the site still runs with the secret's older version."""
+    newer = URL.replace("password", "newer")
+    aws.secrets["newer"], aws.newest = {"DATABASE_URL": newer, "DEFAULT_STORAGE_DSN": DSN}, "newer"
+    assert stack().environment()["DATABASE_URL"] == URL
+    assert stack().secrets() == [URL, DSN, newer]
+
+
+def test_of_a_secrets_version_that_is_gone_the_newest_is_taken(aws: AWS, capsys: pytest.CaptureFixture[str]) -> None:
+    aws.secrets, aws.newest = {"newer": {"DATABASE_URL": URL}}, "newer"
+    assert stack().environment()["DATABASE_URL"] == URL
+    aws.secrets = {}
+    assert "DATABASE_URL" not in stack().environment()
+    assert stack().secrets() == []
+    assert capsys.readouterr().err.count("The app's secrets can't be read, nor redacted: ") == 2, "once for each stack"
 
 
 def test_a_command_for_the_cloud_loads_no_pulumi() -> None:

@@ -11,7 +11,7 @@ import pytest
 from infra.commands.data import cloud_database, in_task, sql
 from infra.commands.main import cli
 from tests.infra.cloud.fake_aws import RefusalError
-from tests.infra.commands.operations.conftest import ECS, HOST, SECRET, TASK, Cloud, definition, task
+from tests.infra.commands.operations.conftest import ECS, HOST, SECRET, TASK, VERSION, Cloud, definition, task
 
 DATA = f"{ECS}:task-definition/shop-cloud-data:3"
 FACTS = {
@@ -72,7 +72,7 @@ def test_a_task_has_the_programs_of_the_servers_major_version_and_no_secret_in_w
     assert tools["image"] == "public.ecr.aws/docker/library/postgres:17-trixie"
     assert (tools["essential"], tools["readonlyRootFilesystem"], tools["user"]) == (False, True, "10001:10001")
     assert web["dependsOn"][-1] == {"containerName": "postgres", "condition": "SUCCESS"}
-    assert web["secrets"] == [{"name": "DATABASE_URL", "valueFrom": f"{SECRET}:DATABASE_URL::v1"}]
+    assert web["secrets"] == [{"name": "DATABASE_URL", "valueFrom": f"{SECRET}:DATABASE_URL::{VERSION}"}]
     (asked,) = cloud.aws.asked("RunTask")
     assert "command" not in asked["overrides"]["containerOverrides"][0]
     kept = json.dumps([registered, asked])

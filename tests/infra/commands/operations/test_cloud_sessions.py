@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.infra.cloud.fake_aws import RefusalError
-from tests.infra.commands.operations.conftest import APP, HOST, SHELL, TASK, Cloud, definition, task
+from tests.infra.commands.operations.conftest import APP, HOST, SHELL, TASK, URL, VERSION, Cloud, definition, task
 
 NAME = TASK.rpartition("/")[2]
 SESSION = {"sessionId": "session-1", "streamUrl": "wss://stream", "tokenValue": "TOKEN"}
@@ -205,6 +205,28 @@ def test_psql_runs_here_through_a_tunnel_and_checks_the_servers_own_name(cloud: 
     }
     assert cloud.aws.asked("TerminateSession") == [{"SessionId": "session-2"}]
     assert [one["task"] for one in cloud.aws.asked("StopTask")] == [TASK]
+
+
+@pytest.mark.parametrize(
+    ("newest", "password"),
+    [(URL.replace("TOP%2FSECRET", "newer"), "newer"), (URL.replace("TOP%2FSECRET@", "newer@other-"), "TOP/SECRET")],
+    ids=["of the same database", "of another database"],
+)
+def test_psql_has_the_newest_password_of_the_database_of_the_version_that_runs(
+    cloud: Cloud, newest: str, password: str
+) -> None:
+    """RDS knows that one alone, also while a version runs that was started with an older one."""
+    with_plugin(cloud)
+    cloud.program("psql", PSQL)
+    cloud.aws.on(
+        "GetSecretValue",
+        lambda asked: {
+            "SecretString": json.dumps({"DATABASE_URL": URL if asked.get("VersionId") == VERSION else newest})
+        },
+    )
+    cloud.run("psql")
+    known = called(cloud, "psql")
+    assert (known["PGHOST"], known["PGPASSWORD"]) == (HOST, password)
 
 
 @pytest.mark.parametrize(("version", "in_a_variable"), [("1.2.497.0", False), ("1.2.707.0", True)])
