@@ -10,22 +10,26 @@ from infra import fixes
 from infra.cloud.database import ENGINE, USER
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
+from infra.cloud.task_kinds import CHECK_SEEN
 
 
 def databases(rds: Any, settings: CloudSettings) -> list[dict[str, Any]]:
     """The databases of the stack as RDS describes them, the newest first; the older ones are those it had before.
 
+    That of a check of a backup, which has the stack's tags as well, isn't the stack's.
+
     Raises:
         ClientError, BotoCoreError: AWS refuses or can't be reached.
     """
     wanted = {key: value for key, value in tags(settings).items() if key != "Name"}.items()
-    found = [
-        database
-        for page in rds.get_paginator("describe_db_instances").paginate()
-        for database in page["DBInstances"]
-        if database.get("DBInstanceIdentifier") in {settings.prefix, settings.origin.identifier}
-        or wanted <= {tag["Key"]: tag["Value"] for tag in database.get("TagList", [])}.items()
-    ]
+
+    def is_ours(database: Mapping[str, Any]) -> bool:
+        known = {tag["Key"]: tag["Value"] for tag in database.get("TagList", [])}
+        named = database.get("DBInstanceIdentifier") in {settings.prefix, settings.origin.identifier}
+        return named or (wanted <= known.items() and CHECK_SEEN not in known)
+
+    pages = rds.get_paginator("describe_db_instances").paginate()
+    found = [database for page in pages for database in page["DBInstances"] if is_ours(database)]
     return sorted(found, key=lambda database: str(database.get("InstanceCreateTime", "")), reverse=True)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.cloud.task_kinds import CHECK_SEEN
 from infra.commands.data import backup_check
 from infra.commands.data.backup_check import Checked
 from infra.commands.data.cloud_database import serving
@@ -20,8 +21,7 @@ from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.together import repeating
 
 KIND = "check"  # the identifier's beginning: no stack of the project has it, since theirs begin with the project's name
-ALIVE = "django-stack.check-seen"  # a tag with the time (UTC) at which a check that uses the instance was last alive
-BEAT, DEAD = 60.0, 300.0  # seconds between two such times, and after the last one until a check counts as killed
+BEAT, DEAD = 60.0, 300.0  # seconds between two signs of life, and after the last one until a check counts as killed
 PAUSE = 10.0  # seconds between two looks
 START_SECONDS, PASSWORD_SECONDS = 3 * 3600.0, 1800.0  # a large snapshot takes an hour and more
 FIRST_SECONDS = 30.0  # until RDS begins to set a password
@@ -175,14 +175,14 @@ class SnapshotCheck:
 
 
 def _alive() -> dict[str, str]:
-    return {"Key": ALIVE, "Value": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    return {"Key": CHECK_SEEN, "Value": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
 
 
 def _is_in_use(instance: Mapping[str, Any]) -> bool:
     """Whether the check that made the instance was alive a short while ago."""
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("TagList", [])}
     try:
-        seen = datetime.fromisoformat(tags.get(ALIVE, ""))
+        seen = datetime.fromisoformat(tags.get(CHECK_SEEN, ""))
     except ValueError:
         return False
     return abs((datetime.now(UTC) - seen).total_seconds()) < DEAD

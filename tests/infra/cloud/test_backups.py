@@ -9,6 +9,7 @@ import pytest
 from infra.cloud.aws import client
 from infra.cloud.backups import databases, origin_errors
 from infra.cloud.settings import CloudSettings
+from infra.cloud.task_kinds import CHECK_SEEN
 from infra.settings import Settings
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError, fake_aws
 
@@ -185,6 +186,14 @@ def test_of_several_databases_the_one_that_is_meant_must_be_named(aws: FakeAWS, 
     assert "doesn't say which database is meant" in error
     assert error.endswith("database-restore-source django-stack-cloud-0a1b2c3d")
     assert errors(TO_MOMENT | {"database-restore-source": "django-stack-cloud"}) == []
+
+
+def test_the_database_of_a_check_is_none_of_the_stack(aws: FakeAWS, errors: Any) -> None:
+    """It has the stack's tags, and is made and deleted beside the one that serves."""
+    tags = [*TAGS, {"Key": CHECK_SEEN, "Value": "2026-01-31T12:00:00Z"}]
+    check = RESTORED | {"DBInstanceIdentifier": "check-django-stack-cloud-260131120000abcd", "TagList": tags}
+    aws.on("DescribeDBInstances", {"DBInstances": [RUNNING, check]})
+    assert errors(TO_MOMENT) == []
 
 
 def test_of_several_databases_of_one_name_the_one_that_is_meant_must_be_named(aws: FakeAWS, errors: Any) -> None:

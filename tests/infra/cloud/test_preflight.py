@@ -14,6 +14,7 @@ from docker.errors import DockerException
 
 from infra.cloud import preflight as module
 from infra.cloud.tags import tags
+from infra.cloud.task_kinds import CHECK_SEEN
 from infra.settings import Settings
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
 from tests.infra.cloud.preflight_machine import refusal
@@ -271,6 +272,11 @@ def test_the_public_passphrase_matters_where_it_is_what_encrypts(
         ("django-stack-cloud-0a1b2c3d", {"django-stack.project": "django-stack", "django-stack.stack": "cloud"}, True),
         ("django-stack-cloud-0a1b2c3d", {"django-stack.project": "django-stack", "django-stack.stack": "pr-12"}, False),
         ("django-stack-cloudy", {}, False),
+        (
+            "check-django-stack-cloud-260131120000abcd",
+            {"django-stack.project": "django-stack", "django-stack.stack": "cloud", CHECK_SEEN: "2026-01-31T12:00:00Z"},
+            False,
+        ),
     ],
 )
 def test_the_database_that_counts_is_the_stacks_own_by_name_or_tags(
