@@ -161,9 +161,11 @@ class SnapshotCheck:
                 DBInstanceIdentifier=identifier, SkipFinalSnapshot=True, DeleteAutomatedBackups=True
             )
         except ClientError as error:
-            code = error.response["Error"].get("Code", "")
-            if code in {"DBInstanceNotFound", "DBInstanceNotFoundFault", "InvalidDBInstanceState"}:
-                return  # it was never made, or goes already
+            found = error.response["Error"]
+            code, why = found.get("Code", ""), found.get("Message", "")
+            if "NotFound" in code or "already being deleted" in why:
+                return
+            # RDS may also refuse it in another state, such as that of one that is being made.
             say(f"The database {identifier} can't be deleted now, and is billed until the next check does it.")
 
     def _instances(self, wanted: Callable[[Mapping[str, Any]], bool]) -> list[Mapping[str, Any]]:

@@ -182,6 +182,33 @@ def test_what_a_killed_check_left_is_deleted_first_and_nothing_else(monkeypatch:
     assert set(rds.instances) == others
 
 
+@pytest.mark.parametrize(
+    ("code", "why", "said"),
+    [
+        ("InvalidDBInstanceState", "Instance check-x is currently creating", 1),
+        ("InvalidDBInstanceState", "Instance check-x is already being deleted.", 0),
+        ("DBInstanceNotFound", "DBInstance check-x not found.", 0),
+    ],
+)
+def test_an_instance_that_stays_is_named_and_the_next_check_deletes_it(
+    monkeypatch: pytest.MonkeyPatch, rds: RDS, capsys: pytest.CaptureFixture[str], code: str, why: str, said: int
+) -> None:
+    answer = f'{MARK}{{"migrations": 1, "pending": 0, "tables": 1, "rows": 1}}'
+    answering(monkeypatch, 0, answer)
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": why}}, "DeleteDBInstance")
+
+    with monkeypatch.context() as refused:
+        refused.setattr(rds, "delete_db_instance", refuse)
+        SnapshotCheck("cloud", {}).check()
+    (left,) = set(rds.instances) - {"shop-cloud"}
+    assert capsys.readouterr().err.count(f"The database {left} can't be deleted now, and is billed") == said
+    rds.instances[left]["TagList"] = [{"Key": cloud_snapshot.CHECK_SEEN, "Value": "2026-01-31T00:00:00Z"}]
+    SnapshotCheck("cloud", {}).check()
+    assert list(rds.instances) == ["shop-cloud"]
+
+
 def test_two_checks_at_once_leave_each_other_alone(monkeypatch: pytest.MonkeyPatch, rds: RDS) -> None:
     """Each says that it is alive by a tag of its instance, which the emulated RDS keeps."""
     monkeypatch.setattr(cloud_snapshot, "BEAT", 0.01)
