@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from infra.cloud.aws import AWSError, explain_errors
 from infra.cloud.one_off_tasks import OneOffTasks, TaskError, exit_status, judge
@@ -90,10 +91,10 @@ class StackOperations:
     @explained
     def attach(self, run: str) -> int:
         request = self._stack.request("")
-        tasks = OneOffTasks(request)
         found = self._stack.client("ecs").describe_tasks(cluster=request.cluster, tasks=[run])["tasks"]
         if not found:
             sys.exit(f"There is no run {run} of the stack {self._stack.name}. ECS knows ended tasks for about an hour.")
+        tasks = OneOffTasks(replace(request, container=_container(found[0]) or request.container))
         try:
             return self._follow(tasks, str(found[0]["taskArn"]), None)
         except KeyboardInterrupt:
@@ -221,6 +222,12 @@ class StackOperations:
     @cached_property
     def _processes(self) -> dict[str, str]:
         return {}
+
+
+def _container(task: Mapping[str, Any]) -> str:
+    """The container of a one-off task that has the command: the web's, or a schedule's. Nothing for another task."""
+    overrides = task.get("overrides", {}).get("containerOverrides", [])
+    return next((str(one["name"]) for one in overrides if one.get("command")), "")
 
 
 def _input_waits() -> bool:

@@ -189,6 +189,22 @@ def test_a_run_by_hand_is_the_very_task_that_eventbridge_starts(cloud: Cloud) ->
 
 
 @pytest.mark.usefixtures("scheduler")
+def test_a_detached_run_of_a_schedule_is_attached_to_like_any_other(cloud: Cloud) -> None:
+    name = TASK.rpartition("/")[2]
+    detached = run(cloud, "run", "report", "--detach")
+    assert detached.stdout == f"{name}\nIts output and end: django-stack run -s cloud --attach {name}\n"
+    (asked,) = cloud.aws.asked("RunTask")
+    (override,) = asked["overrides"]["containerOverrides"]
+    stopped = task("STOPPED", exitCode=0)
+    stopped["tasks"][0]["containers"][0]["name"] = "schedule"
+    stopped["tasks"][0]["overrides"] = {"containerOverrides": [{"name": "prepare"}, override]}  # as ECS lists them
+    cloud.aws.on("DescribeTasks", stopped)
+    attached = cloud.run("run", "--attach", name)
+    assert (attached.returncode, attached.stderr) == (0, "")
+    assert cloud.aws.asked("GetLogEvents")[-1]["logStreamName"] == f"app/schedule/{name}"
+
+
+@pytest.mark.usefixtures("scheduler")
 def test_a_schedule_that_there_is_not_is_named_with_those_that_there_are(cloud: Cloud) -> None:
     done = run(cloud, "run", "sweeep")
     assert done.returncode == 1
