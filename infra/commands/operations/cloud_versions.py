@@ -71,8 +71,9 @@ class StackVersions:
         began = [(moment, tags[digest]) for moment, digest in self._registered() if digest in tags]
         when = ran(updates(self._stack.name), began) if began else {}
         runs = _digest(self._stack.container["image"]) if self.is_up() else ""
-        if runs in tags:
-            when.setdefault(tags[runs], max(moment for moment, tag in began if tag == tags[runs]))
+        # The one that runs may be older than all that are looked at.
+        if moments := [moment for moment, tag in began if tag == tags.get(runs)]:
+            when.setdefault(tags[runs], max(moments))
         return in_order(
             [
                 Version(one.tag, one.digest, one.pushed, one.size, when.get(one.tag), one.digest == runs)

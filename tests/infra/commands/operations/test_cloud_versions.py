@@ -122,6 +122,14 @@ def test_without_pulumis_history_the_running_version_is_known(aws: FakeAWS, monk
     assert [(one.hash, one.ran) for one in stack().all()][:2] == [(RUNS, moment(3010)), (COPIED, None)]
 
 
+def test_a_version_that_runs_and_is_older_than_what_is_looked_at_is_in_the_list(
+    aws: FakeAWS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updates(monkeypatch)
+    aws.on("ListTaskDefinitions", {"taskDefinitionArns": [f"{ECS}:task-definition/shop-cloud:{n}" for n in (2, 1)]})
+    assert [one.ran for one in stack().all() if one.runs] == [None]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
