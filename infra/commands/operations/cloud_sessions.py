@@ -127,6 +127,12 @@ class CloudSessions:
             arn = tasks.start(["sleep", f"{limit:.0f}"], with_agent=True)
             print(f"Task {arn.rpartition('/')[2]} starts; on Fargate that takes a minute.", file=sys.stderr, flush=True)
             yield self._with_agent(tasks, arn)
+        except ClientError as error:
+            # A stack that allowed it once still has the task definitions, but their role is gone.
+            found, role = error.response["Error"], f"role/{self._stack.prefix}-{SHELL}-"
+            if found.get("Code") == "ClientException" and role in found.get("Message", ""):
+                sys.exit(self._not_allowed)
+            raise
         except TaskError as error:
             sys.exit(f"The session can't be opened: {error}")
         finally:
@@ -150,6 +156,14 @@ class CloudSessions:
             time.sleep(tasks.request.pause)
         raise TaskError(f"AWS's agent in the task doesn't run after {START_SECONDS:g} seconds.")
 
+    @property
+    def _not_allowed(self) -> str:
+        name = self._stack.name
+        return (
+            f"The stack {name} doesn't allow this. "
+            f"Fix: pulumi config set -s {name} execute-command true && pulumi up -s {name}"
+        )
+
     def _definition(self) -> str:
         """The ARN of the shell's task definition of the version that the service runs."""
         ecs, family = self._stack.client("ecs"), f"{self._stack.prefix}-{SHELL}"
@@ -157,11 +171,7 @@ class CloudSessions:
         arns = map(str, answer["taskDefinitionArns"])
         found = [arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family]
         if not found:
-            name = self._stack.name
-            sys.exit(
-                f"The stack {name} doesn't allow this. "
-                f"Fix: pulumi config set -s {name} execute-command true && pulumi up -s {name}"
-            )
+            sys.exit(self._not_allowed)
         for arn in found:
             known = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
             if _version(self._stack.container_of(known)) == _version(self._stack.container):

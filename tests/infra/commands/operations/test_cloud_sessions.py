@@ -141,6 +141,24 @@ def test_a_stack_that_does_not_allow_it_says_what_to_set(cloud: Cloud) -> None:
     assert cloud.aws.asked("RunTask") == []
 
 
+@pytest.mark.parametrize(
+    ("code", "role", "said"),
+    [
+        ("ClientException", "shop-cloud-shell-app", "The stack cloud doesn't allow this. Fix: pulumi config set"),
+        ("ClientException", "shop-cloud-execution", "AWS refuses RunTask (ClientException): the role"),
+        ("AccessDeniedException", "shop-cloud-shell-app", "AWS refuses RunTask, your credentials lack a permission"),
+    ],
+)
+def test_a_stack_that_no_longer_allows_it_says_what_to_set(cloud: Cloud, code: str, role: str, said: str) -> None:
+    """The task definitions of a shell stay, their role doesn't."""
+    with_plugin(cloud)
+    why = f"the role 'arn:aws:iam::123456789012:role/{role}' that was provided for this task"
+    cloud.aws.on("RunTask", RefusalError(code, why))
+    status, error = in_a_terminal(cloud, "shell")
+    assert status == 1
+    assert error.startswith(said)
+
+
 @pytest.mark.parametrize("command", ["shell", "psql", "tunnel"])
 def test_without_awss_plugin_nothing_is_started_and_it_is_named(cloud: Cloud, command: str) -> None:
     status, error = in_a_terminal(cloud, command)
