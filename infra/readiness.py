@@ -49,7 +49,7 @@ class Verdict:
 def ask(connection: http.client.HTTPConnection, path: str, host: str) -> Answer:
     """GETs a path, with `host` as the Host header, within the connection's time-out (seconds). Follows no redirect.
 
-    `http.client` uses no proxies, which is right here: the site is on this machine, or at an address of the stack.
+    `http.client` uses no proxies, which is right for a site on this machine; another needs a connection that does.
     """
     seconds = connection.timeout or 0
     until = time.monotonic() + seconds

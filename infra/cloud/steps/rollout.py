@@ -1,10 +1,10 @@
 """Waits until the new version is rolled out and the site ready, or says what went wrong. Run by local.Command."""
 
 import http.client
-import socket
 import ssl
 import time
 
+from infra import proxies
 from infra.cloud.requests import RolloutRequest
 from infra.cloud.steps.service import RolloutError, ServiceRollout, check, short
 from infra.readiness import READY, GracePeriod, ReadinessError, ask, judge_home, judge_readiness
@@ -59,7 +59,8 @@ class Rollout(ServiceRollout):
 class Connection(http.client.HTTPSConnection):
     """A connection to `connect_to`, a host (and port), with the name and the certificate of the domain.
 
-    So the check depends on no DNS records, which may be new or somebody else's to create.
+    So the check depends on no DNS records, which may be new or somebody else's to create. As with boto3, a proxy that
+    the environment names is asked.
     """
 
     def __init__(self, domain: str, connect_to: str) -> None:
@@ -68,7 +69,7 @@ class Connection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         host, _, port = self._place.partition(":")
-        plain = socket.create_connection((host, int(port or 443)), timeout=ANSWER)
+        plain = proxies.connect(host, int(port or 443), ANSWER)
         self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
+from infra import proxies
 from infra.commands.diagnosis import Answer, Facts
 from infra.commands.diagnosis.inside import MARK, PROGRAM
 from infra.commands.operations import Operations
@@ -74,7 +75,7 @@ class Site:
         self._domain = domain
         is_secure = self._url.scheme == "https"
         self._base = f"https://{self._url.netloc}" if is_secure else f"http://127.0.0.1:{self._url.port or 80}"
-        self._pool = urllib3.PoolManager(timeout=SECONDS, retries=False)
+        self._pool = proxies.pool(urlsplit(self._base).hostname or "", SECONDS)
 
     def answers(self, inside: Mapping[str, Any], redirects: list[str]) -> dict[str, Answer | str]:
         """The answers by what was asked for."""

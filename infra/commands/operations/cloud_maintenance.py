@@ -8,10 +8,12 @@ import html
 import sys
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 from botocore.exceptions import ClientError
 
+from infra import proxies
 from infra.cloud.maintenance_keys import MOST_PAGE, STATE, facts_in, in_ascii, keys_of
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.commands.operations.maintenance import Maintenance
@@ -86,7 +88,7 @@ class CloudMaintenance:
 def published(url: str) -> tuple[str, str]:
     """The page at an address; or why there is none."""
     try:
-        with urllib3.PoolManager(timeout=SECONDS, retries=False) as pool:
+        with proxies.pool(urlsplit(url).hostname or "", SECONDS) as pool:
             answer: Any = pool.request("GET", url, redirect=False)
     except urllib3.exceptions.HTTPError as error:
         return "", f"{url} isn't answered ({error})"

@@ -1,12 +1,12 @@
 """The sections of a cloud stack's status. A new one is a method here, and a line in `questions`."""
 
-import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra import proxies
 from infra.cloud.one_off_tasks import judge
 from infra.cloud.sizes import DATABASE_CLASSES, connections
 from infra.cloud.task_kinds import RELEASE
@@ -241,7 +241,7 @@ def certificate_end(host: str) -> datetime:
     """Until when the certificate that a host shows is valid. Raises OSError, also for one that isn't valid."""
     context = ssl.create_default_context()
     with (
-        socket.create_connection((host, 443), timeout=10) as plain,
+        proxies.connect(host, 443, 10) as plain,
         context.wrap_socket(plain, server_hostname=host) as connection,
     ):
         found = connection.getpeercert() or {}

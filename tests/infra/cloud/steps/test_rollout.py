@@ -1,11 +1,14 @@
 """The roll-out check: only the wanted version, steady and ready, is a success."""
 
 import signal
+import ssl
 import time
 from typing import Any
 
 import pytest
 
+from infra.cloud.steps.rollout import Connection
+from tests.connect_proxy import connect_proxy
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
 from tests.infra.cloud.site import HTML, JSON, READY, UNREADY, Site
 from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, OLD, Run, Start
@@ -96,6 +99,27 @@ def test_steady_and_ready_ends_with_0_and_shows_what_ecs_said(ecs: FakeAWS, run:
     assert (code, error) == (0, "")
     assert out == "(service app-web) has reached a steady state.\napp:2 serves https://localhost\n"
     assert site.asked == [("localhost", "/healthz/ready"), ("localhost", "/")]
+
+
+def test_the_site_is_asked_through_the_proxy_by_its_own_name_and_certificate(
+    ecs: FakeAWS, run: Run, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecs.on("DescribeServices", STEADY)
+    for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    elsewhere = "d111111abcdef8.cloudfront.net"
+    with connect_proxy(int(site.address.rpartition(":")[2])) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        code, _, error = rollout(run, site, connect_to=elsewhere)
+        assert (code, error) == (0, "")
+        assert [lines[0].split()[:2] for lines in proxy.asked] == [["CONNECT", f"{elsewhere}:443"]] * 2
+        assert site.asked == [("localhost", "/healthz/ready"), ("localhost", "/")]
+        other = Connection("shop.invalid", elsewhere)  # for which this site has no certificate
+        with pytest.raises(ssl.SSLCertVerificationError):
+            other.connect()
+        proxy.asked.clear()
+        assert rollout(run, site)[0] == 0
+        assert proxy.asked == [], "a site on this machine is asked directly"
 
 
 def test_rolled_back_fails_with_reason_log_and_the_way_on(ecs: FakeAWS, run: Run, site: Site) -> None:
