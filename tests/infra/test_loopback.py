@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from infra.loopback import ask_directly
+from tools.rehearsal.host import sitecustomize
+from tools.rehearsal.stack import EMULATED
 
 PROXY = "http://proxy.example.com:3128"
 LOOPBACK = "localhost,127.0.0.1,::1"
@@ -36,6 +38,15 @@ def test_the_loopback_is_excepted_when_there_is_a_proxy(given: dict[str, str], n
         assert (environ["no_proxy"], environ["NO_PROXY"]) == (no_proxy, no_proxy)
     ask_directly(environ)
     assert environ.get("no_proxy") == no_proxy
+
+
+def test_a_rehearsal_excepts_the_names_that_lead_to_its_emulator() -> None:
+    environ = {"https_proxy": PROXY, "no_proxy": "example.org"}
+    ask_directly(environ, *EMULATED)
+    assert environ["no_proxy"] == f"example.org,{LOOPBACK},.amazonaws.com,.cloudfront.net"
+    ask_directly(environ)
+    assert environ["NO_PROXY"] == f"example.org,{LOOPBACK},.amazonaws.com,.cloudfront.net"
+    assert EMULATED == sitecustomize.AWS
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from tools.rehearsal.container import ACCOUNT, Emulator, Ports, RehearsalError, 
 
 NAME = "rehearsal"
 HOST_FOLDER = Path(__file__).with_name("host")
+EMULATED = (".amazonaws.com", ".cloudfront.net")  # what host/sitecustomize.py leads to the emulator
 # Settings that name what only the real account or the real DNS has.
 REAL_ACCOUNT_ONLY = (
     "aws:profile",
@@ -162,7 +163,7 @@ class Rehearsal:
             "REHEARSAL_TLS_PORT": str(self.ports.tls),
             "SSL_CERT_FILE": str(self.data_folder / "bundle.pem"),
         }
-        ask_directly(environment)
+        ask_directly(environment, *EMULATED)
         return environment
 
     def client(self, service: str) -> Any:
