@@ -159,6 +159,14 @@ def test_a_service_of_our_own_asks_as_the_others_do(user: Deployer, root: AWS) -
     assert "application-autoscaling:DescribeScalableTargets" in denial_message(call, ServiceNamespace="ecs")
 
 
+def test_a_task_that_takes_its_definitions_tags_asks_for_the_right_to_give_them(root: AWS) -> None:
+    task = {"family": "django-stack-z", "containerDefinitions": [{"name": "web", "image": "x"}]}
+    made = root.client("ecs").register_task_definition(**task)["taskDefinition"]["taskDefinitionArn"]
+    without = Deployer(root, deployer(root.client("iam"), without="ecs:TagResource"))
+    given = {"cluster": "django-stack-z", "taskDefinition": made, "propagateTags": "TASK_DEFINITION"}
+    assert "ecs:TagResource" in denial_message(without.client("ecs").run_task, **given)
+
+
 def test_a_dependent_action_that_is_not_allowed_is_named_and_written_down(root: AWS) -> None:
     without = Deployer(root, deployer(root.client("iam"), without="ec2:GetSecurityGroupsForVpc"))
     call = without.client("elbv2").create_load_balancer

@@ -91,6 +91,9 @@ def test_a_run_by_hand_has_the_commands_status_and_its_failure_is_in_the_list(sc
     done = scheduled.operate("schedule run", "broken")
     assert done.returncode == 1, done.stderr
     assert "it is broken" in done.stdout
+    detached = scheduled.operate("schedule run", "broken", "--detach")
+    attached = scheduled.operate("run", "--attach", detached.stdout.splitlines()[0])
+    assert (attached.returncode, "it is broken" in attached.stdout) == (1, True), attached.stderr
     last = wait_until(lambda: listed(scheduled)["broken"]["last"], "its record")
     assert (last["how"], last["status"], last["lines"]) == ("failed", 1, ["it is broken"])
 
