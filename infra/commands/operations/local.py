@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 WRITES_SOURCE = {"makemigrations", "makemessages", "compilemessages", "squashmigrations", "startapp"}
-RUN = "run"  # in the names of one-off containers
 
 
 class StackOperations:
@@ -41,6 +40,7 @@ class StackOperations:
         del settings  # the containers say all
         self._name = name
         self._prefix = f"{stack.project_name()}-{name}"
+        self._runs = stack.runs(name)
         self._engine = stack.engine()
 
     # One-off containers
@@ -78,11 +78,12 @@ class StackOperations:
         config, host = like.attrs["Config"], like.attrs["HostConfig"]
         terminal = not detach and sys.stdin.isatty() and sys.stdout.isatty()
         api = self._engine.api
+        name = f"{self._runs}{uuid.uuid4().hex[:8]}"
         try:
             container = api.create_container(
                 like.attrs["Image"],
                 list(command),
-                name=f"{self._prefix}-{RUN}-{uuid.uuid4().hex[:8]}",
+                name=name,
                 environment=stack.environment(like) | dict(environment),
                 user=config["User"],
                 volumes=list(config.get("Volumes") or ()),  # those without a name aren't among the binds
@@ -104,17 +105,33 @@ class StackOperations:
         identity = str(container["Id"])
         if detach:
             self._start(identity)
-            print(f"{self._container(identity).name}\nIts output and end: {self._attach_line(identity)}")
+            print(f"{name}\nIts output and end: {self._attach_line(name)}")
             return 0
         return self._follow(["docker", "start", "--attach", "--interactive", identity], identity, timeout)
 
     def attach(self, run: str) -> int:
-        filters = {**stack.filters(self._name), "name": f"^/{self._prefix}-{RUN}-"}
+        filters = {**stack.filters(self._name), "name": f"^/{self._runs}"}
         runs = {str(found.name): found for found in self._engine.containers.list(all=True, filters=filters)}
         found = runs.get(run)
         if not found:
             sys.exit(f"There is no run {run} of the stack {self._name}. There are: {', '.join(sorted(runs)) or 'none'}")
-        return self._follow(["docker", "logs", "--follow", str(found.id)], str(found.id), None, detached=True)
+        client = subprocess.Popen(["docker", "logs", "--follow", str(found.id)])
+        try:
+            status = client.wait()
+        except KeyboardInterrupt:
+            client.wait()
+            return 130
+        status = (128 - status if status < 0 else status) or 1  # the client's, unless it is known how the run ended
+        try:
+            found.reload()
+        except NotFound:  # somebody else waited for it, too, and was told
+            print(f"The run {run} has ended, and another --attach has its exit status.", file=sys.stderr)
+            return status
+        if found.attrs["State"]["Running"]:  # the client ends before the run when nobody reads on, as in a pipe to head
+            print(f"The run goes on. Its output and end: {self._attach_line(run)}", file=sys.stderr)
+            return status
+        self._remove(str(found.id))
+        return int(found.attrs["State"]["ExitCode"])
 
     def manage(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         web = stack.web(self._engine, self._name)
@@ -195,7 +212,7 @@ class StackOperations:
             self._remove(identity)
             sys.exit(f"The command can't be started: {error.explanation}")
 
-    def _follow(self, line: list[str], identity: str, timeout: float | None, *, detached: bool = False) -> int:
+    def _follow(self, line: list[str], identity: str, timeout: float | None) -> int:
         """Runs docker's command line, which has the terminal; the exit status of the container, which is removed."""
         process = subprocess.Popen(line)
         is_late = threading.Event()  # Timer's own event comes after the stop, which may be after the process's end
@@ -211,9 +228,8 @@ class StackOperations:
         try:
             status = process.wait()
         except KeyboardInterrupt:  # not with a terminal, which passes Ctrl-C on to the command as a character
-            if not detached:
-                self._stop(identity)
-                self._remove(identity)
+            self._stop(identity)
+            self._remove(identity)
             process.wait()
             return 130
         if is_late.is_set():
@@ -221,15 +237,17 @@ class StackOperations:
             status = 124
         else:
             timer.cancel()
-            status = int(self._container(identity).attrs["State"]["ExitCode"]) or status
+            self._stop(identity)  # the client ends before the command when nobody reads on, as in a pipe to head
+            with suppress(NotFound):  # somebody removed it
+                status = int(self._container(identity).attrs["State"]["ExitCode"]) or status
         self._remove(identity)
         return status
 
     def _container(self, identity: str) -> "Container":
         return self._engine.containers.get(identity)
 
-    def _attach_line(self, identity: str) -> str:
-        return f"django-stack run -s {self._name} --attach {self._container(identity).name}"
+    def _attach_line(self, run: str) -> str:
+        return f"django-stack run -s {self._name} --attach {run}"
 
     def _stop(self, identity: str) -> None:
         with suppress(APIError):
@@ -290,7 +308,7 @@ class StackOperations:
         found: dict[str, list[Container]] = {}
         for container in self._engine.containers.list(all=True, filters=stack.filters(self._name)):
             own = str(container.name).removeprefix(f"{self._prefix}-")
-            if not own.startswith(f"{RUN}-"):
+            if not str(container.name).startswith(self._runs):
                 found.setdefault(container.labels.get(PROCESS, own), []).append(container)
         return {name: sorted(containers, key=lambda one: str(one.name)) for name, containers in found.items()}
 
