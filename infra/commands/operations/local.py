@@ -7,7 +7,6 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from docker.errors import APIError, NotFound
@@ -15,6 +14,7 @@ from docker.types import LogConfig
 
 from infra.commands import stack
 from infra.commands.operations import RELEASE, LogLine, LogQuery
+from infra.commands.operations.local_logs import lines, moment
 from infra.commands.operations.local_maintenance import LocalMaintenance
 from infra.commands.operations.local_schedules import SCHEDULER, command_of, schedules_of
 from infra.commands.operations.local_status import SECONDS, LocalStatus, release_lines
@@ -272,7 +272,7 @@ class StackOperations:
         for process in query.processes or sorted(name for name, found in processes.items() if _is_apps(name, found)):
             if process not in processes:
                 self._known(process)  # says which there are
-            streams += [self._lines(process, container, query) for container in processes[process]]
+            streams += [lines(self._engine, process, container, query) for container in processes[process]]
         if not streams:
             self._known("web")
         return in_order(streams)
@@ -288,7 +288,7 @@ class StackOperations:
         return Status(
             url=stack.url(web),
             image=self._image(web),
-            since=_time(started) if web.status == "running" else None,
+            since=moment(started) if web.status == "running" else None,
             processes=[
                 _process_status(name, found)
                 for name, found in sorted(processes.items(), key=lambda one: (one[0] != "web", one[0]))
@@ -320,29 +320,6 @@ class StackOperations:
         there = f"There are: {', '.join(sorted(processes))}. " if processes else ""
         sys.exit(f"There is no container {self._prefix}-{process}. {there}Fix: {stack.make('local', self._name)}")
 
-    def _lines(self, process: str, container: "Container", query: LogQuery) -> Iterator[LogLine]:
-        """The container's lines with docker's times, then the new ones: one stream, so none is lost in between."""
-        until = None
-        if query.previous:
-            if not container.attrs["RestartCount"]:
-                return  # lines of a container that was replaced are gone with it
-            until = _time(str(container.attrs["State"]["StartedAt"])).timestamp()
-        rest = b""
-        for chunk in self._engine.api.logs(
-            str(container.id),
-            timestamps=True,
-            stream=True,
-            follow=query.follow and not query.previous,
-            since=query.since.timestamp() if query.since else None,
-            until=until,
-            tail="all" if query.tail is None else query.tail,
-        ):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield _log_line(process, container, line)
-        if rest:
-            yield _log_line(process, container, rest)
-
 
 def _is_apps(process: str, containers: Sequence["Container"]) -> bool:
     """Whether a process is the app's, and no service that it uses."""
@@ -355,17 +332,6 @@ def _process_status(process: str, containers: Sequence["Container"]) -> ProcessS
     health = {_health(container) for container in containers}
     worst = next((one for one in ("unhealthy", "restarting", "exited", "starting") if one in health), min(health))
     return ProcessStatus(process, running, len(containers), worst)
-
-
-def _log_line(process: str, container: "Container", line: bytes) -> LogLine:
-    stamp, _, text = line.decode(errors="replace").partition(" ")
-    return LogLine(_time(stamp), process, str(container.id)[:8], text.rstrip("\r"))
-
-
-def _time(stamp: str) -> datetime:
-    """Docker's time, which has nanoseconds, as far as datetime goes."""
-    seconds, _, rest = stamp.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{seconds}.{rest[:6] or '0':0<6}").replace(tzinfo=UTC)
 
 
 def _health(container: "Container") -> str:
