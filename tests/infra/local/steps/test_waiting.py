@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, ContainerError, DockerException
 
 from infra import endpoint
 from infra.local.steps import waiting as step
@@ -104,6 +104,11 @@ def test_the_container_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (APIError("409", explanation="port is taken"), "The Docker engine refused: port is taken."),
         (APIError("500", explanation=""), "no longer answers"),
+        (
+            ContainerError(None, 1, "chmod", "python:3", b"chmod: not permitted\n"),
+            r"A container of python:3 failed with exit status 1\. Its last lines:\n  \| chmod: not permitted$",
+        ),
+        (ContainerError(None, 137, "chmod", "python:3", None), r"failed with exit status 137\.$"),
         (DockerException("no such file"), "no longer answers"),
         (ConnectionResetError(), "no longer answers"),
     ],
