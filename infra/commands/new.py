@@ -53,12 +53,14 @@ def command(path: Path, no_prove: bool) -> int:
         wheel_name, content = wheel()
     except WheelError as error:
         raise click.ClickException(str(error)) from None
+    image = str(declared(Settings)["python_image"].default)
     values = {
         "project": name,
         "title": folder.name.replace("-", " ").replace("_", " ").capitalize(),
         "stack": stack,
         "wheel": wheel_name,
-        "image": str(declared(Settings)["python_image"].default),
+        "image": image,
+        "python": image.partition(":")[2].partition("-")[0],
         "port": str(ports["web-port"]),
     }
     write(folder, values)

@@ -1,7 +1,10 @@
 """`django-stack adopt` and `django-stack new`, without bringing anything up."""
 
 import ast
+import hashlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,13 +108,37 @@ def test_a_new_project_is_whole_and_its_names_are_filled_in(tmp_path: Path, chec
     assert {"manage.py", "my_shop/settings.py", "documents/migrations/0001_initial.py", "Dockerfile"} <= set(written)
     for name, content in written.items():
         if not name.endswith(".whl"):
-            assert not re.search(r"\{\{ (?:project|stack|wheel|image|title|port) \}\}", content.decode()), name
+            assert not re.search(r"\{\{ (?:project|stack|wheel|image|title|port|python) \}\}", content.decode()), name
         if name.endswith(".py"):
             ast.parse(content)
-    wheel = next(name for name in written if name.endswith(".whl"))
-    assert f"/opt/{wheel}" in written["requirements.txt"].decode()
     config = yaml.safe_load((checkout / "Pulumi.my-shop.yaml").read_text())["config"]
     assert config["django-stack:app-path"] == str(tmp_path / "my-shop")
+
+
+def test_a_new_project_s_requirements_can_be_pinned_where_they_are_and_installed_in_the_image(tmp_path: Path) -> None:
+    folder = tmp_path / "my-shop"
+    assert run("new", str(folder), "--no-prove").exit_code == 0
+    (wheel,) = folder.glob("django-stack/*.whl")
+    django, package = (folder / "requirements.txt").read_text().splitlines()
+    assert (django.partition(">")[0], package) == ("django", f"./django-stack/{wheel.name}[standard]")
+    command = "pip compile --quiet --no-deps --offline --no-index --no-annotate --no-header --generate-hashes -"
+    pinned = subprocess.run(
+        [Path(sys.executable).with_name("uv"), *command.split()],
+        cwd=folder,
+        input=package,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    hashed = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert pinned.stdout.replace("\\\n", "").split() == [
+        f"./django-stack/{wheel.name}",
+        f"--hash=sha256:{hashed}",
+    ]
+    dockerfile = (folder / "Dockerfile").read_text()
+    copied, installed = dockerfile.split("RUN python3 -m venv /opt/venv")
+    assert copied.endswith("WORKDIR /app\n\nCOPY django-stack ./django-stack\nCOPY requirements.txt ./\n")
+    assert installed.startswith(" && pip install --quiet --no-cache-dir -r requirements.txt\n\nCOPY . .\n")
 
 
 @pytest.mark.parametrize("name", ["9lives", "django", "class", "json", "templates", "a b"])
