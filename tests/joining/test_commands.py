@@ -5,13 +5,20 @@ import hashlib
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions, requires
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from infra.checkout import ROOT
 from infra.commands.main import cli
+from infra.commands.new import BROUGHT
 from tests.joining import projects
 from tests.joining.projects import make
 
@@ -141,13 +148,40 @@ def test_a_new_project_s_requirements_can_be_pinned_where_they_are_and_installed
     assert installed.startswith(" && pip install --quiet --no-cache-dir -r requirements.txt\n\nCOPY . .\n")
 
 
-@pytest.mark.parametrize("name", ["9lives", "django", "class", "json", "templates", "a b"])
+@pytest.mark.parametrize(
+    "name", ["9lives", "django", "class", "json", "templates", "a b", "storages", "dj-database-url"]
+)
 def test_a_name_that_no_project_can_have_is_refused(name: str, tmp_path: Path) -> None:
     before = files(tmp_path)
     done = run("new", str(tmp_path / name), "--no-prove")
     assert done.exit_code == 1
     assert "can't be the name of a project" in done.output
     assert files(tmp_path) == before
+
+
+def test_no_project_has_the_name_of_what_the_package_brings() -> None:
+    """As what it requires is installed here, whichever extra asks for it."""
+    metadata = tomllib.loads((ROOT / "app/contract/pyproject.toml").read_text())["project"]
+    waiting = [*metadata["dependencies"], *chain(*metadata["optional-dependencies"].values())]
+    extras: dict[str, set[str]] = {}
+    while waiting:
+        one = Requirement(waiting.pop())
+        known = extras.setdefault(canonicalize_name(one.name), set())
+        if one.name.startswith("django-stack") or (known and known >= one.extras):
+            continue
+        known |= {"", *one.extras}
+        waiting += [
+            text
+            for text in requires(one.name) or []
+            if (marker := Requirement(text).marker) is None or any(marker.evaluate({"extra": each}) for each in known)
+        ]
+    modules = {
+        module
+        for module, distributions in packages_distributions().items()
+        if extras.keys() & {canonicalize_name(name) for name in distributions}
+    }
+    assert {"psycopg_binary", "s3transfer", "environ"} <= modules
+    assert modules <= BROUGHT
 
 
 def test_a_folder_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
