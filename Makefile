@@ -23,7 +23,7 @@ setup: ## Installs what the local stack needs: .venv, Pulumi, plugins, Docker, i
 
 local: setup ## Brings the local stack up and says where the site is
 	@$(IN_VENV) $(WITH_ENGINE) pulumi up --stack "$(STACK)" --yes --skip-preview --refresh \
-		|| { echo 'The error above says what to do (first: source .venv/bin/activate). After a killed pulumi: make repair'; exit 1; }
+		|| { echo 'The error above says what to do (first: source .venv/bin/activate). After a killed pulumi: make repair$(if $(filter-out local,$(STACK)), STACK=$(STACK))'; exit 1; }
 	@$(IN_VENV) django-stack ready --stack "$(STACK)"
 
 cloud: ## Deploys the stack `cloud` to AWS; docs/cloud.md says what that needs

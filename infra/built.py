@@ -26,9 +26,15 @@ def kept(engine: docker.DockerClient, project: str) -> list[Kept]:
     found = []
     for image in engine.api.images(filters={"reference": f"{project}/*"}):
         for name in image["RepoTags"] or ():
-            repository, _, tag = name.rpartition(":")
-            parent, _, stack = repository.rpartition("/")
-            if parent == project and stack != EMULATOR and _TAG.fullmatch(tag):
+            stack, tag = parts(name, project)
+            if tag and stack != EMULATOR:
                 built = datetime.fromtimestamp(image["Created"], UTC)
                 found.append(Kept(stack, tag, image["Id"], image["Size"], built))
     return sorted(found, key=lambda one: (one.built, one.tag), reverse=True)
+
+
+def parts(name: str, project: str) -> tuple[str, str]:
+    """The stack, or EMULATOR, and the tag in the name of an image that the project built; twice nothing for others."""
+    repository, _, tag = name.rpartition(":")
+    parent, _, stack = repository.rpartition("/")
+    return (stack, tag) if parent == project and _TAG.fullmatch(tag) else ("", "")

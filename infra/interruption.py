@@ -12,7 +12,11 @@ class Interrupted(BaseException):
 
 
 def raise_on_signals(what: str) -> None:
-    """From now on such a signal raises Interrupted, whose text says that `what` was interrupted, and by which."""
+    """From now on such a signal raises Interrupted, whose text says that `what` was interrupted, and by which.
+
+    Under nohup, SIGHUP goes on being ignored. SIGINT doesn't, since a shell ignores it for each background job, and
+    that is how pulumi ends a step.
+    """
     _came.clear()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -21,7 +25,8 @@ def raise_on_signals(what: str) -> None:
         raise _came[-1]
 
     for ending in _ENDINGS:
-        signal.signal(ending, end)
+        if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:
+            signal.signal(ending, end)
 
 
 def raise_what_was_lost() -> None:

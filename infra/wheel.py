@@ -32,5 +32,8 @@ def wheel(source: Path = SOURCE) -> tuple[str, bytes]:
 
 
 def requirement(name: str) -> str:
-    """The line for a requirements.in beside the wheel of that file name, with what most projects need on a stack."""
-    return f"{DISTRIBUTION}[standard] @ ./{name}"
+    """The line for a requirements.in beside the wheel of that file name, with what most projects need on a stack.
+
+    pip and uv take it; pip refuses a relative path after `NAME @`.
+    """
+    return f"./{name}[standard]"

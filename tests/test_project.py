@@ -61,6 +61,20 @@ def test_the_cloud_stack_ships_no_salt_of_a_public_passphrase() -> None:
     assert "encryptionsalt" not in yaml.safe_load((ROOT / "Pulumi.cloud.yaml").read_text())
 
 
+@pytest.mark.parametrize(
+    ("stack", "is_kept"),
+    [("local", True), ("cloud", True), ("staging", True), ("pr-12", True), ("rehearsal", False), ("acceptance", False)],
+)
+def test_git_keeps_the_files_of_all_stacks_but_those_that_a_command_makes_for_itself(
+    tmp_path: Path, stack: str, is_kept: bool
+) -> None:
+    """Without its file, a clone takes a stack of the cloud for a local one."""
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    ask = ["git", "-c", "core.excludesFile=", "check-ignore", "--quiet", f"Pulumi.{stack}.yaml"]
+    assert subprocess.run(ask, cwd=tmp_path, check=False).returncode == (1 if is_kept else 0)
+
+
 def test_ci_runs_the_readmes_own_command() -> None:
     ci = ROOT / ".ci" / "run"
     assert os.access(ci, os.X_OK)

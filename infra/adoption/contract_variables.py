@@ -12,6 +12,11 @@ _OVERWRITTEN = re.compile(
     r"|(?:DJANGO_)?(?:AWS|S3|DO|SPACES|GS|AZURE)_\w*(?:ACCESS_KEY|SECRET|BUCKET|REGION|ENDPOINT|CUSTOM_DOMAIN|KEY_ID|CONTAINER|ACCOUNT)\w*"
     r"|DEFAULT_STORAGE_DSN|MEDIA_(?:URL|ROOT)|STATIC_(?:URL|ROOT)"
 )
+# And these, where the stack has EMAIL_URL.
+_OF_MAIL = re.compile(
+    r"(?:DJANGO_)?(?:EMAIL|SMTP)_"
+    r"(?:BACKEND|(?:HOST_)?(?:USER|USERNAME|PASSWORD)|HOST|SERVER|PORT|(?:USE_)?(?:SSL|TLS)|SSL_(?:CERT|KEY)FILE)"
+)
 _LIKELY = (
     (r".*ADMIN_URL", "admin/"),
     (r".*_DSN", ""),
@@ -38,13 +43,20 @@ def is_overwritten(variable: Variable) -> bool:
     return bool(_OVERWRITTEN.fullmatch(variable.name))
 
 
+def is_of_mail(variable: Variable) -> bool:
+    """Whether it leads to what EMAIL_URL says, if there is one."""
+    return bool(_OF_MAIL.fullmatch(variable.name))
+
+
 def is_key(name: str) -> bool:
     """Whether it is a name of the site's own key, which the stack's SECRET_KEY is."""
     return bool(_KEY.fullmatch(name))
 
 
-def is_from_the_stack(variable: Variable, *, cache: bool) -> bool:
+def is_from_the_stack(variable: Variable, *, cache: bool, mail: bool) -> bool:
     """Whether the stack sets it, or the settings module takes it from what the stack sets."""
+    if mail and (variable.name == "EMAIL_URL" or is_of_mail(variable)):
+        return True
     return cache and variable.name in {"REDIS_URL", "CACHE_URL", *BROKERS}
 
 

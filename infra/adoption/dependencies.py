@@ -51,7 +51,7 @@ class Dependencies:
 
 def read_dependencies(tree: Tree, own: OwnDockerfile) -> Dependencies:
     found = _read(tree, own)
-    return replace(found, has_git=any(_GIT.search(_whole(tree, path)) for path in found.files))
+    return replace(found, has_git=any(_GIT.search(tree.whole(path)) for path in found.files))
 
 
 def _read(tree: Tree, own: OwnDockerfile) -> Dependencies:
@@ -200,14 +200,6 @@ def _parsed(lines: list[str]) -> dict[str, str]:
 
 def _toml(tree: Tree, path: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(_whole(tree, path))
+        return tomllib.loads(tree.whole(path))
     except tomllib.TOMLDecodeError:
         return {}
-
-
-def _whole(tree: Tree, path: str) -> str:
-    """The text of a file that may be larger than what a Tree reads, as lock files are."""
-    try:
-        return (tree.root / path).read_text()
-    except (OSError, UnicodeDecodeError):
-        return ""

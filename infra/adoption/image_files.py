@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import PurePosixPath
 
+from infra.adoption.choices import Choices
 from infra.adoption.contract import Contract, overrides
 from infra.adoption.contract_variables import assignments, is_from_the_stack, is_overwritten
 from infra.adoption.project import Project
@@ -34,9 +35,10 @@ def for_build(project: Project) -> list[Variable]:
     return [one for one in project.variables if not is_overwritten(one)]
 
 
-def for_env(project: Project, *, cache: bool) -> list[Variable]:
+def for_env(project: Project, choices: Choices) -> list[Variable]:
     """The variables that a running stack has to be told."""
-    return [one for one in for_build(project) if not is_from_the_stack(one, cache=cache) and one.name not in RESERVED]
+    told = [one for one in for_build(project) if one.name not in RESERVED]
+    return [one for one in told if not is_from_the_stack(one, cache=choices.cache, mail=choices.mail)]
 
 
 def requirements_text(contract: Contract, project: Project) -> str:

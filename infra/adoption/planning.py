@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.adoption import geodjango
 from infra.adoption.choices import Choices
 from infra.adoption.contract import Contract, overrides
-from infra.adoption.contract_variables import is_overwritten, stand_in
+from infra.adoption.contract_variables import is_of_mail, is_overwritten, stand_in
 from infra.adoption.dependencies import dependency_files
 from infra.adoption.files import Planned
 from infra.adoption.image_files import (
@@ -124,7 +124,7 @@ def _served_instead(project: Project) -> list[str]:
 
 
 def _left(project: Project, choices: Choices) -> list[str]:
-    wanted = for_env(project, cache=choices.cache)
+    wanted = for_env(project, choices)
     left = [
         f"{one.name} is {stand_in(one)!r} in Pulumi.{choices.stack}.yaml, since {one.path} asks for it. "
         f"Fix: pulumi config set -s {choices.stack} --secret --path env.{one.name}"
@@ -172,7 +172,11 @@ def _doubts(project: Project, choices: Choices) -> list[str]:
         doubts.append(
             f"whether {project.settings} is what production runs with (also there: {others}); --settings says so"
         )
-    nested = [one.name for one in project.variables if one.nested and not is_overwritten(one)]
+    nested = [
+        one.name
+        for one in project.variables
+        if one.nested and not is_overwritten(one) and not (choices.mail and is_of_mail(one))
+    ]
     if nested:
         doubts.append(f"whether {', '.join(nested)} are needed: they are asked for under a condition")
     if project.facts["asgi"] and not asgi_server(project.modules, project.dependencies):

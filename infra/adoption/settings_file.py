@@ -5,7 +5,7 @@ import json
 
 from infra.adoption import geodjango
 from infra.adoption.choices import Choices
-from infra.adoption.contract_variables import BROKERS, is_key, is_overwritten, stand_in
+from infra.adoption.contract_variables import BROKERS, is_key, is_of_mail, is_overwritten, stand_in
 from infra.adoption.project import Project
 from infra.adoption.settings_modules import own_module
 from infra.adoption.tree import Tree
@@ -22,27 +22,27 @@ def settings_text(project: Project, choices: Choices) -> str:
     overwritten = {one.name: _stand_in(one) for one in project.variables if is_overwritten(one)}
     # Some refuse the default that they give a key.
     overwritten |= {name: _stand_in(Variable(name, "", "unset")) for name in sorted(project.mentions) if is_key(name)}
+    of_mail = {one.name: _stand_in(one) for one in project.variables if choices.mail and is_of_mail(one)}
     brokers = [name for name in BROKERS if choices.cache and name in project.mentions]
     fixes = _fixes(project)
     lines = [f'"""The settings on a stack: those of {project.settings}, and what the stack says last."""', ""]
-    lines += ["import os", ""] if overwritten or brokers or project.frontend.node else []
+    stood_in = bool(overwritten or of_mail)
+    lines += ["import os", ""] if stood_in or brokers or project.frontend.node else []
     if brokers:
         lines += ["# The stack's Valkey is the broker, too."]
         lines += ['if "REDIS_URL" in os.environ:']
         lines += [f'    os.environ.setdefault("{name}", os.environ["REDIS_URL"])' for name in brokers]
         lines += [""]
-    if overwritten:
+    if stood_in:
         lines += ["# The file below can't do without these. What it makes of them is overwritten by `apply`."]
-        lines += [
-            "_STAND_INS = {",
-            *(f"    {_quoted(k)}: {v},  # noqa: S105" for k, v in overwritten.items()),
-            "}",
-        ]
+        lines += ["_STAND_INS = {", *_entries(overwritten), "}"]
+        if of_mail:
+            lines += ['if "EMAIL_URL" in os.environ:', "    _STAND_INS |= {", *_entries(of_mail, "    "), "    }"]
         lines += ["_ABSENT = [name for name in _STAND_INS if name not in os.environ]"]
         lines += ["os.environ.update({name: _STAND_INS[name] for name in _ABSENT})", ""]
-    noqa = "  # noqa: E402, F403" if overwritten or brokers else "  # noqa: F403"
+    noqa = "  # noqa: E402, F403" if stood_in or brokers else "  # noqa: F403"
     lines += [f"from {project.settings} import *{noqa}"]
-    if overwritten:
+    if stood_in:
         lines += ["", "for _name in _ABSENT:", "    os.environ.pop(_name, None)", ""]
     lines += ["from django_stack.settings import apply  # noqa: E402", ""]
     lines += fixes[0]
@@ -50,6 +50,10 @@ def settings_text(project: Project, choices: Choices) -> str:
     lines += [f"apply(globals(){f', build_commands={_list(commands)}' if commands else ''})"]
     lines += [*([""] if fixes[1] else []), *fixes[1]]
     return "\n".join(lines) + "\n"
+
+
+def _entries(stand_ins: dict[str, str], indent: str = "") -> list[str]:
+    return [f"{indent}    {_quoted(name)}: {value},  # noqa: S105" for name, value in stand_ins.items()]
 
 
 def _stand_in(variable: Variable) -> str:

@@ -53,7 +53,7 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
         lines += [("schedules", jobs)]
     lines += [("cache", "valkey")] if choices.cache else []
     lines += [("mail", "mailpit")] if choices.mail else []
-    wanted = {one.name: stand_in(one) for one in for_env(project, cache=choices.cache)}
+    wanted = {one.name: stand_in(one) for one in for_env(project, choices)}
     lines += [("env", wanted)] if wanted else []
     lines += list(used_ports(choices, ports).items())
     return _config(lines, checkout)

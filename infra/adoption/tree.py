@@ -3,7 +3,11 @@
 import ast
 import os
 import re
+import tokenize
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from contextlib import suppress
 from functools import cache, cached_property
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 MARK = "# Written by django-stack adopt"  # how each text that adoption writes begins
@@ -52,6 +56,10 @@ class Tree:
             self._texts[path] = _text(self.root / path)
         return self._texts[path]
 
+    def whole(self, path: str) -> str:
+        """The text of a file however large it is, as lock files are."""
+        return _text(self.root / path, largest=None)
+
     def named(self, pattern: str) -> list[str]:
         """The files whose name, without the folder, matches the expression as a whole."""
         return [path for path in self.paths if re.fullmatch(pattern, PurePosixPath(path).name)]
@@ -82,13 +90,27 @@ def _is_ours(folder: str, name: str) -> bool:
     )
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, largest: int | None = _LARGEST) -> str:
     try:
-        if path.stat().st_size > _LARGEST:
+        if largest is not None and path.stat().st_size > largest:
             return ""
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        text = _decoded(path.read_bytes(), is_python=path.suffix == ".py")
+    except OSError:
         return ""
+    return "" if "\0" in text else text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decoded(content: bytes, *, is_python: bool) -> str:
+    """UTF-8, or what the file says itself: PowerShell's `>` writes UTF-16, and an old settings.py has its own line."""
+    encoding = "utf-8-sig"
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif is_python:
+        with suppress(SyntaxError):  # an encoding that isn't known
+            encoding, _ = tokenize.detect_encoding(BytesIO(content).readline)
+    with suppress(UnicodeDecodeError, LookupError):
+        return content.decode(encoding)
+    return content.decode("latin-1")
 
 
 @cache

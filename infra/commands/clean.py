@@ -24,9 +24,11 @@ def command(everything: bool) -> None:
       django-stack clean
     """
     client = stack.engine()
-    own = client.images.list(filters={"reference": f"{stack.project_name()}/*"})
+    project = stack.project_name()
+    own = client.images.list(filters={"reference": f"{project}/*"})
     stand_ins = client.images.list(filters={"label": STAND_IN})
-    names = {name for image in own for name in image.tags}
+    # Somebody may have given one a name of their own, and have others below the project's name.
+    names = {name for image in own for name in image.tags if any(built.parts(name, project))}
     # An image that somebody built on a stand-in has inherited its label, which then holds the stand-in's name.
     names |= {name for image in stand_ins for name in image.tags if image.labels[STAND_IN] == name}
     kept = set() if everything else _kept(client)

@@ -101,10 +101,12 @@ def cli(ctx: click.Context) -> None:
 def main() -> None:
     """Ends with the exit status of the command; 2 for a wrong command line, 130 after Ctrl-C.
 
-    SIGTERM and a closed terminal end a command as Ctrl-C does, with what it started.
+    SIGTERM and a closed terminal end a command as Ctrl-C does, with what it started; under nohup it outlives the
+    terminal.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         status = cli.main(prog_name="django-stack", standalone_mode=False)
     except click.ClickException as error:

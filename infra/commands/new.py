@@ -17,7 +17,14 @@ from infra.wheel import WheelError, wheel
 
 TEMPLATE = ROOT / "infra" / "template"
 SUFFIX = ".tmpl"
-TAKEN = {"django", "documents", "templates", "manage", "test", "site", "django_stack"}
+TAKEN = {"documents", "templates", "manage", "test", "site", "django_stack"}
+# What the package brings with one of its extras, on this or that Python: the project's own folder would hide it.
+BROUGHT = {
+    *("anymail", "asgiref", "boto3", "botocore", "certifi", "charset_normalizer", "cronsim", "dateutil"),
+    *("dj_database_url", "django", "environ", "gunicorn", "idna", "jmespath", "packaging", "psycopg", "psycopg_binary"),
+    *("psycopg_pool", "redis", "requests", "s3transfer", "sentry_sdk", "six", "sqlparse", "storages"),
+    *("typing_extensions", "tzdata", "urllib3", "whitenoise"),
+}
 
 
 @click.command
@@ -35,10 +42,11 @@ def command(path: Path, no_prove: bool) -> int:
     """
     folder = path.resolve()
     name = folder.name.replace("-", "_").lower()
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name) or name in TAKEN | sys.stdlib_module_names:
+    taken = TAKEN | BROUGHT | sys.stdlib_module_names
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name) or name in taken:
         raise click.ClickException(
             f"{folder.name} can't be the name of a project: letters, digits and hyphens, a letter first, no name "
-            "that Python or Django has. Fix: django-stack new shop"
+            "that Python, Django or what the package needs has. Fix: django-stack new shop"
         )
     if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
         raise click.ClickException(f"{path} is there already, so nothing was written. Fix: name a new folder")
@@ -53,12 +61,14 @@ def command(path: Path, no_prove: bool) -> int:
         wheel_name, content = wheel()
     except WheelError as error:
         raise click.ClickException(str(error)) from None
+    image = str(declared(Settings)["python_image"].default)
     values = {
         "project": name,
         "title": folder.name.replace("-", " ").replace("_", " ").capitalize(),
         "stack": stack,
         "wheel": wheel_name,
-        "image": str(declared(Settings)["python_image"].default),
+        "image": image,
+        "python": image.partition(":")[2].partition("-")[0],
         "port": str(ports["web-port"]),
     }
     write(folder, values)

@@ -28,8 +28,8 @@ def command(name: str) -> None:
     """Repairs what a killed `pulumi` left behind, so that the next `pulumi up` works.
 
     It makes the state readable, removes the stack's lock, removes containers and networks of the stack that the state
-    doesn't know (never a volume), clears pending operations from the state, and builds an image again that is gone. The
-    exit status is that of the first of these that fails.
+    doesn't know (never a volume, nor a run or a shell that goes on), clears pending operations from the state, and
+    builds an image again that is gone. The exit status is that of the first of these that fails.
 
     \b
     Example:
@@ -87,11 +87,17 @@ def remove_orphans(client: docker.DockerClient, name: str, resources: list[dict[
     known = {resource.get("id") for resource in resources}
     labelled = stack.filters(name)
     for container in client.containers.list(all=True, filters=labelled):
-        if container.id not in known:
-            print(f"removing the container {container.name}, which the state doesn't know", flush=True)
-            wait_for_database(container)
-            container.stop(timeout=30)
-            container.remove(force=True, v=True)
+        if container.id in known:
+            continue
+        if str(container.name).startswith(stack.runs(name)) and container.status == "running":
+            print(
+                f"leaving {container.name}, which still runs (docker rm --force {container.name} ends it)", flush=True
+            )
+            continue
+        print(f"removing the container {container.name}, which the state doesn't know", flush=True)
+        wait_for_database(container)
+        container.stop(timeout=30)
+        container.remove(force=True, v=True)
     for network in client.networks.list(filters=labelled):
         if network.id not in known:
             print(f"removing the network {network.name}, which the state doesn't know", flush=True)

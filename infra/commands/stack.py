@@ -80,6 +80,11 @@ def filters(stack: str) -> dict[str, str | list[str] | bool]:
     return {"label": [f"{PROJECT}={project_name()}", f"{STACK}={stack}", f"{STATE}={state()}"]}
 
 
+def runs(stack: str) -> str:
+    """The beginning of the names of the stack's one-off containers."""
+    return f"{project_name()}-{stack}-run-"
+
+
 def environment(container: "Container") -> dict[str, str]:
     """The environment variables that a container was created with."""
     return dict(entry.split("=", 1) for entry in container.attrs["Config"]["Env"])

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from docker.errors import APIError, ImageNotFound, NotFound
+from docker.errors import APIError, ContainerError, ImageNotFound, NotFound
+from docker.types import LogConfig
 
 from infra import fixes
 from infra.commands import load, stack
@@ -20,8 +21,9 @@ from infra.commands.data.archive_reader import opened
 from infra.commands.data.ends import DataError, database_of
 from infra.commands.operations import move, platform_of, read_settings
 from infra.commands.operations.versions import setting
-from infra.local.labels import PROJECT, STACK
+from infra.local.labels import PROJECT, STACK, STATE, state
 from infra.local.postgres import image_version
+from infra.local.steps.containers import explain
 from infra.versions import POSTGRES
 
 if TYPE_CHECKING:
@@ -229,11 +231,12 @@ def _keep(engine: "docker.DockerClient", upgrade: Upgrade) -> None:
             volumes=mounts,
             network_mode="none",
             remove=True,
-            labels=labels,
+            labels={**labels, STATE: state()},
+            log_config=LogConfig(type=LogConfig.types.JSON),  # logs of the engine's default driver may be unreadable
         )
-    except APIError as error:
+    except (APIError, ContainerError) as error:
         engine.volumes.get(upgrade.kept).remove(force=True)
-        raise DataError(f"The volume can't be copied, nothing was changed: {error}") from None
+        raise DataError(f"The volume can't be copied, nothing was changed: {explain(error)}") from None
 
 
 def _psql(upgrade: Upgrade, text: str, attempts: int = 1) -> None:

@@ -43,6 +43,7 @@ class MakeWritableRequest(StepRequest):
     volume: str
     image: str
     mounted: bool
+    labels: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

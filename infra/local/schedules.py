@@ -10,7 +10,7 @@ import pulumi_docker as docker
 from infra.local.app_container import app_container
 from infra.local.containers import CHECKED_EVERY, container_options
 from infra.local.context import LocalContext
-from infra.local.labels import label_args
+from infra.local.labels import label_args, labels
 from infra.local.release import Release
 from infra.local.requests import MakeWritableRequest, SchedulerRequest
 from infra.local.web import Web
@@ -50,7 +50,11 @@ class Schedules(pulumi.ComponentResource):
             update="exit 0",  # a new image changes nothing in the volume
             add_previous_output_in_env=False,
             stdin=step_input(
-                MakeWritableRequest, volume=volume.name, image=release.image.id, mounted=settings.mount_source
+                MakeWritableRequest,
+                volume=volume.name,
+                image=release.image.id,
+                mounted=settings.mount_source,
+                labels=labels(settings),
             ),
             triggers=[volume.id, settings.mount_source],
             opts=own,

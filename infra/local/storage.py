@@ -10,7 +10,7 @@ from infra.dsn import S3DSN, FileDSN
 from infra.local.address import Address
 from infra.local.containers import container_options
 from infra.local.context import LocalContext
-from infra.local.labels import data_label_args
+from infra.local.labels import data_label_args, labels
 from infra.local.requests import MakeBucketRequest, MakeWritableRequest
 from infra.local.server_container import server_container
 from infra.local.settings import LocalSettings
@@ -123,7 +123,11 @@ class MediaStorage(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             # When mount-source changes the user of the web, the new user must be able to write the old one's files.
             stdin=step_input(
-                MakeWritableRequest, volume=volume.name, image=image.image_id, mounted=settings.mount_source
+                MakeWritableRequest,
+                volume=volume.name,
+                image=image.image_id,
+                mounted=settings.mount_source,
+                labels=labels(settings),
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

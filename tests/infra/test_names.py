@@ -1,14 +1,17 @@
 """Names of project and stack: what Docker or AWS would refuse is refused first, with commands that rename."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from infra import fixes
 from infra.cloud.names import LONGEST, CloudNames
 from infra.names import Names
+from tests import ROOT
 from tests.fuzz.given import fuzz
 from tests.infra.conftest import Program
 from tests.infra.projects import Project
@@ -174,6 +177,25 @@ def test_the_commands_rename_state_and_files(
     assert not [error for error in made.errors() if "name is" in error or "another project" in error]
     assert '"B":"hidden"' in made.config()[f"{proposed[0]}:env"]["value"]
     assert f'"{project}":"kept"' in made.config()[f"{proposed[0]}:env"]["value"]
+
+
+def test_the_commands_of_the_docs_rename_every_key_also_those_in_comments(tmp_path: Path) -> None:
+    files = {file.name: file.read_text() for file in ROOT.glob("Pulumi*.yaml")}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    section = (ROOT / "docs" / "get-started.md").read_text().partition("## Start your own repository from this one")[2]
+    commands = re.findall(r"^\$ (sed -i\.bak '.*)$", section, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        subprocess.run(["bash", "-euc", command], cwd=tmp_path, check=True)
+    assert commands[1] == fixes.rename_namespace("django-stack", "my-site")
+    assert "\nname: my-site\n" in (tmp_path / "Pulumi.yaml").read_text()
+    for name in ("Pulumi.local.yaml", "Pulumi.cloud.yaml"):
+        renamed = (tmp_path / name).read_text()
+        assert "  django-stack:" in files[name]
+        assert "  my-site:" in renamed
+        assert "django-stack:" not in renamed
+    assert "  # my-site:processes:\n" in (tmp_path / "Pulumi.cloud.yaml").read_text()
 
 
 @pytest.mark.pulumi

@@ -47,7 +47,7 @@ def test_the_command_writes_it_and_says_how_it_is_required(tmp_path: Path) -> No
     done = CliRunner().invoke(command, [str(tmp_path)])
     assert done.exit_code == 0, done.output
     (made,) = tmp_path.iterdir()
-    assert done.output == f"{made}\nFor requirements.in: django-stack-contract[standard] @ ./{made.name}\n"
+    assert done.output == f"{made}\nFor requirements.in: ./{made.name}[standard]\n"
     assert (made.name, made.read_bytes()) == wheel.wheel()
 
 

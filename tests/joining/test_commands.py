@@ -1,14 +1,24 @@
 """`django-stack adopt` and `django-stack new`, without bringing anything up."""
 
 import ast
+import hashlib
 import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions, requires
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from infra.checkout import ROOT
 from infra.commands.main import cli
+from infra.commands.new import BROUGHT
 from tests.joining import projects
 from tests.joining.projects import make
 
@@ -105,22 +115,73 @@ def test_a_new_project_is_whole_and_its_names_are_filled_in(tmp_path: Path, chec
     assert {"manage.py", "my_shop/settings.py", "documents/migrations/0001_initial.py", "Dockerfile"} <= set(written)
     for name, content in written.items():
         if not name.endswith(".whl"):
-            assert not re.search(r"\{\{ (?:project|stack|wheel|image|title|port) \}\}", content.decode()), name
+            assert not re.search(r"\{\{ (?:project|stack|wheel|image|title|port|python) \}\}", content.decode()), name
         if name.endswith(".py"):
             ast.parse(content)
-    wheel = next(name for name in written if name.endswith(".whl"))
-    assert f"/opt/{wheel}" in written["requirements.txt"].decode()
     config = yaml.safe_load((checkout / "Pulumi.my-shop.yaml").read_text())["config"]
     assert config["django-stack:app-path"] == str(tmp_path / "my-shop")
 
 
-@pytest.mark.parametrize("name", ["9lives", "django", "class", "json", "templates", "a b"])
+def test_a_new_project_s_requirements_can_be_pinned_where_they_are_and_installed_in_the_image(tmp_path: Path) -> None:
+    folder = tmp_path / "my-shop"
+    assert run("new", str(folder), "--no-prove").exit_code == 0
+    (wheel,) = folder.glob("django-stack/*.whl")
+    django, package = (folder / "requirements.txt").read_text().splitlines()
+    assert (django.partition(">")[0], package) == ("django", f"./django-stack/{wheel.name}[standard]")
+    command = "pip compile --quiet --no-deps --offline --no-index --no-annotate --no-header --generate-hashes -"
+    pinned = subprocess.run(
+        [Path(sys.executable).with_name("uv"), *command.split()],
+        cwd=folder,
+        input=package,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    hashed = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert pinned.stdout.replace("\\\n", "").split() == [
+        f"./django-stack/{wheel.name}",
+        f"--hash=sha256:{hashed}",
+    ]
+    dockerfile = (folder / "Dockerfile").read_text()
+    copied, installed = dockerfile.split("RUN python3 -m venv /opt/venv")
+    assert copied.endswith("WORKDIR /app\n\nCOPY django-stack ./django-stack\nCOPY requirements.txt ./\n")
+    assert installed.startswith(" && pip install --quiet --no-cache-dir -r requirements.txt\n\nCOPY . .\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["9lives", "django", "class", "json", "templates", "a b", "storages", "dj-database-url"]
+)
 def test_a_name_that_no_project_can_have_is_refused(name: str, tmp_path: Path) -> None:
     before = files(tmp_path)
     done = run("new", str(tmp_path / name), "--no-prove")
     assert done.exit_code == 1
     assert "can't be the name of a project" in done.output
     assert files(tmp_path) == before
+
+
+def test_no_project_has_the_name_of_what_the_package_brings() -> None:
+    """As what it requires is installed here, whichever extra asks for it."""
+    metadata = tomllib.loads((ROOT / "app/contract/pyproject.toml").read_text())["project"]
+    waiting = [*metadata["dependencies"], *chain(*metadata["optional-dependencies"].values())]
+    extras: dict[str, set[str]] = {}
+    while waiting:
+        one = Requirement(waiting.pop())
+        known = extras.setdefault(canonicalize_name(one.name), set())
+        if one.name.startswith("django-stack") or (known and known >= one.extras):
+            continue
+        known |= {"", *one.extras}
+        waiting += [
+            text
+            for text in requires(one.name) or []
+            if (marker := Requirement(text).marker) is None or any(marker.evaluate({"extra": each}) for each in known)
+        ]
+    modules = {
+        module
+        for module, distributions in packages_distributions().items()
+        if extras.keys() & {canonicalize_name(name) for name in distributions}
+    }
+    assert {"psycopg_binary", "s3transfer", "environ"} <= modules
+    assert modules <= BROUGHT
 
 
 def test_a_folder_that_is_there_already_is_left_alone(tmp_path: Path) -> None:

@@ -72,6 +72,40 @@ def test_each_tool_for_dependencies_is_told_apart(trait: projects.Trait | None, 
     assert "psycopg2" in dependencies
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8", "latin-1"])
+def test_requirements_are_read_in_every_encoding_in_which_they_are_written(
+    encoding: str, read: MakeProject, tmp_path: Path
+) -> None:
+    """PowerShell's `pip freeze > requirements.txt` writes UTF-16, and Windows other ends of lines."""
+    read()
+    text = "# für Bücher\r\nDjango==5.2.8\r\npsycopg2==2.9.10\r\n-e git+https://example.org/shelf.git#egg=shelf\r\n"
+    (tmp_path / "shop/requirements.txt").write_bytes(text.encode(encoding))
+    found = read_project(tmp_path / "shop").dependencies
+    assert found.declared == {"django": "==5.2.8", "psycopg2": "==2.9.10"}
+    assert found.has_git
+
+
+@pytest.mark.parametrize(
+    ("line", "encoding"),
+    [("# -*- coding: latin-1 -*-", "latin-1"), ("# coding: cp1251", "cp1251"), ("", "utf-8"), ("", "cp1251")],
+)
+def test_settings_are_read_in_the_encoding_that_they_name(line: str, encoding: str, tmp_path: Path) -> None:
+    name = {"latin-1": "Bücher", "cp1251": "Книги", "utf-8": "Книги"}[encoding]
+    source = f'{line}\nimport os\n\nNAME = "{name}"\nKEY = os.environ["ONE"]\n'
+    (tmp_path / "settings.py").write_bytes(source.encode(encoding))
+    tree = Tree(tmp_path)
+    assert [one.name for one in required(tree, ["settings.py"])] == ["ONE"]
+    assert (name in tree.text("settings.py")) == (bool(line) or encoding == "utf-8")
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xfe\0\0#\0\0\0", b""])
+def test_what_is_no_text_is_empty(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file.py").write_bytes(content)
+    (tmp_path / "file.txt").write_bytes(content)
+    tree = Tree(tmp_path)
+    assert (tree.text("file.py"), tree.text("file.txt"), tree.whole("file.txt")) == ("", "", "")
+
+
 def test_requirements_that_include_others_are_followed(read: MakeProject, tmp_path: Path) -> None:
     read(projects.dockerfile)
     folder = tmp_path / "shop"

@@ -74,20 +74,19 @@ class RedisCache(DjangoRedisCache):
 
     def _or(self, otherwise: T, operation: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """What the operation returns, or `otherwise` while the server is away."""
-        was_away = self._place in _try_again
-        if was_away and time.monotonic() < _try_again[self._place]:
+        until = _try_again.get(self._place)  # one look, since another thread may take it away
+        if until is not None and time.monotonic() < until:
             return otherwise
         try:
             result = operation(*arguments, **named)
         except AWAY as error:
             _try_again[self._place] = time.monotonic() + PAUSE
-            if not was_away:
+            if until is None:
                 logger.warning("The cache does not answer, the site goes on without it: %s", error)
             return otherwise
         except REFUSES as error:
             logger.warning("The cache refuses to store: %s", error)
             return otherwise
-        if was_away:
-            _try_again.pop(self._place, None)
+        if until is not None and _try_again.pop(self._place, None) is not None:
             logger.info("The cache answers again.")
         return result

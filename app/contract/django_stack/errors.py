@@ -5,22 +5,44 @@ A project names them in its URL configuration: `handler500 = "django_stack.error
 
 from __future__ import annotations
 
+import logging
 import sys
+from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
+from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist, loader
 
+logger = logging.getLogger("django_stack.errors")
+
 
 def page(status: int) -> HttpResponse:
-    """The project's template `<status>.html`, or one line of text if it has none."""
-    try:
-        content = loader.get_template(f"{status}.html").render()
-    except TemplateDoesNotExist:
+    """The project's template `<status>.html`, or one line of text if it has none, or one that fails."""
+    content = own_template(f"{status}.html")
+    if content is None:
         content = f"<!doctype html><title>{status}</title><h1>{status} {HTTPStatus(status).phrase}</h1>"
     return HttpResponse(content, status=status)
+
+
+def own_template(name: str, values: Mapping[str, Any] | None = None) -> str | None:
+    """A template of the project's, made without a request; None if there is none, or one that needs more."""
+    try:
+        return loader.get_template(name).render(values)
+    except TemplateDoesNotExist:
+        return None
+    except Exception:
+        log_failure(name)
+        return None
+
+
+@cache
+def log_failure(name: str) -> None:
+    """Once for each template and process, since every missing file may ask for it."""
+    logger.exception("the template %s fails without a request; the page is the default one", name)
 
 
 def bad_request(_: HttpRequest, exception: Exception) -> HttpResponse:

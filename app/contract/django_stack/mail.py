@@ -11,6 +11,17 @@ from django_stack.variables import Environment
 
 OWN = {"EMAIL_BACKEND", "EMAIL_HOST"}  # a project that has one of them says where its mail goes
 TIMEOUT = 10  # seconds; without it a server that doesn't answer holds a worker for ever
+# What a URL leaves out is Django's default, not a project's: a login of its own would be told to the stack's server.
+DEFAULTS = {
+    "EMAIL_HOST": "localhost",
+    "EMAIL_HOST_PASSWORD": "",
+    "EMAIL_HOST_USER": "",
+    "EMAIL_PORT": 25,
+    "EMAIL_SSL_CERTFILE": None,
+    "EMAIL_SSL_KEYFILE": None,
+    "EMAIL_USE_SSL": False,
+    "EMAIL_USE_TLS": False,
+}
 CONSOLE = {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
 # The options of a mailer by the settings that they replace: docs.djangoproject.com/en/6.1/topics/email/
 OPTIONS = {
@@ -33,7 +44,8 @@ def mail(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]
     if "MAILERS" in project and django.VERSION >= (6, 1):
         found = mailers(environment, project)
     else:
-        found = dict(environment.email or ({} if project.keys() & OWN else CONSOLE))
+        own = {} if project.keys() & OWN else CONSOLE
+        found = DEFAULTS | environment.email if environment.email else dict(own)
         found.setdefault("EMAIL_TIMEOUT", project.get("EMAIL_TIMEOUT", TIMEOUT))
     if "ANYMAIL" in found:
         found["ANYMAIL"] = {**project.get("ANYMAIL", {}), **found["ANYMAIL"]}

@@ -22,9 +22,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
-from django.template import Engine, TemplateDoesNotExist, loader
+from django.template import Engine
 from django.template.context import Context
 
+from django_stack import errors
 from django_stack.visitors import address
 
 FILE = "/data/maintenance/maintenance.json"
@@ -111,13 +112,8 @@ def is_allowed(visitor: str, networks: list[Network]) -> bool:
 def page(message: str) -> str:
     """The project's `maintenance.html`, or this package's page if it has none, or one that fails."""
     values = {"message": message, "site_name": settings.SITE_NAME}
-    try:
-        return loader.get_template(OWN_PAGE).render(values)
-    except TemplateDoesNotExist:
-        pass
-    except Exception:
-        logger.exception("the template %s fails without a request; the page is the default one", OWN_PAGE)
-    return _default().render(Context(values))
+    own = errors.own_template(OWN_PAGE, values)
+    return _default().render(Context(values)) if own is None else own
 
 
 @cache

@@ -41,6 +41,7 @@ View = Callable[[HttpRequest], HttpResponse]
 logger = logging.getLogger("django_stack.request")
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")  # the types that Django parses into request.POST
+CUT_OFF = "django_stack.body_cut_off"  # in the scope of an ASGI request whose body was too large (asgi_handler)
 
 
 class RequestLog:
@@ -122,7 +123,8 @@ class MissingStatic:
 
 
 class BodyLimit:
-    """Refuses a body above REQUEST_MAX_BYTES with 413; Django itself would first write all of it to /tmp.
+    """Refuses a body above REQUEST_MAX_BYTES with 413; Django itself would first write all of it to /tmp. Under ASGI it
+    does so before it asks any middleware; there `asgi_handler` has cut such a body off already.
 
     A browser shows the response only after its upload was read, so up to four times the limit is read and discarded.
     The rest stays unread, and gunicorn closes the connection. (A response can't ask for that itself: headers of the
@@ -141,6 +143,8 @@ class BodyLimit:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if status := cannot_be_read(request):
             return errors.page(status)
+        if CUT_OFF in getattr(request, "scope", {}):
+            return errors.page(413)
         if "HTTP_TRANSFER_ENCODING" in request.META:
             return self.in_chunks(request)
         length = int(request.META.get("CONTENT_LENGTH") or "0")

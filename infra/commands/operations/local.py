@@ -7,7 +7,6 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from docker.errors import APIError, NotFound
@@ -15,6 +14,7 @@ from docker.types import LogConfig
 
 from infra.commands import stack
 from infra.commands.operations import RELEASE, LogLine, LogQuery
+from infra.commands.operations.local_logs import lines, moment
 from infra.commands.operations.local_maintenance import LocalMaintenance
 from infra.commands.operations.local_schedules import SCHEDULER, command_of, schedules_of
 from infra.commands.operations.local_status import SECONDS, LocalStatus, release_lines
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 WRITES_SOURCE = {"makemigrations", "makemessages", "compilemessages", "squashmigrations", "startapp"}
-RUN = "run"  # in the names of one-off containers
 
 
 class StackOperations:
@@ -41,6 +40,7 @@ class StackOperations:
         del settings  # the containers say all
         self._name = name
         self._prefix = f"{stack.project_name()}-{name}"
+        self._runs = stack.runs(name)
         self._engine = stack.engine()
 
     # One-off containers
@@ -78,11 +78,12 @@ class StackOperations:
         config, host = like.attrs["Config"], like.attrs["HostConfig"]
         terminal = not detach and sys.stdin.isatty() and sys.stdout.isatty()
         api = self._engine.api
+        name = f"{self._runs}{uuid.uuid4().hex[:8]}"
         try:
             container = api.create_container(
                 like.attrs["Image"],
                 list(command),
-                name=f"{self._prefix}-{RUN}-{uuid.uuid4().hex[:8]}",
+                name=name,
                 environment=stack.environment(like) | dict(environment),
                 user=config["User"],
                 volumes=list(config.get("Volumes") or ()),  # those without a name aren't among the binds
@@ -104,17 +105,33 @@ class StackOperations:
         identity = str(container["Id"])
         if detach:
             self._start(identity)
-            print(f"{self._container(identity).name}\nIts output and end: {self._attach_line(identity)}")
+            print(f"{name}\nIts output and end: {self._attach_line(name)}")
             return 0
         return self._follow(["docker", "start", "--attach", "--interactive", identity], identity, timeout)
 
     def attach(self, run: str) -> int:
-        filters = {**stack.filters(self._name), "name": f"^/{self._prefix}-{RUN}-"}
+        filters = {**stack.filters(self._name), "name": f"^/{self._runs}"}
         runs = {str(found.name): found for found in self._engine.containers.list(all=True, filters=filters)}
         found = runs.get(run)
         if not found:
             sys.exit(f"There is no run {run} of the stack {self._name}. There are: {', '.join(sorted(runs)) or 'none'}")
-        return self._follow(["docker", "logs", "--follow", str(found.id)], str(found.id), None, detached=True)
+        client = subprocess.Popen(["docker", "logs", "--follow", str(found.id)])
+        try:
+            status = client.wait()
+        except KeyboardInterrupt:
+            client.wait()
+            return 130
+        status = (128 - status if status < 0 else status) or 1  # the client's, unless it is known how the run ended
+        try:
+            found.reload()
+        except NotFound:  # somebody else waited for it, too, and was told
+            print(f"The run {run} has ended, and another --attach has its exit status.", file=sys.stderr)
+            return status
+        if found.attrs["State"]["Running"]:  # the client ends before the run when nobody reads on, as in a pipe to head
+            print(f"The run goes on. Its output and end: {self._attach_line(run)}", file=sys.stderr)
+            return status
+        self._remove(str(found.id))
+        return int(found.attrs["State"]["ExitCode"])
 
     def manage(self, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         web = stack.web(self._engine, self._name)
@@ -195,7 +212,7 @@ class StackOperations:
             self._remove(identity)
             sys.exit(f"The command can't be started: {error.explanation}")
 
-    def _follow(self, line: list[str], identity: str, timeout: float | None, *, detached: bool = False) -> int:
+    def _follow(self, line: list[str], identity: str, timeout: float | None) -> int:
         """Runs docker's command line, which has the terminal; the exit status of the container, which is removed."""
         process = subprocess.Popen(line)
         is_late = threading.Event()  # Timer's own event comes after the stop, which may be after the process's end
@@ -211,9 +228,8 @@ class StackOperations:
         try:
             status = process.wait()
         except KeyboardInterrupt:  # not with a terminal, which passes Ctrl-C on to the command as a character
-            if not detached:
-                self._stop(identity)
-                self._remove(identity)
+            self._stop(identity)
+            self._remove(identity)
             process.wait()
             return 130
         if is_late.is_set():
@@ -221,15 +237,17 @@ class StackOperations:
             status = 124
         else:
             timer.cancel()
-            status = int(self._container(identity).attrs["State"]["ExitCode"]) or status
+            self._stop(identity)  # the client ends before the command when nobody reads on, as in a pipe to head
+            with suppress(NotFound):  # somebody removed it
+                status = int(self._container(identity).attrs["State"]["ExitCode"]) or status
         self._remove(identity)
         return status
 
     def _container(self, identity: str) -> "Container":
         return self._engine.containers.get(identity)
 
-    def _attach_line(self, identity: str) -> str:
-        return f"django-stack run -s {self._name} --attach {self._container(identity).name}"
+    def _attach_line(self, run: str) -> str:
+        return f"django-stack run -s {self._name} --attach {run}"
 
     def _stop(self, identity: str) -> None:
         with suppress(APIError):
@@ -254,7 +272,7 @@ class StackOperations:
         for process in query.processes or sorted(name for name, found in processes.items() if _is_apps(name, found)):
             if process not in processes:
                 self._known(process)  # says which there are
-            streams += [self._lines(process, container, query) for container in processes[process]]
+            streams += [lines(self._engine, process, container, query) for container in processes[process]]
         if not streams:
             self._known("web")
         return in_order(streams)
@@ -270,7 +288,7 @@ class StackOperations:
         return Status(
             url=stack.url(web),
             image=self._image(web),
-            since=_time(started) if web.status == "running" else None,
+            since=moment(started) if web.status == "running" else None,
             processes=[
                 _process_status(name, found)
                 for name, found in sorted(processes.items(), key=lambda one: (one[0] != "web", one[0]))
@@ -290,7 +308,7 @@ class StackOperations:
         found: dict[str, list[Container]] = {}
         for container in self._engine.containers.list(all=True, filters=stack.filters(self._name)):
             own = str(container.name).removeprefix(f"{self._prefix}-")
-            if not own.startswith(f"{RUN}-"):
+            if not str(container.name).startswith(self._runs):
                 found.setdefault(container.labels.get(PROCESS, own), []).append(container)
         return {name: sorted(containers, key=lambda one: str(one.name)) for name, containers in found.items()}
 
@@ -301,29 +319,6 @@ class StackOperations:
             return processes[process][0]
         there = f"There are: {', '.join(sorted(processes))}. " if processes else ""
         sys.exit(f"There is no container {self._prefix}-{process}. {there}Fix: {stack.make('local', self._name)}")
-
-    def _lines(self, process: str, container: "Container", query: LogQuery) -> Iterator[LogLine]:
-        """The container's lines with docker's times, then the new ones: one stream, so none is lost in between."""
-        until = None
-        if query.previous:
-            if not container.attrs["RestartCount"]:
-                return  # lines of a container that was replaced are gone with it
-            until = _time(str(container.attrs["State"]["StartedAt"])).timestamp()
-        rest = b""
-        for chunk in self._engine.api.logs(
-            str(container.id),
-            timestamps=True,
-            stream=True,
-            follow=query.follow and not query.previous,
-            since=query.since.timestamp() if query.since else None,
-            until=until,
-            tail="all" if query.tail is None else query.tail,
-        ):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield _log_line(process, container, line)
-        if rest:
-            yield _log_line(process, container, rest)
 
 
 def _is_apps(process: str, containers: Sequence["Container"]) -> bool:
@@ -337,17 +332,6 @@ def _process_status(process: str, containers: Sequence["Container"]) -> ProcessS
     health = {_health(container) for container in containers}
     worst = next((one for one in ("unhealthy", "restarting", "exited", "starting") if one in health), min(health))
     return ProcessStatus(process, running, len(containers), worst)
-
-
-def _log_line(process: str, container: "Container", line: bytes) -> LogLine:
-    stamp, _, text = line.decode(errors="replace").partition(" ")
-    return LogLine(_time(stamp), process, str(container.id)[:8], text.rstrip("\r"))
-
-
-def _time(stamp: str) -> datetime:
-    """Docker's time, which has nanoseconds, as far as datetime goes."""
-    seconds, _, rest = stamp.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{seconds}.{rest[:6] or '0':0<6}").replace(tzinfo=UTC)
 
 
 def _health(container: "Container") -> str:

@@ -44,7 +44,7 @@ class StackVersions:
         when = ran(updates(self._name), tagged)
         runs, since = "", datetime.now(UTC)
         if web := self._web():
-            runs, since = str(web.attrs["Image"]), datetime.fromisoformat(f"{web.attrs['Created'][:19]}+00:00")
+            runs, since = str(web.attrs["Image"]), _moment(web.attrs["Created"])
         return in_order(
             [
                 Version(
@@ -69,8 +69,7 @@ class StackVersions:
         """When the image got its name last, which an update that builds gives it again."""
         image = self._engine.images.get(one.id)
         text = str(image.attrs.get("Metadata", {}).get("LastTagTime", ""))
-        moment = datetime.fromisoformat(f"{text[:19]}+00:00") if text[:4] > "0001" and text.endswith("Z") else None
-        return moment or one.built
+        return _moment(text) if text[:4] > "0001" else one.built  # the year 1 stands for never
 
     def ask(self, version: Version, program: str) -> str:
         web = self._web()
@@ -81,7 +80,7 @@ class StackVersions:
             output = self._engine.containers.run(
                 version.id,
                 ["python", "manage.py", "shell", "-c", program],
-                name=f"{self._project}-{self._name}-run-{uuid.uuid4().hex[:8]}",
+                name=f"{stack.runs(self._name)}{uuid.uuid4().hex[:8]}",
                 environment=stack.environment(web),
                 user=config["User"],
                 labels={PROJECT: self._project, STACK: self._name, STATE: state()},
@@ -99,3 +98,8 @@ class StackVersions:
             raise RuntimeError(str(error.explanation)) from None
         assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
         return output.decode(errors="replace")
+
+
+def _moment(text: str) -> datetime:
+    """A time of the engine's, which may be in its own time zone, in whole seconds, as those of Pulumi's history are."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(microsecond=0)

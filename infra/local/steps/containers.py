@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import docker
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, ContainerError, DockerException, NotFound
 from docker.models.containers import Container
 from urllib3.exceptions import HTTPError
 
@@ -20,6 +20,10 @@ def explain(error: Exception) -> str:
     """A sentence for the user about one of `ENGINE_ERRORS`, and what to do."""
     if isinstance(error, APIError) and error.explanation:
         return f"The Docker engine refused: {error.explanation}."
+    if isinstance(error, ContainerError):
+        said = error.stderr if isinstance(error.stderr, bytes) else b""
+        lines = said.decode(errors="replace").strip().splitlines()[-TAIL:]
+        return f"A container of {error.image} failed with exit status {error.exit_status}.{quoted(lines)}"
     return "The Docker engine no longer answers. When it runs again, repeat `pulumi up` with `--refresh`."
 
 

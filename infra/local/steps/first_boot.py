@@ -14,7 +14,7 @@ from docker.models.containers import Container
 from docker.types import LogConfig
 
 from infra import endpoint
-from infra.local.labels import STACK
+from infra.local.labels import PROJECT, STACK, STATE
 from infra.local.postgres import OLD_FOLDER
 from infra.local.steps.containers import ENGINE_ERRORS
 from infra.local.steps.waiting import MAX_RESTARTS
@@ -57,6 +57,7 @@ def next_step(container: Container) -> str:
             environment={"CLUSTER": str(cluster)},
             network_mode="none",
             use_config_proxy=False,
+            labels={name: container.labels[name] for name in (PROJECT, STACK, STATE) if name in container.labels},
             log_config=LogConfig(type=LogConfig.types.JSON),  # logs of the engine's default driver may be unreadable
             remove=True,
         )

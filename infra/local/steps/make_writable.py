@@ -3,6 +3,8 @@
 Run by local.Command.
 """
 
+from docker.types import LogConfig
+
 from infra import endpoint
 from infra.local.requests import MakeWritableRequest
 from infra.local.steps.waiting import engine_errors
@@ -14,11 +16,14 @@ def main() -> None:
     request = read_request(MakeWritableRequest)
     endpoint.client().containers.run(
         request.image,
-        ["chmod", "-R", "a+rwX", "/volume"],
+        ["-R", "a+rwX", "/volume"],
+        entrypoint="chmod",  # an entrypoint of the image's own may wait for a database, which isn't there
         user="0",
         volumes={request.volume: {"bind": "/volume", "mode": "rw"}},
         network_mode="none",
         use_config_proxy=False,
+        labels=request.labels,
+        log_config=LogConfig(type=LogConfig.types.JSON),  # logs of the engine's default driver may be unreadable
         remove=True,
     )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PAUSE = 0.1  # seconds between two looks at a server
 LOOK = 2.0  # seconds between two looks at its container
-# How often a container may be restarted before we stop waiting for it.
+# How often a container may be restarted while we wait for it.
 MAX_RESTARTS = 2
 
 
@@ -59,13 +59,19 @@ def wait(
     """
     find = container if callable(container) else lambda: container
     begun = looked = time.monotonic()
+    before: int | None = None  # restarts
     while still := missing():
         now = time.monotonic()
         is_over = now - begun > seconds
         if is_over or now - looked > LOOK:
             looked = now
             find().reload()
-            if find().attrs["RestartCount"] > MAX_RESTARTS:
+            restarts = int(find().attrs["RestartCount"])
+            if before is None:
+                # The engine never begins to count anew, and the container may have run for days since. One that waits
+                # for its next start has not.
+                before = 0 if find().attrs["State"].get("Restarting") else restarts
+            if restarts - before > MAX_RESTARTS:
                 _give_up(find(), f"{what} keeps restarting", secrets)
         if is_over:
             _give_up(find(), f"{what} is not ready after {seconds:g} seconds: {still}", secrets)

@@ -103,6 +103,25 @@ def test_it_is_tried_again_after_a_pause_and_told_once_each_way(
     assert "hunter2" not in caplog.text
 
 
+def test_another_thread_that_finds_the_server_back_meanwhile_breaks_nothing(
+    away: RedisCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Taken(dict[str, float]):
+        """One whose key another thread takes away after each look at it."""
+
+        def __contains__(self, key: object) -> bool:
+            return self.pop(str(key), None) is not None
+
+        def get(self, key: str, default: Any = None) -> Any:
+            return self.pop(key, default)
+
+    away.get("a")
+    monkeypatch.setattr(caches, "_try_again", Taken(caches._try_again))
+    assert away.get("a", "otherwise") == "otherwise"
+    monkeypatch.setattr(DjangoRedisCache, "get", lambda *_: "there")
+    assert away.get("a") == "there"
+
+
 @pytest.mark.parametrize("error", [OutOfMemoryError("maxmemory"), ReadOnlyError("a replica")])
 def test_a_server_that_stores_nothing_more_is_read_all_the_same(
     away: RedisCache, monkeypatch: pytest.MonkeyPatch, error: Exception

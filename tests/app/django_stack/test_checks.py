@@ -35,6 +35,13 @@ def checked(folder: Path, after: str, *arguments: str, before: str = "") -> tupl
     return named(re.sub(r"HINT:.*", "", ended.stderr + ended.stdout)), ended.stderr + ended.stdout
 
 
+def gunicorn_log(folder: Path, **more: str) -> str:
+    """All that gunicorn prints before its first answer; it takes connections before that."""
+    with served(folder, "gunicorn", **more) as site:
+        site.raw(b"GET /healthz/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return (folder / "output").read_text()
+
+
 @pytest.mark.report("joining bug 2")
 def test_what_was_overwritten_is_named_with_what_to_do_and_without_secrets(tmp_path: Path) -> None:
     found, text = checked(tmp_path, OWN)
@@ -56,9 +63,7 @@ def test_the_release_step_says_it(tmp_path: Path) -> None:
 
 @pytest.mark.report("joining bug 2")
 def test_gunicorn_says_it_in_its_log(tmp_path: Path) -> None:
-    with served(tmp_path, "gunicorn", after=OWN) as site:
-        site.raw(b"GET /healthz/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        log = (tmp_path / "output").read_text()
+    log = gunicorn_log(tmp_path, after=OWN)
     assert {*re.findall(r"django_stack\.(W\d{3})\)", log)} == ALL
     assert '"level": "WARNING"' in log or "WARNING" in log
     assert SECRET not in log
@@ -131,8 +136,7 @@ def test_each_is_named(tmp_path: Path, line: str, identity: str) -> None:
 
 
 def test_gunicorn_says_that_the_app_was_taken_out(tmp_path: Path) -> None:
-    with served(tmp_path, "gunicorn", after='INSTALLED_APPS.remove("django_stack")'):
-        assert "(django_stack.W008)" in (tmp_path / "output").read_text()
+    assert "(django_stack.W008)" in gunicorn_log(tmp_path, after='INSTALLED_APPS.remove("django_stack")')
 
 
 @pytest.mark.report("joining bug 2")
@@ -178,6 +182,5 @@ def test_gunicorn_says_that_other_settings_are_in_force(tmp_path: Path) -> None:
     write_site(tmp_path)
     (tmp_path / "alone.py").write_text('SECRET_KEY = "x"\nROOT_URLCONF = "site_urls"\nINSTALLED_APPS = []\n')
     (tmp_path / "site_urls.py").write_text("urlpatterns = []\n")
-    with served(tmp_path, "gunicorn", DJANGO_SETTINGS_MODULE="alone"):
-        log = (tmp_path / "output").read_text()
+    log = gunicorn_log(tmp_path, DJANGO_SETTINGS_MODULE="alone")
     assert "The settings in force, alone, never called apply(globals())" in log

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.mail import get_connection
+from django.test import override_settings
 from django_stack import checks, environment
 from django_stack import settings as contract
 from django_stack.variables import read
@@ -30,6 +32,26 @@ def test_mail_stays_the_projects_until_the_environment_names_a_server(own: dict[
     named = contract.settings(read({**CLOUD, "EMAIL_URL": "smtp+tls://me:pass@mail.example.com:587"}), own)
     assert (named["EMAIL_HOST"], named["EMAIL_PORT"]) == ("mail.example.com", 587)
     assert named["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
+
+
+@pytest.mark.parametrize("url", ["smtp://mail:1025", "smtp://mail"])
+def test_nothing_of_a_projects_own_server_is_told_to_the_one_that_the_environment_names(url: str) -> None:
+    """Mailpit takes no login, and a relay must not get that of another server."""
+    own = {
+        "EMAIL_HOST": "smtp.example.org",
+        "EMAIL_PORT": 465,
+        "EMAIL_HOST_USER": "shop",
+        "EMAIL_HOST_PASSWORD": "hunter2",
+        "EMAIL_USE_SSL": True,
+        "EMAIL_SSL_CERTFILE": "shop.crt",
+        "EMAIL_SSL_KEYFILE": "shop.key",
+    }
+    found = contract.settings(read({**CLOUD, "EMAIL_URL": url}), own)
+    with override_settings(**own), override_settings(**{name: found[name] for name in found if "EMAIL" in name}):
+        server: Any = get_connection(found["EMAIL_BACKEND"])
+    assert (server.host, server.port) == ("mail", 1025 if "1025" in url else 25)
+    told = (server.username, server.password, server.use_ssl, server.use_tls, server.ssl_certfile, server.ssl_keyfile)
+    assert not any(told)
 
 
 def test_a_project_with_djangos_newer_mailers_gets_and_keeps_those(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,28 @@ def test_error_pages_are_styled_and_need_no_database(status: int) -> None:
     assert response.status_code == status
     assert b"style" in response.content
     assert str(status).encode() in response.content
+
+
+@pytest.mark.parametrize("status", [400, 404, 408, 413, 500, 503])
+@pytest.mark.parametrize(
+    "template",
+    ["{{ request.path }}{% querystring %}", "{% if %}", "{% extends 'gone.html' %}", None],
+    ids=["needs a request", "wrong", "incomplete", "none"],
+)
+def test_a_page_of_the_projects_that_fails_is_a_plain_line_and_logged_once(
+    status: int, template: str | None, settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if template:
+        (tmp_path / f"{status}.html").write_text(template)
+    settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [str(tmp_path)]}]
+    errors.log_failure.cache_clear()
+    answers = [errors.page(status) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {status}
+    assert {answer.content.decode() for answer in answers} == {
+        f"<!doctype html><title>{status}</title><h1>{status} {HTTPStatus(status).phrase}</h1>"
+    }
+    told = [record.exc_info is not None for record in caplog.records if f"{status}.html" in record.getMessage()]
+    assert told == ([True] if template in ("{{ request.path }}{% querystring %}", "{% if %}") else [])
 
 
 @pytest.mark.usefixtures("local")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.cloud.variants import OTHER
+from tests import ROOT
+from tests.infra.cloud.variants import OTHER, SERVICES, VARIANTS
 
 
 def test_alarms_go_to_the_email_address_when_there_is_one(cloud: Any) -> None:
@@ -135,3 +136,13 @@ def test_the_dashboard_has_ten_lines_each_of_this_stack(cloud: Any) -> None:
         "AWS/RDS DatabaseConnections Maximum": database,
         "AWS/RDS FreeStorageSpace Minimum": database,
     }
+
+
+def test_the_docs_have_a_row_for_each_alarm(cloud: Any) -> None:
+    settings = {name: VARIANTS[name] for name in ("mail", "processes", "schedules")}
+    run = cloud(SERVICES | settings["mail"] | settings["processes"] | settings["schedules"])
+    made = {alarm.name for alarm in run.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")}
+    table = (ROOT / "docs" / "operate.md").read_text().partition("| alarm | fires when")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`…-([a-zA-Z0-9-]+)`", table))
+    of_processes = {f"no-task-of-{name}" for name in settings["processes"]["processes"]}
+    assert {f"alarm-{name}" for name in named - {"no-task-of-NAME"} | of_processes} == made

@@ -1,12 +1,15 @@
 """Sizes and connections of the web and the processes together: what can't be is refused with the arithmetic."""
 
+import re
 from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
 from infra.cloud.sizes import FARGATE_SIZES
 from infra.settings import Settings
+from tests import ROOT
 
 SET = "pulumi config set -s cloud"
 SMALL = {"tasks-max": 1}  # leaves 71 - 17 connections of the default database
@@ -63,6 +66,24 @@ def test_sizes_and_numbers_that_cannot_be_are_refused(
 @pytest.mark.parametrize(("worker", "settings"), RIGHT, ids=str)
 def test_sizes_and_numbers_that_fit_are_taken(load: Any, worker: dict[str, Any], settings: dict[str, Any]) -> None:
     assert load(worker, settings).processes["worker"].command == ("python", "x.py")
+
+
+def test_what_the_file_of_the_cloud_stack_has_as_comments_can_be_used_all_together(
+    as_stack: Any, set_config: Any
+) -> None:
+    text = (ROOT / "Pulumi.cloud.yaml").read_text()
+    uncommented = re.sub(r"^  # (?=django-stack:|  )", "  ", text, flags=re.MULTILINE)
+    config = yaml.safe_load(uncommented)["config"]
+    assert len(config) == text.count("  # django-stack:") + len(yaml.safe_load(text)["config"])
+    as_stack("cloud")
+    chosen = {key.removeprefix("django-stack:"): value for key, value in config.items()}
+    set_config(chosen, platform="cloud")
+    settings = Settings.load()
+    assert list(settings.processes) == ["worker"]
+    assert list(settings.schedules) == ["clearsessions", "sweep"]
+    set_config(chosen | {"tasks-max": 4}, platform="cloud")
+    with pytest.raises(pulumi.RunError, match=re.escape("+ 1 (release) is 75, and it has 71")):
+        Settings.load()
 
 
 def test_a_size_of_the_web_that_cannot_be_is_named_once(load: Any) -> None:

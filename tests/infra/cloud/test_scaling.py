@@ -1,6 +1,7 @@
 """The arithmetic of docs/scaling.md, and that its settings are ones that a stack takes."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ TURNED = [
     if re.match(r"\| \d", line)
 ]
 TIMES = "\N{MULTIPLICATION SIGN}"
+FOR_EACH_VCPU = 98  # pages a second
 
 
 def settings(cell: str) -> dict[str, Any]:
@@ -24,11 +26,16 @@ def settings(cell: str) -> dict[str, Any]:
 
 
 def test_a_vcpu_does_what_was_measured_as_far_as_autoscaling_uses_it() -> None:
-    measured = re.search(r"the image's own command\) \| (\d+)", (ROOT / "benchmarks/results/throughput.md").read_text())
-    assert measured
-    assert f"{measured[1]} pages a second on two processors" in PAGE
-    each = int(measured[1]) // 2
-    assert f"{each} {TIMES} 0.{CPU_TARGET} = {each * CPU_TARGET // 100} pages" in PAGE
+    results = (ROOT / "benchmarks" / "results" / "site-processors.md").read_text()
+    measured = re.findall(r"^\| ([\d.]+) +\| as shipped +\| (\d+) ", results, re.MULTILINE)
+    assert [vcpus for vcpus, _ in measured] == ["0.25", "0.5", "1", "2"]
+    for vcpus, pages in measured:
+        assert f"\n| {vcpus} | {pages} | {pages} / {vcpus} = {int(int(pages) / float(vcpus))} |" in PAGE
+    each = int(measured[0][1]) * 4
+    assert f"the smallest task's {measured[0][1]}, {each} for each vCPU" in PAGE
+    assert f"{each} {TIMES} 0.{CPU_TARGET} = {FOR_EACH_VCPU} pages" in PAGE
+    assert each * CPU_TARGET // 100 == FOR_EACH_VCPU
+    assert f"{FOR_EACH_VCPU} {TIMES} 0.25 = {FOR_EACH_VCPU // 4} for the smallest task" in PAGE
 
 
 @pytest.mark.parametrize("row", TURNED, ids=lambda row: row[0])
@@ -37,8 +44,8 @@ def test_the_settings_of_a_rate_bear_it_and_fit_the_database(cloud: Any, row: li
     run = cloud(settings(chosen))  # the settings refuse sizes that Fargate lacks, and too many connections
     task, target = run["task"].inputs, run["web-scaling"].inputs
     vcpus, most = int(task["cpu"]) / 1024, int(target["maxCapacity"])
-    assert needed == f"{rate} / 213 = {int(rate) / 213:.2f}"
-    assert vcpus * most >= int(rate) / 213
+    assert needed == f"{rate} / {FOR_EACH_VCPU} = {int(rate) / FOR_EACH_VCPU:.2f}"
+    assert vcpus * most >= int(rate) / FOR_EACH_VCPU
     workers = run.story["settings"].workers
     assert int(connections) == workers * THREADS * most * 2 + 1
     assert in_a_rollout == f"{most} {TIMES} {vcpus:g} {TIMES} 2 = {most * vcpus * 2:g}"
@@ -46,3 +53,25 @@ def test_the_settings_of_a_rate_bear_it_and_fit_the_database(cloud: Any, row: li
 
 def test_there_is_a_row_for_each_power_of_ten() -> None:
     assert [row[0] for row in TURNED] == ["10", "100", "1000", "10000"]
+
+
+def test_a_new_version_takes_as_long_as_was_measured() -> None:
+    results = (ROOT / "benchmarks" / "results" / "rollout.md").read_text()
+    after = dict(re.findall(r"^\| ([^|]+?) +\| ([\d.]+) s", results, re.MULTILINE))
+    assert f"**visitors get the new version** | **{after['the first visitor gets the new version']} s** |" in PAGE
+    assert f"after {after['`pulumi up` has ended']} s in all" in PAGE
+    moments = [
+        "the image is built",
+        "the image is pushed",
+        "the release has ended",
+        "the first visitor gets the new version",
+        "the last visitor gets the old version",
+        "`pulumi up` has ended",
+    ]
+    times = [0.0, *(float(after[moment]) for moment in moments)]
+    steps = PAGE.partition("## How long a new version takes")[2].partition("\n\n**")[0]
+    said = re.findall(r"^\| [^*|][^|]* \| ([\d.]+) s", steps, re.MULTILINE)
+    assert said == [f"{end - begin:.1f}" for begin, end in pairwise(times)]
+    requests = re.search(r"Meanwhile 0 of (\d+) requests failed", results)
+    assert requests
+    assert f"none of {requests[1]} requests failed" in PAGE

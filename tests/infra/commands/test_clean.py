@@ -5,6 +5,8 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import docker
@@ -14,7 +16,6 @@ from infra.commands import clean
 from infra.local.labels import STAND_IN
 from tools.setup.images import LABEL
 
-pytestmark = pytest.mark.docker
 OF_THIS_TEST = {"django-stack.test": "clean"}
 
 
@@ -47,39 +48,68 @@ def build(engine: docker.DockerClient, name: str, base: str = "scratch", **label
     engine.images.build(fileobj=context, custom_context=True, tag=name, labels={**OF_THIS_TEST, **labels}, rm=True)
 
 
+def test_names_that_somebody_gave_an_image_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a release in a registry of theirs, or an image of another tool below the project's name."""
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    monkeypatch.chdir(tmp_path)
+    removed: list[str] = []
+    images = {
+        "reference": [
+            ["shop/local:0123456789ab", "registry.example.com/shop/site:v1", "shop/site:v1"],
+            ["shop/emulator:abcdef012345"],
+            ["shop/billing:dev"],
+            ["shop/a/b:0123456789ab"],
+        ],
+        "label": [["python:3.13"]],
+    }
+
+    def listed(filters: dict[str, str]) -> list[Any]:
+        (kind,) = filters
+        return [SimpleNamespace(tags=tags, labels={STAND_IN: tags[0]}) for tags in images[kind]]
+
+    client = SimpleNamespace(images=SimpleNamespace(list=listed, remove=removed.append))
+    monkeypatch.setattr(clean.stack, "engine", lambda: client)
+    clean.command.callback(everything=True)
+    assert removed == ["python:3.13", "shop/emulator:abcdef012345", "shop/local:0123456789ab"]
+
+
 def test_what_setup_builds_carries_the_label_that_clean_looks_for() -> None:
     assert STAND_IN == LABEL
 
 
+@pytest.mark.docker
 def test_clean_takes_own_images_and_stand_ins_and_nothing_else(
     engine: docker.DockerClient, project: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build(engine, f"{project}/local:one")
-    build(engine, f"{project}/other:two")
+    build(engine, f"{project}/local:{1:012}")
+    build(engine, f"{project}/other:{2:012}")
     build(engine, f"{project}-stand-in:3", **{clean.STAND_IN: f"{project}-stand-in:3"})
     build(engine, f"somebody-elses-{project}:4", base=f"{project}-stand-in:3")
     clean.command.callback(everything=False)
     printed = capsys.readouterr().out
-    for name in (f"{project}/local:one", f"{project}/other:two", f"{project}-stand-in:3"):
+    for name in (f"{project}/local:{1:012}", f"{project}/other:{2:012}", f"{project}-stand-in:3"):
         assert f"removed {name}" in printed
         assert not engine.images.list(name)
     assert engine.images.list(f"somebody-elses-{project}:4")
 
 
+@pytest.mark.docker
 def test_clean_keeps_an_image_that_a_container_uses_and_says_so(
     engine: docker.DockerClient, project: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build(engine, f"{project}/local:used")
+    name = f"{project}/local:{1:012}"
+    build(engine, name)
     with ExitStack() as after:
-        used = engine.containers.create(f"{project}/local:used", ["never", "started"], labels=OF_THIS_TEST)
+        used = engine.containers.create(name, ["never", "started"], labels=OF_THIS_TEST)
         after.callback(used.remove, force=True)
         clean.command.callback(everything=False)
-        assert f"kept    {project}/local:used" in capsys.readouterr().out
-        assert engine.images.list(f"{project}/local:used")
+        assert f"kept    {name}" in capsys.readouterr().out
+        assert engine.images.list(name)
     clean.command.callback(everything=False)
-    assert f"removed {project}/local:used" in capsys.readouterr().out
+    assert f"removed {name}" in capsys.readouterr().out
 
 
+@pytest.mark.docker
 def test_clean_keeps_the_last_versions_of_a_stack_that_is_up(
     engine: docker.DockerClient, project: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

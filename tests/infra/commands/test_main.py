@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from infra.commands.main import COMMANDS, HEADINGS, cli
+from infra.commands.main import COMMANDS, HEADINGS, cli, main
 from tests import ROOT
 
 FOLDER = ROOT / "infra" / "commands"
@@ -105,6 +106,28 @@ def test_a_line_that_cannot_be_understood_gets_one_line_and_status_2(arguments: 
     assert done.returncode == 2
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(("inherited", "ends"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
+def test_a_signal_ends_a_command_unless_it_is_ignored_as_under_nohup(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals, inherited: signal.Handlers, ends: bool
+) -> None:
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+
+    def work(**_: object) -> int:
+        signal.raise_signal(number)
+        return 0
+
+    monkeypatch.setattr(cli, "main", work)
+    try:
+        signal.signal(number, inherited)
+        with pytest.raises((KeyboardInterrupt, SystemExit)) as end:
+            main()
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert end.type is (KeyboardInterrupt if ends else SystemExit)
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"wheel"}))

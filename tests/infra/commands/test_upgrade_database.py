@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from docker.errors import NotFound
+from docker.errors import ContainerError, NotFound
 
 from infra.commands import upgrade_database
-from infra.commands.data.ends import DatabaseFacts
+from infra.commands.data.ends import DatabaseFacts, DataError
+from infra.local.labels import STATE
 
 CONTAINER = SimpleNamespace(id="c", attrs={"Config": {"Env": ["POSTGRES_USER=app"]}})
 
@@ -75,3 +76,32 @@ def test_a_file_that_is_there_stays(project: Path, monkeypatch: pytest.MonkeyPat
     done = run(project, monkeypatch, "18", "--yes")
     assert (done.exit_code, "is there already" in done.output) == (1, True)
     assert (project / "shop-local-before-18.tar").read_text() == "mine"
+
+
+def test_a_copy_that_fails_is_said_and_leaves_no_half_of_a_volume(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, which is no refusal of the engine's."""
+    removed: list[str] = []
+
+    def fail(image: str, command: list[str], **options: Any) -> None:
+        assert (options["entrypoint"], STATE in options["labels"]) == ("sh", True)
+        raise ContainerError(None, 1, command, image, b"cp: error writing: No space left on device\n")
+
+    volume = SimpleNamespace(remove=lambda force: removed.append("kept"))
+    engine: Any = SimpleNamespace(
+        containers=SimpleNamespace(
+            get=lambda _: SimpleNamespace(attrs={"Image": "postgres:17"}, stop=lambda timeout: None), run=fail
+        ),
+        volumes=SimpleNamespace(create=lambda *_, **__: None, get=lambda _: volume),
+    )
+    monkeypatch.setattr(upgrade_database, "_psql", lambda *_: None)
+    upgrade: Any = SimpleNamespace(
+        name="local", database="app", container="shop-local-database", volume="shop-local-database", kept="kept"
+    )
+    with pytest.raises(
+        DataError, match=r"nothing was changed: A container of postgres:17 failed with exit status 1\."
+    ) as end:
+        upgrade_database._keep(engine, upgrade)
+    assert "| cp: error writing: No space left on device" in str(end.value)
+    assert removed == ["kept"]

@@ -3,12 +3,17 @@
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import docker
 import pytest
+from docker.errors import APIError
 from docker_harness import NETWORK, VOLUME
 from plugin_harness import BASE_IMAGE, Plugin, error_text
 
+from django_stack_plugins.docker.volume import Volume
+from django_stack_plugins.resource import Operation, PluginError, Stop
 from django_stack_plugins.values import decode_properties
 
 
@@ -72,3 +77,20 @@ def test_a_network_waits_for_a_container_that_is_about_to_go(
     threading.Timer(0.3, going.remove, kwargs={"force": True}).start()
     plugin.delete(NETWORK, network_id, state)
     assert docker_engine.networks.list(names=[unique]) == []
+
+
+def test_the_containers_that_keep_a_volume_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detached run that has ended, and whose output nobody has seen, for example."""
+    monkeypatch.setattr("django_stack_plugins.docker.volume._REMOVE_TIMEOUT", 0)
+
+    def refuse(name: str, force: bool) -> None:
+        raise APIError("409", explanation=f"remove {name}: volume is in use - [0a1b, 2c3d]")
+
+    def listed(**asked: Any) -> list[dict[str, list[str]]]:
+        assert asked == {"all": True, "filters": {"volume": "shop-files"}}
+        return [{"Names": ["/shop-run-2"]}, {"Names": ["/shop-run-1"]}]
+
+    engine: Any = SimpleNamespace(client=SimpleNamespace(remove_volume=refuse, containers=listed))
+    operation = Operation("urn", Stop(), lambda *arguments, **options: None)
+    with pytest.raises(PluginError, match="unable to remove volume shop-files: still used by shop-run-1, shop-run-2"):
+        Volume(engine).delete(operation, "shop-files", {})

@@ -92,6 +92,18 @@ def test_the_versions_are_those_under_the_stacks_name_and_ran_by_the_history(mak
     assert found[0].made == at(3)
 
 
+@pytest.mark.parametrize("zone", ["Z", "-07:00", "+05:30"])
+def test_a_version_that_was_built_again_ran_again_whatever_the_engines_time_zone(make: Any, zone: str) -> None:
+    """The time of a tag is in the engine's own zone, while most other times are in UTC."""
+    engine = Engine(runs=BROKEN)
+    hours = datetime.fromisoformat(f"2026-01-31T00:00:00{zone}").tzinfo
+    again = at(4).astimezone(hours).strftime("%Y-%m-%dT%H:%M:%S.844958173") + zone
+    tagged = {f"sha256:{OLD}": again, f"sha256:{NEW}": "2026-01-31T03:00:00Z", f"sha256:{BROKEN}": ""}
+    engine.images = SimpleNamespace(get=lambda id_: SimpleNamespace(attrs={"Metadata": {"LastTagTime": tagged[id_]}}))
+    found = make(engine, Update(at(2)), Update(at(3)), Update(at(4)), Update(at(6))).all()
+    assert shown(found) == [(BROKEN, at(6), True), (OLD, at(4), False), (NEW, at(3), False)]
+
+
 def test_a_web_that_ends_again_and_again_can_be_left(make: Any) -> None:
     """Its update failed, so the history doesn't know it; the way back is the version before."""
     versions = make(Engine(runs=BROKEN, status="exited"), Update(at(2)), Update(at(4)))

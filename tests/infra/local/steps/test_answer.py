@@ -74,7 +74,7 @@ def test_a_port_that_is_taken_and_says_nothing_is_no_answer(run: Run) -> None:
 
 def test_a_container_that_keeps_restarting_ends_the_wait(run: Run) -> None:
     container = Container("cache", ("FATAL CONFIG FILE ERROR",))
-    container.attrs["RestartCount"] = 3
+    container.attrs |= {"RestartCount": 3, "State": {"Restarting": True}}
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     status, _, error = run("answer", request(port), Engine(container))

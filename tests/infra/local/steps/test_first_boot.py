@@ -106,7 +106,7 @@ DATA = "/var/lib/postgresql/data"
 def database() -> Container:
     """A container of the stack `local` that doesn't get ready, with its data in a volume."""
     container = Container("app-database")
-    container.labels = {"django-stack.stack": "local"}
+    container.labels = {"django-stack.stack": "local", "maintainer": "somebody"}
     container.attrs["Image"] = "sha256:postgres"
     container.attrs["Mounts"] = [
         {"Type": "bind", "Destination": DATA, "Source": "/init.sql"},
@@ -145,6 +145,7 @@ def test_the_volume_is_looked_into_read_only_by_the_databases_own_image(engine: 
     assert (ran["working_dir"], ran["environment"]) == (DATA, {"CLUSTER": DATA})
     assert (ran["network_mode"], ran["use_config_proxy"], ran["remove"]) == ("none", False, True)
     assert ran["log_config"]["Type"] == "json-file", "other logs can't be read back"
+    assert ran["labels"] == {"django-stack.stack": "local"}, "repair finds it by those of the database, if it is killed"
     assert LOOK == "find . -mindepth 1 -printf '%y %P\\n' || exit 1; LC_ALL=C pg_controldata \"$CLUSTER\"; true"
 
 

@@ -140,6 +140,20 @@ def test_an_interrupt_is_told_as_one(run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert error.startswith("The release was interrupted (SIGTERM).\nThe web version that was running keeps serving. ")
 
 
+@pytest.mark.parametrize(
+    ("number", "ends"),
+    [(signal.SIGHUP, False), (signal.SIGINT, True)],  # ignored by nohup, and in a background job
+)
+def test_of_ignored_signals_the_one_that_a_closed_terminal_sends_stays_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, ends: bool
+) -> None:
+    engine = Engine()
+    monkeypatch.setattr(engine.next, "start", lambda: signal.raise_signal(number))
+    signal.signal(number, signal.SIG_IGN)  # `run` puts the handlers back
+    status, _, error = run("release", ASKED, engine)
+    assert (status, f"The release was interrupted ({number.name})." in error) == (int(ends), ends)
+
+
 def test_an_interrupt_that_python_drops_is_noticed_with_the_next_look(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

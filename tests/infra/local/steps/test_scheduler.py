@@ -31,7 +31,8 @@ def test_a_scheduler_that_works_ends_the_wait(run: Run) -> None:
 
 def test_an_image_without_what_schedules_need_fails_the_update_and_says_what(run: Run) -> None:
     scheduler = Container("one", ("Schedules need the package `cronsim`.", "key TOP-SECRET"))
-    scheduler.status, scheduler.attrs["RestartCount"] = "restarting", 3
+    scheduler.status = "restarting"
+    scheduler.attrs |= {"RestartCount": 3, "State": {"Restarting": True}}
     status, _, error = run("scheduler", ASKED, Engine(scheduler))
     assert status == 1
     assert error.startswith(

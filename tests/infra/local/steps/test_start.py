@@ -33,7 +33,15 @@ class Process(Container):
         self.looks += 1
         started, restarts, code = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         self.attrs["RestartCount"] = restarts
-        self.attrs["State"] = {"StartedAt": started, "Running": code is None, "ExitCode": code or 0}
+        # Between two runs, the engine takes a container for running.
+        restarting = code is not None and restarts > 0
+        running = code is None or restarting
+        self.attrs["State"] = {
+            "StartedAt": started,
+            "Running": running,
+            "Restarting": restarting,
+            "ExitCode": code or 0,
+        }
 
 
 def asked(*names: str, timeout: float = 60) -> dict[str, Any]:
@@ -58,11 +66,15 @@ def test_a_container_that_was_started_again_is_watched_anew(run: Run) -> None:
 
 
 def test_a_process_that_ends_again_and_again_fails_the_update_with_its_log_and_no_secret(run: Run) -> None:
-    worker = Process("one", *((f"09:0{number}", number, number % 2 or None) for number in range(9)))
+    worker = Process("one", *((f"09:{number:02}", number, number % 2 or None) for number in range(50)))
     status, _, error = run("start", asked("one"), Engine(worker))
     assert status == 1
     assert error.startswith("The process worker (one) keeps restarting. Its last lines:\n  | Traceback")
     assert "no module named [secret]" in error
+
+
+def test_a_process_that_was_restarted_long_ago_runs(run: Run) -> None:
+    assert run("start", asked("one"), Engine(Process("one", ("09:00", 7, None)))) == (0, "", "")
 
 
 def test_a_process_that_cannot_start_is_given_up_after_the_time_out(run: Run) -> None:
@@ -72,7 +84,7 @@ def test_a_process_that_cannot_start_is_given_up_after_the_time_out(run: Run) ->
 
 
 def test_each_process_that_does_not_run_is_named(run: Run) -> None:
-    gone = Process("gone", *((f"09:0{number}", number, number % 2 or None) for number in range(9)))
+    gone = Process("gone", *((f"09:{number:02}", number, number % 2 or None) for number in range(50)))
     runs, other = Process("runs", ("09:00", 0, None)), Process("other", ("", 0, 127))
     other.labels = {"django-stack.process": "mails"}
     status, _, error = run("start", asked("gone", "runs", "other"), Engine(gone, runs, other))

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, ContainerError, DockerException
 
 from infra import endpoint
 from infra.local.steps import waiting as step
@@ -39,17 +39,41 @@ def test_a_container_that_does_not_get_ready_ends_the_wait_with_its_last_lines(c
 
 
 @pytest.mark.parametrize(("restarts", "given_up"), [(0, False), (2, False), (3, True)])
-def test_a_container_that_keeps_restarting_is_not_waited_for(clock: list[float], restarts: int, given_up: bool) -> None:
-    """Two restarts may be a server that was slow to let go of its files; more of them repeat the same end."""
+@pytest.mark.parametrize("before", [0, 7])
+def test_a_container_that_keeps_restarting_is_not_waited_for(
+    clock: list[float], before: int, restarts: int, given_up: bool
+) -> None:
+    """Two restarts may be a server that was slow to let go of its files; more of them repeat the same end.
+
+    The engine counts those, too, from which a container recovered long ago.
+    """
     container = Container()
-    container.attrs["RestartCount"] = restarts
-    answers = iter([*["not yet"] * 25, "", ""])
+    counts = iter([before, before + restarts])
+    container.reload = lambda: container.attrs.update(RestartCount=next(counts))
+    answers = iter([*["not yet"] * 45, "", ""])  # looks for a bit more than four seconds
     if given_up:
         with pytest.raises(SystemExit, match="The server keeps restarting"):
             step.wait(container, "The server", lambda: next(answers), 60)
     else:
         step.wait(container, "The server", lambda: next(answers), 60)
-    assert container.reloaded == 1, "the number is asked for anew"
+    assert next(counts, None) is None, "the number is asked for anew"
+
+
+@pytest.mark.parametrize(("restarts", "given_up"), [(0, False), (2, False), (3, True)])
+def test_a_container_that_is_just_being_restarted_is_judged_by_all_of_its_restarts(
+    clock: list[float], restarts: int, given_up: bool
+) -> None:
+    """After an update that failed it is the same container, and waits for a minute before its next try."""
+    container = Container()
+    container.attrs |= {"RestartCount": restarts, "State": {"Running": True, "Restarting": True}}
+    answers = iter([*["not yet"] * 25, ""])
+    if given_up:
+        with pytest.raises(SystemExit, match="The server keeps restarting"):
+            step.wait(container, "The server", lambda: next(answers), 60)
+        assert clock[0] < 103
+    else:
+        step.wait(container, "The server", lambda: next(answers), 60)
+    assert container.reloaded == 1
 
 
 def test_the_engine_is_asked_only_when_the_wait_gets_long(clock: list[float]) -> None:
@@ -80,6 +104,11 @@ def test_the_container_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (APIError("409", explanation="port is taken"), "The Docker engine refused: port is taken."),
         (APIError("500", explanation=""), "no longer answers"),
+        (
+            ContainerError(None, 1, "chmod", "python:3", b"chmod: not permitted\n"),
+            r"A container of python:3 failed with exit status 1\. Its last lines:\n  \| chmod: not permitted$",
+        ),
+        (ContainerError(None, 137, "chmod", "python:3", None), r"failed with exit status 137\.$"),
         (DockerException("no such file"), "no longer answers"),
         (ConnectionResetError(), "no longer answers"),
     ],

@@ -51,7 +51,10 @@ class Volume(DockerResource):
             return True
 
         if not wait_until(operation, removed, _REMOVE_TIMEOUT):
-            raise PluginError(f"unable to remove volume {resource_id}: a container still uses it")
+            with docker_errors("list containers"):
+                users = client.containers(all=True, filters={"volume": resource_id})
+            names = ", ".join(sorted(user["Names"][0].lstrip("/") for user in users)) or "a container"
+            raise PluginError(f"unable to remove volume {resource_id}: still used by {names}")
 
 
 def _state(volume: dict[str, Any], inputs: Properties) -> Properties:
