@@ -2,13 +2,15 @@
 
 Whoever has an account runs it there; the tests run it against the rehearsal. It makes the stack `acceptance` with the
 region, profile and sizes of Pulumi.cloud.yaml, without data to keep, a copy of the app, which it changes, and a report,
-`acceptance-report.md`. It destroys the stack at the end, whatever failed.
+`acceptance-report.md`. It destroys the stack at the end, whatever failed, and after Ctrl-C, too.
 """
 
 import json
 import os
 import pty
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,9 @@ from typing import Any
 import boto3
 import click
 import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.interrupts import completed
 
 REPORT = "acceptance-report.md"
 PLUGIN = "session-manager-plugin"
@@ -93,7 +98,10 @@ class Acceptance:
         return not any(step.problem for step in self.steps)
 
     def begin(self) -> None:
-        """Makes a copy of the app, and the stack, still empty. Raises StepError when there is one of that name."""
+        """Makes a copy of the app, and the stack, still empty. Raises StepError when there is one of that name.
+
+        Snapshots that are there already aren't this run's, whatever they are called, and stay.
+        """
         cloud = yaml.safe_load((self.folder / "Pulumi.cloud.yaml").read_text())["config"]
         settings = {
             key: value
@@ -110,6 +118,10 @@ class Acceptance:
         }
         if isinstance(env := settings.get("django-stack:env"), dict):
             self.settings["django-stack:env"] = {key: value for key, value in env.items() if key != "EMAIL_URL"}
+        try:
+            self.others = self.snapshots()
+        except (BotoCoreError, ClientError) as error:
+            raise StepError(f"AWS doesn't list the database snapshots: {error}. Fix: aws sso login") from error
         self.pulumi("stack", "init", self.stack, "--no-select", named=False)
         self.change()
 
@@ -157,9 +169,7 @@ class Acceptance:
         reading, writing = pty.openpty()  # a session needs a terminal
         try:
             words = ["django-stack", "shell", "--stack", self.stack, "--", "printenv", "STAGE"]
-            done = subprocess.run(
-                words, cwd=self.folder, stdin=writing, capture_output=True, text=True, timeout=TASK_TIMEOUT, check=False
-            )
+            done = completed(words, cwd=self.folder, given=writing, seconds=TASK_TIMEOUT)
         finally:
             os.close(reading)
             os.close(writing)
@@ -183,13 +193,13 @@ class Acceptance:
         self.pulumi("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes")
 
     def destroy(self) -> None:
-        """Nothing is left, neither on AWS nor here; snapshots neither."""
+        """Nothing is left, neither on AWS nor here; the snapshots that this run made neither."""
         self.pulumi("destroy", "--yes", "--skip-preview")
-        database = self.client("rds")
-        for page in database.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual"):
-            for snapshot in page["DBSnapshots"]:
-                if snapshot["DBSnapshotIdentifier"].startswith(f"{self.prefix}-"):
-                    database.delete_db_snapshot(DBSnapshotIdentifier=snapshot["DBSnapshotIdentifier"])
+        # Exactly the names that `restore` and a deleted database give: `…-eu-last-0a1b2c3d` is another stack's backup.
+        names = re.compile(rf"{re.escape(self.prefix)}-(before|last-[0-9a-f]{{8}})")
+        for snapshot in sorted(self.snapshots() - self.others):
+            if names.fullmatch(snapshot):
+                self.client("rds").delete_db_snapshot(DBSnapshotIdentifier=snapshot)
         self.pulumi("stack", "rm", "--yes")
         self.config.unlink(missing_ok=True)
 
@@ -197,20 +207,22 @@ class Acceptance:
 
     def step(self, name: str, action: Callable[[], None]) -> bool:
         """Runs a step and notes how it went; whether it went well."""
-        click.echo(f"acceptance  {name} …")
-        begun, problem, self.notes = time.monotonic(), "", []
-        left_out = False
+        say(f"acceptance  {name} …")
+        begun, self.notes = time.monotonic(), []
+        step = Step(name, 0, "It was interrupted.", self.notes)
+        self.steps.append(step)
         try:
             action()
+            step.problem = ""
         except LeftOutError as reason:
-            left_out = True
+            step.problem, step.left_out = "", True
             self.notes.append(str(reason))
         except Exception as error:  # whatever it is, it is for the report, and the stack is to be destroyed
-            problem = str(error) or type(error).__name__
-        step = Step(name, time.monotonic() - begun, problem, self.notes, left_out)
-        self.steps.append(step)
-        click.echo(f"acceptance  {name}: {'FAILED: ' + problem if problem else step.result}")
-        return not problem
+            step.problem = str(error) or type(error).__name__
+        finally:
+            step.seconds = time.monotonic() - begun
+            say(f"acceptance  {name}: {'FAILED: ' + step.problem if step.problem else step.result}")
+        return not step.problem
 
     def change(self, **settings: Any) -> None:
         """Writes the stack's settings: those of the beginning, and these."""
@@ -220,7 +232,7 @@ class Acceptance:
     def pulumi(self, *arguments: str, named: bool = True, fails: bool = False) -> str:
         """Runs pulumi; what it printed. Raises StepError unless it ends as it should."""
         command = ["pulumi", *arguments, "--non-interactive", *(("--stack", self.stack) if named else ())]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        done = completed(command, cwd=self.folder, apart=True)
         if (done.returncode != 0) is not fails:
             words = f"`pulumi {' '.join(arguments)}` ended with {done.returncode}"
             raise StepError(f"{words}:\n{(done.stdout + done.stderr)[-4000:]}")
@@ -280,6 +292,11 @@ class Acceptance:
         )
         return session.client(service)  # type: ignore[call-overload]  # by any name
 
+    def snapshots(self) -> set[str]:
+        """The names of the region's database snapshots, other than AWS's own daily ones."""
+        pages = self.client("rds").get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
+        return {snapshot["DBSnapshotIdentifier"] for page in pages for snapshot in page["DBSnapshots"]}
+
     def service(self) -> Any:
         """The site's service as ECS describes it."""
         name = f"{self.prefix}-web"
@@ -330,6 +347,12 @@ def visit(url: str) -> int:
         return 0
 
 
+def say(text: str) -> None:
+    """Prints a line, unless nobody listens any more: the stack is destroyed in a closed terminal, too."""
+    with suppress(OSError):
+        click.echo(text)
+
+
 def expect(holds: bool, otherwise: str) -> None:
     """Raises StepError with these words unless it holds."""
     if not holds:
@@ -353,17 +376,23 @@ def main(stack: str, yes: bool) -> None:
             "bills what it uses meanwhile (docs/costs.md). Go on?",
             abort=True,
         )
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) != signal.SIG_IGN:  # by nohup
+            signal.signal(ending, signal.default_int_handler)  # as Ctrl-C
+    good, refusal = False, ""
     with tempfile.TemporaryDirectory() as work:
         run = Acceptance(folder, stack, Path(work))
         try:
             good = run.run()
         except StepError as error:
-            sys.exit(f"There is no empty stack to begin with. {error}")
-    (folder / REPORT).write_text(run.report())
-    click.echo(f"acceptance  the report is in {REPORT}")
-    if run.config.exists():
-        click.echo(f"The stack is still there. Fix: pulumi destroy -s {stack}, then pulumi stack rm {stack}")
-    sys.exit(0 if good else 1)
+            refusal = f"There is no empty stack to begin with. {error}"
+        finally:
+            if run.steps:
+                (folder / REPORT).write_text(run.report())
+                say(f"acceptance  the report is in {REPORT}")
+            if run.config.exists() and not refusal:
+                say(f"The stack is still there. Fix: pulumi destroy -s {stack}, then pulumi stack rm {stack}")
+    sys.exit(refusal or (0 if good else 1))
 
 
 if __name__ == "__main__":

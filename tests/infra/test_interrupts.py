@@ -40,3 +40,16 @@ def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         completed([sys.executable, "-c", SLOW_TO_END, str(tmp_path)], cwd=tmp_path, env=dict(os.environ), seconds=1)
     assert time.monotonic() - began < 30
+
+
+def test_one_that_is_apart_is_interrupted_from_here(tmp_path: Path) -> None:
+    """Whatever comes to the terminal's group, and by whichever signal."""
+    call = "import signal, sys; from pathlib import Path; from infra.interrupts import completed; "
+    call += "signal.signal(signal.SIGHUP, signal.default_int_handler); "
+    call += "completed([sys.executable, *sys.argv[1:]], apart=True)"
+    command = [sys.executable, "-c", call, "-c", SLOW_TO_END, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL) as caller:
+        wait_until((tmp_path / "began").exists, "the program's beginning")
+        os.killpg(caller.pid, signal.SIGHUP)
+        assert caller.wait(30) != 0
+    assert (tmp_path / "ended").exists()
