@@ -30,6 +30,8 @@ from tools.setup.progress import QUIET_SECONDS, Progress
 # The default passphrase of the local stack. It is public, and only guards containers on this machine (docs/state.md).
 PASSPHRASE = "django-stack-local"  # noqa: S105
 PROBE_SECONDS = 5
+# The record of what set-up has installed into a .venv.
+STAMP = ".setup.json"
 
 
 class SetupError(Exception):
@@ -101,10 +103,16 @@ class Machine:
         return self.root / ".venv"
 
     def which(self, program: str) -> str | None:
-        """Finds a program on PATH, outside of this project's own .venv."""
-        own = (self.venv / "bin", self.venv / "rehearsal")
-        folders = [folder for folder in self.environ.get("PATH", "").split(os.pathsep) if Path(folder) not in own]
-        return shutil.which(program, path=os.pathsep.join(folders))
+        """Finds a program on PATH, outside of each .venv of this project: that of another checkout may be activated,
+        whose pulumi and plugins are no official ones either.
+        """
+        folders = self.environ.get("PATH", "").split(os.pathsep)
+        return shutil.which(program, path=os.pathsep.join(folder for folder in folders if not self._is_ours(folder)))
+
+    def _is_ours(self, folder: str) -> bool:
+        """Whether it is the bin or rehearsal of a .venv that a set-up has made, here or in another checkout."""
+        venv = Path(folder).parent
+        return venv == self.venv or os.access(venv / STAMP, os.F_OK)
 
     def has_apt(self) -> bool:
         """Whether Debian packages can be installed here."""

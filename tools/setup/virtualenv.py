@@ -10,9 +10,8 @@ import sys
 
 from tools.setup import apt
 from tools.setup import pip as own_pip
-from tools.setup.machine import PASSPHRASE, CommandError, Machine, SetupError
+from tools.setup.machine import PASSPHRASE, STAMP, CommandError, Machine, SetupError
 
-STAMP = ".setup.json"
 # Each includes those before it.
 PURPOSES = ("infra", "cloud", "dev")
 MARK = "# django-stack: the local stack's public passphrase"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
-from tools.setup.machine import CommandError, Machine, UnreachableError
+from tools.setup.machine import STAMP, CommandError, Machine, UnreachableError
 
 
 @pytest.fixture
@@ -123,6 +123,17 @@ def test_programs_of_our_own_venv_are_not_taken_for_the_machines(real: Machine) 
     assert found
     assert not found.startswith(str(real.venv))
     assert real.which("pip") != str(real.venv / "bin/pip")
+
+
+@pytest.mark.parametrize("folder", ["bin", "rehearsal"])
+def test_nor_are_those_of_another_checkout_whose_venv_is_activated(real: Machine, tmp_path: Path, folder: str) -> None:
+    program = tmp_path / ".venv" / folder / "pulumi"
+    program.parent.mkdir(parents=True)
+    program.touch(0o755)
+    real.environ["PATH"] = f"{program.parent}:{real.environ['PATH']}"
+    assert real.which("pulumi") == str(program), "one that a person has made counts"
+    (tmp_path / ".venv" / STAMP).touch()
+    assert real.which("pulumi") != str(program)
 
 
 def setup(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
