@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests import ROOT
 from tests.e2e.stacks import Stack
 from tests.pictures import png
-from tools.setup.testkit import CHROMIUM
+from tools.setup import testkit
 
 QUIET_CHROMIUM = Path(__file__).with_name("quiet_chromium.py")
 ARGUMENTS = [
@@ -32,8 +32,8 @@ ARGUMENTS = [
 def chromium() -> Iterator[Browser]:
     """A browser. Leave it before asyncio is used elsewhere: playwright's loop runs in this thread."""
     with sync_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-        assert found, f"no {', '.join(CHROMIUM)} here: python3 tools/setup testkit"
+        found = testkit.browser(shutil.which)
+        assert found, f"no {', '.join(testkit.CHROMIUM)} here: python3 tools/setup testkit"
         browser = playwright.chromium.launch(
             executable_path=QUIET_CHROMIUM, args=ARGUMENTS, env={**os.environ, "CHROMIUM": found}
         )

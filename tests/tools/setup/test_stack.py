@@ -65,6 +65,29 @@ def test_missing_ones_are_installed_for_root_on_debian(machine: FakeMachine, tmp
     assert machine.did[-1].endswith("chromium fonts-liberation busybox-static")
 
 
+def test_where_chromium_is_a_snap_it_says_what_to_install_instead(machine: FakeMachine, tmp_path: Path) -> None:
+    machine.is_root = True
+    machine.programs.update({"apt-get": "/usr/bin/apt-get", "psql": "/usr/bin/psql"})
+    machine.programs["busybox"] = busybox(tmp_path, b"\x7fELF")
+    machine.answers["apt-cache show --quiet=2 chromium"] = (100, "", "")
+    with pytest.raises(SetupError, match="as a snap at best") as error:
+        testkit.ensure(machine)
+    assert "google-chrome-stable" in error.value.remedy
+    assert not any(" install " in command for command in machine.did)
+
+
+def test_a_browser_that_is_a_snap_does_not_count(machine: FakeMachine, tmp_path: Path) -> None:
+    (tmp_path / "snap").touch()
+    (tmp_path / "chromium").symlink_to(tmp_path / "snap")
+    script = tmp_path / "chromium-browser"
+    script.write_text('#!/bin/sh\nexec /snap/bin/chromium "$@"\n')
+    machine.programs.update({"chromium": str(tmp_path / "chromium"), "chromium-browser": str(script)})
+    assert testkit.browser(machine.which) is None
+    machine.programs["google-chrome"] = str(tmp_path / "google-chrome")
+    (tmp_path / "google-chrome").write_text("#!/bin/bash\n")
+    assert testkit.browser(machine.which) == str(tmp_path / "google-chrome")
+
+
 def test_others_are_told_what_to_install(machine: FakeMachine) -> None:
     with pytest.raises(SetupError, match=r"chromium, .*postgresql-client, busybox-static"):
         testkit.ensure(machine)
