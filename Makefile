@@ -4,7 +4,7 @@ SHELL := bash
 # Those of another project must not reach the Python of the tools.
 unexport PYTHONHOME PYTHONPATH
 IN_VENV = { [ -x .venv/bin/django-stack ] || { echo 'There is no .venv yet, or an older one. Fix: make setup'; exit 1; }; } && . .venv/bin/activate &&
-# Pulumi's docker plugin knows DOCKER_HOST, but no docker contexts.
+# Pulumi's docker plugin and Docker's SDK know DOCKER_HOST, but no docker contexts.
 WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 
 # The tests that need neither Docker nor Pulumi's engine.
@@ -50,7 +50,7 @@ test-setup: ## Installs what the tests need, without running them
 
 test: test-setup check ## Runs every test but the slow ones; installs what they need
 	@echo 'This leaves out the slow tests in tests/faults, tests/rehearsal and tests/joining; make test-faults test-rehearsal test-joining runs them.'
-	@$(IN_VENV) pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder -m "not faults and not rehearsal and not joining"
+	@$(IN_VENV) $(WITH_ENGINE) pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder -m "not faults and not rehearsal and not joining"
 
 test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine (half a minute)
 	@python3 tools/setup unit
@@ -58,13 +58,13 @@ test-unit: ## Runs the tests that need neither Docker nor Pulumi's engine (half 
 		--ignore=tests/e2e --ignore=tests/faults --ignore=tests/image
 
 test-faults: test-setup ## Runs the tests that break things on purpose, also the slow ones (a quarter to half an hour)
-	@$(IN_VENV) pytest --numprocesses 2 --dist worksteal tests/faults
+	@$(IN_VENV) $(WITH_ENGINE) pytest --numprocesses 2 --dist worksteal tests/faults
 
 test-rehearsal: test-setup ## Runs the tests of the cloud stack against an emulator of AWS, also the slow ones (half an hour)
-	@$(IN_VENV) pytest tests/rehearsal
+	@$(IN_VENV) $(WITH_ENGINE) pytest tests/rehearsal
 
 test-joining: test-setup ## Runs the tests that adopt projects of others and bring them up (five minutes)
-	@$(IN_VENV) pytest -m joining tests/joining
+	@$(IN_VENV) $(WITH_ENGINE) pytest -m joining tests/joining
 
 cloud-acceptance: ## Brings a stack up on AWS, changes, breaks and destroys it, and writes a report (an hour, billed)
 	@python3 tools/setup cloud
@@ -99,7 +99,7 @@ clean: ## Removes the images of all of this project's stacks; containers and dat
 
 bench: test-setup ## Measures speed: beside docker-compose, beside other stacks, under load, rehearsed (a quarter of an hour)
 	@python3 -m benchmarks.prepare
-	@$(IN_VENV) python -m benchmarks $(ARGS)
+	@$(IN_VENV) $(WITH_ENGINE) python -m benchmarks $(ARGS)
 
 lock: ## Updates the pinned versions and hashes of all dependencies
 	@$(IN_VENV) tools/lock

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-import docker
 import psutil
 from docker.errors import APIError
 
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox
+from infra import endpoint
 from tests import ROOT
 from tests.bare_stacks import BareStack, BareStacks, bare_stacks
 from tools.setup.images import POSTGRES, PYTHON
@@ -43,7 +43,7 @@ class Measured:
 def measure(place: Sandbox) -> list[Section]:
     """Databases of several sizes, each by both ways in turns, into a database that is empty before."""
     del place  # no pulumi: the containers alone
-    engine = docker.from_env(timeout=120)
+    engine = endpoint.client(timeout=120)
     image = "django-stack-benchmark-copy"
     engine.images.build(path=str(ROOT / "app"), tag=image, rm=True, buildargs={"PYTHON_IMAGE": PYTHON})
     with tempfile.TemporaryDirectory() as folder, bare_stacks(Path(folder), engine, image, POSTGRES) as made:

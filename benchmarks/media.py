@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
-import docker
 import psutil
 
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox
+from infra import endpoint
 from tests import ROOT
 from tests.bare_stacks import bare_stacks
 from tests.infra.commands.data.s3_server import KEY, SECRET, S3Server, s3_server
@@ -30,7 +30,7 @@ Measured = tuple[float, float]  # seconds, and megabytes of memory at most
 
 def measure(place: Sandbox) -> list[Section]:
     """Each way in turns, into a bucket that is empty before; then once more, when nothing is left to do."""
-    engine = docker.from_env(timeout=120)
+    engine = endpoint.client(timeout=120)
     aws = _aws(place.folder)
     ways = ("django-stack copy", "aws s3 sync", "django-stack copy, again", "aws s3 sync, again")
     found: dict[str, list[Measured]] = {way: [] for way in ways}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
-import docker
+from infra import endpoint
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -53,7 +53,7 @@ class Section:
 
 def machine() -> str:
     """One line: processor, memory, system, engine, Pulumi, plugins, date and how busy it was."""
-    info = docker.from_env().info()
+    info = endpoint.client().info()
     pulumi = subprocess.run(["pulumi", "version"], capture_output=True, text=True, check=False).stdout.strip()
     stand_in = (Path(sys.prefix) / "bin" / "pulumi-resource-docker").exists()
     return (

@@ -19,6 +19,7 @@ import docker
 import psutil
 import yaml
 
+from infra import endpoint
 from tests import ROOT
 from tests.e2e.stacks import SERVING, Stack
 from tests.ports import free_ports
@@ -81,7 +82,7 @@ def sandbox() -> Iterator[Sandbox]:
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     with ExitStack() as end:
         end.callback(shutil.rmtree, folder, ignore_errors=True)
-        yield Sandbox(folder, docker.from_env(timeout=120), end)
+        yield Sandbox(folder, endpoint.client(timeout=120), end)
 
 
 @dataclass(frozen=True)

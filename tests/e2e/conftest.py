@@ -11,6 +11,7 @@ import docker
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
+from infra import endpoint
 from tests.e2e import visitors
 from tests.e2e.stacks import DEVELOPMENT, SERVING, Stack
 
@@ -24,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def engine() -> docker.DockerClient:
-    return docker.from_env(timeout=120)
+    return endpoint.client(timeout=120)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import yaml
 
+from infra import endpoint
 from tests import ROOT
 from tests.bare_stacks import BareStacks, bare_stacks
 from tests.image.services import ADMIN, PASSWORD, Proxy, Services, Site
@@ -18,7 +19,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture(scope="session")
 def engine() -> docker.DockerClient:
-    return docker.from_env(timeout=900)
+    return endpoint.client(timeout=900)
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import secrets
 import subprocess
 from pathlib import Path
 
-import docker
 import pytest
 
+from infra import endpoint
 from infra.adoption.project import read_project
 from infra.wheel import wheel
 from tests.joining import projects
@@ -86,7 +86,7 @@ def test_an_image_is_built_and_its_server_answers(lock: projects.Trait, server: 
     (folder / "django-stack" / name).write_bytes(content)
     requirements = folder / "django-stack" / "requirements.txt"
     requirements.write_text(requirements.read_text().replace(WHEEL, name))
-    engine = docker.from_env(timeout=600)
+    engine = endpoint.client(timeout=600)
     tag = f"django-stack/test-{secrets.token_hex(4)}"
     try:
         engine.images.build(path=str(folder), dockerfile="Dockerfile.stack", tag=tag, rm=True, forcerm=True)

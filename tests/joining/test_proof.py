@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import docker
 import pytest
 import requests
 import yaml
 
+from infra import endpoint
 from tests import ROOT
 from tests.e2e.stacks import VENV, Stack
 from tests.e2e.test_foreign_project import send
@@ -56,7 +56,7 @@ def in_a_checkout(folder: Path) -> Stack:
         (checkout / entry).symlink_to(ROOT / entry)
     shutil.copy(ROOT / "Pulumi.yaml", checkout)
     (checkout / "state").mkdir()
-    return Stack(checkout, f"join-{secrets.token_hex(3)}", {}, docker.from_env(timeout=120))
+    return Stack(checkout, f"join-{secrets.token_hex(3)}", {}, endpoint.client(timeout=120))
 
 
 def read_ports(stack: Stack) -> None:
@@ -183,7 +183,7 @@ def test_a_page_for_every_address_is_no_obstacle(adopt: Adopt) -> None:
 @pytest.fixture
 def postgis() -> Iterator[str]:
     """The name of an image of PostgreSQL with PostGIS, which no stand-in has."""
-    client, name = docker.from_env(timeout=600), f"django-stack/test-postgis-{secrets.token_hex(3)}:17"
+    client, name = endpoint.client(timeout=600), f"django-stack/test-postgis-{secrets.token_hex(3)}:17"
     packages = "apt-get install --yes --no-install-recommends postgresql-17-postgis-3"
     text = f"FROM {POSTGRES}\nRUN apt-get update && {packages} && rm -rf /var/lib/apt/lists/*\n"
     proxies = {key: os.environ[key] for key in ("http_proxy", "https_proxy", "no_proxy") if key in os.environ}

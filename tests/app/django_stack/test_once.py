@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import docker
 import psycopg
 import pytest
 import yaml
 from django_stack.advisory_lock import number
 
+from infra import endpoint
 from tests import ROOT
 from tests.ports import free_ports
 from tests.waiting import wait_until
@@ -59,7 +59,7 @@ def server() -> Iterator[Server]:
     config = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     version = str(config["postgres-version"]["default"])
     (port,) = free_ports(1)
-    container = docker.from_env().containers.create(
+    container = endpoint.client().containers.create(
         config["postgres-image"]["default"].replace("{postgres-version}", version),
         environment={"POSTGRES_USER": "app", "POSTGRES_PASSWORD": "password", "POSTGRES_DB": "app"},
         name=f"django-stack-test-once-{secrets.token_hex(4)}",

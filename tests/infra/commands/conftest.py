@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import docker
 import pytest
 from docker.models.containers import Container
 
+from infra import endpoint
 from infra.local.labels import PROJECT, STACK, STATE, state
 
 PROGRAM = Path(sys.executable).with_name("django-stack")
@@ -57,7 +57,7 @@ class Web:
     def beside(self, name: str, image: str, command: list[str] | None, **more: Any) -> Iterator[Container]:
         """Another container of the stack."""
         labels = {PROJECT: self.project, STACK: "pr-12", STATE: state(), **more.pop("labels", {})}
-        container = docker.from_env().containers.run(
+        container = endpoint.client().containers.run(
             image, command, name=f"{self.project}-pr-12-{name}", labels=labels, detach=True, **more
         )
         try:
@@ -67,7 +67,7 @@ class Web:
 
     def runs(self) -> list[str]:
         """The names of the one-off containers that are there."""
-        found = docker.from_env().containers.list(all=True, filters={"name": f"{self.project}-pr-12-run-"})
+        found = endpoint.client().containers.list(all=True, filters={"name": f"{self.project}-pr-12-run-"})
         return [str(container.name) for container in found]
 
 
@@ -75,7 +75,7 @@ class Web:
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     folder, project = tmp_path_factory.mktemp("project"), f"commands-{uuid4().hex[:8]}"
     (folder / "Pulumi.yaml").write_text(f"name: {project}\n")
-    container = docker.from_env().containers.run(
+    container = endpoint.client().containers.run(
         "python:3.13-slim-trixie",
         ["python", "-c", SERVE],
         name=f"{project}-pr-12-web",

@@ -12,6 +12,7 @@ from uuid import uuid4
 import docker
 import pytest
 
+from infra import endpoint
 from infra.commands import clean
 from infra.local.labels import STAND_IN
 from tools.setup.images import LABEL
@@ -21,7 +22,7 @@ OF_THIS_TEST = {"django-stack.test": "clean"}
 
 @pytest.fixture(scope="module")
 def engine() -> docker.DockerClient:
-    return docker.from_env()
+    return endpoint.client()
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import re
 import signal
 import subprocess
 
-import docker
 import pytest
 
+from infra import endpoint
 from infra.local.labels import PROJECT, STACK, STATE, state
 from tests.infra.commands.conftest import PROGRAM, Web
 
@@ -114,7 +114,7 @@ def test_a_run_is_a_container_of_its_own_with_the_webs_environment_and_our_input
 
 def test_a_run_has_the_folders_that_mount_exclude_keeps(web: Web) -> None:
     """Each is a volume without a name, which the engine doesn't list among the binds."""
-    api = docker.from_env().api
+    api = endpoint.client().api
     created = api.create_container(
         "python:3.13-slim-trixie",
         ["sleep", "60"],

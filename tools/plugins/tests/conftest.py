@@ -18,6 +18,7 @@ import pytest
 from docker.errors import DockerException
 from plugin_harness import BASE_IMAGE, SCRIPTS, FakeEngine, Plugin, Project
 
+from django_stack_plugins.docker import endpoint
 from django_stack_plugins.stubs import engine_pb2_grpc, provider_pb2_grpc
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def start_plugin(engine_server: tuple[FakeEngine, str]) -> Iterator[Callable[[st
 def docker_engine() -> Iterator[docker.DockerClient]:
     """The Docker engine, with an image of a static busybox: tests need no registry."""
     try:
-        client = docker.from_env()
+        client = endpoint.client()
     except DockerException as error:
         pytest.fail(f"these tests need a Docker engine: {error}")
     if not client.images.list(BASE_IMAGE):

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 import boto3
-import docker
 from botocore.config import Config
 
+from infra import endpoint
 from infra.commands.data.media_clients import client, parsed
 from infra.commands.data.media_s3 import S3Media
 from infra.contract.storage_dsn import S3
@@ -76,7 +76,7 @@ class S3Server:
 def s3_server(**options: Any) -> Iterator[S3Server]:
     """`options` are of its container, in which `/data` has what is stored."""
     (port,) = free_ports(1)
-    container = docker.from_env().containers.run(
+    container = endpoint.client().containers.run(
         "versity/versitygw:v1.8.0",
         ["--port", f":{port}", "--region", "us-east-1", "--health", "/health", "posix", "/data"],
         environment={"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET},
