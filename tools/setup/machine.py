@@ -12,6 +12,7 @@ import platform
 import queue
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -219,7 +220,10 @@ class Machine:
             yield
 
     def fetch(self, url: str, target: Path) -> None:
-        """Downloads a file, with progress. Raises UnreachableError, within seconds if the site does not answer."""
+        """Downloads a file, with progress. Raises UnreachableError, within seconds if the site does not answer.
+
+        Raises SetupError when this Python doesn't trust the site's certificate: other ways wouldn't mend that.
+        """
         progress = Progress()
         try:
             with _opened(url) as reply, target.open("wb") as file:
@@ -232,6 +236,8 @@ class Machine:
         except urllib.error.HTTPError as error:
             raise UnreachableError(str(error), answered=True) from error
         except urllib.error.URLError as error:
+            if isinstance(error.reason, ssl.SSLCertVerificationError):
+                raise _untrusted(error.reason, url) from error
             raise UnreachableError(_in_words(error.reason, url)) from error
         except (OSError, HTTPException) as error:
             raise UnreachableError(_in_words(error, url)) from error
@@ -257,6 +263,18 @@ def _opened(url: str) -> HTTPResponse:
     if isinstance(reply, Exception):
         raise reply
     return reply
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, url: str) -> SetupError:
+    """What to do about a certificate that can't be verified: python.org's Python on a Mac begins without authorities,
+    and a company's proxy has one of its own.
+    """
+    return SetupError(
+        f"this Python ({sys.executable}) doesn't trust the certificate of {urlsplit(url).hostname}: "
+        f"{error.verify_message}",
+        "python.org's Python on a Mac: run `Install Certificates.command` in its folder of Applications. Behind a"
+        f"\n{'':<10} company's proxy: `export SSL_CERT_FILE=/ITS/BUNDLE.pem`. Then try again.",
+    )
 
 
 def _in_words(reason: object, url: str) -> str:

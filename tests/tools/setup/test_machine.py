@@ -1,6 +1,8 @@
 """The real machine's small tools: progress, time-outs, locks, and answers instead of tracebacks."""
 
+import contextlib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
-from tools.setup.machine import STAMP, CommandError, Machine, UnreachableError
+from tools.setup.machine import STAMP, CommandError, Machine, SetupError, UnreachableError
 
 
 @pytest.fixture
@@ -107,6 +109,25 @@ def test_a_refused_connection_and_a_refusing_server_are_told_apart(real: Machine
     with pytest.raises(UnreachableError, match="refused") as error:
         real.fetch(url, tmp_path / "x")
     assert not error.value.answered
+
+
+def test_a_certificate_that_is_not_trusted_is_not_taken_for_a_site_out_of_reach(real: Machine, tmp_path: Path) -> None:
+    making = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "own.pem"]
+    subprocess.run([*making.split(), *files], cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem", tmp_path / "key.pem")
+
+    def answer(server: socket.socket) -> None:
+        with contextlib.suppress(OSError), context.wrap_socket(server.accept()[0], server_side=True) as connection:
+            connection.recv(1000)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=(server,), daemon=True).start()
+        with pytest.raises(SetupError, match=r"doesn't trust the certificate of 127\.0\.0\.1: self") as error:
+            real.fetch(f"https://127.0.0.1:{server.getsockname()[1]}/x", tmp_path / "x")
+    assert "Install Certificates.command" in error.value.remedy
+    assert "export SSL_CERT_FILE=" in error.value.remedy
 
 
 def test_activation_is_what_the_shell_would_get(real: Machine) -> None:

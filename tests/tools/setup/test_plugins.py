@@ -48,6 +48,20 @@ def test_on_a_closed_network_stand_ins_are_installed_once(machine: FakeMachine) 
     assert "stand-ins from tools/plugins" in machine.printed[-1]
 
 
+def test_a_site_that_is_not_trusted_is_asked_again_the_next_time(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(url: str, _: Path) -> None:
+        machine.did.append(f"fetch {url}")
+        raise plugins.SetupError("this Python doesn't trust the certificate")
+
+    monkeypatch.setattr(machine, "fetch", refuse)
+    for _ in range(2):
+        with pytest.raises(plugins.SetupError, match="doesn't trust"):
+            plugins.ensure(machine)
+    assert machine.did == [f"fetch {plugins.SITE}"] * 2
+
+
 def test_a_stand_in_for_the_aws_provider_is_where_a_rehearsal_alone_finds_it(machine: FakeMachine) -> None:
     (machine.root / "requirements/cloud.txt").write_text("pulumi-aws==7.51.1\n")
     plugins.ensure(machine)
