@@ -6,6 +6,7 @@ With REHEARSAL_WITHOUT=cloudfront, say, that override is left out, and its tests
 import fcntl
 import os
 import secrets
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +64,7 @@ def refuse_beside_a_developers(engine: docker.DockerClient, name: str = "django-
     if owner := Emulator(engine, name).found_owner:
         pytest.fail(
             f"These tests need the one place for a rehearsal that a Docker engine has, and the rehearsal of {owner} is "
-            f"in it. Fix: (cd {owner} && make rehearse-down), then run the tests again",
+            f"in it. Fix: (cd {shlex.quote(owner)} && make rehearse-down), then run the tests again",
             pytrace=False,
         )
 

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import os
+import shlex
 import socket
 import tarfile
 import time
@@ -29,6 +30,7 @@ API_PORT, TLS_PORT = 4566, 443  # in the container
 LABEL = "django-stack.rehearsal"
 PORT_LABEL = f"{LABEL}.port"
 REGION_LABEL = f"{LABEL}.region"
+MACHINE_LABEL = f"{LABEL}.machine"
 IMAGE = "django-stack/emulator"
 PYTHON = "python:3.13-slim-trixie"
 ACCOUNT = "123456789012"
@@ -71,7 +73,7 @@ class Emulator:
         self._engine = engine
         self._subnet = network
         self.name, self.owner = name, owner
-        self.labels = {LABEL: name, f"{LABEL}.owner": owner}
+        self.labels = {LABEL: name, f"{LABEL}.owner": owner, MACHINE_LABEL: _machine()}
 
     # What is there
 
@@ -85,7 +87,8 @@ class Emulator:
         if owner != self.owner:
             raise RehearsalError(
                 f"A rehearsal of {owner} is on this Docker engine already, and there can be one at a time: the address "
-                f"at which tasks ask for credentials is one. Fix: (cd {owner} && make rehearse-down)"
+                f"at which tasks ask for credentials is one. Fix: (cd {shlex.quote(owner)} && make rehearse-down), or "
+                f"docker rm --force {self.name} if that folder is gone on its machine"
             )
         published = container.ports
         if container.status != "running" or not published.get(f"{API_PORT}/tcp"):
@@ -107,9 +110,15 @@ class Emulator:
     # What is done with it
 
     def remove_abandoned(self, report: Report) -> None:
-        """Removes one whose project's folder is gone: nobody can use it any more, or take it down."""
-        owner = Path(self.found_owner)
-        if owner.is_absolute() and not owner.exists():
+        """Removes one whose project's folder is gone: nobody can use it any more, or take it down.
+
+        What is gone here may be there for another container or machine that has this engine, too: theirs stays.
+        """
+        owner, container = Path(self.found_owner), self._container
+        if not container or not owner.is_absolute() or not _is_gone(owner):
+            return
+        machine = container.labels.get(MACHINE_LABEL)  # earlier versions wrote none
+        if machine == _machine() or (not machine and container.status != "running"):
             report(f"removing the rehearsal of {owner}, a folder that is gone")
             with explained():
                 self.remove()
@@ -312,6 +321,25 @@ def _context() -> bytes:
             entry.size, entry.mode = len(content), 0o644
             tar.addfile(entry, io.BytesIO(content))
     return archive.getvalue()
+
+
+def _machine() -> str:
+    """This machine, or the container that this runs in: whoever says the same sees the same folders."""
+    identity = ""
+    with contextlib.suppress(OSError):
+        identity = Path("/etc/machine-id").read_text().strip()
+    return hashlib.sha256(f"{socket.gethostname()} {identity}".encode()).hexdigest()[:12]
+
+
+def _is_gone(folder: Path) -> bool:
+    """Whether there is no such folder; one that this user may not see is there."""
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _socket(found: Endpoint) -> str:
