@@ -166,7 +166,7 @@ def stand_ins(machine: Machine) -> Path:
 
 
 def forget_unused(machine: Machine) -> None:
-    """Removes stand-ins that no checkout has used for a month."""
+    """Removes stand-ins that no checkout has used for a month: each plugin that starts touches the file."""
     for done in machine.cache.glob("plugins-*/complete"):
         if time.time() - done.stat().st_mtime > 30 * DAY:
             shutil.rmtree(done.parent, ignore_errors=True)

@@ -1,9 +1,12 @@
 """Pulumi's plugins: official ones win; stand-ins are linked only for missing ones, and removed when these come."""
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from django_stack_plugins import server
 
 from tests.tools.setup.conftest import FakeMachine
 from tools.setup import plugins
@@ -83,6 +86,21 @@ def test_changed_code_is_installed_anew(machine: FakeMachine) -> None:
     (machine.root / "tools/plugins/src/django_stack_plugins/random.py").write_text("answer = 2\n")
     plugins.ensure(machine)
     assert (machine.venv / "bin" / PROGRAMS[0]).readlink() != before
+
+
+def test_stand_ins_go_when_no_plugin_of_theirs_was_started_for_a_month(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unused, used = (machine.cache / f"plugins-{name}" for name in ("unused", "used"))
+    for folder in (unused, used):
+        folder.mkdir(parents=True)
+        (folder / "complete").touch()
+        os.utime(folder / "complete", (0, 0))
+    monkeypatch.setattr(sys, "prefix", str(used))
+    server.note_use()
+    plugins.forget_unused(machine)
+    assert not unused.exists()
+    assert used.exists()
 
 
 def test_a_half_made_venv_is_not_taken_for_a_whole_one(machine: FakeMachine) -> None:

@@ -1,5 +1,7 @@
 """What all plugins share: a quick start, and an end with the engine."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -7,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from plugin_harness import SCRIPTS
+
+from django_stack_plugins import server
+from django_stack_plugins.resource import Stop
 
 PLUGINS = ["pulumi-language-python", *(f"pulumi-resource-{name}" for name in ("random", "docker", "command", "aws"))]
 
@@ -22,6 +27,25 @@ def test_a_plugin_started_by_a_symlink_prints_its_port(name: str, tmp_path: Path
     finally:
         process.terminate()
         assert process.wait(10) == 0
+
+
+def test_a_plugin_that_starts_notes_that_its_environment_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def register(*_: object) -> Stop:
+        raise InterruptedError  # all that is of interest here comes before
+
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(InterruptedError):
+        server.serve(register)
+    assert list(tmp_path.iterdir()) == [], "another environment is left as it is"
+    note = tmp_path / "complete"
+    note.touch()
+    os.utime(note, (0, 0))
+    with pytest.raises(InterruptedError):
+        server.serve(register)
+    assert note.stat().st_mtime > time.time() - 60
 
 
 def test_plugins_end_when_their_parent_is_killed() -> None:

@@ -57,11 +57,21 @@ class Engine:
             self._stub.Log(request, timeout=10)
 
 
+def note_use() -> None:
+    """Give this environment's file `complete`, if it has one, the present time.
+
+    django-stack's set-up writes the file, and removes an environment whose file is a month old.
+    """
+    with contextlib.suppress(OSError):
+        os.utime(Path(sys.prefix, "complete"))
+
+
 def serve(register: Callable[[grpc.Server, str | None], Stop]) -> None:
     """Run a plugin: `register` adds its service to the server and returns the event that ends its operations.
 
     Prints the port, which is how the engine finds it. Ends on SIGINT and SIGTERM, and when the engine is gone.
     """
+    note_use()
     ask_directly(os.environ)  # for gRPC here, and for the programs that a plugin runs
     engine_address = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     ended = threading.Event()
