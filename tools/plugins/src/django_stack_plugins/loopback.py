@@ -9,8 +9,8 @@ from collections.abc import MutableMapping
 HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
-def ask_directly(environ: MutableMapping[str, str]) -> None:
-    """Adds the loopback to `no_proxy` and `NO_PROXY`, if a proxy is set at all.
+def ask_directly(environ: MutableMapping[str, str], *hosts: str) -> None:
+    """Adds the loopback, and hosts that lead to it, to `no_proxy` and `NO_PROXY`, if a proxy is set at all.
 
     `*` excepts everything already, for everybody but gRPC, which has a variable of its own and asks that first.
     """
@@ -20,6 +20,7 @@ def ask_directly(environ: MutableMapping[str, str]) -> None:
     names = [name.strip() for name in given.split(",") if name.strip()]
     if "*" not in names:
         names = _with_loopback(names)
+        names += [host for host in hosts if host not in names]
     environ["no_proxy"] = environ["NO_PROXY"] = ",".join(names)
     for_grpc = environ.get("no_grpc_proxy", "")
     if for_grpc or "*" in names:
