@@ -21,8 +21,17 @@ class DataError(Exception):
     """Something can't be copied, and nothing was changed; the message says why, and what to do."""
 
 
-class BusyError(DataError):
+class ServerError(DataError):
+    """The server can't take data now, whatever they are: it lacks room or an extension, is too old, or is gone."""
+
+
+class BusyError(ServerError):
     """Another copy into the same stack runs."""
+
+
+def refusal(message: str, said: str) -> DataError:
+    """The error with this message, of a server that said so: it may be about the data, or about its full disk."""
+    return ServerError(message) if "No space left" in said else DataError(message)
 
 
 @dataclass(frozen=True)
