@@ -95,9 +95,8 @@ class Upgrade:
         """Ends the command with one line for a stack where it can't be done."""
         if platform_of(name) != "local":
             sys.exit(
-                f"RDS upgrades the database of the stack {name} itself (docs/cloud.md, PostgreSQL's versions). Fix: "
-                f"{fixes.set_value(name, 'postgres-version', str(version))} && "
-                f"{fixes.set_value(name, 'database-upgrade', 'true')} && pulumi up -s {shlex.quote(name)}"
+                f"RDS upgrades the database of the stack {name} itself (docs/cloud.md, PostgreSQL's versions). "
+                f"Fix: {fixes.upgrade_rds(name, version)}"
             )
         settings = read_settings(name)
         if setting(settings, "keep-data").lower() == "false":

@@ -61,6 +61,7 @@ class StackDatabase:
             old={one: databases[one] for one in names.those(names.BEFORE, self._serving, databases)},
             unfinished=tuple(names.those(names.NEW, self._serving, databases)),
             comment=known["comment"] or "",
+            is_rds=True,
         )
 
     def _ask(self, text: str, database: str = "postgres") -> str:

@@ -40,7 +40,7 @@ class DatabaseFacts:
 
     `extensions` are those that the database has, `available` those that its server can make, by name with the version.
     `old` are the databases that earlier swaps kept, with their sizes; `unfinished` what an interrupted copy left.
-    `comment` is the serving one's, in which a copy says where it came from.
+    `comment` is the serving one's, in which a copy says where it came from. `is_rds` is whether the server is RDS.
     """
 
     version: int
@@ -52,6 +52,7 @@ class DatabaseFacts:
     old: Mapping[str, int] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
     comment: str = ""
+    is_rds: bool = False
 
 
 @dataclass(frozen=True)
