@@ -59,7 +59,8 @@ def check(file: Path | None, name: str, keys: tuple[Path, ...], as_json: bool) -
             f"Fix: django-stack dump backup.tar -s {name} && django-stack backup check backup.tar -s {name}"
         )
     if file and not file.is_file():
-        sys.exit(f"There is no file {file}. Fix: django-stack dump {shlex.quote(str(file))} -s {shlex.quote(name)}")
+        wanted = shlex.quote(str(file / f"{name}.tar" if file.is_dir() else file))
+        sys.exit(f"There is no file {file}. Fix: django-stack dump {wanted} -s {shlex.quote(name)}")
     try:
         found = _of_file(file, name, keys) if file else _of_snapshot(name)
     except NoKeyError as error:

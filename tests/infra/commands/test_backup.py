@@ -137,3 +137,11 @@ def test_a_server_that_fails_meanwhile_says_nothing_of_the_backup(check: Callabl
     result, told = check(server)
     assert (result.return_value, told, server.asked) == (backup.UNCHECKED, [], ["restore app_new", "drop app_new"])
     assert f"The backup can't be checked now: {server.refuses}" in result.output
+
+
+@pytest.mark.parametrize(("given", "dumped"), [("none.tar", "none.tar"), (".", "b.tar")])
+def test_a_file_that_is_not_there_can_be_made(monkeypatch: pytest.MonkeyPatch, given: str, dumped: str) -> None:
+    monkeypatch.setattr(backup, "platform_of", lambda name: "local")
+    result = CliRunner().invoke(backup.command, ["check", given, "-s", "b"])
+    assert result.exit_code == 1
+    assert f"Fix: django-stack dump {dumped} -s b" in result.output
