@@ -65,6 +65,12 @@ def remove_path(stack: str, path: str) -> str:
     return f"pulumi config rm -s {shlex.quote(stack)} --path {shlex.quote(path)}"
 
 
+def upgrade_rds(stack: str, version: int) -> str:
+    """Has RDS upgrade the database of a cloud stack."""
+    settings = [set_value(stack, "postgres-version", str(version)), set_value(stack, "database-upgrade", "true")]
+    return f"{' && '.join(settings)} && pulumi up -s {shlex.quote(stack)}"
+
+
 def move(stack: str, old: str, new: str, *, secret: bool) -> str:
     """Gives one path the value of another, which is removed."""
     stack, old, new = map(shlex.quote, (stack, old, new))

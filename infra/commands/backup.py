@@ -15,7 +15,7 @@ from infra.commands.data import backup_check
 from infra.commands.data.archive_reader import opened
 from infra.commands.data.backup_check import Checked
 from infra.commands.data.encryption import NoKeyError, identities
-from infra.commands.data.ends import BusyError, DataError, database_of
+from infra.commands.data.ends import DataError, ServerError
 from infra.commands.operations import backup_checks, platform_of, read_settings
 from infra.commands.operations.backup_checks import BackupCheck
 from infra.commands.operations.status import ago, counted, duration
@@ -59,13 +59,14 @@ def check(file: Path | None, name: str, keys: tuple[Path, ...], as_json: bool) -
             f"Fix: django-stack dump backup.tar -s {name} && django-stack backup check backup.tar -s {name}"
         )
     if file and not file.is_file():
-        sys.exit(f"There is no file {file}. Fix: django-stack dump {shlex.quote(str(file))} -s {shlex.quote(name)}")
+        wanted = shlex.quote(str(file / f"{name}.tar" if file.is_dir() else file))
+        sys.exit(f"There is no file {file}. Fix: django-stack dump {wanted} -s {shlex.quote(name)}")
     try:
         found = _of_file(file, name, keys) if file else _of_snapshot(name)
     except NoKeyError as error:
         sys.exit(str(error))
-    except (BusyError, SystemExit) as error:
-        # No credentials, say, or a stack that isn't up: this says nothing of the backup.
+    except (ServerError, SystemExit) as error:
+        # No credentials, say, a stack that isn't up, or no room on its server: this says nothing of the backup.
         if as_json:
             click.echo(json.dumps({"good": None, "reason": str(error)}))
         click.echo(f"The backup can't be checked now: {error}", err=True)
@@ -87,7 +88,7 @@ def check(file: Path | None, name: str, keys: tuple[Path, ...], as_json: bool) -
 
 def _of_file(file: Path, name: str, keys: tuple[Path, ...]) -> Checked:
     with opened(file, identities(keys)) as reader:
-        return backup_check.of_archive(database_of(name), reader, file.name)
+        return backup_check.of_archive(name, reader, file.name)
 
 
 def _of_snapshot(name: str) -> Checked:

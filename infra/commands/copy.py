@@ -35,11 +35,15 @@ def command(source: str, target: str, *, chosen: options.Chosen) -> int:
         raise click.UsageError("FROM and TO are the same stack")
     try:
         ends = database_of(source), database_of(target)
-        protection.check(target, chosen.into_production, target_is_production=ends[1].production)
-        protection.check_scrub(
-            source, source_is_production=ends[0].production, scrub=chosen.scrub, unscrubbed=chosen.unscrubbed
-        )
         stores = (media_of(source), media_of(target)) if chosen.media else None
+        from_production, into_production = (
+            end.production or bool(store and store.production)
+            for end, store in zip(ends, stores or (None, None), strict=True)
+        )
+        protection.check(target, chosen.into_production, target_is_production=into_production)
+        protection.check_scrub(
+            source, source_is_production=from_production, scrub=chosen.scrub, unscrubbed=chosen.unscrubbed
+        )
         plans = [database_copy.plan(*ends)] if chosen.database else []
         plans += [media_copy.plan(*stores, delete=chosen.delete)] if stores else []
         click.echo("\n".join(line for plan in plans for line in plan.lines))

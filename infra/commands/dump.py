@@ -1,5 +1,6 @@
 """`django-stack dump`: one stack's data in one file."""
 
+import shlex
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -40,6 +41,9 @@ def command(
     path = Path(file)
     if file == PIPE and sys.stdout.isatty():
         raise click.UsageError("- is for a pipe, and this is a terminal; for example: django-stack dump - > FILE")
+    if file != PIPE and path.is_dir():
+        within = shlex.quote(str(path / f"{name}.tar"))
+        sys.exit(f"{file} is a folder, nothing was changed. Fix: django-stack dump {within} -s {shlex.quote(name)}")
     if file != PIPE and path.exists() and not overwrite:
         sys.exit(f"{file} is there already, nothing was changed. Fix: another name, or the same with --overwrite")
     try:

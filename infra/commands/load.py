@@ -10,7 +10,7 @@ from infra.commands.data import database_copy, dumping, media_copy, options, pro
 from infra.commands.data.archive import Manifest
 from infra.commands.data.archive_reader import ArchiveReader, DatabaseArchive, opened
 from infra.commands.data.encryption import identities
-from infra.commands.data.ends import DatabaseEnd, DatabaseFacts, DataError, database_of, media_of
+from infra.commands.data.ends import DatabaseEnd, DataError, database_of, media_of
 from infra.commands.data.media import MediaEnd
 from infra.commands.data.media_plan import planned
 from infra.commands.data.plan import of_database
@@ -92,8 +92,7 @@ def _plan(
     lines, faults = [], []
     part = reader.manifest.database
     if end and part:
-        facts = DatabaseFacts(part.version, "in it", part.size, extensions=dict.fromkeys(part.extensions, ""))
-        plan = of_database(reader.manifest.stack, facts, end.name, end.facts(), end.overhead)
+        plan = of_database(reader.manifest.stack, part.facts, end.name, end.facts(), end.overhead)
         lines += plan.lines
         faults += plan.faults
     if store:

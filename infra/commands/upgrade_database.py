@@ -1,14 +1,15 @@
 """`django-stack upgrade-database`: a local stack's data into a newer major version of PostgreSQL."""
 
+import json
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from docker.errors import APIError, ContainerError, ImageNotFound, NotFound
@@ -94,9 +95,8 @@ class Upgrade:
         """Ends the command with one line for a stack where it can't be done."""
         if platform_of(name) != "local":
             sys.exit(
-                f"RDS upgrades the database of the stack {name} itself (docs/cloud.md, PostgreSQL's versions). Fix: "
-                f"{fixes.set_value(name, 'postgres-version', str(version))} && "
-                f"{fixes.set_value(name, 'database-upgrade', 'true')} && pulumi up -s {shlex.quote(name)}"
+                f"RDS upgrades the database of the stack {name} itself (docs/cloud.md, PostgreSQL's versions). "
+                f"Fix: {fixes.upgrade_rds(name, version)}"
             )
         settings = read_settings(name)
         if setting(settings, "keep-data").lower() == "false":
@@ -135,6 +135,7 @@ class Upgrade:
 def _upgrade(upgrade: Upgrade, *, yes: bool) -> int:
     engine, quoted = stack.engine(), shlex.quote(upgrade.name)
     _check(engine, upgrade)
+    statements = json.loads(_psql(upgrade, settings_of(upgrade.database, upgrade.user)))
     move.ask(
         f"Move the database of {upgrade.name} from PostgreSQL {upgrade.old} to {upgrade.new}, with the site away?",
         yes=yes,
@@ -151,26 +152,82 @@ def _upgrade(upgrade: Upgrade, *, yes: bool) -> int:
         sys.exit(
             f"The stack isn't down (exit status {status}); nothing is lost. Fix: see above, then pulumi up -s {quoted}"
         )
-    engine.volumes.get(upgrade.volume).remove()
     settings = {
         "postgres-version": str(upgrade.new),
         **({"postgres-image": upgrade.setting} if upgrade.setting else {}),
     }
+    setting_up = [fixes.set_value(upgrade.name, key, value) for key, value in settings.items()]
     loading = f"django-stack load -s {quoted} {shlex.quote(str(upgrade.file))} --database"
+    going_on = [
+        *setting_up,
+        f"pulumi up -s {quoted}",
+        *(f"django-stack psql -s {quoted} -c {shlex.quote(one)}" for one in statements),
+        loading,
+    ]
+    try:
+        engine.volumes.get(upgrade.volume).remove()
+    except NotFound:
+        pass  # as we want it
+    except APIError as error:
+        click.echo(error.explanation, err=True)
+        removing = f"docker volume rm {shlex.quote(upgrade.volume)}"
+        _unfinished(upgrade, f"The volume {upgrade.volume} can't be removed.", [removing, *going_on])
     if status := move.set_and_up(upgrade.name, settings):
-        sys.exit(
-            f"The stack isn't up with PostgreSQL {upgrade.new} (exit status {status}). Its data are in {upgrade.file} "
-            f"and in the volume {upgrade.kept}. Fix: see above, then pulumi up -s {quoted} && {loading}"
+        _unfinished(upgrade, f"The stack isn't up with PostgreSQL {upgrade.new} (exit status {status}).", going_on)
+    _apply(upgrade, statements)
+    try:
+        load.command.main(
+            [str(upgrade.file), "-s", upgrade.name, "--database", "--yes"], prog_name="load", standalone_mode=False
         )
-    status = load.command.main(
-        [str(upgrade.file), "-s", upgrade.name, "--database", "--yes"], prog_name="load", standalone_mode=False
-    )
+    except (SystemExit, click.ClickException, click.Abort) as error:
+        click.echo(str(error), err=True)
+        ahead = " --schema-ahead" if "--schema-ahead" in str(error) else ""
+        _unfinished(upgrade, "The stack serves an empty database.", [loading + ahead])
     click.echo(
         f"The stack {upgrade.name} has PostgreSQL {upgrade.new}. When you have seen the site: "
         f"docker volume rm {shlex.quote(upgrade.kept)} && rm {shlex.quote(str(upgrade.file))} && "
         f"django-stack data drop-old -s {quoted}"
     )
-    return int(status or 0)
+    return 0
+
+
+def _unfinished(upgrade: Upgrade, what: str, commands: Sequence[str]) -> NoReturn:
+    """Ends the command, between the old server and the loaded data, with the commands that go on from there."""
+    sys.exit(
+        f"{what} Its data are in {upgrade.file} and in the volume {upgrade.kept}. "
+        f"Fix: see above, then {' && '.join(commands)}"
+    )
+
+
+def settings_of(database: str, user: str) -> str:
+    """The query for the statements, as one JSON list, that give another server the settings that somebody gave a
+    database and its user by ALTER, those that count more last; an archive of pg_dump has none of them.
+
+    The user's settings for this database become its own: they would stay with the database that `load` replaces.
+    """
+    # FROM CURRENT, since a list such as search_path can't be given as one text.
+    return f"""
+SELECT coalesce(json_agg(format('SELECT set_config(%L, %L, false); ALTER %s SET %I FROM CURRENT',
+    name, value, whose, name) ORDER BY setrole <> 0, setdatabase <> 0, name), '[]')
+FROM (SELECT setrole, setdatabase, split_part(one, '=', 1) AS name, substr(one, strpos(one, '=') + 1) AS value,
+          CASE WHEN setrole <> 0 THEN format('ROLE %I', {sql.literal(user)})
+               WHEN setdatabase <> 0 THEN format('DATABASE %I', {sql.literal(database)}) ELSE 'ROLE ALL' END AS whose
+      FROM pg_db_role_setting, unnest(setconfig) one
+      WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = {sql.literal(database)}))
+          AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = {sql.literal(user)}))) known
+WHERE name <> {sql.literal(READ_ONLY)}
+"""  # noqa: S608  # by literal
+
+
+def _apply(upgrade: Upgrade, statements: Sequence[str]) -> None:
+    """Gives the new server the old one's settings, before tables are made where they say (search_path)."""
+    container = stack.running(stack.engine(), upgrade.name, "database")
+    assert container  # noqa: S101  # it is up
+    for one in statements:
+        try:
+            _psql(replace(upgrade, container=str(container.id)), one)
+        except DataError as error:
+            click.echo(f"PostgreSQL {upgrade.new} doesn't take a setting of {upgrade.old}: {one}. {error}", err=True)
 
 
 def _check(engine: "docker.DockerClient", upgrade: Upgrade) -> None:
@@ -239,11 +296,12 @@ def _keep(engine: "docker.DockerClient", upgrade: Upgrade) -> None:
         raise DataError(f"The volume can't be copied, nothing was changed: {explain(error)}") from None
 
 
-def _psql(upgrade: Upgrade, text: str, attempts: int = 1) -> None:
+def _psql(upgrade: Upgrade, text: str, attempts: int = 1) -> str:
+    """What the server answers. Raises DataError."""
     line = ["docker", "exec", "-i", upgrade.container, "psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-U", upgrade.user]
     for _ in range(attempts):
         done = subprocess.run([*line, "-d", "postgres"], input=text, capture_output=True, text=True, check=False)
         if not done.returncode:
-            return
+            return done.stdout
         time.sleep(1)
     raise DataError(f"The database of {upgrade.name} refuses that: {done.stderr.strip()}")

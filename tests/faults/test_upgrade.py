@@ -19,8 +19,12 @@ def test_data_move_from_17_to_18_by_one_command_and_outlive_destroy(
     upgraded = make_stack("upgrade", SERVING)
     volume = f"{upgraded.prefix}-database"
     upgraded.up()
-    fill = "create table kept as select 'gr\u00fc\u00dfe' as word; comment on table kept is 'kept'"
-    assert upgraded.container("database").exec_run(["psql", "-U", "app", "-c", fill]).exit_code == 0
+    # In a schema of its own, where the app's user looks first: `migrate` must find the tables there.
+    fill = "create schema own; create table own.kept as select 'gr\u00fc\u00dfe' as word"
+    comment = "comment on table own.kept is 'kept'"
+    path = "alter role app in database app set search_path = own, public"
+    for statement in (fill, comment, path):
+        assert upgraded.container("database").exec_run(["psql", "-U", "app", "-c", statement]).exit_code == 0
 
     upgraded.configure(postgres_image=POSTGRES_18, postgres_version=18)
     refused = upgraded.up(check=False)
@@ -35,6 +39,7 @@ def test_data_move_from_17_to_18_by_one_command_and_outlive_destroy(
     engine.volumes.get(f"{volume}-17").remove()
     kept = [("gr\u00fc\u00dfe", "/var/lib/postgresql/18/docker")]
     assert upgraded.query("select word, current_setting('data_directory') from kept") == kept
+    assert upgraded.query("show search_path") == [("own, public",)]
     assert data_version(engine, volume, PYTHON, {}) == 18
     before = database_password(upgraded.outputs()["DATABASE_URL"])
 

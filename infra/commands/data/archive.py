@@ -17,7 +17,7 @@ import tarfile
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any, Protocol, cast
 
-from infra.commands.data.ends import SECTIONS, Archive, DataError
+from infra.commands.data.ends import SECTIONS, Archive, DatabaseFacts, DataError
 from infra.commands.data.media import Headers, Object
 from infra.commands.data.spool import spool_on_disk
 
@@ -38,6 +38,11 @@ class DatabasePart:
     extensions: list[str]
     rows: dict[str, int]
     migrations: list[str] = field(default_factory=list)  # applied ones, `app.name`
+
+    @property
+    def facts(self) -> DatabaseFacts:
+        """As the plan of a copy knows a database."""
+        return DatabaseFacts(self.version, "in it", self.size, extensions=dict.fromkeys(self.extensions, ""))
 
 
 @dataclass(frozen=True)

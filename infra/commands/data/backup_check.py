@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
-from infra.commands.data import database_copy, names
+from infra.commands.data import database_copy, names, plan
 from infra.commands.data.archive_reader import ArchiveReader, DatabaseArchive
 from infra.commands.data.database_copy import say
-from infra.commands.data.ends import DatabaseEnd, DataError, stamp
+from infra.commands.data.ends import DatabaseEnd, DataError, ServerError, database_of, stamp
 from infra.commands.data.inside import in_database
 from infra.commands.operations import operations
 
@@ -53,22 +54,40 @@ def words() -> list[str]:
     return ["python", "manage.py", "shell", "--verbosity", "0", "-c", COUNT]
 
 
-def of_archive(end: DatabaseEnd, reader: ArchiveReader, what: str) -> Checked:
-    """Checks the database of an archive on the stack's own server. Raises DataError."""
+def of_archive(name: str, reader: ArchiveReader, what: str) -> Checked:
+    """Checks the database of an archive on the stack's own server. Raises DataError, ServerError where that can't."""
     part = reader.manifest.database
     if not part:
         raise DataError(f"{what} has no database. Its checksums are right, so its media are whole")
-    with end.lock():
-        facts = end.facts()
-        database_copy.remove_unfinished(end, facts)
+    with ExitStack() as held:
+        try:
+            end = database_of(name)
+            held.enter_context(end.lock())
+            facts = end.facts()
+            database_copy.remove_unfinished(end, facts)
+        except DataError as error:
+            raise ServerError(str(error)) from None  # nothing was asked of the backup yet
+        if faults := plan.faults(reader.manifest.stack, part.facts, end.name, facts):
+            raise ServerError("\n".join(faults))
         new = names.beside(facts.name, names.NEW, stamp(), [*facts.old, *facts.unfinished])
         try:
             say(f"Restoring it into {new} ...")
             database_copy.compare(part.rows, end.restore(DatabaseArchive(reader, part), new))
             made = datetime.fromisoformat(reader.manifest.made)
             return counted(end.name, in_database(words(), new), what, made)
+        except DataError as error:
+            raise ServerError(str(error)) if _is_gone(end) else error from None
         finally:
-            end.drop([new])
+            database_copy.remove(end, new)
+
+
+def _is_gone(end: DatabaseEnd) -> bool:
+    """Whether the server doesn't answer any more, after which an error says nothing of the backup."""
+    try:
+        end.facts()
+    except (DataError, SystemExit):
+        return True
+    return False
 
 
 def counted(name: str, line: Sequence[str], what: str, made: datetime) -> Checked:

@@ -14,7 +14,7 @@ from infra.commands.data.cloud_backups import backups_of
 from infra.commands.data.cloud_bucket import CopyBucket, left
 from infra.commands.data.cloud_session import CloudSession
 from infra.commands.data.cloud_tasks import CloudTasks
-from infra.commands.data.ends import SECTIONS, Archive, Backups, DatabaseFacts, DataError, Rows
+from infra.commands.data.ends import SECTIONS, Archive, Backups, DatabaseFacts, DataError, Rows, ServerError
 from infra.commands.data.inside import in_database
 from infra.commands.data.rows import rows_of
 from infra.commands.operations import operations
@@ -61,6 +61,7 @@ class StackDatabase:
             old={one: databases[one] for one in names.those(names.BEFORE, self._serving, databases)},
             unfinished=tuple(names.those(names.NEW, self._serving, databases)),
             comment=known["comment"] or "",
+            is_rds=True,
         )
 
     def _ask(self, text: str, database: str = "postgres") -> str:
@@ -168,16 +169,16 @@ class StackDatabase:
 
 
 def serving(stack: CloudStack) -> tuple[DatabaseURL, Mapping[str, Any]]:
-    """The address that the app has, and the instance of RDS with it. Raises DataError."""
+    """The address that the app has, and the instance of RDS with it. Raises ServerError."""
     try:
         url = DatabaseURL.parse(stack.variable("DATABASE_URL"))
     except (DSNError, RuntimeError) as error:
-        raise DataError(f"The address of {stack.name}'s database can't be read: {error}") from None
+        raise ServerError(f"The address of {stack.name}'s database can't be read: {error}") from None
     pages = stack.client("rds").get_paginator("describe_db_instances").paginate()
     for instance in (one for page in pages for one in page["DBInstances"]):
         if instance.get("Endpoint", {}).get("Address") == url.host:
             return url, dict(instance)
-    raise DataError(f"No instance of RDS in {stack.account.region} has the address {url.host}")
+    raise ServerError(f"No instance of RDS in {stack.account.region} has the address {url.host}")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ def media(name: str, settings: Mapping[str, object]) -> MediaEnd:
     kept = setting(settings, "keep-data").lower() != "false"
     is_aws = (urlsplit(found.endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
     if found.key or not is_aws:
-        return S3Media(name, found, client(found), production=kept)
+        # A bucket from elsewhere may be another site's, such as production's.
+        return S3Media(name, found, client(found), production=True)
     profile = found_stack.account.profile or "default"
     return S3Media(name, found, found_stack.client("s3", found.region), production=kept, account=f"profile {profile}")

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.commands.data.cloud_bucket import CopyBucket
-from infra.commands.data.ends import DataError
+from infra.commands.data.ends import DataError, refusal
 from infra.commands.operations.cloud_stack import explained
 from infra.together import repeating
 
@@ -48,7 +48,7 @@ class CloudSession:
             self._write()
         answer = self._answer(number)
         if "error" in answer:
-            raise DataError(f"The database of {self._name}: {answer['error']}")
+            raise refusal(f"The database of {self._name}: {answer['error']}", answer["error"])
         return answer["found"]
 
     def is_open(self) -> bool:

@@ -15,7 +15,7 @@ from infra.commands.data import backup_check
 from infra.commands.data.backup_check import Checked
 from infra.commands.data.cloud_database import serving
 from infra.commands.data.database_copy import say
-from infra.commands.data.ends import DataError
+from infra.commands.data.ends import DataError, ServerError
 from infra.commands.operations.backup_checks import BackupCheck, put_metric
 from infra.commands.operations.cloud_stack import CloudStack, explained
 from infra.together import repeating
@@ -153,7 +153,7 @@ class SnapshotCheck:
                 return
             was_busy = was_busy or busy
             time.sleep(min(PAUSE, 5.0))
-        raise DataError("RDS doesn't set the password of the database from the snapshot")
+        raise ServerError("RDS doesn't set the password of the database from the snapshot")
 
     def _delete(self, identifier: str) -> None:
         try:

@@ -81,7 +81,7 @@ def put(target: DatabaseEnd, facts: DatabaseFacts, archive: Archive, options: Op
         say("Swapping the names ...")
         target.swap(new, old, f"Copied from {options.origin} at {moment} UTC by django-stack: {spent}")
     except BaseException:
-        _remove(target, new)
+        remove(target, new)
         raise
     if target.depth and (surplus := [*facts.old, old][: -target.depth]):
         say(f"Removing what was replaced before the last {target.depth} times: {', '.join(surplus)}")
@@ -130,8 +130,8 @@ def _run(target: DatabaseEnd, database: str, command: Sequence[str], what: str) 
         )
 
 
-def _remove(target: DatabaseEnd, new: str) -> None:
-    """Removes the new database after a failure, so that nobody reaches it."""
+def remove(target: DatabaseEnd, new: str) -> None:
+    """Removes a new database, so that nobody reaches it; says so when that can't be done now."""
     try:
         target.drop([new])
     except (DataError, SystemExit) as error:

@@ -21,8 +21,17 @@ class DataError(Exception):
     """Something can't be copied, and nothing was changed; the message says why, and what to do."""
 
 
-class BusyError(DataError):
+class ServerError(DataError):
+    """The server can't take data now, whatever they are: it lacks room or an extension, is too old, or is gone."""
+
+
+class BusyError(ServerError):
     """Another copy into the same stack runs."""
+
+
+def refusal(message: str, said: str) -> DataError:
+    """The error with this message, of a server that said so: it may be about the data, or about its full disk."""
+    return ServerError(message) if "No space left" in said else DataError(message)
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class DatabaseFacts:
 
     `extensions` are those that the database has, `available` those that its server can make, by name with the version.
     `old` are the databases that earlier swaps kept, with their sizes; `unfinished` what an interrupted copy left.
-    `comment` is the serving one's, in which a copy says where it came from.
+    `comment` is the serving one's, in which a copy says where it came from. `is_rds` is whether the server is RDS.
     """
 
     version: int
@@ -43,6 +52,7 @@ class DatabaseFacts:
     old: Mapping[str, int] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
     comment: str = ""
+    is_rds: bool = False
 
 
 @dataclass(frozen=True)

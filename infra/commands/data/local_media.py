@@ -17,4 +17,6 @@ def media(name: str, settings: Mapping[str, object]) -> MediaEnd:
     found = parsed(name, stack.environment(web).get("DEFAULT_STORAGE_DSN", ""))
     if isinstance(found, Files):
         return FolderMedia(name, ["docker", "exec", "--interactive", str(web.id)], found.folder)
-    return S3Media(name, found, client(found), production=False)
+    bucket = S3Media(name, found, client(found), production=False)
+    bucket.production = not bucket.is_near  # one from elsewhere may be another site's, such as production's
+    return bucket

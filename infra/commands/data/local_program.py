@@ -10,7 +10,7 @@ from contextlib import suppress
 from subprocess import PIPE
 from typing import IO
 
-from infra.commands.data.ends import DataError
+from infra.commands.data.ends import ServerError, refusal
 from infra.commands.data.in_task import first_error
 from infra.commands.data.local_disk import Watch
 
@@ -29,14 +29,15 @@ class Program:
         watch.over(self._process)
 
     def give(self, stream: IO[bytes]) -> None:
-        """Gives it the stream, and waits for its end. Raises DataError when it fails."""
+        """Gives it the stream, and waits for its end. Raises DataError when it fails, ServerError for want of
+        room."""
         with suppress(BrokenPipeError):  # it says why on its standard error
             if self._process.stdin:
                 shutil.copyfileobj(stream, self._process.stdin, CHUNK)
                 self._process.stdin.close()
         self._process.wait()
         if self._watch.full:
-            raise DataError(
+            raise ServerError(
                 f"The disk of {self._name}'s database is nearly full, so the copy was ended. Fix: make room, for "
                 f"instance by django-stack data drop-old -s {self._name}"
             )
@@ -44,7 +45,7 @@ class Program:
             self._complaints.seek(0)
             text = self._complaints.read().decode(errors="replace")
             full = ". Fix: make room on this machine's disk" if "No space left" in text else ""
-            raise DataError(f"The database of {self._name} doesn't take the copy: {first_error(text)}{full}")
+            raise refusal(f"The database of {self._name} doesn't take the copy: {first_error(text)}{full}", text)
 
     def __enter__(self) -> "Program":
         return self

@@ -61,8 +61,8 @@ class Body(Protocol):
 class MediaEnd(Protocol):
     """The media of one stack that is up, for any number of threads.
 
-    `production` is whether they are protected (cloud, keep-data). `place` says to people where they are. `is_near` is
-    whether they are on this machine.
+    `production` is whether they are protected (cloud with keep-data, or from elsewhere). `place` says to people
+    where they are. `is_near` is whether they are on this machine.
     """
 
     name: str

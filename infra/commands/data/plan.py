@@ -4,6 +4,7 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
+from infra import fixes
 from infra.commands.data.ends import DatabaseFacts
 from infra.commands.operations.status import size
 
@@ -56,16 +57,17 @@ def faults(source: str, from_: DatabaseFacts, target: str, to: DatabaseFacts) ->
     """Why a database doesn't fit another server; nothing when it does."""
     found = []
     if to.version < from_.version:
+        local = f"django-stack upgrade-database {from_.version} -s {shlex.quote(target)}"
         found.append(
             f"{source} has PostgreSQL {from_.version} and {target} {to.version}: an older server can't read a newer "
-            f"one's database. Fix: pulumi config set -s {shlex.quote(target)} postgres-version {from_.version}, then "
-            f"pulumi up -s {shlex.quote(target)}"
+            f"one's database. Fix: {fixes.upgrade_rds(target, from_.version) if to.is_rds else local}"
         )
     missing = sorted(set(from_.extensions) - set(to.available))
     if missing:
+        image = "" if to.is_rds else f"set postgres-image of {target} to an image with it, or "
         found.append(
             f"{target}'s server lacks the extension{'s' if len(missing) > 1 else ''} {', '.join(missing)}, which "
-            f"{source}'s database has. Fix: set postgres-image of {target} to an image with it, or drop it in {source}"
+            f"{source}'s database has. Fix: {image}drop it in {source}"
         )
     needed = from_.size + min(from_.size, WAL)
     if to.free is not None and to.free < needed:

@@ -4,14 +4,16 @@ import shlex
 
 from infra.commands.data.ends import DataError
 
+PROTECTED = "platform cloud with keep-data, or media in a bucket from elsewhere"
+
 
 def check(target: str, into_production: str, *, target_is_production: bool) -> None:
     """Raises DataError unless whoever replaces the data of a protected stack has typed its name."""
     if target_is_production and into_production != target:
         typed = f", not {into_production}" if into_production else ""
         raise DataError(
-            f"The stack {target} is protected (platform cloud with keep-data), so its data are only replaced when its "
-            f"name is typed out{typed}. Fix: the same with --into-production {shlex.quote(target)}"
+            f"The stack {target} is protected ({PROTECTED}), so its data are only replaced when its name is "
+            f"typed out{typed}. Fix: the same with --into-production {shlex.quote(target)}"
         )
     if into_production and not target_is_production:
         raise DataError(
@@ -25,6 +27,6 @@ def check_scrub(source: str, *, source_is_production: bool, scrub: str, unscrubb
         raise DataError("--scrub and --unscrubbed exclude each other. Fix: the same with one of them")
     if source_is_production and not (scrub or unscrubbed):
         raise DataError(
-            f"The stack {source} is protected (platform cloud with keep-data), so its data are of real people. Fix: "
-            f"the same with --scrub 'python manage.py COMMAND', which removes what is personal; or with --unscrubbed"
+            f"The stack {source} is protected ({PROTECTED}), so its data are of real people. Fix: the same "
+            f"with --scrub 'python manage.py COMMAND', which removes what is personal; or with --unscrubbed"
         )

@@ -19,8 +19,12 @@ def order() -> list[str]:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, order: list[str]) -> Callable[..., Result]:
-    stores = {"a": MemoryMedia("a", one=b"1"), "b": MemoryMedia("b", old=b"2")}
+def stores() -> dict[str, MemoryMedia]:
+    return {"a": MemoryMedia("a", one=b"1"), "b": MemoryMedia("b", old=b"2")}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, order: list[str], stores: dict[str, MemoryMedia]) -> Callable[..., Result]:
     stores["b"].before = lambda verb, key: order.append(verb)
 
     def copied(source: object, target: object, options: database_copy.Options) -> str:
@@ -59,3 +63,27 @@ def test_media_come_first_unless_a_scrub_guards_them(
 @pytest.mark.parametrize("words", [("--database", "--delete"), ("--database", "--names"), ("--media", "--scrub", "x")])
 def test_options_that_have_no_meaning_together_are_refused(run: Callable[..., Result], words: tuple[str, ...]) -> None:
     assert run(*words).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("protected", "option", "without"),
+    [("b", "--into-production b", "--database"), ("a", "--unscrubbed", "--database")],
+)
+def test_media_are_protected_by_themselves(
+    run: Callable[..., Result],
+    order: list[str],
+    stores: dict[str, MemoryMedia],
+    protected: str,
+    option: str,
+    without: str,
+) -> None:
+    """As those of a local stack whose bucket is production's."""
+    stores[protected].production = True
+    for words in ([], ["--media", "--delete"]):
+        result = run(*words)
+        assert (result.exit_code, order) == (1, [])
+        assert f"The stack {protected} is protected" in result.output
+        assert option in result.output
+    assert run(without).exit_code == 0
+    assert run("--media", *option.split()).exit_code == 0
+    assert order == ["database", "write"]

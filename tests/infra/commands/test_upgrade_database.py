@@ -1,5 +1,10 @@
-"""What `upgrade-database` refuses, before anything is changed."""
+"""What `upgrade-database` refuses, before anything is changed, and how it goes on from where it failed."""
 
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from docker.errors import ContainerError, NotFound
+from docker.errors import APIError, ContainerError, NotFound
 
 from infra.commands import upgrade_database
 from infra.commands.data.ends import DatabaseFacts, DataError
@@ -46,6 +51,7 @@ def run(
     monkeypatch.setattr(upgrade_database.stack, "running", lambda *_: CONTAINER)
     end = SimpleNamespace(facts=lambda: DatabaseFacts(version, "app", 1000))
     monkeypatch.setattr(upgrade_database, "database_of", lambda _: end)
+    monkeypatch.setattr(upgrade_database, "_psql", lambda *_: "[]")
     return CliRunner().invoke(upgrade_database.command, list(words))
 
 
@@ -105,3 +111,100 @@ def test_a_copy_that_fails_is_said_and_leaves_no_half_of_a_volume(
         upgrade_database._keep(engine, upgrade)
     assert "| cp: error writing: No space left on device" in str(end.value)
     assert removed == ["kept"]
+
+
+SETTING = "SELECT set_config('search_path', 'a b', false); ALTER ROLE app SET search_path FROM CURRENT"
+LOADING = "django-stack load -s local shop-local-before-18.tar --database"
+WHERE = "Its data are in shop-local-before-18.tar and in the volume shop-local-database-17. Fix: see above, then "
+GOING_ON = (
+    "pulumi config set -s local postgres-version 18 && pulumi up -s local && "
+    f"django-stack psql -s local -c {shlex.quote(SETTING)} && {LOADING}"
+)
+
+
+@pytest.fixture
+def upgrade(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, list[str]]]:
+    """Upgrades a server with a setting; how it ended, and what was done. `load`, `up` and `remove` are what fails."""
+    order: list[str] = []
+
+    def run(load: str = "", up: int = 0, remove: str = "", refuses: bool = False) -> tuple[str, list[str]]:
+        def psql(upgrade: upgrade_database.Upgrade, text: str) -> str:
+            if text == SETTING:
+                order.append(f"set in {upgrade.container}")
+                if refuses:
+                    raise DataError("unknown")
+                return ""
+            order.append(f"ask {upgrade.container}")
+            return json.dumps([SETTING])
+
+        def load_main(words: list[str], **_: Any) -> int:
+            order.append("load")
+            return sys.exit(load) if load else 0
+
+        def removed() -> None:
+            if remove:
+                raise APIError("conflict", explanation=remove)
+
+        def done(what: str, status: int = 0) -> int:
+            order.append(what)
+            return status
+
+        engine: Any = SimpleNamespace(volumes=SimpleNamespace(get=lambda _: SimpleNamespace(remove=removed)))
+        for name, value in {
+            "stack.engine": lambda: engine,
+            "stack.running": lambda *_: SimpleNamespace(id="new"),
+            "_check": lambda *_: None,
+            "_read_only": lambda _: nullcontext(),
+            "_keep": lambda *_: None,
+            "_psql": psql,
+            "database_of": lambda _: None,
+            "dumping.dump": lambda *_: None,
+            "opened": lambda *_: nullcontext(),
+            "move.pulumi": lambda _: done("destroy"),
+            "move.set_and_up": lambda *_: done("up", up),
+            "load.command.main": load_main,
+        }.items():
+            monkeypatch.setattr(f"infra.commands.upgrade_database.{name}", value)
+        order.clear()
+        try:
+            upgrade_database._upgrade(
+                upgrade_database.Upgrade("local", 17, 18, "postgres:18", "", "old", "app", "app", 1), yes=True
+            )
+        except SystemExit as end:
+            return str(end), list(order)
+        return "", list(order)
+
+    return run
+
+
+def test_settings_of_database_and_user_are_there_before_the_data(
+    upgrade: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a search path the tables are in another schema, and `migrate` would make empty ones beside them."""
+    whole = ["ask old", "destroy", "up", "set in new", "load"]
+    assert upgrade() == ("", whole)
+    assert upgrade(refuses=True) == ("", whole)
+    assert "PostgreSQL 18 doesn't take a setting of 17: SELECT set_config('search_path'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fails", "end"),
+    [
+        ({"up": 255}, f"The stack isn't up with PostgreSQL 18 (exit status 255). {WHERE}{GOING_ON}"),
+        (
+            {"remove": "in use"},
+            "The volume shop-local-database can't be removed. "
+            f"{WHERE}docker volume rm shop-local-database && {GOING_ON}",
+        ),
+        ({"load": "no room"}, f"The stack serves an empty database. {WHERE}{LOADING}"),
+        (
+            {"load": "the same with --schema-ahead"},
+            f"The stack serves an empty database. {WHERE}{LOADING} --schema-ahead",
+        ),
+    ],
+)
+def test_what_fails_after_the_old_server_says_what_is_served_and_how_to_go_on(
+    upgrade: Callable[..., Any], capsys: pytest.CaptureFixture[str], fails: dict[str, Any], end: str
+) -> None:
+    assert upgrade(**fails)[0] == end
+    assert fails.get("load", "") in capsys.readouterr().err

@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from infra.commands.data import cloud_session
 from infra.commands.data.cloud_session import CloudSession
-from infra.commands.data.ends import BusyError, DataError
+from infra.commands.data.ends import BusyError, DataError, ServerError
 from tests.waiting import wait_until
 
 
@@ -29,7 +29,7 @@ class Bucket:
         self.orders.append(order)
         if not self.deaf:
             work = order["work"]
-            failure = {"error": "it is full"}
+            failure = {"error": "could not extend file: No space left on device"}
             self.answers[order["number"]] = failure if work.get("sql") == "fail" else {"found": work}
 
     def answer(self, number: int) -> Any:
@@ -74,7 +74,7 @@ def test_each_order_has_a_number_of_its_own_and_is_repeated_as_a_sign_of_life(
 
 
 def test_what_the_database_refuses_is_one_line_and_the_session_goes_on(session: CloudSession) -> None:
-    with pytest.raises(DataError, match=r"^The database of cloud: it is full$"):
+    with pytest.raises(ServerError, match=r"^The database of cloud: could not extend file: No space left on device$"):
         session.do("ask", sql="fail")
     assert session.do("ask", sql="one")
 

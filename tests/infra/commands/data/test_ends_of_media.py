@@ -53,6 +53,13 @@ def test_a_local_server_is_reached_by_this_machines_address_with_its_own_keys(mo
     assert "SEC" not in end.place
 
 
+def test_a_bucket_from_elsewhere_is_protected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be that of production, as docs/data.md proposes."""
+    assert local(monkeypatch, FOREIGN).production
+    assert cloud(monkeypatch, FOREIGN, **{"django-stack:keep-data": "false"}).production
+    assert local(monkeypatch, "s3://KEY:SECRET@media/?endpoint_url=http%3A%2F%2F10.0.0.7%3A9000").production
+
+
 def test_a_folder_is_reached_in_its_container(monkeypatch: pytest.MonkeyPatch) -> None:
     end = local(monkeypatch, "file:///data/media/?url=%2Fmedia%2F")
     assert isinstance(end, FolderMedia)

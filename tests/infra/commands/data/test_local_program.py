@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.commands.data import local_disk
-from infra.commands.data.ends import DataError
+from infra.commands.data.ends import DataError, ServerError
 from infra.commands.data.local_disk import RESERVE, Watch, free_of
 from infra.commands.data.local_program import Program
 
@@ -46,15 +46,21 @@ def test_a_program_reads_from_another_one_by_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "words"),
+    ("script", "words", "kind"),
     [
-        ("cat > /dev/null; echo 'pg_restore: error: no such type' >&2; exit 1", "take the copy: pg_restore: error: no"),
-        ("echo 'ERROR:  No space left on device' >&2; exit 1", "make room on this machine's disk"),  # it reads nothing
+        (
+            "cat > /dev/null; echo 'pg_restore: error: no such type' >&2; exit 1",
+            "take the copy: pg_restore: error: no",
+            DataError,
+        ),
+        # It reads nothing.
+        ("echo 'ERROR:  No space left on device' >&2; exit 1", "make room on this machine's disk", ServerError),
     ],
 )
-def test_a_program_that_fails_says_why(script: str, words: str) -> None:
-    with program(script) as found, pytest.raises(DataError, match=words):
+def test_a_program_that_fails_says_why(script: str, words: str, kind: type[DataError]) -> None:
+    with program(script) as found, pytest.raises(DataError, match=words) as failed:
         found.give(io.BytesIO(CONTENT))
+    assert failed.type is kind
 
 
 def test_a_program_that_is_given_nothing_is_ended() -> None:
@@ -67,7 +73,7 @@ def test_a_program_is_ended_before_the_disk_is_full(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(local_disk, "LOOK", 0.01)
     full = f"/dev/sda1 100000000 1 {(RESERVE >> 10) - 1} 99% /"
     with Watch(says(full)) as watch, program("exec sleep 60", watch) as found:
-        with pytest.raises(DataError, match=r"The disk of b's database is nearly full.*drop-old -s b"):
+        with pytest.raises(ServerError, match=r"The disk of b's database is nearly full.*drop-old -s b"):
             found.give(io.BytesIO())
         with program("exec sleep 60", watch) as later, pytest.raises(DataError, match="nearly full"):
             later.give(io.BytesIO())

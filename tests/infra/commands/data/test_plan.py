@@ -13,8 +13,14 @@ ROOMY = DatabaseFacts(version=17, name="app", size=10**8, free=10**11, available
 @pytest.mark.parametrize(
     ("source", "target", "words"),
     [
-        ({"version": 18}, {}, ["PostgreSQL 18", "b 17", "pulumi config set -s b postgres-version 18"]),
+        ({"version": 18}, {}, ["PostgreSQL 18", "b 17", "Fix: django-stack upgrade-database 18 -s b"]),
+        (
+            {"version": 18},
+            {"is_rds": True},
+            ["postgres-version 18 && pulumi config set -s b database-upgrade true && pulumi up -s b"],
+        ),
         ({"extensions": {"postgis": "3.5", "pg_trgm": "1.6"}}, {}, ["lacks the extension postgis,", "postgres-image"]),
+        ({"extensions": {"postgis": "3.5"}}, {"is_rds": True}, ["Fix: drop it in a"]),
         ({"size": 5 * 10**10}, {"free": 5 * 10**10}, ["50.0 GB are free", "needs 51.1 GB", "make room"]),
         ({}, {"free": 10**8, "old": {"app_before_x": 1}}, ["django-stack data drop-old -s b"]),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infra.commands.data import cloud_database, in_task, sql
+from infra.commands.data.ends import database_of
 from infra.commands.main import cli
 from tests.infra.cloud.fake_aws import RefusalError
 from tests.infra.commands.operations.conftest import ECS, HOST, SECRET, TASK, VERSION, Cloud, definition, task
@@ -142,6 +143,13 @@ def bucket(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> type[Bucket]:
     monkeypatch.setattr(cloud_database, "left", lambda stack: [])
     cloud.aws.on("DescribeTasks", task("RUNNING"))
     return Bucket
+
+
+def test_a_plan_knows_that_the_server_is_rds_which_has_no_image(cloud: Cloud, bucket: type[Bucket]) -> None:
+    del bucket
+    cloud.aws.on("DescribeTasks", task("STOPPED", exitCode=0))
+    facts = database_of("cloud").facts()
+    assert (facts.is_rds, facts.free) == (True, 20 * 2**30 - 3 * 10**9 - 2)
 
 
 DROP = ["data", "drop-old", "-s", "cloud", "--yes"]
