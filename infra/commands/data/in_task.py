@@ -27,6 +27,8 @@ PART = 16 << 20  # bytes of a part of an upload; S3 takes 10,000 of them
 END = "end of the answer"
 ORDERS, ANSWER = "orders", "answer-"  # objects of a bucket: what the command wants, and what it gets
 LOOK = 1.0  # seconds between two looks at the orders
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout")
+NEWER_LIMIT = "transaction_timeout"  # since PostgreSQL 17; an older server refuses a connection that names it
 PATIENCE = 1.5  # times that a command may be silent: how long one waits for the lock of another
 
 
@@ -55,15 +57,22 @@ def main() -> None:
     print(MARK + json.dumps({"found": found}), flush=True)
 
 
-def environment(database: str) -> dict[str, str]:
-    """libpq's variables for one of the databases of the server that DATABASE_URL names."""
-    url = urlsplit(os.environ["DATABASE_URL"])
+def unlimited(version: int) -> str:
+    """PGOPTIONS for a server of that major version: the limits of time that somebody gave it, a database or a user end
+    no session of a copy. pg_dump and pg_restore lift most of them themselves."""
+    return " ".join(f"-c {name}=0" for name in (*LIMITS, *([NEWER_LIMIT] if version >= 17 else [])))
+
+
+def environment(database: str, more: str = "") -> dict[str, str]:
+    """libpq's variables for one of the databases of the server that DATABASE_URL names; `more` are options of its."""
+    url, own = urlsplit(os.environ["DATABASE_URL"]), os.environ.get("PGOPTIONS", "")
     known = {
         "PGHOST": url.hostname or "",
         "PGPORT": str(url.port or 5432),
         "PGUSER": unquote(url.username or ""),
         "PGPASSWORD": unquote(url.password or ""),
         "PGDATABASE": database or unquote(url.path[1:]),
+        "PGOPTIONS": f"{own} {unlimited(int(os.environ['WORK_POSTGRES']))} {more}".strip(),
     }
     options = {f"PG{name.upper()}": value for name, value in parse_qsl(url.query) if name.startswith("ssl")}
     return {**os.environ, **known, **options}
@@ -243,7 +252,7 @@ def pour(body: Any, into: str) -> None:
     """Restores rows from a stream."""
     process = subprocess.Popen(
         line("pg_restore", *RESTORE, f"--dbname={into}"),
-        env={**environment(into), "PGOPTIONS": "-c synchronous_commit=off"},
+        env=environment(into, "-c synchronous_commit=off"),
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

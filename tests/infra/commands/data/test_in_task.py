@@ -13,6 +13,15 @@ URL = (
 )
 
 
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout")
+
+
+@pytest.fixture(autouse=True)
+def variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv("WORK_POSTGRES", "17")
+
+
 def test_it_imports_the_standard_library_and_boto3_alone() -> None:
     tree = ast.parse(Path(in_task.__file__).read_text())
     names = {one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names}
@@ -20,10 +29,9 @@ def test_it_imports_the_standard_library_and_boto3_alone() -> None:
     assert not any(name.startswith(("infra", "django")) for name in names)
 
 
-def test_the_address_is_given_to_the_servers_programs_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", URL)
+def test_the_address_is_given_to_the_servers_programs_by_variables() -> None:
     found = in_task.environment("another")
-    assert {name: value for name, value in found.items() if name.startswith("PG")} == {
+    assert {name: value for name, value in found.items() if name.startswith("PG") and name != "PGOPTIONS"} == {
         "PGHOST": "db.example.com",
         "PGPORT": "5433",
         "PGUSER": "app",
@@ -34,6 +42,19 @@ def test_the_address_is_given_to_the_servers_programs_by_variables(monkeypatch: 
     }
     assert in_task.environment("")["PGDATABASE"] == "app"
     assert "p/w@" not in " ".join(in_task.line(*in_task.PSQL))
+
+
+@pytest.mark.parametrize(("version", "names"), [(14, LIMITS), (16, LIMITS), (17, (*LIMITS, "transaction_timeout"))])
+def test_no_limit_of_time_that_the_server_knows_ends_a_session(
+    version: int, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server refuses the connection for an option that it doesn't know."""
+    options = " ".join(f"-c {name}=0" for name in names)
+    assert in_task.unlimited(version) == options
+    monkeypatch.setenv("WORK_POSTGRES", str(version))
+    assert in_task.environment("")["PGOPTIONS"] == options
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=8MB")
+    assert in_task.environment("", "-c jit=off")["PGOPTIONS"] == f"-c work_mem=8MB {options} -c jit=off"
 
 
 @pytest.mark.parametrize(
