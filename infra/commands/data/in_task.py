@@ -23,7 +23,8 @@ MARK = "django-stack data: "
 TOOLS = "/tmp/postgres"  # noqa: S108  # where a container of PostgreSQL's image has put its programs
 FILE = "/tmp/schema.dump"  # noqa: S108  # without rows
 CHUNK = 1 << 20
-PART = 16 << 20  # bytes of a part of an upload; S3 takes 10,000 of them
+PART = 16 << 20  # bytes of a part of an upload at least
+PARTS = 9000  # of the 10,000 that S3 takes of an upload, so that it may become larger than it was said to be
 END = "end of the answer"
 ORDERS, ANSWER = "orders", "answer-"  # objects of a bucket: what the command wants, and what it gets
 LOOK = 1.0  # seconds between two looks at the orders
@@ -110,14 +111,8 @@ def swap(sql: str, terminate: str, attempts: int) -> None:
 
         def end(over: threading.Event = over) -> None:
             while not over.wait(0.1):
-                subprocess.run(
-                    line(*PSQL),
-                    input=terminate,
-                    env=environment("postgres"),
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
+                with suppress(WorkError):
+                    ask(terminate, "postgres")
 
         thread = threading.Thread(target=end, daemon=True)
         thread.start()
@@ -262,6 +257,11 @@ def pour(body: Any, into: str) -> None:
             stdin.write(chunk)
         stdin.close()
     complaints.judge()
+
+
+def part_size(size: int) -> int:
+    """Bytes of each part of an upload of about that size: full MiB."""
+    return max(PART, -(-size // (PARTS << 20)) << 20)
 
 
 def client() -> Any:

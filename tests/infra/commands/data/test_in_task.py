@@ -13,6 +13,7 @@ URL = (
 )
 
 
+MIB, GIB = 1 << 20, 1 << 30
 LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout")
 
 
@@ -71,3 +72,19 @@ def test_no_limit_of_time_that_the_server_knows_ends_a_session(
 )
 def test_an_error_is_shown_without_values(output: str, shown: str) -> None:
     assert in_task.first_error(output) == shown
+
+
+@pytest.mark.parametrize(
+    ("size", "part"),
+    [
+        (0, 16),
+        (100 * GIB, 16),
+        (9000 * 16 * MIB, 16),
+        (9000 * 16 * MIB + 1, 17),
+        (600 * GIB, 69),
+        (5 * 1024 * GIB, 583),
+    ],
+)
+def test_the_parts_of_an_upload_are_as_large_as_s3_needs_them_to_be_few(size: int, part: int) -> None:
+    assert in_task.part_size(size) == part * MIB
+    assert size / in_task.part_size(size) <= 9000, "of 10,000"
