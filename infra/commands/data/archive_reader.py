@@ -9,7 +9,7 @@ import sqlite3
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -146,7 +146,11 @@ class DatabaseArchive:
 
     def __init__(self, reader: ArchiveReader, part: DatabasePart) -> None:
         self.version, self.size, self.extensions, self.rows = part.version, part.size, tuple(part.extensions), part.rows
-        self.open = reader.section
+        self._reader = reader
+
+    def open(self, section: str, *, compress: bool = False) -> AbstractContextManager[IO[bytes]]:
+        del compress  # it is what pg_dump wrote then
+        return self._reader.section(section)
 
 
 class _Joined(io.RawIOBase):

@@ -192,6 +192,7 @@ def archive(bucket: str, sections: list[str], rows: str, facts: str) -> dict[str
     session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     snapshot = session.ask("SELECT pg_export_snapshot()").strip()
     found = {"facts": session.ask(facts), "rows": session.ask(rows)}
+    size = json.loads(found["facts"])["size"]  # a compressed archive isn't larger
     for section in sections:
         options = ["--format=custom", "--compress=1", f"--section={section}", f"--snapshot={snapshot}"]
         process = subprocess.Popen(
@@ -201,7 +202,7 @@ def archive(bucket: str, sections: list[str], rows: str, facts: str) -> dict[str
             stderr=subprocess.PIPE,
         )
         complaints = Complaints(process)
-        upload(piped(process.stdout), bucket, section)
+        client().upload_fileobj(piped(process.stdout), bucket, section, Config=in_parts(size))
         complaints.judge()
     return found
 
@@ -270,12 +271,14 @@ def client() -> Any:
     return boto3.client("s3", region_name=os.environ["WORK_REGION"])
 
 
-def upload(stream: IO[bytes], bucket: str, key: str) -> None:
+def in_parts(size: int) -> Any:
+    """How boto3 uploads a stream of about that size."""
     from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
 
-    config = TransferConfig(multipart_chunksize=PART, multipart_threshold=PART, max_concurrency=2)
-    config.max_in_memory_upload_chunks = 2  # of ten, which are 160 MB of a stream
-    client().upload_fileobj(stream, bucket, key, Config=config)
+    part = part_size(size)
+    config = TransferConfig(multipart_chunksize=part, multipart_threshold=part, max_concurrency=2)
+    config.max_in_memory_upload_chunks = 2  # of ten; with the one that is read meanwhile, three parts are in memory
+    return config
 
 
 def first_error(output: str) -> str:

@@ -329,8 +329,8 @@ class _Snapshot:
     def rows(self) -> Rows:
         return rows_of(self.session.answer())
 
-    def open(self, section: str) -> AbstractContextManager[IO[bytes]]:
-        return self.dump(section)
+    def open(self, section: str, *, compress: bool = False) -> AbstractContextManager[IO[bytes]]:
+        return self.dump(section, compress="1" if compress else "0")
 
     def dump(self, *sections: str, compress: str = "0") -> AbstractContextManager[IO[bytes]]:
         """One archive of these sections."""

@@ -46,7 +46,7 @@ class MemoryDatabase:
         yield self
 
     @contextmanager
-    def open(self, section: str) -> Iterator[IO[bytes]]:
+    def open(self, section: str, *, compress: bool = False) -> Iterator[IO[bytes]]:
         yield io.BytesIO(SECTION[section])
 
 
