@@ -70,6 +70,21 @@ def test_a_copy_is_equal_and_scrubbed_and_the_old_database_is_kept(
     assert target.databases() == {"app"}
 
 
+def test_limits_of_time_that_a_user_was_given_end_no_copy(
+    stacks: BareStacks, pair: tuple[BareStack, BareStack]
+) -> None:
+    """In a database that Django doesn't use, so that only a copy's own session meets them."""
+    _, target = pair
+    for limit in ("idle_session_timeout", "statement_timeout"):
+        target.query(f"ALTER ROLE CURRENT_USER IN DATABASE postgres SET {limit} = '10ms'")
+    try:
+        status, output = stacks.run("copy", "--database", "a", "b", "--yes")
+    finally:
+        target.query("ALTER ROLE CURRENT_USER IN DATABASE postgres RESET ALL")
+    assert status == 0, output
+    assert stacks.run("data", "drop-old", "-s", "b", "--yes")[0] == 0
+
+
 def test_a_dry_run_and_a_fault_change_nothing(stacks: BareStacks, pair: tuple[BareStack, BareStack]) -> None:
     _, target = pair
     before = target.databases()

@@ -9,7 +9,8 @@ import sqlite3
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import IO, Any
 
@@ -73,10 +74,12 @@ class ArchiveReader:
 
     @contextmanager
     def section(self, section: str) -> Iterator[IO[bytes]]:
-        """A section of the database as pg_dump wrote it."""
+        """A section of the database as pg_dump wrote it. Nothing is read of what is behind it, such as the media."""
+        begin = f"{DATABASE}{section}/"
         with self._members() as members:
-            begin = f"{DATABASE}{section}/"
-            yield io.BufferedReader(_Joined(content for info, content in members if info.name.startswith(begin)), BLOCK)
+            rest = dropwhile(lambda one: not one[0].name.startswith(begin), members)
+            pieces = takewhile(lambda one: one[0].name.startswith(begin), rest)
+            yield io.BufferedReader(_Joined(content for _, content in pieces), BLOCK)
 
     def _verified(self) -> Manifest:
         """Reads all of it once. Raises DataError unless each member is what the index says, and none is missing."""
@@ -146,7 +149,11 @@ class DatabaseArchive:
 
     def __init__(self, reader: ArchiveReader, part: DatabasePart) -> None:
         self.version, self.size, self.extensions, self.rows = part.version, part.size, tuple(part.extensions), part.rows
-        self.open = reader.section
+        self._reader = reader
+
+    def open(self, section: str, *, compress: bool = False) -> AbstractContextManager[IO[bytes]]:
+        del compress  # it is what pg_dump wrote then
+        return self._reader.section(section)
 
 
 class _Joined(io.RawIOBase):

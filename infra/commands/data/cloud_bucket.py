@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.commands.data.in_task import ANSWER, ORDERS
+from infra.commands.data.in_task import ANSWER, ORDERS, in_parts
 from infra.commands.operations.cloud_stack import CloudStack
 
 PART = "-copy"  # of its name, between the stack's prefix and random digits; no name of a stack has two hyphens in a row
@@ -100,13 +100,9 @@ class CopyBucket:
         """An object as a stream."""
         return self._s3.get_object(Bucket=self.name, Key=key)["Body"]
 
-    def write(self, key: str, stream: Any) -> None:
-        """Writes an object from a stream of any length, in parts."""
-        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415  # only a copy into the cloud needs it
-
-        config = TransferConfig(multipart_chunksize=16 << 20, multipart_threshold=16 << 20, max_concurrency=2)
-        config.max_in_memory_upload_chunks = 2  # of ten, which are 160 MB of a stream
-        self._s3.upload_fileobj(stream, self.name, key, Config=config)
+    def write(self, key: str, stream: Any, size: int) -> None:
+        """Writes an object from a stream, of about so many bytes."""
+        self._s3.upload_fileobj(stream, self.name, key, Config=in_parts(size))
 
     def order(self, order: Mapping[str, Any]) -> None:
         """Says what the bucket's task is to do."""

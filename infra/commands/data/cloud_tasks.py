@@ -121,7 +121,11 @@ class CloudTasks:
         """A task that was started; after an error it is stopped."""
         tasks = OneOffTasks(self._stack.request(self._started_by, definition))
         try:
-            variables = {"WORK": json.dumps({"action": action, **work}), "WORK_REGION": self._stack.account.region}
+            variables = {
+                "WORK": json.dumps({"action": action, **work}),
+                "WORK_REGION": self._stack.account.region,
+                "WORK_POSTGRES": str(self._version),
+            }
             yield tasks, tasks.start([], variables)
         except TaskError as error:
             raise DataError(f"The task of {self._stack.name} can't be run: {error}") from None

@@ -86,8 +86,9 @@ class Archive(Protocol):
     @property
     def rows(self) -> Rows: ...
 
-    def open(self, section: str) -> AbstractContextManager[IO[bytes]]:
-        """The archive of a section as a stream, which is read once. Leaving it raises DataError if it broke off."""
+    def open(self, section: str, *, compress: bool = False) -> AbstractContextManager[IO[bytes]]:
+        """The archive of a section as a stream, which is read once; with `compress`, one that is made now is made a
+        small one, for a way that is slow. Leaving it raises DataError if it broke off."""
 
 
 class DatabaseEnd(Protocol):

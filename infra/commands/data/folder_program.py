@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 BLOCK = 2**18  # bytes
+UNKNOWN = "\ufffd"  # what stands for each byte of a file's name that isn't UTF-8
 MARK = ".django-stack-copy-"  # the beginning of the names of files that aren't whole yet
 
 
@@ -35,6 +36,14 @@ def place(root: Path, key: str) -> Path:
     return Path(path)
 
 
+def listed(root: Path, key: str) -> Path:
+    """The file of a key that `find` has said."""
+    path = place(root, key)
+    if UNKNOWN in key and not path.exists():
+        raise KeyRefusedError("its name isn't UTF-8")
+    return path
+
+
 def find(root: Path) -> None:
     for folder, _, names in os.walk(root):
         for path in (Path(folder, name) for name in names if not name.startswith(MARK)):
@@ -45,12 +54,13 @@ def find(root: Path) -> None:
                 while block := file.read(BLOCK):
                     digest.update(block)
                     size += len(block)
-            say({"key": os.path.relpath(path, root), "size": size, "md5": digest.hexdigest()})
+            key = os.path.relpath(path, root).encode(errors="surrogateescape").decode(errors="replace")
+            say({"key": key, "size": size, "md5": digest.hexdigest()})
     say(None)
 
 
 def read(root: Path, key: str) -> None:
-    with place(root, key).open("rb") as file:
+    with listed(root, key).open("rb") as file:
         left = os.fstat(file.fileno()).st_size
         say({"size": left})
         while left:
@@ -98,7 +108,7 @@ def some(left: int) -> bytes:
 def remove(root: Path, keys: list[str]) -> None:
     for key in keys:
         with suppress(FileNotFoundError):
-            place(root, key).unlink()
+            listed(root, key).unlink()
     say({})
 
 

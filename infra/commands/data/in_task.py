@@ -23,10 +23,13 @@ MARK = "django-stack data: "
 TOOLS = "/tmp/postgres"  # noqa: S108  # where a container of PostgreSQL's image has put its programs
 FILE = "/tmp/schema.dump"  # noqa: S108  # without rows
 CHUNK = 1 << 20
-PART = 16 << 20  # bytes of a part of an upload; S3 takes 10,000 of them
+PART = 16 << 20  # bytes of a part of an upload at least
+PARTS = 9000  # of the 10,000 that S3 takes of an upload, so that it may become larger than it was said to be
 END = "end of the answer"
 ORDERS, ANSWER = "orders", "answer-"  # objects of a bucket: what the command wants, and what it gets
 LOOK = 1.0  # seconds between two looks at the orders
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout")
+NEWER_LIMIT = "transaction_timeout"  # since PostgreSQL 17; an older server refuses a connection that names it
 PATIENCE = 1.5  # times that a command may be silent: how long one waits for the lock of another
 
 
@@ -55,15 +58,22 @@ def main() -> None:
     print(MARK + json.dumps({"found": found}), flush=True)
 
 
-def environment(database: str) -> dict[str, str]:
-    """libpq's variables for one of the databases of the server that DATABASE_URL names."""
-    url = urlsplit(os.environ["DATABASE_URL"])
+def unlimited(version: int) -> str:
+    """PGOPTIONS for a server of that major version: the limits of time that somebody gave it, a database or a user end
+    no session of a copy. pg_dump and pg_restore lift most of them themselves."""
+    return " ".join(f"-c {name}=0" for name in (*LIMITS, *([NEWER_LIMIT] if version >= 17 else [])))
+
+
+def environment(database: str, more: str = "") -> dict[str, str]:
+    """libpq's variables for one of the databases of the server that DATABASE_URL names; `more` are options of its."""
+    url, own = urlsplit(os.environ["DATABASE_URL"]), os.environ.get("PGOPTIONS", "")
     known = {
         "PGHOST": url.hostname or "",
         "PGPORT": str(url.port or 5432),
         "PGUSER": unquote(url.username or ""),
         "PGPASSWORD": unquote(url.password or ""),
         "PGDATABASE": database or unquote(url.path[1:]),
+        "PGOPTIONS": f"{own} {unlimited(int(os.environ['WORK_POSTGRES']))} {more}".strip(),
     }
     options = {f"PG{name.upper()}": value for name, value in parse_qsl(url.query) if name.startswith("ssl")}
     return {**os.environ, **known, **options}
@@ -101,14 +111,8 @@ def swap(sql: str, terminate: str, attempts: int) -> None:
 
         def end(over: threading.Event = over) -> None:
             while not over.wait(0.1):
-                subprocess.run(
-                    line(*PSQL),
-                    input=terminate,
-                    env=environment("postgres"),
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
+                with suppress(WorkError):
+                    ask(terminate, "postgres")
 
         thread = threading.Thread(target=end, daemon=True)
         thread.start()
@@ -188,6 +192,7 @@ def archive(bucket: str, sections: list[str], rows: str, facts: str) -> dict[str
     session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     snapshot = session.ask("SELECT pg_export_snapshot()").strip()
     found = {"facts": session.ask(facts), "rows": session.ask(rows)}
+    size = json.loads(found["facts"])["size"]  # a compressed archive isn't larger
     for section in sections:
         options = ["--format=custom", "--compress=1", f"--section={section}", f"--snapshot={snapshot}"]
         process = subprocess.Popen(
@@ -197,7 +202,7 @@ def archive(bucket: str, sections: list[str], rows: str, facts: str) -> dict[str
             stderr=subprocess.PIPE,
         )
         complaints = Complaints(process)
-        upload(piped(process.stdout), bucket, section)
+        client().upload_fileobj(piped(process.stdout), bucket, section, Config=in_parts(size))
         complaints.judge()
     return found
 
@@ -243,7 +248,7 @@ def pour(body: Any, into: str) -> None:
     """Restores rows from a stream."""
     process = subprocess.Popen(
         line("pg_restore", *RESTORE, f"--dbname={into}"),
-        env={**environment(into), "PGOPTIONS": "-c synchronous_commit=off"},
+        env=environment(into, "-c synchronous_commit=off"),
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -255,18 +260,25 @@ def pour(body: Any, into: str) -> None:
     complaints.judge()
 
 
+def part_size(size: int) -> int:
+    """Bytes of each part of an upload of about that size: full MiB."""
+    return max(PART, -(-size // (PARTS << 20)) << 20)
+
+
 def client() -> Any:
     import boto3  # noqa: PLC0415  # not every work needs it
 
     return boto3.client("s3", region_name=os.environ["WORK_REGION"])
 
 
-def upload(stream: IO[bytes], bucket: str, key: str) -> None:
+def in_parts(size: int) -> Any:
+    """How boto3 uploads a stream of about that size."""
     from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
 
-    config = TransferConfig(multipart_chunksize=PART, multipart_threshold=PART, max_concurrency=2)
-    config.max_in_memory_upload_chunks = 2  # of ten, which are 160 MB of a stream
-    client().upload_fileobj(stream, bucket, key, Config=config)
+    part = part_size(size)
+    config = TransferConfig(multipart_chunksize=part, multipart_threshold=part, max_concurrency=2)
+    config.max_in_memory_upload_chunks = 2  # of ten; with the one that is read meanwhile, three parts are in memory
+    return config
 
 
 def first_error(output: str) -> str:

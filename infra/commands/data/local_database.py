@@ -18,7 +18,7 @@ from infra.commands import stack
 from infra.commands.data import names, sql
 from infra.commands.data.database_copy import say
 from infra.commands.data.ends import Archive, Backups, BusyError, DatabaseFacts, DataError, Rows
-from infra.commands.data.in_task import first_error
+from infra.commands.data.in_task import first_error, unlimited
 from infra.commands.data.inside import in_database
 from infra.commands.data.local_disk import WATCH, Watch, free_of
 from infra.commands.data.local_program import Program
@@ -68,6 +68,8 @@ class StackDatabase:
         self._user = environment.get("POSTGRES_USER", "postgres")
         self._serving = environment.get("POSTGRES_DB", self._user)
         self._data = environment.get("PGDATA", "/var/lib/postgresql/data")
+        major = environment.get("PG_MAJOR", "")
+        self._unlimited = unlimited(int(major) if major.isdecimal() else 0)
         self._same_migrations: set[str] = set()  # databases that were restored
         self._kept: Session | None = None
         self._held: Session | None = None  # the same one, while it holds the lock
@@ -300,7 +302,8 @@ class StackDatabase:
 
     def _line(self, line: Sequence[str], variables: Mapping[str, str] | None = None) -> list[str]:
         # The container's own socket trusts us, so no password is needed.
-        known = {"PGUSER": self._user, **(variables or {})}
+        known = {"PGUSER": self._user, "PGOPTIONS": "", **(variables or {})}
+        known["PGOPTIONS"] = f"{self._unlimited} {known['PGOPTIONS']}".strip()
         options = [f"--env={name}={value}" for name, value in known.items()]
         return ["docker", "exec", "--interactive", *options, str(self._container.id), *line]
 
@@ -326,8 +329,8 @@ class _Snapshot:
     def rows(self) -> Rows:
         return rows_of(self.session.answer())
 
-    def open(self, section: str) -> AbstractContextManager[IO[bytes]]:
-        return self.dump(section)
+    def open(self, section: str, *, compress: bool = False) -> AbstractContextManager[IO[bytes]]:
+        return self.dump(section, compress="1" if compress else "0")
 
     def dump(self, *sections: str, compress: str = "0") -> AbstractContextManager[IO[bytes]]:
         """One archive of these sections."""

@@ -12,12 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError,
 from urllib3.exceptions import HTTPError
 
 from infra.commands.data.ends import DataError
+from infra.commands.data.in_task import part_size as parts_of
 from infra.commands.data.media import Body, GoneError, Headers, MediaEnd, Object, ObjectError
 from infra.contract.storage_dsn import S3
 
 STANDARD = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
 GONE = {"NoSuchKey", "404", "NotFound", "NoSuchVersion"}
 DENIED = {"AccessDenied", "403", "Forbidden"}
+WHOLE = 5 * 2**30  # bytes that S3 takes at once
 TRIES = 5  # of one read that breaks off, and of one object that changes meanwhile
 # Sizes of parts of well-known programs: boto3 and the AWS CLI, S3's least, rclone's, and the rest by use.
 PART_SIZES = tuple(number * 2**20 for number in (8, 5, 16, 10, 15, 32, 50, 64, 100, 128, 256, 512, 1024))
@@ -60,6 +62,7 @@ class S3Media:
         about = {"Bucket": self.bucket, "Key": self.prefix + key}
         more = {**headers.standard, "Metadata": dict(headers.own)}
         file.seek(0)
+        part_size = part_size or (parts_of(size) if size > WHOLE else 0)
         if not part_size or size <= 0:
             sum_ = _md5(file)
             file.seek(0)
@@ -83,7 +86,7 @@ class S3Media:
         assert isinstance(source, S3Media)  # noqa: S101  # as copies_from has said
         about = {"Bucket": self.bucket, "Key": self.prefix + found.key}
         origin = {"Bucket": source.bucket, "Key": source.prefix + found.key}
-        if not found.parts:
+        if not found.parts or not found.size:  # an upload in parts may be empty, but a copy in parts has none then
             _asked(lambda: self.client.copy_object(**about, CopySource=origin))
             return
         # In the same parts, so that the tags are equal.

@@ -8,7 +8,7 @@ import random
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -17,7 +17,7 @@ import pyrage
 import pytest
 
 from infra.commands.data import archive, dumping
-from infra.commands.data.archive_reader import DatabaseArchive, opened
+from infra.commands.data.archive_reader import ArchiveReader, DatabaseArchive, opened
 from infra.commands.data.encryption import NoKeyError, identities, recipients
 from infra.commands.data.ends import SECTIONS, DataError
 from infra.commands.data.media import Headers, Object, ObjectError
@@ -46,7 +46,7 @@ class MemoryDatabase:
         yield self
 
     @contextmanager
-    def open(self, section: str) -> Iterator[IO[bytes]]:
+    def open(self, section: str, *, compress: bool = False) -> Iterator[IO[bytes]]:
         yield io.BytesIO(SECTION[section])
 
 
@@ -104,6 +104,29 @@ def test_database_media_and_manifest_come_back_as_they_were(content: bytes) -> N
         target.done.clear()
         assert dumping.load_media(reader, target, delete=False, names=False).copied.objects == 0
         assert target.done == []
+
+
+class Counted(io.BytesIO):
+    """A file that counts the bytes that are read of it."""
+
+    count = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        content = super().read(size)
+        self.count += len(content)
+        return content
+
+
+def test_a_section_is_read_to_its_own_end_and_not_to_that_of_the_media(content: bytes) -> None:
+    file, most = Counted(content), content.index(b"media/") + 2 * archive.BLOCK
+    assert most < len(content) / 2, "the media are the most of it"
+    with closing(ArchiveReader(file, [])) as reader:
+        assert file.count >= len(content.rstrip(b"\0")), "it was verified"
+        for section in ("pre-data", "data"):
+            file.count = 0
+            with reader.section(section) as stream:
+                assert stream.read() == SECTION[section]
+            assert 0 < file.count < most
 
 
 def test_tar_and_zcat_unpack_it_too(content: bytes, tmp_path: Path) -> None:

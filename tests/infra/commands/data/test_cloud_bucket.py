@@ -67,7 +67,7 @@ def test_it_goes_with_all_that_is_in_it_and_a_second_time_does_no_harm(
     monkeypatch.setattr(CopyBucket, "admit", lambda *_: None)
     bucket = CopyBucket(stack)
     bucket.make(ROLE)
-    bucket.write("data", io.BytesIO(b"rows"))
+    bucket.write("data", io.BytesIO(b"rows"), 4)
     assert bucket.read("data").read() == b"rows"
     stack.client("s3").create_multipart_upload(Bucket=bucket.name, Key="broken-off")
     bucket.remove()

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from infra.commands.data import cloud_media, local_media
+from infra.commands.data import cloud_media, local_media, media_s3
 from infra.commands.data.ends import DataError
-from infra.commands.data.media import Headers, ObjectError
+from infra.commands.data.media import Headers, Object, ObjectError
 from infra.commands.data.media_clients import client, parsed
 from infra.commands.data.media_folder import FolderMedia
 from infra.commands.data.media_s3 import S3Media
@@ -124,3 +124,45 @@ def test_a_refusal_names_its_reason_and_not_the_object(error: Exception, said: s
         end.write("ann-smith.pdf", io.BytesIO(b"1"), 1, Headers(), 0)
     assert said in str(caught.value)
     assert "ann-smith" not in str(caught.value)
+
+
+class Noting:
+    """A client of S3 that notes what it is asked for."""
+
+    meta = Refusing.meta
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**asked: Any) -> dict[str, Any]:
+            self.calls.append((name, len(asked["Body"].read()) if "Body" in asked else 0))
+            return {"UploadId": "1", "ETag": "2", "ContentLength": 0, "PartsCount": 1}
+
+        return call
+
+
+def test_what_s3_does_not_take_at_once_is_uploaded_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of a folder has no parts, and may have any size."""
+    monkeypatch.setattr(media_s3, "WHOLE", 10)
+    monkeypatch.setattr(media_s3, "parts_of", lambda size: size // 2)
+    asked = Noting()
+    end = S3Media("cloud", parsed_s3(OWN), asked, production=True)
+    for size in (10, 12):
+        end.write("large.mp4", io.BytesIO(b"1" * size), size, Headers(), 0)
+    calls = [one for one in asked.calls if one[0] != "list_multipart_uploads"]
+    assert calls == [
+        ("put_object", 10),
+        ("create_multipart_upload", 0),
+        ("upload_part", 6),
+        ("upload_part", 6),
+        ("complete_multipart_upload", 0),
+    ]
+
+
+def test_an_empty_object_that_was_uploaded_in_a_part_is_copied_whole() -> None:
+    """A server is asked for a range of bytes of each part, and there is none."""
+    asked = Noting()
+    source, target = (S3Media(name, parsed_s3(OWN), asked, production=True, account="1") for name in ("a", "b"))
+    target.copy(source, Object("empty", 0, "59adb24ef3cdbe0297f05b395827453f-1"))
+    assert asked.calls == [("copy_object", 0)]

@@ -91,6 +91,7 @@ class Task:
                 "DATABASE_URL": "postgres://app:secret@database/app",
                 "WORK": json.dumps(work),
                 "WORK_REGION": "eu-central-1",
+                "WORK_POSTGRES": "17",
             },
             stdout=subprocess.PIPE,
             text=True,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.commands.data import media_copy
+from infra.commands.data.ends import DataError
 from infra.commands.data.media import GoneError, Headers, ObjectError
 from infra.commands.data.media_folder import FolderMedia
 from tests.infra.commands.data.memory_media import MemoryMedia, tag
@@ -59,6 +60,21 @@ def test_what_is_deleted_meanwhile_is_gone_and_the_next_file_is_read(folder: Pat
         pass
     media_copy.copy(end, target)
     assert target.contents() == {"two": b"2"}
+
+
+def test_a_file_whose_name_is_not_utf_8_is_counted_and_the_others_are_copied(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(b"latin-1")
+    for name in ("café.png", "\ufffd.png"):
+        (folder / name).write_bytes(b"utf-8")
+    target = MemoryMedia("b")
+    with pytest.raises(DataError, match="1 object couldn't be copied: its name isn't UTF-8"):
+        media_copy.copy(media(folder), target, names=True)
+    assert target.contents() == {"café.png": b"utf-8", "\ufffd.png": b"utf-8"}
+    assert "caf\ufffd.png" in capsys.readouterr().err
+    with pytest.raises(DataError, match="can't be removed from a: its name isn't UTF-8"):
+        media_copy.copy(target, media(folder), delete=True)
 
 
 @pytest.mark.parametrize("key", ["../outside", "/outside", "a/../b", "a//b", "folder", "file/below", ".", "x/"])

@@ -75,7 +75,9 @@ def test_a_task_has_the_programs_of_the_servers_major_version_and_no_secret_in_w
     assert web["dependsOn"][-1] == {"containerName": "postgres", "condition": "SUCCESS"}
     assert web["secrets"] == [{"name": "DATABASE_URL", "valueFrom": f"{SECRET}:DATABASE_URL::{VERSION}"}]
     (asked,) = cloud.aws.asked("RunTask")
-    assert "command" not in asked["overrides"]["containerOverrides"][0]
+    (override,) = asked["overrides"]["containerOverrides"]
+    assert "command" not in override
+    assert {"name": "WORK_POSTGRES", "value": "17"} in override["environment"], "what its sessions may be told"
     kept = json.dumps([registered, asked])
     assert "TOP/SECRET" not in kept
     assert "TOP%2FSECRET" not in kept
