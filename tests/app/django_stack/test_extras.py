@@ -80,7 +80,7 @@ def test_without_gunicorn_its_configuration_says_what_to_require(tmp_path: Path)
 @pytest.mark.parametrize("zone", ["US/Eastern", "GB", "Japan", "Europe/Zurich"])
 def test_the_extra_for_schedules_brings_the_zones_that_a_slim_image_lacks(zone: str) -> None:
     project = tomllib.loads((ROOT / "app/contract/pyproject.toml").read_text())["project"]
-    assert "tzdata" in project["optional-dependencies"]["schedules"]
+    assert any(one.startswith("tzdata") for one in project["optional-dependencies"]["schedules"])
     code = f"from django_stack import cron; cron.zone_of({zone!r})"
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONTZPATH": ""}, check=True, timeout=60)
 
