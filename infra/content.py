@@ -29,6 +29,9 @@ NEEDLESS = {".git", ".hg", ".svn", "node_modules", ".venv", "venv", "__pycache__
 SECRET = re.compile(r"\.env(\.(?!example$|sample$|template$|dist$)\w+)?")
 # Commands by which a Dockerfile gives all copied files the same modes, so that only the context's execute bits count.
 SAME_MODES = re.compile(r"chmod -R u=rwX,go=rX \.(?![^\s;])|find \. .*-exec chmod u=rwX,go=rX \{\}")
+# Such a command, which leaves alone what has these modes already: a changed mode would copy the file into a layer.
+ONE_FOR_ALL = "RUN find . ! -type l ! -perm 755 ! -perm 644 -exec chmod u=rwX,go=rX {} +"
+SHOWN = 3  # names in a warning
 
 
 @dataclass
@@ -103,7 +106,7 @@ def read_content(
             return Content(**answer)
         content, seen = Content(), [Seen(".", os.stat(context))]  # noqa: PTH116
         total = hashlib.sha256(texts.encode())
-        final = _FinalStage(dockerfile.decode(errors="replace"))
+        final = _BuiltStage(dockerfile.decode(errors="replace"), recipe.stage)
         folder = dockerignore.Context(context, dockerignore.read_patterns(ignored))
         entries = [one for one in folder.entries() if not _is_for_mounts(one.name, one.path, recipe.mount_points, seen)]
         digests = _digests([one for one in entries if stat.S_ISREG(one.status.st_mode)], known)
@@ -175,19 +178,16 @@ def _read_digests(files: list[Entry]) -> dict[str, bytes]:
     return found
 
 
-class _FinalStage:
-    """What a Dockerfile's last stage does to the modes of what it copies."""
+class _BuiltStage:
+    """What the stage of a Dockerfile that is built does to the modes of what it copies."""
 
-    def __init__(self, dockerfile: str) -> None:
+    def __init__(self, dockerfile: str, stage: str) -> None:
         self.same_modes = self.has_user = False
         copied: set[bool] = set()  # whether owner or modes are given
         without_comments = re.sub(r"^\s*#.*\n?", "", dockerfile, flags=re.MULTILINE)
-        for line in re.sub(r"\\\s*\n", " ", without_comments).splitlines():
+        for line in _lines_of(stage, re.sub(r"\\\s*\n", " ", without_comments)):
             instruction, rest = [*line.split(maxsplit=1), "", ""][:2]
             match instruction.upper():
-                case "FROM":
-                    self.same_modes = self.has_user = False
-                    copied.clear()
                 case "COPY" | "ADD" if "--from=" not in rest:
                     self.same_modes = False
                     copied.add("--chown=" in rest or "--chmod=" in rest)
@@ -199,7 +199,22 @@ class _FinalStage:
         self.gives_access = self.same_modes or copied == {True}
 
 
-def _described(entry: Entry, final: _FinalStage, digest: bytes | None) -> str:
+def _lines_of(stage: str, dockerfile: str) -> list[str]:
+    """The lines of a stage, by its name in any case or its number; else those of the last one."""
+    stages: list[list[str]] = [[]]  # first what comes before every stage
+    named: dict[str, list[str]] = {}
+    for line in dockerfile.splitlines():
+        words = line.lower().split()
+        if words[:1] == ["from"]:
+            stages.append([])
+            named[str(len(stages) - 2)] = stages[-1]
+            if words[-2:-1] == ["as"]:
+                named[words[-1]] = stages[-1]
+        stages[-1].append(line)
+    return named.get(stage.lower(), stages[-1])
+
+
+def _described(entry: Entry, final: _BuiltStage, digest: bytes | None) -> str:
     """What counts of an entry besides its path. Raises OSError when it can't be read, or is a file without a digest."""
     mode = entry.status.st_mode
     permissions = stat.S_IMODE(mode)
@@ -214,7 +229,7 @@ def _described(entry: Entry, final: _FinalStage, digest: bytes | None) -> str:
     return f"special {mode:o} {entry.status.st_rdev}"  # not opened, since a FIFO would wait for a writer
 
 
-def _note(content: Content, entry: Entry, final: _FinalStage) -> None:
+def _note(content: Content, entry: Entry, final: _BuiltStage) -> None:
     """Adds to `content` what there is to warn about in this entry."""
     mode = entry.status.st_mode
     *folders, name = entry.name.split("/")
@@ -266,10 +281,11 @@ def warnings(context: Path, content: Content, dockerfile: str = USUAL.dockerfile
             f"{_some(content.sockets)} of {context} is a socket, which Pulumi's Docker plugin can't copy. "
             f"Leave it out: {leave_out(context, map(dockerignore.literal, content.sockets), dockerfile)}"
         )
-    if content.unreadable:
+    # Secrets were named before, to be left out.
+    if unreadable := [name for name in content.unreadable if name not in content.secret]:
         found.append(
-            f"{_some(content.unreadable)} of {context} can't be read by other users, such as the image's. "
-            f"Make it readable: chmod -R go+rX {shlex.quote(str(context))}"
+            f"{_some(unreadable)} of {context} can't be read by other users, such as the image's. "
+            f"Make it readable: {_make_readable(context, unreadable, dockerfile)}"
         )
     return found
 
@@ -285,9 +301,16 @@ def leave_out(context: Path, patterns: Iterable[str], dockerfile: str = USUAL.do
     return f"printf '%s\\n' {shlex.join(lines)} >> {shlex.quote(str(file))}"
 
 
+def _make_readable(context: Path, names: list[str], dockerfile: str) -> str:
+    """Never of the whole folder, which would show everybody on this machine what the image leaves out, such as keys."""
+    if len(names) > SHOWN or not all(name.isprintable() for name in names):
+        return f"add to {context / dockerfile}, after the last COPY and before USER, the line {ONE_FOR_ALL}"
+    return f"chmod go+rX {shlex.join(f'{context}/{name}' for name in names)}"
+
+
 def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(_shown(name) for name in names[:3]) + more
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(_shown(name) for name in names[:SHOWN]) + more
 
 
 def _shown(name: str) -> str:

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -92,6 +93,12 @@ class Endpoint:
         """Whether its address is another machine's."""
         name = urlsplit(self.host if "://" in self.host else f"tcp://{self.host}").hostname or ""
         return not self.socket and not (name in {"", "localhost", "::1", "0.0.0.0"} or name.startswith("127."))  # noqa: S104
+
+    @property
+    def lacks(self) -> str:
+        """The package without which Docker's SDK can't reach it, or nothing: its extra for ssh isn't required here."""
+        over_ssh = self.host.startswith("ssh://")
+        return "paramiko" if over_ssh and find_spec("paramiko") is None else ""
 
     def client(self, timeout: int = 60) -> docker.DockerClient:
         """Docker's SDK for it. Raises `docker.errors.DockerException` when it doesn't answer."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import docker
 import pulumi
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound, TLSParameterError
+from docker.errors import DockerException, ImageNotFound, TLSParameterError
 
-from infra import endpoint
+from infra import credentials, endpoint
 from infra.endpoint import Endpoint, EndpointError
 
 
@@ -41,12 +41,15 @@ def image_errors(engine: docker.DockerClient, key: str, name: str) -> list[str]:
     except ImageNotFound:
         try:
             engine.images.get_registry_data(name)
-        except (APIError, NotFound, OSError) as error:
+        except (DockerException, OSError) as error:
             reason = getattr(error, "explanation", None) or str(error)
+            fix = credentials.fix(error) or (
+                "check the name, log in to the registry (docker login), or run `make setup`, which "
+                "builds the default images where no registry can be reached"
+            )
             return [
                 f"{key} is {name}, which is neither on this machine nor available from its registry ({reason}). "
-                f"Fix: check the name, log in to the registry (docker login), or run `make setup`, which "
-                f"builds the default images where no registry can be reached"
+                f"Fix: {fix}"
             ]
     return []
 
@@ -63,6 +66,11 @@ def _plugin_asks_us() -> bool:
 
 def _unreachable(found: Endpoint, error: Exception) -> str:
     named = f", which {found.chosen_by} names" if found.chosen_by not in {"", "DOCKER_HOST"} else ""
+    if found.lacks:
+        return (
+            f"The Docker engine is at {found.host}{named}, and Docker's SDK reaches none by ssh without the package "
+            f"{found.lacks}, nothing was changed. Fix: .venv/bin/pip install {found.lacks}"
+        )
     if "Permission denied" in str(error):
         fix = "your user may not use it; add it to the group docker (sudo usermod -aG docker $USER) and log in again"
     elif isinstance(error, TLSParameterError):

@@ -137,11 +137,19 @@ def begin_dockerfile(folder: Path) -> str:
 
 
 def default(key: str) -> str:
-    """The default of a setting in Pulumi.yaml; nothing for one that isn't there."""
+    """The default of a setting in Pulumi.yaml; nothing for one that isn't there.
+
+    Pulumi also takes a key with the project's name before it, `value` for `default`, and a default alone (`cpu: 512`).
+    """
     import yaml  # noqa: PLC0415  # only an error needs it
 
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-    value = project["config"].get(key, {}).get("default", "")
+    config = project.get("config") or {}
+    value = config.get(key, config.get(f"{project['name']}:{key}"))
+    if isinstance(value, dict):
+        value = value.get("default", value.get("value"))
+    if value is None:
+        return ""
     return value if isinstance(value, str) else json.dumps(value)
 
 

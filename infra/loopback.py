@@ -16,15 +16,20 @@ def ask_directly(environ: MutableMapping[str, str], *hosts: str) -> None:
     """
     if not any(name.lower().endswith("_proxy") and value for name, value in environ.items()):
         return
-    given = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    lower, upper = environ.get("no_proxy", ""), environ.get("NO_PROXY", "")
+    environ["no_proxy"] = _extended(lower or upper, *hosts)
+    environ["NO_PROXY"] = _extended(upper or lower, *hosts)  # Go's programs prefer this one, and it may say more
+    for_grpc = environ.get("no_grpc_proxy", "")
+    if for_grpc or "*" in environ["no_proxy"].split(","):
+        environ["no_grpc_proxy"] = ",".join(_with_loopback(for_grpc.split(",") if for_grpc else []))
+
+
+def _extended(given: str, *hosts: str) -> str:
     names = [name.strip() for name in given.split(",") if name.strip()]
     if "*" not in names:
         names = _with_loopback(names)
         names += [host for host in hosts if host not in names]
-    environ["no_proxy"] = environ["NO_PROXY"] = ",".join(names)
-    for_grpc = environ.get("no_grpc_proxy", "")
-    if for_grpc or "*" in names:
-        environ["no_grpc_proxy"] = ",".join(_with_loopback(for_grpc.split(",") if for_grpc else []))
+    return ",".join(names)
 
 
 def _with_loopback(names: list[str]) -> list[str]:

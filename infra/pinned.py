@@ -54,7 +54,8 @@ def running_tag(stack: str, folder: Path) -> str:
     if done.returncode:
         why = " ".join(done.stderr.removeprefix("error: ").split())
         raise PinError(f"the stack {stack} can't be read: {why}. Fix: pulumi stack ls, for the stacks that there are")
-    resources = json.loads(done.stdout)["deployment"].get("resources") or []
+    deployment = json.loads(done.stdout)["deployment"] or {}  # null before the first `pulumi up`
+    resources = deployment.get("resources") or []
     root: dict[str, Any] = next((one for one in resources if one["type"] == "pulumi:pulumi:Stack"), {})
     found = _TAG.search(str((root.get("outputs") or {}).get("image", "")))
     if not found:

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import click
-from docker.errors import APIError
+from docker.errors import DockerException
 
-from infra import fixes
+from infra import credentials, fixes
 from infra.commands import stack
 from infra.names import IMAGE
 
@@ -34,11 +34,11 @@ def command(name: str) -> None:
         sys.exit(f"{KEY} is {before!r}, which is no image. Fix: {fixes.remove(name, KEY)}")
     try:
         digest = engine.images.get_registry_data(tag).id
-    except (APIError, OSError) as error:
+    except (DockerException, OSError) as error:
         reason = getattr(error, "explanation", None) or error
         sys.exit(
-            f"The registry of {tag} doesn't tell its digest: {reason}. Nothing was changed. Fix: check the name, or "
-            "log in to the registry (docker login)"
+            f"The registry of {tag} doesn't tell its digest: {reason}. Nothing was changed. Fix: "
+            + (credentials.fix(error) or "check the name, or log in to the registry (docker login)")
         )
     after = f"{tag}@{digest}"
     if after == before:

@@ -78,7 +78,8 @@ def state(name: str) -> list[dict[str, Any]]:
             f"The state of the stack {name} can't be read. `pulumi stack ls` lists the stacks; docs/state.md says what "
             f"to do about a damaged state (pulumi says: {' '.join(done.stderr.split())})"
         )
-    resources: list[dict[str, Any]] = json.loads(done.stdout)["deployment"].get("resources") or []
+    deployment = json.loads(done.stdout)["deployment"] or {}  # null before the first `pulumi up`
+    resources: list[dict[str, Any]] = deployment.get("resources") or []
     return resources
 
 

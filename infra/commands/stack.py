@@ -69,7 +69,8 @@ def engine() -> docker.DockerClient:
     except EndpointError as error:
         sys.exit(str(error))
     except DockerException as error:
-        sys.exit(f"No Docker engine answers at {found.host} ({error}). Fix: make setup")
+        fix = f".venv/bin/pip install {found.lacks}" if found.lacks else "make setup"
+        sys.exit(f"No Docker engine answers at {found.host} ({error}). Fix: {fix}")
     os.environ.pop("DOCKER_CONTEXT", None)
     os.environ.update(found.variables)
     return client

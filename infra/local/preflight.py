@@ -13,7 +13,7 @@ from infra.engine import connect, image_errors
 from infra.local import labels, postgres
 from infra.local.address_pools import address_errors
 from infra.local.database import VERSION_LABEL
-from infra.local.reach import reach_errors
+from infra.local.reach import reach_errors, ssh_errors
 from infra.local.settings import LocalSettings
 from infra.ports import is_free_port
 
@@ -30,9 +30,10 @@ class _Container:
 
 def preflight(settings: LocalSettings) -> None:
     """Asks the Docker engine. Raises `pulumi.RunError` that lists everything that stands in the stack's way."""
+    _refuse(ssh_errors(), settings)
     engine = connect()
     containers = _containers(engine)
-    errors = (
+    _refuse(
         reach_errors(engine, settings)
         or _strangers(containers, settings)
         or _namesakes(engine, containers, settings)
@@ -40,14 +41,19 @@ def preflight(settings: LocalSettings) -> None:
             *_ports(containers, settings),
             *(() if _is_there(containers, settings) else address_errors(engine, settings)),
             *(_data(engine, settings) or _images(engine, settings)),
-        ]
+        ],
+        settings,
     )
+    _warn_of_another_checkout(containers, settings)
+
+
+def _refuse(errors: list[str], settings: LocalSettings) -> None:
+    """Raises `pulumi.RunError` that lists the errors, if there are any."""
     if errors:
         raise pulumi.RunError(
             f"Stack {settings.stack} can't be made on this machine, nothing was changed.\n"
             + "\n".join(f"  - {error}" for error in errors)
         )
-    _warn_of_another_checkout(containers, settings)
 
 
 def _containers(engine: docker.DockerClient) -> list[_Container]:

@@ -6,6 +6,7 @@ another machine, or in a container with the host's docker.sock, both are somewhe
 
 import re
 import socket
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,21 @@ import docker
 from docker.errors import APIError
 
 from infra import endpoint
+from infra.endpoint import Endpoint, EndpointError
 from infra.local.settings import LocalSettings
 
 # Files that exist only in a container: Docker's and Podman's.
 MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 MOUNTS = Path("/proc/self/mountinfo")
+
+
+def ssh_errors() -> list[str]:
+    """The same error for an engine by ssh, before one connects: that takes a package that a local stack never needs."""
+    with suppress(EndpointError):  # whoever connects says it
+        found = endpoint.find()
+        if found.host.startswith("ssh://") and found.is_remote:
+            return [_elsewhere(found)]
+    return []
 
 
 def reach_errors(engine: docker.DockerClient, settings: LocalSettings) -> list[str]:
@@ -36,11 +47,15 @@ def reach_errors(engine: docker.DockerClient, settings: LocalSettings) -> list[s
             "stack publishes on 127.0.0.1 are not reachable from here. Fix: run it on the engine's machine, or start "
             "this container with --network host"
         ]
-    return [
+    return [_elsewhere(found)]
+
+
+def _elsewhere(found: Endpoint) -> str:
+    return (
         f"the Docker engine is on another machine ({found.host}, by {found.chosen_by}): the ports that it publishes on "
         f"127.0.0.1 and the folders that it mounts are there, not here. Fix: run pulumi on that machine, or "
         f"{found.way_out} for this machine's engine"
-    ]
+    )
 
 
 def _shares_network(engine: docker.DockerClient) -> bool:

@@ -40,6 +40,21 @@ def test_two_migrations_at_once_the_second_waits_and_finds_nothing_to_do(service
     assert sum("Applying gallery.0001_initial... OK" in log for log in logs) == 1
 
 
+def test_time_outs_of_the_projects_own_do_not_end_the_wait(services: Services) -> None:
+    name = services.new_database()
+    for setting in ("statement_timeout", "lock_timeout"):
+        services.query(f"ALTER DATABASE {name} SET {setting} = '1s'")
+    with services.connect(name) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        waiting = migrating(services, name, "--plan")
+        wait_until(lambda: WAITING in waiting.logs().decode(), "a migration that waits")
+        with pytest.raises(Exception, match="timed out"):
+            waiting.wait(timeout=3)
+        other.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    assert ended(waiting) == 0
+    assert "Planned operations:" in waiting.logs().decode()
+
+
 def test_a_migration_gives_up_on_a_table_in_use_and_changes_nothing(services: Services) -> None:
     """With the lock held, `lock_timeout` is set: a migration that queues would make every query queue behind it."""
     name = services.new_database()

@@ -12,7 +12,7 @@ import pulumi
 import pytest
 
 from infra import dockerignore
-from infra.content import content_hash
+from infra.content import Recipe, content_hash
 from tests import ROOT
 from tests.infra.build_contexts import build_context
 
@@ -127,6 +127,32 @@ def test_modes_count_where_the_dockerfile_does_not_give_all_files_the_same(conte
     before = content_hash(context, {})
     (context / "code.py").chmod(0o600)
     assert content_hash(context, {}) != before
+
+
+@pytest.mark.report("aws-cdk#6072")
+@pytest.mark.parametrize(
+    ("stage", "count"),
+    [
+        ("", False),
+        ("prod", True),
+        ("PROD", True),
+        ("1", True),
+        ("2", False),
+        ("base", False),
+        ("0", False),
+        ("x", False),
+    ],
+)
+def test_modes_count_by_the_stage_that_is_built(context: Path, stage: str, count: bool) -> None:
+    """Unknown stages are the last one here; the builder refuses them."""
+    same = "COPY . .\nRUN chmod -R u=rwX,go=rX .\n"
+    (context / "Dockerfile").write_text(
+        f"ARG X=scratch\nFROM --platform=linux/amd64 $X AS base\n{same}from base as Prod\nCOPY . .\nFROM base\n{same}"
+    )
+    recipe = Recipe(stage=stage)
+    before = content_hash(context, {}, recipe=recipe)
+    (context / "code.py").chmod(0o600)
+    assert (content_hash(context, {}, recipe=recipe) != before) is count
 
 
 @pytest.mark.report("aws-cdk#6072")

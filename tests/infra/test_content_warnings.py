@@ -85,6 +85,36 @@ def test_files_that_the_images_user_cannot_read_are_named(context: Path) -> None
     assert warnings(context, read_content(context, {})) == []
 
 
+@pytest.mark.report("aws-cdk#6072")
+def test_only_what_is_named_is_made_readable_on_this_machine(context: Path) -> None:
+    """Not what the image leaves out, nor secrets, which are to be left out as well."""
+    (context / ".dockerignore").write_text("db.sqlite3\n")
+    for name in ("db.sqlite3", ".env", "a file's name", "code.py"):
+        (context / name).touch(mode=0o600)
+        (context / name).chmod(0o600)
+    (context / "folder").chmod(0o700)
+    secret, warning = warnings(context, read_content(context, {}))
+    assert secret.startswith(".env of ")
+    subprocess.run(["sh", "-euc", warning.partition("Make it readable: ")[2]], check=True)
+    modes = {path.name: f"{path.stat().st_mode & 0o777:o}" for path in context.iterdir()}
+    assert modes["db.sqlite3"] == modes[".env"] == "600"
+    assert (modes["a file's name"], modes["code.py"], modes["folder"]) == ("644", "644", "755")
+    assert warnings(context, read_content(context, {})) == [secret]
+
+
+@pytest.mark.report("aws-cdk#6072")
+@pytest.mark.parametrize("names", [["a", "b", "c", "d"], ["line\nfeed"]])
+def test_the_modes_of_many_files_are_changed_in_the_image_alone(context: Path, names: list[str]) -> None:
+    for name in names:
+        (context / name).touch(mode=0o600)
+    (warning,) = warnings(context, read_content(context, {}))
+    assert f"add to {context}/Dockerfile, after the last COPY and before USER, the line RUN find" in warning
+    line = warning.partition("the line ")[2]
+    assert line in (ROOT / "app" / "Dockerfile").read_text()
+    (context / "Dockerfile").write_text(f"FROM scratch\nCOPY . .\n{line}\nUSER app\n")
+    assert warnings(context, read_content(context, {})) == []
+
+
 def test_the_gallery_gives_no_warning() -> None:
     assert warnings(ROOT / "app", read_content(ROOT / "app", {})) == []
     assert image_tag(ROOT / "app", {}) == content_hash(ROOT / "app", {})[:12]

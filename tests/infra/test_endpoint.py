@@ -7,6 +7,7 @@ import socket
 import socketserver
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from infra import endpoint
+from infra.commands import stack
 from infra.endpoint import EndpointError
 
 pytestmark = pytest.mark.report("pulumi-docker#603")
@@ -292,3 +294,11 @@ def test_an_engine_behind_tls_is_reached_whatever_bundle_a_company_has(
     client = endpoint.client()
     assert client.ping()
     assert client.version()["ApiVersion"]
+
+
+def test_commands_name_the_package_that_an_engine_by_ssh_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://me@box")
+    monkeypatch.setitem(sys.modules, "paramiko", None)
+    with pytest.raises(SystemExit, match=r"at ssh://me@box .*Fix: \.venv/bin/pip install paramiko$"):
+        stack.engine()
+    assert not endpoint.Endpoint("tcp://box:2375").lacks

@@ -40,6 +40,22 @@ def test_the_loopback_is_excepted_when_there_is_a_proxy(given: dict[str, str], n
     assert environ.get("no_proxy") == no_proxy
 
 
+@pytest.mark.parametrize(
+    ("lower", "upper", "expected"),
+    [
+        ("a.example", "b.example", (f"a.example,{LOOPBACK}", f"b.example,{LOOPBACK}")),
+        ("a.example", "", (f"a.example,{LOOPBACK}", f"a.example,{LOOPBACK}")),
+        ("*", "b.example", ("*", f"b.example,{LOOPBACK}")),
+        ("a.example", "*", (f"a.example,{LOOPBACK}", "*")),
+    ],
+)
+def test_two_spellings_that_differ_keep_what_each_says(lower: str, upper: str, expected: tuple[str, str]) -> None:
+    environ = {"http_proxy": PROXY, "no_proxy": lower, "NO_PROXY": upper}
+    ask_directly(environ)
+    assert (environ["no_proxy"], environ["NO_PROXY"]) == expected
+    assert ("no_grpc_proxy" in environ) is (lower == "*")
+
+
 def test_a_rehearsal_excepts_the_names_that_lead_to_its_emulator() -> None:
     environ = {"https_proxy": PROXY, "no_proxy": "example.org"}
     ask_directly(environ, *EMULATED)

@@ -178,6 +178,7 @@ def state(image: str | None) -> str:
         (state(f"django-stack/staging:{HERE}"), 0, HERE),
         (state(None), 0, "the stack staging runs no version. Fix: pulumi up -s staging"),
         (json.dumps({"deployment": {}}), 0, "the stack staging runs no version"),
+        (json.dumps({"deployment": None}), 0, "the stack staging runs no version"),
         ("error: no stack named 'staging' found", 255, "can't be read: no stack named 'staging' found. Fix: pulumi"),
     ],
 )

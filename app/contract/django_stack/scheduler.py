@@ -26,6 +26,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django_stack.malformed import MalformedError
+
 LATE = timedelta(minutes=15)  # how much later than its time a run may start, at least
 NOTED = timedelta(seconds=30)  # how often the file is written when nothing is to be run
 HEALTHY = 120.0  # seconds; an older file is a scheduler that hangs
@@ -47,6 +49,17 @@ class Schedule:
     @property
     def when(self) -> str:
         return f"{self.cron} {self.timezone}"
+
+    @property
+    def has_zone(self) -> bool:
+        """Whether its time zone is known here: a slim image has no old names such as US/Eastern of its own."""
+        from django_stack import cron  # noqa: PLC0415  (cronsim is needed for schedules alone)
+
+        try:
+            cron.zone_of(self.timezone)
+        except MalformedError:
+            return False
+        return True
 
     def times(self, after: datetime, until: datetime = FOREVER) -> Iterator[datetime]:
         """The moments later than `after` and not later than `until`."""
@@ -157,10 +170,19 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 1
+    schedules = read(arguments[1])
+    if refused := [one for one in schedules if one.enabled and not one.has_zone]:
+        for one in refused:
+            print(
+                f"The schedule {one.name} has the time zone {one.timezone}, which isn't in the image. "
+                "Fix: require tzdata in the image.",
+                file=sys.stderr,
+            )
+        return 1
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    scheduler = Scheduler(read(arguments[1]), Path(arguments[0]))
+    scheduler = Scheduler(schedules, Path(arguments[0]))
     for one in scheduler.schedules:
         when = one.when if one.enabled else "not enabled"
         print(f"[{one.name}] {when}: {shlex.join(one.command)}", flush=True)

@@ -168,7 +168,8 @@ def release_lines(name: str) -> Iterator[LogLine]:
 
 def _release_resource(name: str) -> dict[str, Any] | None:
     """The release in the stack's state; none before the first one succeeded."""
-    resources = pulumi_stack.ask("export", name)["deployment"].get("resources") or []
+    deployment = pulumi_stack.ask("export", name)["deployment"] or {}  # null before the first `pulumi up`
+    resources = deployment.get("resources") or []
     found = (one for one in resources if one["urn"].endswith("::release") and one["type"] == "command:local:Command")
     return next(found, None)
 

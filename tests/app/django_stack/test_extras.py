@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from django_stack import errors
 from django_stack.variables import InvalidEnvironmentError, read
 
+from infra.checkout import ROOT
 from tests.app.environment import CLOUD
 from tests.app.served import environment, write_site
 
@@ -72,6 +75,14 @@ def test_without_gunicorn_its_configuration_says_what_to_require(tmp_path: Path)
     assert ended.returncode == 3
     assert "Require django-stack-contract[server]" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("zone", ["US/Eastern", "GB", "Japan", "Europe/Zurich"])
+def test_the_extra_for_schedules_brings_the_zones_that_a_slim_image_lacks(zone: str) -> None:
+    project = tomllib.loads((ROOT / "app/contract/pyproject.toml").read_text())["project"]
+    assert any(one.startswith("tzdata") for one in project["optional-dependencies"]["schedules"])
+    code = f"from django_stack import cron; cron.zone_of({zone!r})"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONTZPATH": ""}, check=True, timeout=60)
 
 
 @pytest.mark.parametrize(

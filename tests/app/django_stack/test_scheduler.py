@@ -193,3 +193,19 @@ def test_a_scheduler_is_healthy_as_long_as_it_writes(machine: Machine) -> None:
     machine.scheduler(hourly())
     assert scheduler.main(["healthy", str(machine.folder)]) == 0
     assert json.loads((machine.folder / scheduler.CHECKED).read_text())
+
+
+def test_a_time_zone_that_the_image_lacks_is_named_with_its_schedule(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = {"command": ["true"], "cron": "0 * * * *", "timeout": 60}
+    schedules = {
+        "sweep": facts | {"timezone": "Mars/Phobos"},
+        "mail": facts | {"timezone": "UTC"},
+        "off": facts | {"timezone": "Mars/Deimos", "enabled": False},
+    }
+    assert scheduler.main([str(machine.folder), json.dumps(schedules)]) == 1
+    assert capsys.readouterr().err == (
+        "The schedule sweep has the time zone Mars/Phobos, which isn't in the image. "
+        "Fix: require tzdata in the image.\n"
+    )

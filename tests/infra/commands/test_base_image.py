@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
 
 from infra.commands import base_image, stack
 from infra.names import IMAGE
@@ -27,6 +27,8 @@ class Machine:
         self.asked.append(name)
         if name.startswith("nobodys"):
             raise APIError("500", explanation="unauthorized")
+        if name.startswith("private"):
+            raise DockerException("Credentials store error: StoreError('docker-credential-desktop not installed')")
         return SimpleNamespace(id=NEW)
 
     def pulumi(self, command: list[str], **_: Any) -> "subprocess.CompletedProcess[str]":
@@ -71,7 +73,14 @@ def test_the_newest_one_stays(machine: Machine) -> None:
     assert not machine.changes
 
 
-@pytest.mark.parametrize(("name", "message"), [("nobodys/image:1", "unauthorized"), ("No Image", "is no image")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nobodys/image:1", "unauthorized. Nothing was changed. Fix: check the name"),
+        ("private/image:1", "not installed'). Nothing was changed. Fix: remove `credsStore`"),
+        ("No Image", "is no image"),
+    ],
+)
 def test_a_registry_that_does_not_tell_changes_nothing(machine: Machine, name: str, message: str) -> None:
     machine.value = name
     done = run()

@@ -44,3 +44,9 @@ def test_a_run_or_a_shell_that_goes_on_is_not_left_behind(
     said = capsys.readouterr().out
     if stays and "run" in name:
         assert said == f"leaving {name}, which still runs (docker rm --force {name} ends it)\n"
+
+
+def test_a_stack_that_was_only_initialised_has_no_resources(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = SimpleNamespace(returncode=0, stdout='{"version": 3, "deployment": null}')
+    monkeypatch.setattr(repair.subprocess, "run", lambda *_, **__: done)
+    assert repair.state("local") == []

@@ -2,7 +2,9 @@
 
 import re
 import socket
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ import pulumi
 import pytest
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
+from infra.engine import connect
 from infra.local import preflight as module
 from infra.local.labels import PROJECT, STACK, STATE, state
 from infra.settings import Settings
@@ -169,6 +172,46 @@ def test_an_engine_that_does_not_answer_is_one_error(monkeypatch: pytest.MonkeyP
         module.preflight(settings)
     assert "No Docker engine answers at unix:///nowhere.sock, nothing was changed. Fix: start Docker" in str(
         refused.value
+    )
+
+
+HELPER_MISSING = (
+    "Credentials store error: StoreError('docker-credential-desktop not installed or not available in PATH')"
+)
+
+
+def test_a_missing_credential_helper_is_one_error_with_its_own_fix(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    def no_helper(name: str) -> None:
+        raise DockerException(HELPER_MISSING)
+
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    engine = Engine(images={"postgres:17-trixie", "versity/versitygw:v1.8.0"})
+    engine.images.get_registry_data = no_helper
+    message = refusal(monkeypatch, engine, settings)
+    assert f"available from its registry ({HELPER_MISSING})" in message
+    assert f"Fix: remove `credsStore`, or the registry's entry in `credHelpers`, from {tmp_path}/config.json" in message
+    assert "docker login" not in message
+
+
+def test_an_engine_by_ssh_is_refused_before_one_connects(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://me@box")
+    monkeypatch.setattr(module, "connect", lambda: pytest.fail("it connects"))
+    with pytest.raises(pulumi.RunError) as refused:
+        module.preflight(settings)
+    assert "  - the Docker engine is on another machine (ssh://me@box, by DOCKER_HOST)" in str(refused.value)
+    assert "unset DOCKER_HOST" in str(refused.value)
+
+
+def test_an_engine_by_ssh_that_a_cloud_stack_builds_on_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://me@box")
+    monkeypatch.setitem(sys.modules, "paramiko", None)
+    with pytest.raises(pulumi.RunError) as refused:
+        connect()
+    assert str(refused.value) == (
+        "The Docker engine is at ssh://me@box, and Docker's SDK reaches none by ssh without the package paramiko, "
+        "nothing was changed. Fix: .venv/bin/pip install paramiko"
     )
 
 

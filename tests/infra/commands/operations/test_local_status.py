@@ -204,6 +204,18 @@ def test_the_last_release_is_in_the_state_and_a_failed_update_in_the_history(
     assert (found.text, found.is_well) == (text, is_well)
 
 
+def test_a_stack_that_was_only_initialised_has_had_no_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = {"export": '{"version": 3, "deployment": null}', "history": "[]"}
+    monkeypatch.setattr(
+        local_status.subprocess, "run", lambda line, **_: SimpleNamespace(returncode=0, stdout=printed[line[2]])
+    )
+    found = section("release")
+    assert found
+    assert (found.text, found.is_well) == ("none yet", False)
+    with pytest.raises(SystemExit, match="has had no release yet"):
+        next(local_status.release_lines("local"))
+
+
 def test_what_pulumi_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = SimpleNamespace(returncode=255, stdout="", stderr="error: no stack named 'local' found\n")
     monkeypatch.setattr(local_status.subprocess, "run", lambda *_, **__: refusal)

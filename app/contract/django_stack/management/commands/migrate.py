@@ -1,8 +1,9 @@
 """Django's `migrate` with an advisory lock, so that two releases never migrate one database at once; and, in a release,
 with a look at what the migrations take away.
 
-The second one waits, then finds nothing to do. `lock_timeout` is set only once the lock is held, or it would cancel the
-wait for it. It keeps a migration from queueing behind a long transaction, with the whole site queueing behind it.
+The second one waits, without any time-out, then finds nothing to do. `lock_timeout` is set only once the lock is held,
+or it would cancel the wait for it. It keeps a migration from queueing behind a long transaction, with the whole site
+queueing behind it.
 """
 
 from __future__ import annotations
