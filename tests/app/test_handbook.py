@@ -199,7 +199,7 @@ def test_the_package_imports_nothing_but_what_its_own_requirements_bring() -> No
     named = {re.match(r"[a-z0-9-]+", line)[0] for line in lines} - {"django-stack-contract"}  # type: ignore[index]
     distributions = packages_distributions()
     brought = {"django_stack", "boto3", "botocore", "s3transfer", "psycopg2"}
-    unseen = {"boto3", "django-anymail"}  # Django imports the latter by its dotted path
+    unseen = {"boto3", "django-anymail", "tzdata"}  # Django imports anymail by its dotted path, zoneinfo tzdata
     assert {distributions[name][0].lower() for name in imported - brought} == named - unseen
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.app.served import Site, environment, manage, served, write_site
+from tests.waiting import wait_until
 
 END = b"\r\nHost: localhost\r\nConnection: close\r\n"
 LIMIT = 200_000
@@ -107,9 +108,14 @@ gc.disable()
     assert migrated.returncode == 0, migrated.stderr
     with served(tmp_path, "uvicorn", after=settings) as site, ThreadPoolExecutor(4) as visitors:
         answers = list(visitors.map(lambda path: get(site, path), ["/thread", "/loop", "/healthz/ready"] * 20))
-        kept = [one for one in Path(f"/proc/{site.process.pid}/fd").iterdir() if one.resolve().suffix == ".sqlite3"]
+        # A request ends after its answer.
+        wait_until(lambda: len(open_databases(site)) <= 1, "the end of the connections", 5)
     assert {answer.split()[1] for answer in answers} == {b"200"}
-    assert len(kept) <= 1
+
+
+def open_databases(site: Site) -> list[Path]:
+    """The files of SQLite that the server has open."""
+    return [one for one in Path(f"/proc/{site.process.pid}/fd").iterdir() if one.resolve().suffix == ".sqlite3"]
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
