@@ -254,8 +254,11 @@ class StackOperations:
             self._container(identity).stop(timeout=10)
 
     def _remove(self, identity: str) -> None:
-        with suppress(NotFound):
+        try:
             self._engine.api.remove_container(identity, v=True, force=True)
+        except APIError as error:
+            if error.status_code not in {404, 409}:  # somebody removed it, or is about to
+                raise
 
     # What there is to be seen
 

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
+from requests import Response
 
 from infra.commands import stack
 from infra.commands.operations.local import StackOperations
@@ -81,6 +82,24 @@ def test_a_detached_run_that_has_ended_is_removed_and_its_status_is_its_own(
     engine = Engine({"Running": False, "ExitCode": status})
     assert operations(engine, client).attach(RUN) == status
     assert engine.did == ["remove"]
+
+
+@pytest.mark.parametrize("status", [404, 409, 500])
+def test_a_run_that_somebody_else_removes_at_the_same_moment_ends_as_it_did(operations: Any, status: int) -> None:
+    """Docker answers 409 while it removes the container, and 404 afterwards."""
+    answer = Response()
+    answer.status_code = status
+
+    def refuse(*_: object, **__: object) -> None:
+        raise APIError("refused", response=answer)
+
+    engine = Engine({"Running": False, "ExitCode": 3})
+    engine.api.remove_container = refuse
+    if status == 500:
+        with pytest.raises(APIError):
+            operations(engine, "exit 0").attach(RUN)
+    else:
+        assert operations(engine, "exit 0").attach(RUN) == 3
 
 
 def test_a_detached_run_that_another_one_waited_for_has_ended(
