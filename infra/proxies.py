@@ -32,9 +32,9 @@ def connect(host: str, port: int, seconds: float) -> socket.socket:
     return tunnel.sock
 
 
-def pool(host: str, seconds: float) -> urllib3.PoolManager:
-    """Connections to a host, through its proxy if it has one. A request isn't repeated."""
-    proxy = proxy_for(host)
+def pool(url: str, seconds: float) -> urllib3.PoolManager:
+    """Connections to the host of a URL, through its proxy if it has one. A request isn't repeated."""
+    proxy = proxy_for(urlsplit(url).hostname or "")
     if not proxy:
         return urllib3.PoolManager(timeout=seconds, retries=False)
     return urllib3.ProxyManager(proxy, proxy_headers=_login(proxy), timeout=seconds, retries=False)

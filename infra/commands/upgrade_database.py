@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -165,9 +165,8 @@ def _upgrade(upgrade: Upgrade, *, yes: bool) -> int:
         loading,
     ]
     try:
-        engine.volumes.get(upgrade.volume).remove()
-    except NotFound:
-        pass  # as we want it
+        with suppress(NotFound):  # somebody removed it
+            engine.volumes.get(upgrade.volume).remove()
     except APIError as error:
         click.echo(error.explanation, err=True)
         removing = f"docker volume rm {shlex.quote(upgrade.volume)}"

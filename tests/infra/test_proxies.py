@@ -44,7 +44,8 @@ def test_this_machine_and_what_no_proxy_names_are_asked_directly(
 ) -> None:
     monkeypatch.setenv("no_proxy", "example.com")
     assert proxies.proxy_for(host) == ""
-    assert type(proxies.pool(host, 5)) is urllib3.PoolManager
+    url = f"https://[{host}]/" if ":" in host else f"https://{host}/"
+    assert type(proxies.pool(url, 5)) is urllib3.PoolManager
     assert proxies.proxy_for(ELSEWHERE)
 
 

@@ -6,7 +6,7 @@ from infra.commands import stack
 from infra.commands.data.media import MediaEnd
 from infra.commands.data.media_clients import client, parsed
 from infra.commands.data.media_folder import FolderMedia
-from infra.commands.data.media_s3 import S3Media
+from infra.commands.data.media_s3 import S3Media, is_near
 from infra.contract.storage_dsn import Files
 
 
@@ -17,6 +17,6 @@ def media(name: str, settings: Mapping[str, object]) -> MediaEnd:
     found = parsed(name, stack.environment(web).get("DEFAULT_STORAGE_DSN", ""))
     if isinstance(found, Files):
         return FolderMedia(name, ["docker", "exec", "--interactive", str(web.id)], found.folder)
-    bucket = S3Media(name, found, client(found), production=False)
-    bucket.production = not bucket.is_near  # one from elsewhere may be another site's, such as production's
-    return bucket
+    s3 = client(found)
+    # A bucket from elsewhere may be another site's, such as production's.
+    return S3Media(name, found, s3, production=not is_near(s3))

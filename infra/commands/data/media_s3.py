@@ -26,6 +26,11 @@ PART_SIZES = tuple(number * 2**20 for number in (8, 5, 16, 10, 15, 32, 50, 64, 1
 Result = TypeVar("Result")
 
 
+def is_near(client: Any) -> bool:
+    """Whether boto3's client asks a server on this machine."""
+    return "://127.0.0.1" in str(client.meta.endpoint_url)
+
+
 class S3Media:
     """The objects below a prefix of a bucket. `client` is boto3's, which threads may share.
 
@@ -34,7 +39,7 @@ class S3Media:
     """
 
     def __init__(self, name: str, bucket: S3, client: Any, *, production: bool, account: str = "") -> None:
-        self.name, self.production, self.is_near = name, production, "://127.0.0.1" in str(client.meta.endpoint_url)
+        self.name, self.production, self.is_near = name, production, is_near(client)
         self.place = f"the bucket {bucket.bucket} at {bucket.endpoint.rpartition('/')[2]}"
         self.bucket, self.account, self.client = bucket.bucket, account, client
         self.prefix = f"{bucket.prefix}/" if bucket.prefix else ""

@@ -75,7 +75,7 @@ class Site:
         self._domain = domain
         is_secure = self._url.scheme == "https"
         self._base = f"https://{self._url.netloc}" if is_secure else f"http://127.0.0.1:{self._url.port or 80}"
-        self._pool = proxies.pool(urlsplit(self._base).hostname or "", SECONDS)
+        self._pool = proxies.pool(self._base, SECONDS)
 
     def answers(self, inside: Mapping[str, Any], redirects: list[str]) -> dict[str, Answer | str]:
         """The answers by what was asked for."""

@@ -8,7 +8,6 @@ import html
 import sys
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import urllib3
 from botocore.exceptions import ClientError
@@ -88,7 +87,7 @@ class CloudMaintenance:
 def published(url: str) -> tuple[str, str]:
     """The page at an address; or why there is none."""
     try:
-        with proxies.pool(urlsplit(url).hostname or "", SECONDS) as pool:
+        with proxies.pool(url, SECONDS) as pool:
             answer: Any = pool.request("GET", url, redirect=False)
     except urllib3.exceptions.HTTPError as error:
         return "", f"{url} isn't answered ({error})"

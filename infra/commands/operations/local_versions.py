@@ -11,6 +11,7 @@ from docker.types import LogConfig
 
 from infra import built
 from infra.commands import stack
+from infra.commands.operations.local_logs import moment
 from infra.commands.operations.versions import Version, in_order, ran, updates
 from infra.local.labels import PROJECT, STACK, STATE, state
 
@@ -101,5 +102,5 @@ class StackVersions:
 
 
 def _moment(text: str) -> datetime:
-    """A time of the engine's, which may be in its own time zone, in whole seconds, as those of Pulumi's history are."""
-    return datetime.fromisoformat(text).astimezone(UTC).replace(microsecond=0)
+    """A time of the engine's in whole seconds, as those of Pulumi's history are."""
+    return moment(text).replace(microsecond=0)

@@ -62,7 +62,7 @@ def waits_until_seen(url: str, *, wanted: bool, seconds: float = SEEN_WITHIN) ->
     parts = urllib3.util.parse_url(url)
     site = f"https://{parts.netloc}" if parts.scheme == "https" else f"http://127.0.0.1:{parts.port or 80}"
     until = time.monotonic() + seconds
-    with proxies.pool(urllib3.util.parse_url(site).host or "", 5.0) as pool:
+    with proxies.pool(site, 5.0) as pool:
         while True:
             with suppress(urllib3.exceptions.HTTPError):  # a site that doesn't answer is asked again
                 host = {"Host": parts.netloc or ""}
