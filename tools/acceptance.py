@@ -31,7 +31,7 @@ import click
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.interrupts import completed
+from infra.programs import completed
 
 REPORT = "acceptance-report.md"
 PLUGIN = "session-manager-plugin"

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from infra.adoption.choices import Choices
-from infra.interrupts import completed
+from infra.programs import completed
 from infra.together import repeating
 
 PASSPHRASE = "django-stack-local"  # noqa: S105  # public, docs/decisions/0012

@@ -13,9 +13,9 @@ from docker.errors import APIError, ImageNotFound
 from docker.models.containers import Container
 
 from infra.commands import stack
-from infra.interrupts import completed
 from infra.local import labels
 from infra.local.steps import set_password
+from infra.programs import completed
 
 # How long to wait for a database's first boot. If that is cut short, the official image leaves half a cluster in its
 # volume.

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
-from docker.errors import APIError, ContainerError, ImageNotFound, NotFound
+from docker.errors import APIError, ContainerError, DockerException, ImageNotFound, NotFound
 from docker.types import LogConfig
 
-from infra import fixes
+from infra import credentials, fixes
 from infra.commands import load, stack
 from infra.commands.data import dumping, sql
 from infra.commands.data.archive_reader import opened
@@ -247,8 +247,10 @@ def _check(engine: "docker.DockerClient", upgrade: Upgrade) -> None:
         click.echo(f"Pulling {upgrade.image} ...", err=True)
         try:
             image = engine.images.pull(upgrade.image)
-        except APIError as error:
-            sys.exit(f"{upgrade.image} can't be pulled, nothing was changed: {error.explanation}. Fix: --image NAME")
+        except (DockerException, OSError) as error:
+            fix = credentials.fix(error) or "--image NAME"
+            reason = getattr(error, "explanation", None) or error
+            sys.exit(f"{upgrade.image} can't be pulled, nothing was changed: {reason}. Fix: {fix}")
     if (has := image_version(image)) not in {None, upgrade.new}:
         sys.exit(f"{upgrade.image} has PostgreSQL {has}, not {upgrade.new}. Fix: --image NAME of one that has it")
 

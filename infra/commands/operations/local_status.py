@@ -195,4 +195,4 @@ def _begin_of_data(database: "Container") -> datetime:
 
 def _moment(text: str | None) -> datetime | None:
     """A time in the state or the history; none without a text."""
-    return pulumi_stack.moment(text) if text else None
+    return datetime.fromisoformat(text) if text else None

@@ -10,7 +10,7 @@ from infra import fixes
 from infra.commands import stack
 from infra.commands.operations import read_settings, schema
 from infra.commands.operations.versions import Version, Versions, setting
-from infra.interrupts import completed
+from infra.programs import completed
 
 SHOWN = 5  # migrations that are named
 

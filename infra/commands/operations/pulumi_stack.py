@@ -1,9 +1,7 @@
 """What Pulumi knows of a stack, by its own command line, which asks for no passphrase for this."""
 
 import json
-import re
 import subprocess
-from datetime import datetime
 from typing import Any
 
 
@@ -17,8 +15,3 @@ def ask(what: str, stack: str, *options: str) -> Any:
     if done.returncode:
         raise RuntimeError(f"pulumi stack {what}: {done.stderr.strip()}")
     return json.loads(done.stdout or "[]")
-
-
-def moment(text: str) -> datetime:
-    """A time as it stands there, which may have nanoseconds."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))

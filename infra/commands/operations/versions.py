@@ -79,7 +79,7 @@ def updates(name: str) -> list[Update] | None:
     for one in history:
         if one.get("kind") == "update" and one.get("result") == "succeeded" and one.get("endTime"):
             image = str((one.get("config") or {}).get(key, {}).get("value", ""))
-            found.append(Update(pulumi_stack.moment(one["endTime"]), image))
+            found.append(Update(datetime.fromisoformat(one["endTime"]), image))
     return sorted(found, key=lambda update: update.end)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from docker.errors import APIError, ContainerError, NotFound
+from docker.errors import APIError, ContainerError, DockerException, ImageNotFound, NotFound
 
 from infra.commands import upgrade_database
 from infra.commands.data.ends import DatabaseFacts, DataError
@@ -75,6 +75,29 @@ def test_what_cannot_be_upgraded_is_one_line_with_a_fix(
     assert done.exit_code == 1
     assert said in done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (APIError("500", explanation="no route to the registry"), "no route to the registry. Fix: --image NAME"),
+        (DockerException("Credentials store error: StoreError('not installed')"), "Fix: remove `credsStore`"),
+        (OSError("timed out"), "timed out. Fix: --image NAME"),
+    ],
+)
+def test_an_image_that_cannot_be_pulled_is_one_line_with_a_fix(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, said: str
+) -> None:
+    def fails(name: str) -> None:
+        raise ImageNotFound(name) if name == "here" else error
+
+    monkeypatch.chdir(tmp_path)
+    images = SimpleNamespace(get=lambda _: fails("here"), pull=fails)
+    engine: Any = SimpleNamespace(volumes=Volumes(), images=images)
+    upgrade = upgrade_database.Upgrade("local", 17, 18, "postgres:18", "", "c", "app", "app", 1000)
+    with pytest.raises(SystemExit, match="postgres:18 can't be pulled, nothing was changed: ") as ended:
+        upgrade_database._check(engine, upgrade)
+    assert said in str(ended.value)
 
 
 def test_a_file_that_is_there_stays(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

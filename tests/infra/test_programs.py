@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.interrupts import completed
+from infra.programs import completed
 from tests import ROOT
 from tests.waiting import wait_until
 
@@ -24,7 +24,7 @@ time.sleep(60)
 
 def test_an_interrupted_program_is_waited_for(tmp_path: Path) -> None:
     """pulumi gives its lock back at its end."""
-    call = "import os, signal, sys; from pathlib import Path; from infra.interrupts import completed; "
+    call = "import os, signal, sys; from pathlib import Path; from infra.programs import completed; "
     call += "signal.signal(signal.SIGINT, signal.default_int_handler); "  # which background jobs ignore
     call += "completed([sys.executable, *sys.argv[1:]], cwd=Path.cwd(), env=dict(os.environ), seconds=60)"
     command = [sys.executable, "-c", call, "-c", SLOW_TO_END, str(tmp_path)]
@@ -44,7 +44,7 @@ def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 
 def test_one_that_is_apart_is_interrupted_from_here(tmp_path: Path) -> None:
     """Whatever comes to the terminal's group, and by whichever signal."""
-    call = "import signal, sys; from pathlib import Path; from infra.interrupts import completed; "
+    call = "import signal, sys; from pathlib import Path; from infra.programs import completed; "
     call += "signal.signal(signal.SIGHUP, signal.default_int_handler); "
     call += "completed([sys.executable, *sys.argv[1:]], apart=True)"
     command = [sys.executable, "-c", call, "-c", SLOW_TO_END, str(tmp_path)]
