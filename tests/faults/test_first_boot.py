@@ -151,6 +151,27 @@ def test_of_a_cluster_that_was_never_finished_it_is_said_that_nothing_was_stored
     assert f"Fix: docker rm --force {place.name} && docker volume rm {place.name}, then pulumi up --refresh" in output
 
 
+# initdb is killed while it makes its last database: the folder is there, and the server doesn't know it.
+CUT_AT_THE_LAST = """
+initdb --username=app
+pg_ctl start --wait --silent --options='-k /tmp -h ""' --log=/tmp/log
+for more in 'drop database postgres' "$MORE"; do psql -h /tmp -U app -d template1 -c "$more"; done
+pg_ctl stop --silent
+mkdir base/5; cp base/1/PG_VERSION base/5
+"""
+
+
+@pytest.mark.parametrize("place", [17, 18], indirect=True)
+@pytest.mark.parametrize(
+    ("more", "told"), [("select 1", True), ("create role somebody", False), ("create database shop", False)]
+)
+def test_of_a_cluster_without_the_last_database_it_is_said_unless_somebody_used_it(
+    place: Place, more: str, told: bool
+) -> None:
+    place.run(f"MORE={more!r}{CUT_AT_THE_LAST}")
+    assert ("volume rm" in place.next_step()) is told
+
+
 def test_of_a_first_boot_that_still_goes_on_nothing_is_said(place: Place) -> None:
     until = f"until grep -q '{STEPS[1]}' /tmp/log; do :; done"
     slow = f"initdb --username=app > /tmp/log & {until}; kill -STOP $!; sleep 60"

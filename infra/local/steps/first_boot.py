@@ -29,6 +29,8 @@ FILES = re.compile(r"PG_VERSION|(postgresql(\.auto)?|pg_hba|pg_ident)\.conf|post
 LOG = re.compile(r"d pg_wal/\w+|f pg_wal/000000010000000000000001")
 # The first number of databases and tables of users (FirstNormalObjectId, src/include/access/transam.h).
 USERS = 16384
+# The last database that initdb makes. A running server writes the last number that it has given into pg_control first.
+ASK_LAST = ["-c", "CHECKPOINT", "-c", "SELECT count(*) FROM pg_database WHERE datname = 'postgres'"]
 LOOK = "find . -mindepth 1 -printf '%y %P\\n' || exit 1; LC_ALL=C pg_controldata \"$CLUSTER\"; true"
 
 
@@ -40,6 +42,7 @@ def next_step(container: Container) -> str:
     try:
         if _is_running_initdb(container):
             return ""
+        lacks_last = _lacks_last(container)
         cluster = _cluster(container)
         volume, folder = next(
             (mount["Name"], mount["Destination"])
@@ -63,7 +66,8 @@ def next_step(container: Container) -> str:
         )
     except (*ENGINE_ERRORS, StopIteration):
         return ""
-    if not is_a_beginning(seen.decode(errors="replace").splitlines(), str(cluster.relative_to(folder))):
+    lines = seen.decode(errors="replace").splitlines()
+    if not is_a_beginning(lines, str(cluster.relative_to(folder)), lacks_last=lacks_last):
         return ""
     # Without -s, pulumi uses the stack that was selected last.
     stack = f" -s {container.labels[STACK]}" if STACK in container.labels else ""
@@ -74,10 +78,23 @@ def next_step(container: Container) -> str:
     )
 
 
+def _environment(container: Container) -> dict[str, str]:
+    return dict(entry.partition("=")[::2] for entry in container.attrs["Config"]["Env"])
+
+
 def _cluster(container: Container) -> PurePosixPath:
     """The folder of the server's data: PGDATA, as set by the stack or the image."""
-    environment = dict(entry.partition("=")[::2] for entry in container.attrs["Config"]["Env"])
-    return PurePosixPath(environment.get("PGDATA", OLD_FOLDER))
+    return PurePosixPath(_environment(container).get("PGDATA", OLD_FOLDER))
+
+
+def _lacks_last(container: Container) -> bool:
+    """Whether a server runs there, of a cluster that lacks the last database that initdb makes."""
+    user = _environment(container).get("POSTGRES_USER", "postgres")
+    with suppress(APIError):  # the container isn't running at the moment
+        asked = ["psql", "-qAtX", "-U", user, "-d", "template1", *ASK_LAST]
+        status, (output, _) = container.exec_run(asked, demux=True)
+        return status == 0 and bytes(output or b"").split() == [b"0"]
+    return False
 
 
 def _is_running_initdb(container: Container) -> bool:
@@ -90,11 +107,12 @@ def _is_running_initdb(container: Container) -> bool:
     return False
 
 
-def is_a_beginning(seen: Iterable[str], cluster: str = ".") -> bool:
+def is_a_beginning(seen: Iterable[str], cluster: str = ".", *, lacks_last: bool = False) -> bool:
     """True if initdb never completed and no user ever made anything in the cluster; False where that isn't certain.
 
     `seen` is the output of LOOK: a line for each file (`f global/pg_control`; d for a folder), then those of
     pg_controldata. `cluster` is the folder of the cluster in the volume, such as `18/docker`; nothing may be beside it.
+    With `lacks_last`, the server says that it doesn't know the last database, whose folder may be there all the same.
     """
     lines = list(seen)
     kinds = {line[2:]: line[0] for line in lines if re.match(r"[a-zA-Z] .", line)}
@@ -110,7 +128,7 @@ def is_a_beginning(seen: Iterable[str], cluster: str = ".") -> bool:
     databases = [path for path in kinds if re.fullmatch(r"base/\d+", path)]
     numbers = [int(number) for path in kinds if path.startswith("base/") for number in re.findall(r"(?<=/)\d+", path)]
     # At its end, initdb copies template1 twice (make_template0, make_postgres in src/bin/initdb/initdb.c).
-    if len(databases) > 2 or any(number >= USERS for number in numbers):
+    if len(databases) > 2 + lacks_last or any(number >= USERS for number in numbers):
         return False
     if "global/pg_control" in kinds:
         # Databases that were created and dropped again have used up numbers.
