@@ -3,6 +3,7 @@
 from statistics import median
 
 from benchmarks.composed import Bare, Pulumi, Way, composes
+from benchmarks.plot import Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox, peak_memory, run, typical, until_answered
 
@@ -62,7 +63,7 @@ def _section(ways: list[Way], times: dict[tuple[str, str], list[float]], memory:
         mine = median(times[what, ours.name])
         ratios = [f"{mine / median(times[what, way.name]):.2f}" for way in others]
         rows.append([what, *(typical(times[what, way.name]) for way in ways), *ratios])
-        bars += [(f"{what}: {way.name}"[-48:], median(times[what, way.name])) for way in ways]
+        bars += [Bar(way.name, median(times[what, way.name]), what, way.colour) for way in ways]
     rows.append(
         [
             MEMORY,

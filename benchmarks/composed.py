@@ -12,6 +12,7 @@ import yaml
 from docker.errors import ImageNotFound
 
 from benchmarks import prepare
+from benchmarks.plot import COMPOSE, OTHER, OURS
 from benchmarks.sandbox import Command, Sandbox, quiet_environment, run
 from tests import ROOT
 from tests.e2e.stacks import Stack
@@ -24,6 +25,7 @@ class Way(ABC):
     """A tool and a project of its own; `app` is the copy of the app that it deploys."""
 
     name: str
+    colour: str  # of its bars
     app: Path
     port: int
 
@@ -67,7 +69,7 @@ class PulumiWay(Way):
 class Pulumi(PulumiWay):
     """This project, with its defaults: gunicorn of the image, as in the cloud."""
 
-    name = "django-stack"
+    name, colour = "django-stack", OURS
 
     def __init__(self, place: Sandbox) -> None:
         self.stack = place.stack("ours")
@@ -81,7 +83,7 @@ class Pulumi(PulumiWay):
 class Bare(PulumiWay):
     """The barest Pulumi program for the same containers: what any takes that makes them."""
 
-    name = "bare Pulumi"
+    name, colour = "bare Pulumi", OTHER
 
     def __init__(self, place: Sandbox) -> None:
         self.place = place
@@ -137,6 +139,7 @@ class Compose(Way):
     place: Sandbox
     tool: list[str]
     name: str
+    colour: str = COMPOSE
     app: Path = field(init=False)
     port: int = field(init=False)
     project: str = field(init=False)

@@ -14,6 +14,8 @@ from statistics import median
 import psutil
 from docker.errors import APIError
 
+from benchmarks import plot
+from benchmarks.plot import Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox
 from infra import endpoint
@@ -58,7 +60,9 @@ def measure(place: Sandbox) -> list[Section]:
         for host, _ in [one.memory[way]]
     ]
     bars = [
-        (f"{way}, {number:,} rows", median(took)) for number, one in found.items() for way, took in one.seconds.items()
+        Bar(way.replace("\\", ""), median(took), f"{number:,} rows", plot.OURS if way == OURS else plot.OTHER)
+        for number, one in found.items()
+        for way, took in one.seconds.items()
     ]
     head = ["rows", "way", "median", "each", "memory at most"]
     return [Section("copies", "A copied database", head, rows, notes(found), bars)]

@@ -15,6 +15,7 @@ from statistics import median
 
 import psutil
 
+from benchmarks.plot import OTHER, OURS, Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox
 from infra import endpoint
@@ -76,7 +77,10 @@ def measure(place: Sandbox) -> list[Section]:
                 "`aws s3 sync` has one endpoint and one set of keys, so between two servers it goes through a folder; "
                 "its time is of both ways, without headers of the objects.",
             ],
-            [(way, median(took for took, _ in each)) for way, each in found.items()],
+            [
+                Bar(way, median(took for took, _ in each), colour=OURS if "django-stack" in way else OTHER)
+                for way, each in found.items()
+            ],
         )
     ]
 

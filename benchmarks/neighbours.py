@@ -5,10 +5,12 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from statistics import median
 from typing import Any
 
 from benchmarks.composed import images
+from benchmarks.plot import Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import Command, Sandbox, run, typical
 from tests.e2e.stacks import VENV, Stack
@@ -47,7 +49,8 @@ def _section(place: Sandbox, image: str) -> Section:
     up = Command(stack.up_command, stack.folder, stack.env)
     status = Command([str(VENV / "django-stack"), "status", "--stack", stack.name], stack.folder, stack.env)
     run(up)
-    rows, bars, made = [], [], 0
+    rows, made = [], 0
+    bars: dict[str, list[Bar]] = {"up with nothing to do": [], "status": []}
     alone: Mapping[str, float] = {}
     for count in COUNTS:
         while made < count:
@@ -63,14 +66,15 @@ def _section(place: Sandbox, image: str) -> Section:
         for what in ("up", "status"):
             row += [typical(times[what]), f"{typically[what] / alone[what]:.2f}"]
         rows.append([*row, typical(times["empty"]), f"{typically['up'] / typically['empty']:.2f}"])
-        bars += [(f"django-stack, {count} others: {what}", typically[what]) for what in ("up", "status")]
+        for group, what in zip(bars, ("up", "status"), strict=True):
+            bars[group].append(Bar(f"{count or 'no'} other stacks", typically[what], group))
         print(rows[-1], file=sys.stderr, flush=True)
     head = ["others", "up with nothing to do", "to none", "status", "to none", "up of an empty program", "ratio"]
     notes = [
         f"The median of {TIMES}, and the quickest and slowest. Each other stack is up: three containers.",
         "On an engine of its own, which has address ranges for more than 30 networks.",
     ]
-    return Section("neighbours", "One stack beside many", head, rows, notes, bars)
+    return Section("neighbours", "One stack beside many", head, rows, notes, [*chain(*bars.values())])
 
 
 def _small(stack: Stack) -> Stack:

@@ -5,6 +5,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.composed import Bare
+from benchmarks.plot import OTHER, Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Command, Sandbox, run, typical
 from tests.e2e.stacks import VENV
@@ -35,8 +36,9 @@ def measure(place: Sandbox) -> list[Section]:
         alone, bare_alone = alone or median(times), bare_alone or median(bare_times)
         cells = [typical(times), f"{median(times) / alone:.2f}", typical(bare_times)]
         rows.append([f"{processes}", f"{schedules}", *cells, f"{median(bare_times) / bare_alone:.2f}", typical(looks)])
-        bars.append((f"django-stack, {processes} processes, {schedules} schedules", median(times)))
-        bars.append((f"bare Pulumi, {processes} more containers", median(bare_times)))
+        group = f"{processes or 'no'} processes, {schedules or 'no'} schedules"
+        bars.append(Bar("django-stack", median(times), group))
+        bars.append(Bar(f"bare Pulumi, {processes} more containers", median(bare_times), group, OTHER))
         print(rows[-1], file=sys.stderr, flush=True)
     head = ["processes", "schedules", "up with nothing to do", "to none", "bare Pulumi's", "to none", "status"]
     notes = [

@@ -3,6 +3,7 @@
 from statistics import median
 
 from benchmarks.composed import Pulumi, Way, composes
+from benchmarks.plot import Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox, run, until_answered
 from tests.faults.load import asking
@@ -32,7 +33,7 @@ def measure(place: Sandbox) -> list[Section]:
                 f"{median(slowest):.2f} s",
             ]
         )
-        bars.append((f"{way.name}: longest time without an answer", median(gaps)))
+        bars.append(Bar(way.name, median(gaps), "longest time without an answer", way.colour))
         run(way.down())
         way.forget_data()
     head = ["", "longest time without a good answer", "failed requests", "slowest good answer"]

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
+from benchmarks.plot import Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox
 from tests.rehearsal.stacks import Stack, polling
@@ -37,7 +38,7 @@ def measure(place: Sandbox) -> list[Section]:
         f"While changed code was rolled out, {failed} of {asked} requests failed.",
         "The local stack's figures: [compose.md](compose.md), [throughput.md](throughput.md).",
     ]
-    bars = [(f"django-stack, rehearsed: {name}", median(taken)) for name, taken in times.items()]
+    bars = [Bar(name, median(taken)) for name, taken in times.items()]
     return [Section("rehearsal", "The rehearsal", ["", "median (best to worst)"], rows, notes, bars)]
 
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 
+from benchmarks.plot import Bar, plot
 from infra import endpoint
 
 RESULTS = Path(__file__).parent / "results"
@@ -17,14 +17,14 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass
 class Section:
-    """What one part measured. `bars` are (label, value) to plot, in `unit`."""
+    """What one part measured, with the `bars` to plot, in `unit` (benchmarks/plot.py)."""
 
     name: str
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: list[str] = field(default_factory=list)
-    bars: list[tuple[str, float]] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
     unit: str = "s"
 
     def table(self) -> str:
@@ -70,33 +70,3 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
-
-
-def plot(title: str, bars: list[tuple[str, float]], unit: str) -> str:
-    """Horizontal bars as SVG."""
-    height, left, wide = 26, 330, 380
-    most = max(value for _, value in bars) or 1
-    shown = []
-    for row, (label, value) in enumerate(bars):
-        top = 34 + row * height
-        width = max(1, value / most * wide)
-        shown.append(
-            f'<text x="{left - 8}" y="{top + 14}" text-anchor="end">{escape(label)}</text>'
-            f'<rect x="{left}" y="{top}" width="{width:.0f}" height="18" fill="{COLOURS[_colour(label)]}"/>'
-            f'<text x="{left + width + 6:.0f}" y="{top + 14}">{value:.3g} {unit}</text>'
-        )
-    size = f'width="{left + wide + 110}" height="{44 + len(bars) * height}"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="13">'
-        f'<rect width="100%" height="100%" fill="white"/><text x="8" y="20" font-weight="bold">{escape(title)}</text>'
-        + "".join(shown)
-        + "</svg>\n"
-    )
-
-
-COLOURS = ["#1f6f78", "#c98a2b", "#8a5a83"]
-
-
-def _colour(label: str) -> int:
-    """Ours, compose's and the rest's."""
-    return 0 if "django-stack" in label else 1 if "compose" in label else 2

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 
+from benchmarks.plot import Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Sandbox
 from tests.rehearsal.stacks import Stack
@@ -64,12 +65,13 @@ def section(found: Mapping[str, Sequence[float]], failed: int, asked: int) -> Se
     for step, at in times:
         rows.append([step, f"{at:.1f} s", f"{at - before:.1f} s"])
         before = at
+    bars = [Bar(step.replace("`", ""), at) for step, at in times]
     notes = [
         f"The median of {len(found[END])} rounds, one task, nothing else changed.",
         f"Meanwhile {failed} of {asked} requests failed.",
         "What AWS takes instead: [docs/scaling.md](../../docs/scaling.md#how-long-a-new-version-takes).",
     ]
-    return Section("rollout", "A new version in the rehearsal", ["", "after", "takes"], rows, notes, times)
+    return Section("rollout", "A new version in the rehearsal", ["", "after", "takes"], rows, notes, bars)
 
 
 def roll_out(stack: Stack, mark: str) -> tuple[dict[str, float], Visits]:

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import requests
 
+from benchmarks.plot import OTHER, OURS, Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import Sandbox
 from benchmarks.throughput import Server, find, start
@@ -62,7 +63,7 @@ def by_connections(stack: Stack, visitor: Visitor) -> Section:
                 asked = [ask(container, port, path, number) for path in ("/", style, "/healthz/live")]
             name = f"{number}" + (f", beside {slow} slow ones" if slow else "")
             rows.append([name, *(shown(one) for one in asked)])
-            bars.append((f"django-stack, page, {name} connections", asked[0]["rate"]))
+            bars.append(Bar(name, asked[0]["rate"], "a page, by connections"))
     times = uploads(visitor)
     rows.append(
         ["1 (uploads)", f"{len(times) / sum(times):.0f} (median {sorted(times)[len(times) // 2] * 1e3:.0f} ms)", "", ""]
@@ -89,8 +90,8 @@ def by_processors(stack: Stack) -> Section:
                 crowd = ask(container, port, "/", 64)
                 total = memory_of(container)
             rows.append([f"{cpus:g}", name, shown(page), shown(crowd), f"{total:.0f} of {memory} MiB"])
-            who = "django-stack" if not workers else ""
-            bars.append((f"{cpus:g} vCPU, {name} {who}".strip(), page["rate"]))
+            colour = OTHER if workers else OURS
+            bars.append(Bar(name, page["rate"], f"a page, {cpus:g} vCPU, by workers", colour))
     head = ["vCPU", "workers", "page, 16 connections", "page, 64 connections", "memory, all processes"]
     notes = ["As in [site.md](site.md). Memory is counted after the load, shared pages once (PSS)."]
     return Section("site-processors", "The site by processors", head, rows, notes, bars, unit="requests/s")
@@ -108,7 +109,7 @@ def by_database(stack: Stack) -> Section:
             (address,) = [one["IPAddress"] for one in container.attrs["NetworkSettings"]["Networks"].values()]
             open_ones = stack.query("SELECT count(*) FROM pg_stat_activity WHERE client_addr = %s::inet", address)[0][0]
         rows.append([name, shown(asked), f"{open_ones}"])
-        bars.append((f"{'django-stack, ' * ('shipped' in name)}{name}", asked["rate"]))
+        bars.append(Bar(name, asked["rate"], "a page, by connections", OURS if "shipped" in name else OTHER))
     head = ["connections are", "page, 16 connections", "open afterwards"]
     notes = ["As in [site.md](site.md). The pool has its own defaults: four connections in each worker."]
     return Section("site-database", "The site by database connections", head, rows, notes, bars, unit="requests/s")

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.composed import Pulumi
+from benchmarks.plot import OTHER, OURS, Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import ROUNDS, Command, Sandbox, typical
 from tests.e2e.stacks import Stack
@@ -53,7 +54,10 @@ def measure(place: Sandbox) -> list[Section]:
         [what, typical([took for took, _ in found]), f"{median([lines for _, lines in found]):.0f}"]
         for what, found in measured.items()
     ]
-    bars = [(f"django-stack: {what}"[:48], median([took for took, _ in found])) for what, found in measured.items()]
+    bars = [
+        Bar(what.replace("`", ""), median([took for took, _ in found]), colour=OTHER if "Django's" in what else OURS)
+        for what, found in measured.items()
+    ]
     notes = [
         f"The median of {ROUNDS} rounds, and the quickest and slowest; the first release is measured once.",
         f"{TABLES:,} tables, each made by a migration and changed by {MIGRATIONS // TABLES - 1} others, beside the "

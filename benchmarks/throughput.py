@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import requests
 
+from benchmarks.plot import OTHER, OURS, Bar
 from benchmarks.report import Section
 from benchmarks.sandbox import TIMEOUT, Sandbox
 from tests.e2e.stacks import Stack
@@ -58,7 +59,8 @@ def measure(place: Sandbox) -> list[Section]:
         finally:
             container.remove(force=True)
         rows.append([server.name, *found])
-        bars.append((f"{server.name}: page", float(found[0].split()[0])))
+        colour = OURS if server is SERVERS[0] else OTHER
+        bars.append(Bar(server.name, float(found[0].split()[0]), "a page", colour))
     head = ["", "page with a query", "static file", "health (live)", "memory, all processes", "a worker's own"]
     notes = [
         f"Requests a second, median and 99 % of the time to the answer; wrk with {CONNECTIONS} connections, {SECONDS} "
