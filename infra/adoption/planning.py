@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.adoption import geodjango
+from infra.adoption import geodjango, release
 from infra.adoption.choices import Choices
 from infra.adoption.contract import Contract, overrides
 from infra.adoption.contract_variables import is_of_mail, is_overwritten, stand_in
@@ -108,6 +108,7 @@ def _said(project: Project, choices: Choices, contract: Contract, module: str, i
         *overrides(contract, project.dependencies, project.needs.overrides)[1],
         *(f"{one.name}: `{one.command}` (from {one.source})" for one in chosen),
         *(f"schedule {one.name}: `{one.command}` at {one.cron}, UTC (from {one.source})" for one in project.found.jobs),
+        *release.said(project.release),
         *(["cache and broker: Valkey"] if choices.cache else []),
         *(["mail: Mailpit, which shows the mails and sends none"] if choices.mail else []),
         *([f"PostgreSQL {choices.postgres}"] if choices.postgres else []),
@@ -143,9 +144,7 @@ def _left(project: Project, choices: Choices) -> list[str]:
     if project.own.path:
         left.append(f"{project.own.path} stays for what uses it now; {DOCKERFILE} takes none of its Debian packages"
                     if project.own.packages else f"{project.own.path} stays for what uses it now")  # fmt: skip
-    release = project.services.release
-    if release and not re.fullmatch(r"[^&;]*python3? \S*manage\.py migrate(?: --no-?input)?", release):
-        left.append(f"the Procfile's release is `{release}`; the stack runs migrate alone (release-commands)")
+    left += release.left_behind(project.release, choices.stack)
     if file := next((path for path in ENV_FILES if project.tree.has(path)), ""):
         path = shlex.quote(str(project.tree.root / file))
         left.append(

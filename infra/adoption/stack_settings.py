@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from infra.adoption import geodjango
+from infra.adoption import geodjango, release
 from infra.adoption.choices import Choices
 from infra.adoption.contract_variables import stand_in
 from infra.adoption.image_files import for_env
@@ -34,6 +34,8 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
         lines += [("postgres-version", choices.postgres)]
     if project.facts["gis"]:
         lines += [("postgres-image", geodjango.postgres_image(project, choices.postgres))]
+    if project.release.commands:
+        lines += [(release.SETTING, project.release.commands)]
     chosen = [one for one in project.found.processes if one.name in choices.processes]
     if chosen:
         lines += [

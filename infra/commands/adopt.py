@@ -76,6 +76,7 @@ def command(  # click passes them by name
     for one in wanted if dry_run or asks else []:
         click.echo(one.diff())
     if dry_run:
+        _show_left(planned)
         click.echo(f"{len(wanted)} files would be written; nothing was.")
         return 0
     if wanted and asks and not click.confirm("Write these files?", default=True):
@@ -140,10 +141,14 @@ def _write(files: list[Planned], states: dict[Path, State]) -> None:
         click.echo(f"{state.value:<10} {one.path}")
 
 
-def _end(planned: Plan, choices: Choices, first: str = "") -> None:
+def _show_left(planned: Plan) -> None:
     if planned.left:
         click.echo("What stays behind:")
         for text in planned.left:
             click.echo(f"  - {text}")
+
+
+def _end(planned: Plan, choices: Choices, first: str = "") -> None:
+    _show_left(planned)
     made = f"{first} {choices.stack}; " if first else ""
     click.echo(f"Next: {made}pulumi up -s {choices.stack}; django-stack manage -s {choices.stack} createsuperuser")

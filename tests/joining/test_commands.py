@@ -44,12 +44,16 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_dry_run_shows_every_file_and_writes_none(tmp_path: Path) -> None:
     folder = make(tmp_path / "shop", projects.celery)
+    projects.write(folder, "Procfile", "release: ./release.sh\n")
     before = files(tmp_path)
     done = run("adopt", str(folder), "--dry-run")
     assert done.exit_code == 0, done.output
     for name in ("settings_stack.py", "Dockerfile.stack", "requirements.txt", "Pulumi.shop.yaml"):
         assert f"{name}\n" in done.output
     assert "7 files would be written; nothing was." in done.output
+    left = done.output.partition("What stays behind:\n")[2]
+    assert "search (opensearchproject/opensearch:2) of compose isn't run" in left
+    assert "`./release.sh` (Procfile)" in left
     assert files(tmp_path) == before
 
 
