@@ -5,6 +5,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra import fixes
 from infra.adoption import geodjango, release
 from infra.adoption.choices import Choices
 from infra.adoption.contract import Contract, overrides
@@ -97,6 +98,7 @@ def _refuse(project: Project, contract: Contract) -> None:
 
 def _said(project: Project, choices: Choices, contract: Contract, module: str, image: str) -> list[str]:
     chosen = [one for one in project.found.processes if one.name in choices.processes]
+    is_local = choices.platform == "local"
     return [
         f"settings: {module}, which takes {project.settings} and applies the contract last",
         f"image: {DOCKERFILE} on {image}, with the requirements by {project.dependencies.tool}"
@@ -110,9 +112,13 @@ def _said(project: Project, choices: Choices, contract: Contract, module: str, i
         *(f"schedule {one.name}: `{one.command}` at {one.cron}, UTC (from {one.source})" for one in project.found.jobs),
         *release.said(project.release),
         *(["cache and broker: Valkey"] if choices.cache else []),
-        *(["mail: Mailpit, which shows the mails and sends none"] if choices.mail else []),
+        *(["mail: Mailpit, which shows the mails and sends none"] if choices.mail and is_local else []),
         *([f"PostgreSQL {choices.postgres}"] if choices.postgres else []),
-        *([f"PostGIS: {geodjango.postgres_image(project, choices.postgres)}"] if project.facts["gis"] else []),
+        *(
+            [f"PostGIS: {geodjango.postgres_image(project, choices.postgres)}"]
+            if project.facts["gis"] and is_local
+            else []
+        ),
     ]
 
 
@@ -125,11 +131,15 @@ def _served_instead(project: Project) -> list[str]:
 
 
 def _left(project: Project, choices: Choices) -> list[str]:
-    wanted = for_env(project, choices)
+    is_local = choices.platform == "local"
     left = [
-        f"{one.name} is {stand_in(one)!r} in Pulumi.{choices.stack}.yaml, since {one.path} asks for it. "
-        f"Fix: pulumi config set -s {choices.stack} --secret --path env.{one.name}"
-        for one in wanted
+        (
+            f"{one.name} is {stand_in(one)!r} in Pulumi.{choices.stack}.yaml, since {one.path} asks for it. "
+            if is_local
+            else f"{one.name} has no value in Pulumi.{choices.stack}.yaml, and {one.path} asks for it. "
+        )
+        + f"Fix: {fixes.ask_for(choices.stack, f'env.{one.name}', secret=True)}"
+        for one in for_env(project, choices)
     ]
     left += [
         f"{one.name} ({one.source}) isn't run" for one in project.found.processes if one.name not in choices.processes
@@ -150,7 +160,12 @@ def _left(project: Project, choices: Choices) -> list[str]:
         left.append(
             f"{file} isn't read. To have the stack read it: pulumi config set -s {choices.stack} env-file {path}"
         )
-    if choices.mail:
+    if not is_local:
+        left.append(
+            "how the site sends mails isn't said yet, and pulumi up asks for it. "
+            f"Fix: {fixes.ask_for(choices.stack, 'env.EMAIL_URL', secret=True)}, or mail: ses, project or none"
+        )
+    elif choices.mail:
         left.append(
             "a stack that really sends mails needs EMAIL_URL in env, or the project's own variables with mail: url"
         )
