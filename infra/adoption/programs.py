@@ -1,7 +1,8 @@
-"""Commands that run beside the site elsewhere: supervisor, uWSGI's daemons, systemd, render.yaml, heroku.yml."""
+"""Commands that run beside the site elsewhere: by supervisor, uWSGI or systemd, on Render, Heroku or Fly."""
 
 import configparser
 import re
+import tomllib
 from pathlib import PurePosixPath
 
 import yaml
@@ -18,6 +19,7 @@ def programs(tree: Tree) -> list[Command]:
         *_units(tree),
         *render_services(tree, "worker", "pserv"),
         *_heroku(tree),
+        *_fly(tree),
     ]
 
 
@@ -32,13 +34,17 @@ def render_services(tree: Tree, *kinds: str) -> list[Command]:
 
 def render_blueprint(tree: Tree) -> list[dict[str, object]]:
     """The services of a render.yaml; none without one."""
-    services = _mapping(tree, "render.yaml").get("services")
+    services = mapping(tree, "render.yaml").get("services")
     return [one for one in services if isinstance(one, dict)] if isinstance(services, list) else []
 
 
-def heroku_manifest(tree: Tree) -> dict[str, object]:
-    """A heroku.yml, which has commands where Heroku builds images; nothing without one."""
-    return _mapping(tree, "heroku.yml")
+def mapping(tree: Tree, path: str) -> dict[str, object]:
+    """The content of a file in YAML, JSON or TOML; nothing if it can't be read."""
+    try:
+        content = tomllib.loads(tree.text(path)) if path.endswith(".toml") else yaml.safe_load(tree.text(path))
+    except (yaml.YAMLError, tomllib.TOMLDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def lines_of(command: object) -> list[str]:
@@ -49,7 +55,7 @@ def lines_of(command: object) -> list[str]:
 
 
 def _heroku(tree: Tree) -> list[Command]:
-    run = heroku_manifest(tree).get("run")
+    run = mapping(tree, "heroku.yml").get("run")
     return [
         Command(str(name), " && ".join(lines_of(one.get("command") if isinstance(one, dict) else one)), "heroku.yml")
         for name, one in (run.items() if isinstance(run, dict) else ())
@@ -57,12 +63,13 @@ def _heroku(tree: Tree) -> list[Command]:
     ]
 
 
-def _mapping(tree: Tree, path: str) -> dict[str, object]:
-    try:
-        content = yaml.safe_load(tree.text(path))
-    except yaml.YAMLError:
-        return {}
-    return content if isinstance(content, dict) else {}
+def _fly(tree: Tree) -> list[Command]:
+    processes = mapping(tree, "fly.toml").get("processes")
+    return [
+        Command(str(name), str(line), "fly.toml")
+        for name, line in (processes.items() if isinstance(processes, dict) else ())
+        if name not in {"app", "web"}
+    ]
 
 
 def _supervised(tree: Tree) -> list[Command]:

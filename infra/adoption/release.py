@@ -1,4 +1,4 @@
-"""What a project runs before a new version goes live: by a Procfile, heroku.yml or render.yaml."""
+"""What a project runs before a new version goes live, or after the first one: on Heroku, Render and Fly."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from infra import command_line, fixes
 from infra.adoption.commands import joined, portable
-from infra.adoption.programs import heroku_manifest, lines_of, render_blueprint
+from infra.adoption.programs import lines_of, mapping, render_blueprint
 from infra.adoption.services import Command, procfile
 from infra.adoption.tree import Tree
 from infra.command_line import CommandLineError
@@ -24,10 +24,14 @@ _OF_MIGRATE = {"--run-syncdb", "--fake-initial", "--skip-checks", "--traceback"}
 
 @dataclass(frozen=True)
 class Release:
-    """`commands` are for the setting; none where its default does the same. `left` can't be taken over as it is."""
+    """`commands` are for the setting; none where its default does the same. `left` can't be taken over as it is.
+
+    `once` are those that run after the first version alone.
+    """
 
     commands: list[str] = field(default_factory=list)
     left: list[Command] = field(default_factory=list)
+    once: list[Command] = field(default_factory=list)
 
     def whole(self) -> list[str]:
         """The setting with what can't be taken over, as far as somebody may want it."""
@@ -44,7 +48,7 @@ def read_release(tree: Tree) -> Release:
         else:
             left.append(one)
     whole = _with_migrate(commands)
-    return Release([] if whole == [MIGRATE] else whole, left)
+    return Release([] if whole == [MIGRATE] else whole, left, list(_once(tree)))
 
 
 def said(release: Release) -> list[str]:
@@ -53,24 +57,40 @@ def said(release: Release) -> list[str]:
 
 def left_behind(release: Release, stack: str) -> list[str]:
     """What there is to say of what isn't taken over, with the command that does it all the same."""
+    once = [
+        f"{one.source} runs `{one.line}` after the first version alone. "
+        f"If it is needed: django-stack run -s {stack} -- {_in_a_shell(one.line)}"
+        for one in release.once
+    ]
     if not release.left:
-        return []
+        return once
     lines = ", ".join(f"`{one.line}` ({one.source})" for one in release.left)
     runs = " and ".join(f"`{text}`" for text in release.commands or [MIGRATE])
     fix = fixes.set_value(stack, SETTING, json.dumps(release.whole()))
-    return [f"before a new version serves, {runs} runs, but not {lines}. If the image can run it: {fix}"]
+    return [f"before a new version serves, {runs} runs, but not {lines}. If the image can run it: {fix}", *once]
 
 
 def _lines(tree: Tree) -> Iterator[Command]:
     for name, line in procfile(tree):
         if name == "release":
             yield Command(name, line, "Procfile")
-    heroku = heroku_manifest(tree).get("release")
-    for line in lines_of(heroku.get("command") if isinstance(heroku, dict) else None):
-        yield Command("release", line, "heroku.yml")
+    for path, section, key in (("heroku.yml", "release", "command"), ("fly.toml", "deploy", "release_command")):
+        found = mapping(tree, path).get(section)
+        for line in lines_of(found.get(key) if isinstance(found, dict) else None):
+            yield Command("release", line, path)
     for service in render_blueprint(tree):
         for line in lines_of(service.get("preDeployCommand")):
             yield Command("release", line, "render.yaml")
+
+
+def _once(tree: Tree) -> Iterator[Command]:
+    scripts = mapping(tree, "app.json").get("scripts")
+    script = scripts.get("postdeploy") if isinstance(scripts, dict) else None
+    for line in lines_of(script.get("command") if isinstance(script, dict) else script):
+        yield Command("once", line, "app.json")
+    for service in render_blueprint(tree):
+        for line in lines_of(service.get("initialDeployHook")):
+            yield Command("once", line, "render.yaml")
 
 
 def _programs(line: str) -> list[str]:

@@ -71,6 +71,7 @@ def test_what_a_stack_does_anyway_needs_no_setting(line: str, planned: MakePlan)
     [
         ("heroku.yml", "release: {image: web, command: [python manage.py migrate, python manage.py warm]}\n"),
         ("heroku.yml", "release: {command: python manage.py migrate && python manage.py warm}\n"),
+        ("fly.toml", '[deploy]\nrelease_command = "python manage.py migrate && python manage.py warm"\n'),
         (
             "render.yaml",
             "services:\n- {type: web, name: a, preDeployCommand: python manage.py migrate && python manage.py warm}\n",
@@ -82,7 +83,7 @@ def test_what_a_stack_does_anyway_needs_no_setting(line: str, planned: MakePlan)
         ),
     ],
 )
-def test_the_release_is_found_where_heroku_and_render_have_it(path: str, text: str, planned: MakePlan) -> None:
+def test_the_release_is_found_where_heroku_render_and_fly_have_it(path: str, text: str, planned: MakePlan) -> None:
     assert config_of(planned(with_file(path, text)))[SETTING] == [MIGRATE, "python manage.py warm"]
 
 
@@ -115,6 +116,43 @@ def test_another_release_is_named_with_the_command_that_takes_it_over(
     *_, key, value = command_line.split(left.removeprefix(said))
     assert (key, json.loads(value)) == ("release-commands", commands)
     assert all(map(command_line.split, commands))
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("app.json", '{"scripts": {"postdeploy": "python3 manage.py loaddata first && ./seed.sh"}}'),
+        ("app.json", '{"scripts": {"postdeploy": {"command": "python3 manage.py loaddata first && ./seed.sh"}}}'),
+        (
+            "render.yaml",
+            "services: [{type: web, initialDeployHook: python3 manage.py loaddata first && ./seed.sh}]\n",
+        ),
+    ],
+)
+def test_what_runs_after_the_first_version_alone_is_named(path: str, text: str, planned: MakePlan) -> None:
+    found = planned(with_file(path, text))
+    assert SETTING not in config_of(found)
+    assert found.left == [
+        f"{path} runs `python3 manage.py loaddata first && ./seed.sh` after the first version alone. If it is needed: "
+        'django-stack run -s shop -- sh -c "python3 manage.py loaddata first && ./seed.sh"'
+    ]
+
+
+@pytest.mark.parametrize("path", ["heroku.yml", "render.yaml", "fly.toml", "app.json"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1", "release: 1\nrun: [a]\nservices: {a: 1}\nscripts: []\n", "deploy = 1\nprocesses = 2\n"]
+)
+def test_a_file_of_another_form_says_nothing(path: str, text: str, planned: MakePlan) -> None:
+    found = planned(with_file(path, text))
+    assert (found.left, SETTING in config_of(found)) == ([], False)
+
+
+def test_the_processes_of_fly_run_beside_the_web(planned: MakePlan) -> None:
+    found = planned(with_file("fly.toml", '[processes]\napp = "./start"\njobs = "python manage.py db_worker"\n'))
+    assert config_of(found)["django-stack:processes"] == {
+        "worker": {"command": "python manage.py db_worker", "stop-timeout": 60}
+    }
+    assert found.left == []
 
 
 def test_the_commands_of_heroku_yml_run_beside_the_web(planned: MakePlan) -> None:
