@@ -45,7 +45,7 @@ from infra.versions import POSTGRES
 PLATFORMS = ("local", "cloud")
 
 _MODULE = "DJANGO_SETTINGS_MODULE"
-_MIGRATE = "python manage.py migrate --noinput"
+MIGRATE = "python manage.py migrate --noinput"
 
 
 class _PlatformChoice(Choice):
@@ -110,8 +110,8 @@ class Settings:
         "them, and those that look like secrets are secret.",
     )
     release_commands: tuple[str, ...] = setting(
-        Commands(_MIGRATE),
-        [_MIGRATE],
+        Commands(MIGRATE),
+        [MIGRATE],
         "Commands of the release step, run in order in a one-off container of the new image before the web moves to "
         'it; shell syntax ($X, &&) needs sh -c "...".',
     )

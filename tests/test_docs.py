@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests import ROOT
 
@@ -50,6 +51,16 @@ def test_every_pulumi_command_to_copy_says_its_stack(page: Path) -> None:
     blocks = re.findall(r"^```(?:console|sh)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     commands = re.findall(r"pulumi (?:up|config|destroy|refresh|preview|cancel|stack output)\b.*", "\n".join(blocks))
     assert not [command for command in commands if not re.search(r" (?:-s|--stack) ", command)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_project_of_another_is_put_on_a_stack_with_what_the_gallery_runs_beside_the_web(page: Path) -> None:
+    """Its worker, its schedules and its cache would fail there."""
+    for stack in re.findall(r"pulumi config set -s (\S+) app-path ", page.read_text()):
+        file = ROOT / f"Pulumi.{stack}.yaml"
+        config = yaml.safe_load(file.read_text())["config"] if file.exists() else {}
+        beside = [f"django-stack:{key}" for key in ("processes", "schedules", "cache", "mail")]
+        assert not [key for key in beside if key in config], stack
 
 
 def test_the_tree_of_the_architecture_names_every_module_of_the_program() -> None:

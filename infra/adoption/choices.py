@@ -10,9 +10,13 @@ from infra.names import LONGEST_NAME
 
 @dataclass(frozen=True)
 class Choices:
-    """`processes` are the names of those that are run; `python_image` is empty for the stack's own default."""
+    """`processes` are the names of those that are run; `python_image` is empty for the stack's own default.
+
+    `mail` is whether the settings leave it to the stack how mails are sent; only a local one has Mailpit.
+    """
 
     stack: str
+    platform: str = "local"
     processes: list[str] = field(default_factory=list)
     cache: bool = False
     mail: bool = False
@@ -26,11 +30,12 @@ def stack_name(folder_name: str) -> str:
     return name if name and name not in {"local", "cloud"} else f"{name or 'site'}-site"
 
 
-def defaults(project: Project, stack: str) -> Choices:
+def defaults(project: Project, stack: str, platform: str = "local") -> Choices:
     """What is chosen where nobody is asked."""
     wanted = project.services.postgres
     return Choices(
         stack=stack or stack_name(project.tree.root.name),
+        platform=platform,
         processes=[one.name for one in project.found.processes],
         cache=needs_cache(project),
         mail=needs_mail(project),

@@ -8,8 +8,9 @@ from infra.command_line import CommandLineError
 
 _RUNNERS = {"uv", "poetry", "pipenv", "pdm", "rye"}
 _ONCE = re.compile(r"\b(?:migrate|collectstatic|compilemessages|makemigrations|wait[-_\w]*|sleep|cd|set|source)\b")
-# What stands between && and ; outside of quotes.
+# What stands between && and ; outside of quotes, and between && alone.
 _PARTS = re.compile(r"""(?:'[^']*'|"[^"]*"|[^'";&]|(?<!&)&(?!&))+""")
+_JOINED = re.compile(r"""(?:'[^']*'|"[^"]*"|[^'"&]|(?<!&)&(?!&))+""")
 
 
 def portable(line: str) -> str:
@@ -36,6 +37,11 @@ def portable(line: str) -> str:
     return ""
 
 
+def joined(line: str) -> list[str]:
+    """The commands that && joins, outside of quotes."""
+    return [part.strip() for part in _JOINED.findall(line) if part.strip()]
+
+
 def split_words(line: str) -> list[str]:
     try:
         return shlex.split(line)
@@ -44,7 +50,10 @@ def split_words(line: str) -> list[str]:
 
 
 def _plain(words: list[str]) -> list[str]:
-    """Without `exec`, `uv run` and the paths of programs; variables before the program go to `env`."""
+    """Without `exec`, `uv run` and the paths of programs; variables before the program go to `env`.
+
+    Which settings are in force is up to the stack, whose module takes those of production.
+    """
     words = words[1:] if words[:1] == ["exec"] else words
     variables = []
     while words and re.match(r"[A-Za-z_]\w*=", words[0]):
@@ -64,4 +73,7 @@ def _plain(words: list[str]) -> list[str]:
             words = [*words[:at], "manage.py", *words[at + 1 :]]
     if words[:2] == ["python", "-u"]:
         words = ["python", *words[2:]]
+    if words[:2] == ["python", "manage.py"]:
+        words = re.sub(r"\0--settings[=\0][^\0]*", "", "\0".join(words)).split("\0")
+    variables = [one for one in variables if not one.startswith("DJANGO_SETTINGS_MODULE=")]
     return ["env", *variables, *words] if variables and words else words

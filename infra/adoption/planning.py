@@ -5,7 +5,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.adoption import geodjango
+from infra import fixes
+from infra.adoption import geodjango, release
 from infra.adoption.choices import Choices
 from infra.adoption.contract import Contract, overrides
 from infra.adoption.contract_variables import is_of_mail, is_overwritten, stand_in
@@ -97,6 +98,7 @@ def _refuse(project: Project, contract: Contract) -> None:
 
 def _said(project: Project, choices: Choices, contract: Contract, module: str, image: str) -> list[str]:
     chosen = [one for one in project.found.processes if one.name in choices.processes]
+    is_local = choices.platform == "local"
     return [
         f"settings: {module}, which takes {project.settings} and applies the contract last",
         f"image: {DOCKERFILE} on {image}, with the requirements by {project.dependencies.tool}"
@@ -108,10 +110,15 @@ def _said(project: Project, choices: Choices, contract: Contract, module: str, i
         *overrides(contract, project.dependencies, project.needs.overrides)[1],
         *(f"{one.name}: `{one.command}` (from {one.source})" for one in chosen),
         *(f"schedule {one.name}: `{one.command}` at {one.cron}, UTC (from {one.source})" for one in project.found.jobs),
+        *release.said(project.release),
         *(["cache and broker: Valkey"] if choices.cache else []),
-        *(["mail: Mailpit, which shows the mails and sends none"] if choices.mail else []),
+        *(["mail: Mailpit, which shows the mails and sends none"] if choices.mail and is_local else []),
         *([f"PostgreSQL {choices.postgres}"] if choices.postgres else []),
-        *([f"PostGIS: {geodjango.postgres_image(project, choices.postgres)}"] if project.facts["gis"] else []),
+        *(
+            [f"PostGIS: {geodjango.postgres_image(project, choices.postgres)}"]
+            if project.facts["gis"] and is_local
+            else []
+        ),
     ]
 
 
@@ -124,11 +131,15 @@ def _served_instead(project: Project) -> list[str]:
 
 
 def _left(project: Project, choices: Choices) -> list[str]:
-    wanted = for_env(project, choices)
+    is_local = choices.platform == "local"
     left = [
-        f"{one.name} is {stand_in(one)!r} in Pulumi.{choices.stack}.yaml, since {one.path} asks for it. "
-        f"Fix: pulumi config set -s {choices.stack} --secret --path env.{one.name}"
-        for one in wanted
+        (
+            f"{one.name} is {stand_in(one)!r} in Pulumi.{choices.stack}.yaml, since {one.path} asks for it. "
+            if is_local
+            else f"{one.name} has no value in Pulumi.{choices.stack}.yaml, and {one.path} asks for it. "
+        )
+        + f"Fix: {fixes.ask_for(choices.stack, f'env.{one.name}', secret=True)}"
+        for one in for_env(project, choices)
     ]
     left += [
         f"{one.name} ({one.source}) isn't run" for one in project.found.processes if one.name not in choices.processes
@@ -143,15 +154,18 @@ def _left(project: Project, choices: Choices) -> list[str]:
     if project.own.path:
         left.append(f"{project.own.path} stays for what uses it now; {DOCKERFILE} takes none of its Debian packages"
                     if project.own.packages else f"{project.own.path} stays for what uses it now")  # fmt: skip
-    release = project.services.release
-    if release and not re.fullmatch(r"[^&;]*python3? \S*manage\.py migrate(?: --no-?input)?", release):
-        left.append(f"the Procfile's release is `{release}`; the stack runs migrate alone (release-commands)")
+    left += release.left_behind(project.release, choices.stack)
     if file := next((path for path in ENV_FILES if project.tree.has(path)), ""):
         path = shlex.quote(str(project.tree.root / file))
         left.append(
             f"{file} isn't read. To have the stack read it: pulumi config set -s {choices.stack} env-file {path}"
         )
-    if choices.mail:
+    if not is_local:
+        left.append(
+            "how the site sends mails isn't said yet, and pulumi up asks for it. "
+            f"Fix: {fixes.ask_for(choices.stack, 'env.EMAIL_URL', secret=True)}, or mail: ses, project or none"
+        )
+    elif choices.mail:
         left.append(
             "a stack that really sends mails needs EMAIL_URL in env, or the project's own variables with mail: url"
         )

@@ -1,7 +1,8 @@
-"""Commands that run beside the site under other programs: supervisor, uWSGI's daemons, systemd, render.yaml."""
+"""Commands that run beside the site elsewhere: by supervisor, uWSGI or systemd, on Render, Heroku or Fly."""
 
 import configparser
 import re
+import tomllib
 from pathlib import PurePosixPath
 
 import yaml
@@ -12,7 +13,14 @@ from infra.adoption.tree import Tree
 
 def programs(tree: Tree) -> list[Command]:
     """The commands with the names that they have there; those that serve pages are among them."""
-    return [*_supervised(tree), *_daemons(tree), *_units(tree), *render_services(tree, "worker", "pserv")]
+    return [
+        *_supervised(tree),
+        *_daemons(tree),
+        *_units(tree),
+        *render_services(tree, "worker", "pserv"),
+        *_heroku(tree),
+        *_fly(tree),
+    ]
 
 
 def render_services(tree: Tree, *kinds: str) -> list[Command]:
@@ -26,12 +34,42 @@ def render_services(tree: Tree, *kinds: str) -> list[Command]:
 
 def render_blueprint(tree: Tree) -> list[dict[str, object]]:
     """The services of a render.yaml; none without one."""
-    try:
-        content = yaml.safe_load(tree.text("render.yaml"))
-    except yaml.YAMLError:
-        return []
-    services = content.get("services") if isinstance(content, dict) else None
+    services = mapping(tree, "render.yaml").get("services")
     return [one for one in services if isinstance(one, dict)] if isinstance(services, list) else []
+
+
+def mapping(tree: Tree, path: str) -> dict[str, object]:
+    """The content of a file in YAML, JSON or TOML; nothing if it can't be read."""
+    try:
+        content = tomllib.loads(tree.text(path)) if path.endswith(".toml") else yaml.safe_load(tree.text(path))
+    except (yaml.YAMLError, tomllib.TOMLDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def lines_of(command: object) -> list[str]:
+    """The lines of a command, which may be a list or a text of several."""
+    texts = map(str, command) if isinstance(command, list) else [str(command or "")]
+    lines = (line.strip() for text in texts for line in re.sub(r"(?:\\|(?<=&&))\s*\n", " ", text).splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _heroku(tree: Tree) -> list[Command]:
+    run = mapping(tree, "heroku.yml").get("run")
+    return [
+        Command(str(name), " && ".join(lines_of(one.get("command") if isinstance(one, dict) else one)), "heroku.yml")
+        for name, one in (run.items() if isinstance(run, dict) else ())
+        if name != "web"
+    ]
+
+
+def _fly(tree: Tree) -> list[Command]:
+    processes = mapping(tree, "fly.toml").get("processes")
+    return [
+        Command(str(name), str(line), "fly.toml")
+        for name, line in (processes.items() if isinstance(processes, dict) else ())
+        if name not in {"app", "web"}
+    ]
 
 
 def _supervised(tree: Tree) -> list[Command]:

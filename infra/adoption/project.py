@@ -12,6 +12,7 @@ from infra.adoption.dockerfile import OwnDockerfile, read_dockerfile
 from infra.adoption.frontend import Frontend, read_frontend
 from infra.adoption.packages import Needs, read_needs
 from infra.adoption.processes import Found, read_processes
+from infra.adoption.release import Release, read_release
 from infra.adoption.services import Services, read_services
 from infra.adoption.settings_modules import SettingsModules, chain, read_settings_modules
 from infra.adoption.tree import Tree
@@ -39,6 +40,7 @@ class Project:
     own: OwnDockerfile
     services: Services
     found: Found
+    release: Release
     frontend: Frontend
     needs: Needs
     python: str
@@ -83,6 +85,7 @@ def read_project(folder: Path, settings: str = "") -> Project:
         own=own,
         services=services,
         found=read_processes(tree, own, services, dependencies, modules.roots, text, files),
+        release=read_release(tree),
         frontend=read_frontend(tree, own, text),
         needs=read_needs(dependencies, _imports(tree), geodjango=facts["gis"]),
         python=_python(tree, own, dependencies),

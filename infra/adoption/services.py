@@ -31,7 +31,6 @@ class Services:
     commands: list[Command] = field(default_factory=list)
     images: dict[str, str] = field(default_factory=dict)
     postgres: str = ""
-    release: str = ""  # of the Procfile
 
 
 def read_services(tree: Tree) -> Services:
@@ -45,10 +44,15 @@ def read_services(tree: Tree) -> Services:
                 commands.append(Command(name, _line(service.get("command")), path, lasting))
             else:
                 images.setdefault(name, _built_from(tree, service) or image or "built here")
-    procfile = re.findall(r"^([\w-]+):\s*(.+)$", tree.text("Procfile"), re.MULTILINE)
-    commands += [Command(name, line.strip(), "Procfile") for name, line in procfile if name not in {"web", "release"}]
-    release = next((line.strip() for name, line in procfile if name == "release"), "")
-    return Services(commands, images, _postgres(images), release)
+    commands += [Command(name, line, "Procfile") for name, line in procfile(tree) if name not in {"web", "release"}]
+    return Services(commands, images, _postgres(images))
+
+
+def procfile(tree: Tree) -> list[tuple[str, str]]:
+    """The names of a Procfile with their lines."""
+    return [
+        (name, line.strip()) for name, line in re.findall(r"^([\w-]+):\s*(.+)$", tree.text("Procfile"), re.MULTILINE)
+    ]
 
 
 def _compose_files(tree: Tree) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from infra.adoption import geodjango
+from infra.adoption import geodjango, release
 from infra.adoption.choices import Choices
 from infra.adoption.contract_variables import stand_in
 from infra.adoption.image_files import for_env
@@ -21,9 +21,13 @@ PORTS = {"web-port": 8000, "database-port": 5432, "media-port": 9000, "cache-por
 
 
 def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], checkout: Path) -> str:
-    """The stack's settings, without a salt, which `pulumi stack init` adds."""
+    """The stack's settings, without a salt, which `pulumi stack init` adds.
+
+    A stack in the cloud gets no value that only stands in for one, and no way to send mails: both are up to a person.
+    """
+    is_local = choices.platform == "local"
     lines: list[tuple[str, object]] = [
-        ("platform", "local"),
+        ("platform", choices.platform),
         ("app-path", _path(project.tree.root, checkout)),
         ("dockerfile", DOCKERFILE),
         ("settings-module", settings_module(project)[0]),
@@ -32,8 +36,10 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
         lines += [("python-image", choices.python_image)]
     if choices.postgres:
         lines += [("postgres-version", choices.postgres)]
-    if project.facts["gis"]:
+    if project.facts["gis"] and is_local:
         lines += [("postgres-image", geodjango.postgres_image(project, choices.postgres))]
+    if project.release.commands:
+        lines += [(release.SETTING, project.release.commands)]
     chosen = [one for one in project.found.processes if one.name in choices.processes]
     if chosen:
         lines += [
@@ -52,10 +58,11 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
         jobs = {one.name: {"command": one.command, "cron": one.cron} for one in project.found.jobs}
         lines += [("schedules", jobs)]
     lines += [("cache", "valkey")] if choices.cache else []
-    lines += [("mail", "mailpit")] if choices.mail else []
-    wanted = {one.name: stand_in(one) for one in for_env(project, choices)}
-    lines += [("env", wanted)] if wanted else []
-    lines += list(used_ports(choices, ports).items())
+    if is_local:
+        lines += [("mail", "mailpit")] if choices.mail else []
+        wanted = {one.name: stand_in(one) for one in for_env(project, choices)}
+        lines += [("env", wanted)] if wanted else []
+        lines += list(used_ports(choices, ports).items())
     return _config(lines, checkout)
 
 
@@ -87,6 +94,11 @@ def project_name(checkout: Path) -> str:
         return "django-stack"
 
 
+def platform_in(file: Path) -> str:
+    """The platform that a stack's file names; nothing without one."""
+    return str(_config_of(file).get(f"{project_name(file.parent)}:platform", ""))
+
+
 def used_ports(choices: Choices, ports: Mapping[str, int]) -> dict[str, int]:
     without = {*([] if choices.cache else ["cache-port"]), *([] if choices.mail else ["mail-port"])}
     return {key: port for key, port in ports.items() if key not in without}
@@ -115,12 +127,17 @@ def free_ports(checkout: Path, stack: str, *, is_free: Callable[[int], bool] | N
 
 
 def _ports_in(file: Path) -> dict[str, int]:
-    try:
-        config = (yaml.safe_load(file.read_text()) or {}).get("config", {})
-    except (OSError, yaml.YAMLError, AttributeError):
-        return {}
+    config = _config_of(file)
     values = {key: config.get(f"{project_name(file.parent)}:{key}") for key in PORTS}
-    return {key: int(value) for key, value in values.items() if str(value).isdigit()}
+    return {key: int(str(value)) for key, value in values.items() if str(value).isdigit()}
+
+
+def _config_of(file: Path) -> dict[str, object]:
+    try:
+        config = yaml.safe_load(file.read_text())["config"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def _path(root: Path, checkout: Path) -> str:

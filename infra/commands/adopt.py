@@ -1,12 +1,13 @@
 """`django-stack adopt`: writes what somebody's Django project needs on a stack, and proves it."""
 
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from infra.adoption.choices import Choices, ask, defaults
+from infra.adoption.choices import Choices, ask, defaults, stack_name
 from infra.adoption.contract import Contract, extras
 from infra.adoption.files import Planned, State
 from infra.adoption.images import usable
@@ -14,18 +15,23 @@ from infra.adoption.planning import Plan, plan
 from infra.adoption.project import AdoptionError, Project, read_project
 from infra.adoption.proof import ProofError, prove
 from infra.adoption.server import asgi_server
-from infra.adoption.stack_settings import free_ports, project_name
+from infra.adoption.stack_settings import free_ports, platform_in, project_name
 from infra.checkout import ROOT
+from infra.cloud.names import CloudNames
 from infra.names import Names
 from infra.setting_kinds import declared
-from infra.settings import Settings
+from infra.settings import PLATFORMS, Settings
 from infra.wheel import WheelError, wheel
 
 
 @click.command
 @click.argument("path", type=click.Path(path_type=Path))
+@click.option("--stack", metavar="NAME", default="", help="The new stack's name; else that of the folder.")
 @click.option(
-    "--stack", "stack_name", metavar="NAME", default="", help="The new stack's name; else that of the folder."
+    "--platform",
+    type=click.Choice(PLATFORMS),
+    default="local",
+    help="Where the stack will be; for the cloud, AWS, it writes the files alone.",
 )
 @click.option("--settings", metavar="MODULE", default="", help="The settings module that production runs with.")
 @click.option("--python-image", metavar="IMAGE", default="", help="The base image; else that of the project's Python.")
@@ -33,7 +39,14 @@ from infra.wheel import WheelError, wheel
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--no-prove", is_flag=True, help="Write the files alone; build and start nothing.")
 def command(  # click passes them by name
-    path: Path, stack_name: str, settings: str, python_image: str, yes: bool, dry_run: bool, no_prove: bool
+    path: Path,
+    stack: str,
+    platform: str,
+    settings: str,
+    python_image: str,
+    yes: bool,
+    dry_run: bool,
+    no_prove: bool,
 ) -> int:
     """Reads the Django project in PATH, writes what it needs on a stack, and proves that it runs there.
 
@@ -45,14 +58,13 @@ def command(  # click passes them by name
     Example:
       django-stack adopt ../shop
       django-stack adopt ../shop --dry-run
+      django-stack adopt ../shop --platform cloud
     """
     folder, here = path.resolve(), Path.cwd()
     if not folder.is_dir():
         raise click.ClickException(f"There is no folder {path}. Fix: name the folder of a Django project")
     checkout = here if (here / "Pulumi.yaml").is_file() else ROOT
-    _, proposed = Names(project_name(checkout), stack_name).proposed()
-    if stack_name and stack_name != proposed:
-        raise click.ClickException(f"{stack_name} can't be the name of a stack. Fix: --stack {proposed}")
+    stack = _stack(stack, folder, platform, checkout)
     try:
         project = read_project(folder, settings)
         asks = not yes and not dry_run and sys.stdin.isatty()
@@ -62,7 +74,7 @@ def command(  # click passes them by name
                 default=project.settings,
             )
             project = read_project(folder, named)
-        choices = _choices(project, stack_name, python_image, asks=asks, pulls=not dry_run)
+        choices = _choices(project, stack, platform, python_image, asks=asks, pulls=not dry_run)
         planned = _planned(project, choices, checkout)
     except (AdoptionError, WheelError) as error:
         raise click.ClickException(str(error)) from None
@@ -76,13 +88,14 @@ def command(  # click passes them by name
     for one in wanted if dry_run or asks else []:
         click.echo(one.diff())
     if dry_run:
+        _show_left(planned)
         click.echo(f"{len(wanted)} files would be written; nothing was.")
         return 0
     if wanted and asks and not click.confirm("Write these files?", default=True):
         return 1
     _write(planned.files, states)
-    if no_prove:
-        _end(planned, choices, first="pulumi stack init --no-select")
+    if no_prove or platform == "cloud":
+        _end(planned, choices, is_made=False)
         return 0
     try:
         prove(choices, project.admin, checkout, click.echo)
@@ -91,11 +104,27 @@ def command(  # click passes them by name
         _end(planned, choices)
         return 1
     _end(planned, choices)
+    click.echo(f"To AWS: django-stack adopt {shlex.quote(str(path))} --platform cloud (docs/adopt.md)")
     return 0
 
 
-def _choices(project: Project, stack_name: str, python_image: str, *, asks: bool, pulls: bool) -> Choices:
-    chosen = defaults(project, stack_name)
+def _stack(name: str, folder: Path, platform: str, checkout: Path) -> str:
+    """The stack's name: the one that was given, if the platform takes it, or one that is made of the folder's."""
+    names = CloudNames if platform == "cloud" else Names
+    made = stack_name(folder.name) + ("-cloud" if platform == "cloud" else "")
+    _, proposed = names(project_name(checkout), name or made).proposed()
+    if name and name != proposed:
+        raise click.ClickException(f"{name} can't be the name of a stack. Fix: --stack {proposed}")
+    there = platform_in(checkout / f"Pulumi.{proposed}.yaml")
+    if there not in ("", platform):
+        raise click.ClickException(
+            f"The stack {proposed} is on the platform {there} already. Fix: --platform {there}, or another --stack"
+        )
+    return proposed
+
+
+def _choices(project: Project, stack: str, platform: str, python_image: str, *, asks: bool, pulls: bool) -> Choices:
+    chosen = defaults(project, stack, platform)
     if asks:
         chosen = ask(chosen, lambda text, default: click.prompt(text, default=default))
     default = _default("python_image")
@@ -140,10 +169,17 @@ def _write(files: list[Planned], states: dict[Path, State]) -> None:
         click.echo(f"{state.value:<10} {one.path}")
 
 
-def _end(planned: Plan, choices: Choices, first: str = "") -> None:
+def _show_left(planned: Plan) -> None:
     if planned.left:
         click.echo("What stays behind:")
         for text in planned.left:
             click.echo(f"  - {text}")
-    made = f"{first} {choices.stack}; " if first else ""
+
+
+def _end(planned: Plan, choices: Choices, *, is_made: bool = True) -> None:
+    _show_left(planned)
+    if choices.platform == "cloud":
+        click.echo(f"Next: docs/cloud.md, with {choices.stack} as the stack's name in the place of cloud")
+        return
+    made = "" if is_made else f"pulumi stack init --no-select {choices.stack}; "
     click.echo(f"Next: {made}pulumi up -s {choices.stack}; django-stack manage -s {choices.stack} createsuperuser")

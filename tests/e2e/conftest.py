@@ -48,7 +48,7 @@ def make_stack(
 
     with ExitStack() as end:
 
-        def make(purpose: str, settings: Mapping[str, Any], *, is_shared: bool = False) -> Stack:
+        def make(purpose: str, settings: Mapping[str, Any] | None, *, is_shared: bool = False) -> Stack:
             stack = Stack.make(tmp_path_factory.mktemp(purpose), purpose, settings, engine)
             stack.is_shared = is_shared
             end.callback(stack.remove_all)

@@ -86,8 +86,10 @@ class Stack:
     is_shared: bool = False  # by several modules of tests
 
     @classmethod
-    def make(cls, folder: Path, purpose: str, settings: Mapping[str, Any], engine: docker.DockerClient) -> "Stack":
-        """A sandbox in the empty `folder` with a stack in it, not yet up."""
+    def make(
+        cls, folder: Path, purpose: str, settings: Mapping[str, Any] | None, engine: docker.DockerClient
+    ) -> "Stack":
+        """A sandbox in the empty `folder` with a stack in it, not yet up; without `settings` not even made."""
         for entry in ("infra", "tools", "requirements", ".venv", "Makefile", "pyproject.toml"):
             (folder / entry).symlink_to(ROOT / entry)
         shutil.copy(ROOT / "Pulumi.yaml", folder)
@@ -96,9 +98,10 @@ class Stack:
         keys = ("web-port", "database-port", "media-port", "cache-port", "mail-port")
         ports = dict(zip(keys, free_ports(len(keys)), strict=True))
         stack = cls(folder, f"e2e-{purpose}-{secrets.token_hex(3)}", ports, engine)
-        stack.configure(settings)
-        stack.run("pulumi", "stack", "init", stack.name, "--no-select", "--non-interactive")
-        stack.log = ""
+        if settings is not None:
+            stack.configure(settings)
+            stack.run("pulumi", "stack", "init", stack.name, "--no-select", "--non-interactive")
+            stack.log = ""
         return stack
 
     # Where it is

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 
 from tests import ROOT
 from tests.e2e.conftest import MakeStack
 from tests.e2e.media import fetch
-from tests.e2e.stacks import SERVING, VENV, Stack
+from tests.e2e.stacks import VENV, Stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -82,8 +83,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def foreign(make_stack: MakeStack, site: Path) -> Stack:
-    """The site on a stack of its own, up: nothing but `app-path` is set."""
-    stack = make_stack("foreign", {**SERVING, "app-path": str(site)})
+    """The site on a stack of its own, up: made and configured as the page says."""
+    stack = make_stack("foreign", None)
+    (step,) = [piece for piece in pieces("sh") if "app-path" in piece]
+    for shown, real in {"/path/to/my/site": site, "my-site": stack.name}.items():
+        step = step.replace(shown, str(real))
+    step = re.sub(r"(\S+-port) \d+", lambda found: f"{found[1]} {stack.ports[found[1]]}", step)
+    before, up, after = step.partition(f"pulumi up -s {stack.name}\n")
+    assert (bool(up), after) == (True, "")
+    stack.run("bash", "-euc", before)
+    config = yaml.safe_load((stack.folder / f"Pulumi.{stack.name}.yaml").read_text())["config"]
+    stack.settings = {key.removeprefix("django-stack:"): value for key, value in config.items()}
     stack.up()
     return stack
 

@@ -26,22 +26,22 @@ def read(tmp_path: Path) -> MakeProject:
 
 @pytest.fixture
 def planned(tmp_path: Path) -> Callable[..., Plan]:
-    """Makes a project with traits, and plans its files; the stack's goes to a checkout beside it."""
+    """Makes a project with traits, and plans its files for a platform; the stack's goes to a checkout beside it."""
     checkout = tmp_path / "checkout"
     checkout.mkdir()
 
-    def made(*traits: Trait) -> Plan:
+    def made(*traits: Trait, platform: str = "local") -> Plan:
         project = read_project(make(tmp_path / "shop", *traits))
-        return plan_of(project, checkout)
+        return plan_of(project, checkout, platform)
 
     return made
 
 
-def plan_of(project: Project, checkout: Path) -> Plan:
+def plan_of(project: Project, checkout: Path, platform: str = "local") -> Plan:
     """The plan with every default, on Python 3.13."""
     from dataclasses import replace
 
-    chosen = replace(defaults(project, ""), python_image="python:3.13-slim-trixie")
+    chosen = replace(defaults(project, "", platform), python_image="python:3.13-slim-trixie")
     contract = Contract(
         WHEEL,
         b"wheel",

@@ -32,6 +32,11 @@ def commands(found: Found) -> dict[str, str]:
         ("REMAP_SIGTERM=SIGQUIT celery -A shop worker", "env REMAP_SIGTERM=SIGQUIT celery -A shop worker"),
         ("python manage.py migrate && celery -A shop worker", "celery -A shop worker"),
         ("python3.12 -u manage.py run_huey", "python manage.py run_huey"),
+        ("./manage.py run_huey --settings=shop.live -f", "python manage.py run_huey -f"),
+        (
+            "DJANGO_SETTINGS_MODULE=shop.live A=1 ./manage.py run_huey --settings live",
+            "env A=1 python manage.py run_huey",
+        ),
         ("celery -A shop worker -n w@%h", "celery -A shop worker -n w@%h"),
         ("celery -A shop worker -c $N", 'sh -c "exec celery -A shop worker -c $N"'),
     ],

@@ -44,12 +44,16 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_dry_run_shows_every_file_and_writes_none(tmp_path: Path) -> None:
     folder = make(tmp_path / "shop", projects.celery)
+    projects.write(folder, "Procfile", "release: ./release.sh\n")
     before = files(tmp_path)
     done = run("adopt", str(folder), "--dry-run")
     assert done.exit_code == 0, done.output
     for name in ("settings_stack.py", "Dockerfile.stack", "requirements.txt", "Pulumi.shop.yaml"):
         assert f"{name}\n" in done.output
     assert "7 files would be written; nothing was." in done.output
+    left = done.output.partition("What stays behind:\n")[2]
+    assert "search (opensearchproject/opensearch:2) of compose isn't run" in left
+    assert "`./release.sh` (Procfile)" in left
     assert files(tmp_path) == before
 
 
@@ -91,6 +95,48 @@ def test_a_name_that_no_stack_can_have_is_refused_before_anything_is_written(tmp
     assert done.exit_code == 1
     assert "../Mine can't be the name of a stack. Fix: --stack mine\n" in done.output
     assert files(tmp_path) == before
+
+
+def test_a_stack_in_the_cloud_has_a_name_and_a_file_of_its_own_and_is_not_brought_up(
+    tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make(tmp_path / "shop", projects.celery)
+    proved: list[str] = []
+    monkeypatch.setattr("infra.commands.adopt.prove", lambda choices, *_: proved.append(choices.stack))
+    done = run("adopt", str(folder), "--yes")
+    assert done.output.endswith(f"To AWS: django-stack adopt {folder} --platform cloud (docs/adopt.md)\n")
+    before = files(tmp_path)
+    done = run("adopt", str(folder), "--yes", "--platform", "cloud")
+    assert done.exit_code == 0, done.output
+    assert proved == ["shop"]
+    assert set(files(tmp_path)) - set(before) == {"checkout/Pulumi.shop-cloud.yaml"}
+    assert {path: files(tmp_path)[path] for path in before} == before, "the project has one image for both"
+    assert done.output.endswith("Next: docs/cloud.md, with shop-cloud as the stack's name in the place of cloud\n")
+    assert "django-stack:platform: cloud\n" in (checkout / "Pulumi.shop-cloud.yaml").read_text()
+
+
+@pytest.mark.parametrize(("there", "other"), [("local", "cloud"), ("cloud", "local")])
+def test_the_file_of_a_stack_on_the_other_platform_is_not_written_anew(there: str, other: str, tmp_path: Path) -> None:
+    """Or else the next update would remove the stack there."""
+    folder = make(tmp_path / "shop")
+    arguments = ("adopt", str(folder), "--yes", "--no-prove", "--stack", "shop", "--platform")
+    assert run(*arguments, there).exit_code == 0
+    before = files(tmp_path)
+    done = run(*arguments, other)
+    assert done.exit_code == 1
+    assert f"The stack shop is on the platform {there} already. Fix: --platform {there}" in done.output
+    assert files(tmp_path) == before
+    assert run(*arguments, there).exit_code == 0
+
+
+def test_a_name_that_is_too_long_for_aws_is_shortened_or_refused(tmp_path: Path, checkout: Path) -> None:
+    folder = make(tmp_path / "shop-of-many-things")
+    arguments = ("adopt", str(folder), "--yes", "--platform", "cloud")
+    assert run(*arguments).exit_code == 0
+    (file,) = checkout.glob("Pulumi.*.yaml")
+    assert len(f"django-stack-{file.name.split('.')[1]}") <= 30
+    done = run(*arguments, "--stack", "shop-of-many-things")
+    assert "shop-of-many-things can't be the name of a stack. Fix: --stack shop-of-man" in done.output
 
 
 def test_a_new_project_takes_the_name_of_the_empty_folder_in_which_it_is_made(
