@@ -54,7 +54,11 @@ class _Since(click.ParamType[datetime]):
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Lines of this level or a higher one.")
 @click.option("--request-id", metavar="ID", help="Lines of one request, by its answer's header X-Request-ID.")
 @click.option("--previous", is_flag=True, help="Of instances that have ended, such as one that crashed.")
-@click.option("--release", is_flag=True, help="Of the last release; the same as the process `release`.")
+@click.option(
+    "--release",
+    is_flag=True,
+    help="Of the last release, on the local platform the last that succeeded; the same as the process `release`.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each line.")
 def command(
     name: str,
