@@ -16,7 +16,7 @@ from infra.commands.data.media_plan import planned
 from infra.commands.data.plan import of_database
 from infra.commands.data.spool import one_line_when_full
 
-PIPE = "-"
+INPUT = ("-", "/dev/stdin", "/dev/fd/0")  # names of standard input
 
 
 @click.command
@@ -37,12 +37,12 @@ def command(file: str, name: str, *, keys: tuple[Path, ...], chosen: options.Cho
       django-stack load backup.tar --dry-run
       django-stack load backup.tar.age --identity key.txt -s staging --scrub "python manage.py anonymise"
     """
-    if file == PIPE and not (chosen.yes or chosen.dry_run):
-        raise click.UsageError("With - nobody can be asked; add --yes, or --dry-run")
+    if file in INPUT and not (chosen.yes or chosen.dry_run):
+        raise click.UsageError(f"With {file} nobody can be asked; add --yes, or --dry-run")
     try:
         with (
             one_line_when_full(),
-            opened(sys.stdin.buffer if file == PIPE else Path(file), identities(keys)) as reader,
+            opened(sys.stdin.buffer if file in INPUT else Path(file), identities(keys)) as reader,
         ):
             manifest = reader.manifest
             database, media = _parts(manifest, chosen)

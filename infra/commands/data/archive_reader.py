@@ -188,8 +188,11 @@ def opened(file: Path | IO[bytes], keys: Sequence[Any]) -> Iterator[ArchiveReade
                     f"{file} can't be read: {error.strerror}. Fix: another FILE, one of django-stack dump"
                 ) from None
         else:
-            found = stack.enter_context(spool_on_disk())
-            shutil.copyfileobj(file, found, BLOCK)
+            found = file
+        if not isinstance(file, Path) or not found.seekable():  # a pipe may have a name, such as /dev/fd/63
+            kept = stack.enter_context(spool_on_disk())
+            shutil.copyfileobj(found, kept, BLOCK)
+            found = kept
         reader = ArchiveReader(found, keys)
         stack.callback(reader.close)
         yield reader
