@@ -16,6 +16,7 @@ from infra.commands.data.archive_reader import opened
 from infra.commands.data.backup_check import Checked
 from infra.commands.data.encryption import NoKeyError, identities
 from infra.commands.data.ends import DataError, ServerError
+from infra.commands.data.spool import one_line_when_full
 from infra.commands.operations import backup_checks, platform_of, read_settings
 from infra.commands.operations.backup_checks import BackupCheck
 from infra.commands.operations.status import ago, counted, duration
@@ -58,7 +59,7 @@ def check(file: Path | None, name: str, keys: tuple[Path, ...], as_json: bool) -
             f"the stack {name} is on this machine, which keeps no backups by itself. "
             f"Fix: django-stack dump backup.tar -s {name} && django-stack backup check backup.tar -s {name}"
         )
-    if file and not file.is_file():
+    if file and (file.is_dir() or not file.exists()):
         wanted = shlex.quote(str(file / f"{name}.tar" if file.is_dir() else file))
         sys.exit(f"There is no file {file}. Fix: django-stack dump {wanted} -s {shlex.quote(name)}")
     try:
@@ -87,7 +88,7 @@ def check(file: Path | None, name: str, keys: tuple[Path, ...], as_json: bool) -
 
 
 def _of_file(file: Path, name: str, keys: tuple[Path, ...]) -> Checked:
-    with opened(file, identities(keys)) as reader:
+    with one_line_when_full(), opened(file, identities(keys)) as reader:
         return backup_check.of_archive(name, reader, file.name)
 
 

@@ -44,6 +44,9 @@ def command(
     if file != PIPE and path.is_dir():
         within = shlex.quote(str(path / f"{name}.tar"))
         sys.exit(f"{file} is a folder, nothing was changed. Fix: django-stack dump {within} -s {shlex.quote(name)}")
+    if file != PIPE and path.exists() and not path.is_file():
+        piping = f"django-stack dump - -s {shlex.quote(name)} > {shlex.quote(file)}"
+        sys.exit(f"{file} is no file, nothing was changed. Fix: {piping}")
     if file != PIPE and path.exists() and not overwrite:
         sys.exit(f"{file} is there already, nothing was changed. Fix: another name, or the same with --overwrite")
     try:

@@ -11,12 +11,13 @@ from infra.commands.data.archive import Manifest
 from infra.commands.data.archive_reader import ArchiveReader, DatabaseArchive, opened
 from infra.commands.data.encryption import identities
 from infra.commands.data.ends import DatabaseEnd, DataError, database_of, media_of
+from infra.commands.data.foreign import PAGE, ForeignError, way_into
 from infra.commands.data.media import MediaEnd
 from infra.commands.data.media_plan import planned
 from infra.commands.data.plan import of_database
 from infra.commands.data.spool import one_line_when_full
 
-PIPE = "-"
+INPUT = ("-", "/dev/stdin", "/dev/fd/0")  # names of standard input
 
 
 @click.command
@@ -30,19 +31,19 @@ def command(file: str, name: str, *, keys: tuple[Path, ...], chosen: options.Cho
     First it is read as a whole and compared with its checksums. The database is restored beside the one that serves,
     counted, migrated and scrubbed; then the names are swapped, and the old one stays until
     `django-stack data drop-old`. PostgreSQL of the same major version as in the
-    archive, or of a newer one, takes it.
+    archive, or of a newer one, takes it. A file of pg_dump has another way in, which is named.
 
     \b
     Example:
       django-stack load backup.tar --dry-run
       django-stack load backup.tar.age --identity key.txt -s staging --scrub "python manage.py anonymise"
     """
-    if file == PIPE and not (chosen.yes or chosen.dry_run):
-        raise click.UsageError("With - nobody can be asked; add --yes, or --dry-run")
+    if file in INPUT and not (chosen.yes or chosen.dry_run):
+        raise click.UsageError(f"With {file} nobody can be asked; add --yes, or --dry-run")
     try:
         with (
             one_line_when_full(),
-            opened(sys.stdin.buffer if file == PIPE else Path(file), identities(keys)) as reader,
+            opened(sys.stdin.buffer if file in INPUT else Path(file), identities(keys)) as reader,
         ):
             manifest = reader.manifest
             database, media = _parts(manifest, chosen)
@@ -70,6 +71,9 @@ def command(file: str, name: str, *, keys: tuple[Path, ...], chosen: options.Cho
                 _load_database(reader, end, how)
             if store and (chosen.scrub or (database and chosen.delete)):
                 _load_media(reader, store, delete=chosen.delete, names=chosen.names)
+    except ForeignError as error:
+        way = way_into(name, "FILE" if file in INPUT else file, error)
+        sys.exit(f"{error}. Its own way in replaces all that the database has ({PAGE}). Fix: {way}")
     except DataError as error:
         sys.exit(str(error))
     return 0

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from infra.commands import stack
-from infra.commands.operations import RELEASE, LogLine, LogQuery, operations
+from infra.commands.operations import RELEASE, LogLine, LogQuery, operations, platform_of
 from infra.plain import plain
 from infra.redaction import redactor
 
@@ -48,13 +48,18 @@ class _Since(click.ParamType[datetime]):
 @click.option(
     "--tail",
     type=click.IntRange(min=0),
-    help="The last lines only.  [default: 200; with --grep and the like all of a day; with --since all]",
+    help="The last lines only; with --follow on the local platform, those of each container.  "
+    "[default: 200; with --grep and the like all of a day; with --since all]",
 )
 @click.option("--grep", metavar="REGEX", help="Lines that contain it.")
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Lines of this level or a higher one.")
 @click.option("--request-id", metavar="ID", help="Lines of one request, by its answer's header X-Request-ID.")
 @click.option("--previous", is_flag=True, help="Of instances that have ended, such as one that crashed.")
-@click.option("--release", is_flag=True, help="Of the last release; the same as the process `release`.")
+@click.option(
+    "--release",
+    is_flag=True,
+    help="Of the last release, on the local platform the last that succeeded; the same as the process `release`.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each line.")
 def command(
     name: str,
@@ -92,10 +97,10 @@ def command(
     except re.error as error:
         raise click.BadParameter(f"{grep!r} is no regular expression: {error}", param_hint="--grep") from None
     if tail is None and since is None:
-        if grep or level or request_id:
-            since = datetime.now(UTC) - FILTERED_TIME
-        else:
+        if not (grep or level or request_id):
             tail = 200
+        elif processes != (RELEASE,) or platform_of(name) != "local":  # whose release is one text, however old
+            since = datetime.now(UTC) - FILTERED_TIME
     selects = bool(grep or level or request_id) and not follow
     found = operations(name)
     redact = redactor(found.secrets()).text

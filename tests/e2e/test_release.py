@@ -46,6 +46,10 @@ def test_a_migration_that_raises_leaves_the_old_version_and_is_tried_again(relea
             assert releasing.ids() == before
             assert releasing.get("/healthz/ready").status_code == 200
             assert applied(releasing, migration.stem) == 0
+        log = releasing.run("django-stack", "logs", "-s", releasing.name, "--release").stdout
+        assert "`pulumi up` failed " in log
+        assert f"Fix: pulumi up -s {releasing.name}, which shows it again" in log
+        assert "bananas" not in log
     finally:
         migration.write_text(migration.read_text().replace("RunPython(fail)", "RunSQL('select 1')"))
     releasing.up()

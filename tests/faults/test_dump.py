@@ -1,13 +1,17 @@
-"""`dump` and `load` between servers of two major versions, and while they are killed."""
+"""`dump` and `load` between servers of two major versions, and while they are killed; files of pg_dump itself."""
 
 from __future__ import annotations
 
+import gzip
+import os
 import signal
+import subprocess
 import time
 
 import pytest
 
 from infra.commands.data.names import BEFORE, NEW, those
+from tests import ROOT
 from tests.bare_stacks import BareStack, BareStacks
 from tests.e2e.postgres18 import build_postgres_18
 from tests.faults.conftest import moments
@@ -85,3 +89,52 @@ def test_a_dump_that_is_killed_leaves_no_file_of_its_name(
     assert not (stacks.folder / "killed.tar").exists()
     stacks.check("dump", "killed.tar", "-s", "old", "--database")
     assert [one.name for one in stacks.folder.glob("killed.tar*")] == ["killed.tar"]
+
+
+# As in a database of another platform: an owner whom nobody else has, and an extension in a schema of its own.
+ELSEWHERE = f"""
+CREATE SCHEMA heroku_ext; CREATE EXTENSION citext WITH SCHEMA heroku_ext; CREATE ROLE u123; {FILL};
+ALTER TABLE big OWNER TO u123
+"""
+# What the stack has when the file comes: tables of newer migrations, one of which refers to an old one.
+HERE = """
+DROP SCHEMA heroku_ext CASCADE; DROP OWNED BY u123 CASCADE; DROP ROLE u123;
+CREATE TABLE later AS SELECT 1 AS one; ALTER TABLE auth_user ADD COLUMN later integer;
+CREATE TABLE refers (id integer REFERENCES auth_user)
+"""
+
+
+def test_a_file_of_pg_dump_gets_in_by_the_commands_that_load_names(stacks: BareStacks) -> None:
+    stack = stacks.make("foreign")
+    assert stack.web.exec_run(["python", "manage.py", "migrate"])[0] == 0
+    stack.query(ELSEWHERE)
+    wanted = stack.checksums()
+    archive = pg_dump(stack, "--format=custom")
+    files = {"latest.dump": archive, "latest.sql.gz": gzip.compress(pg_dump(stack, "--no-owner", "--no-acl"))}
+    stack.query(HERE)
+    before = stack.checksums()
+    assert bring(stacks, "half.dump", archive[: len(archive) // 2]) != 0
+    assert stack.checksums() == before, "half of a file changes nothing"
+    for name, content in files.items():
+        assert bring(stacks, name, content) == 0
+        assert stack.checksums() == wanted
+        assert stack.query("SELECT tableowner FROM pg_tables WHERE tablename = 'big'") == [("app",)]
+        stack.query("DROP SCHEMA heroku_ext CASCADE; CREATE TABLE later AS SELECT 1 AS one")
+
+
+def pg_dump(stack: BareStack, *options: str) -> bytes:
+    status, (content, error) = stack.database.exec_run(["pg_dump", "-U", "app", *options, "app"], demux=True)
+    assert status == 0, error
+    return bytes(content)
+
+
+def bring(stacks: BareStacks, name: str, content: bytes) -> int:
+    """Gives `load` a file, and runs the commands that it proposes; their exit status."""
+    (stacks.folder / name).write_bytes(content)
+    status, output = stacks.run("load", name, "-s", "foreign", "--yes")
+    assert status == 1, output
+    environment = {**stacks.env, "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
+    line = output.partition(" Fix: ")[2]
+    return subprocess.run(
+        ["bash", "-c", line], cwd=stacks.folder, env=environment, stdin=subprocess.DEVNULL, check=False
+    ).returncode

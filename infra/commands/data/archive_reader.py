@@ -14,6 +14,7 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import IO, Any
 
+from infra.commands.data import foreign
 from infra.commands.data.archive import (
     BLOCK,
     DATABASE,
@@ -29,6 +30,7 @@ from infra.commands.data.ends import DataError
 from infra.commands.data.media import Headers, Object
 from infra.commands.data.spool import spool_on_disk
 
+ELSEWHERE = f"Fix: another copy of it, or another dump ({foreign.PAGE}, for one of something else)"
 MOST = 64 * 2**20  # bytes of a manifest, or of a line of the index
 SCHEMA = """
 create table found (name text primary key, size integer, sum text) without rowid;
@@ -105,7 +107,7 @@ class ArchiveReader:
                 self._index.execute("insert or replace into found values (?, ?, ?)", row)
         self._index.execute("commit")
         if not manifest:
-            raise DataError("This is no archive of django-stack dump, or not its beginning")
+            raise DataError(f"This is no archive of django-stack dump, or not its beginning. {ELSEWHERE}")
         if not said:
             raise DataError("The archive isn't whole: its end is missing. Fix: another copy of it, or another dump")
         names = {"index": INDEX, "sum": INDEX_SUM}
@@ -141,7 +143,8 @@ class ArchiveReader:
             ):
                 yield each(tar)
         except (tarfile.TarError, EOFError, zlib.error) as error:
-            raise DataError(f"This is no archive of django-stack dump, or it is damaged: {error}") from None
+            what = "This is no archive of django-stack dump, or it is damaged"
+            raise DataError(f"{what}: {error}. {ELSEWHERE}") from None
 
 
 class DatabaseArchive:
@@ -188,8 +191,12 @@ def opened(file: Path | IO[bytes], keys: Sequence[Any]) -> Iterator[ArchiveReade
                     f"{file} can't be read: {error.strerror}. Fix: another FILE, one of django-stack dump"
                 ) from None
         else:
-            found = stack.enter_context(spool_on_disk())
-            shutil.copyfileobj(file, found, BLOCK)
+            found = file
+        if not isinstance(file, Path) or not found.seekable():  # a pipe may have a name, such as /dev/fd/63
+            kept = stack.enter_context(spool_on_disk())
+            shutil.copyfileobj(found, kept, BLOCK)
+            found = kept
+        foreign.refuse(found)
         reader = ArchiveReader(found, keys)
         stack.callback(reader.close)
         yield reader

@@ -66,8 +66,12 @@ def dump(
 
 @contextmanager
 def written_whole(file: Path) -> Iterator[IO[bytes]]:
-    """A new file that only its owner reads, and that has its name once it is whole. Raises DataError."""
-    unfinished = file.with_name(f"{file.name}.part")
+    """A new file that only its owner reads, and that has its name once it is whole. Raises DataError.
+
+    A link stays one, and its file is written.
+    """
+    target = Path(os.path.realpath(file))  # unlike Path.resolve, it bears links that lead in a circle
+    unfinished = target.with_name(f"{target.name}.part")
     try:
         _remove_left(unfinished)
         descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -80,7 +84,7 @@ def written_whole(file: Path) -> Iterator[IO[bytes]]:
             yield out
             out.flush()
             os.fsync(out.fileno())
-            unfinished.replace(file)
+            unfinished.replace(target)
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink()

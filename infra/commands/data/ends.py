@@ -22,7 +22,10 @@ class DataError(Exception):
 
 
 class ServerError(DataError):
-    """The server can't take data now, whatever they are: it lacks room or an extension, is too old, or is gone."""
+    """Data can't be taken now, whatever they are.
+
+    The server lacks room or an extension, is too old, or is gone; or this machine lacks room.
+    """
 
 
 class BusyError(ServerError):

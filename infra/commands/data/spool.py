@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from infra.commands.data.ends import DataError
+from infra.commands.data.ends import ServerError
 
 IN_MEMORY = 2**20  # bytes, up to which no file is made
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -27,13 +27,13 @@ def spool_on_disk() -> IO[bytes]:
 
 @contextmanager
 def one_line_when_full() -> Iterator[None]:
-    """Raises DataError when the disk is full on which these files are."""
+    """Raises ServerError when the disk is full on which these files are."""
     try:
         yield
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise DataError(
+        raise ServerError(
             f"There is no room in {_folder() or tempfile.gettempdir()}, where data are kept meanwhile "
             f"({error.strerror}). "
             "Fix: make room, or the same with TMPDIR naming a folder on another disk"

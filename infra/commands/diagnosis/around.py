@@ -25,7 +25,12 @@ def release(facts: Facts) -> Found:
     section = facts.status.sections["release"]
     if section.is_well:
         return None
-    return ERROR, section.text, f"django-stack logs -s {facts.stack} --release, then pulumi up -s {facts.stack}"
+    again = f"pulumi up -s {facts.stack}"  # which shows the failure once more; a local stack keeps no log of it
+    return (
+        ERROR,
+        section.text,
+        f"django-stack logs -s {facts.stack} --release, then {again}" if facts.is_cloud else again,
+    )
 
 
 @check

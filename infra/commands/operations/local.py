@@ -18,7 +18,7 @@ from infra.commands.operations.local_logs import lines, moment
 from infra.commands.operations.local_maintenance import LocalMaintenance
 from infra.commands.operations.local_schedules import SCHEDULER, command_of, schedules_of
 from infra.commands.operations.local_status import SECONDS, LocalStatus, release_lines
-from infra.commands.operations.log_order import in_order
+from infra.commands.operations.log_order import in_order, last
 from infra.commands.operations.maintenance import Maintenance
 from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import PATIENCE, ProcessStatus, Status, ask
@@ -268,9 +268,10 @@ class StackOperations:
         return list(dict.fromkeys(value for one in of_the_app for value in secret_values(stack.environment(one))))
 
     def logs(self, query: LogQuery) -> Iterator[LogLine]:
-        processes = self._processes()
         if query.processes == (RELEASE,):
-            return release_lines(self._name)
+            since = query.since
+            return last((one for one in release_lines(self._name) if not since or one.time >= since), query.tail)
+        processes = self._processes()
         streams = []
         for process in query.processes or sorted(name for name, found in processes.items() if _is_apps(name, found)):
             if process not in processes:
@@ -278,7 +279,7 @@ class StackOperations:
             streams += [lines(self._engine, process, container, query) for container in processes[process]]
         if not streams:
             self._known("web")
-        return in_order(streams)
+        return last(in_order(streams), None if query.follow else query.tail)
 
     def status(self, *, cost: bool, patient: bool = False) -> Status:
         del cost  # a local stack has none

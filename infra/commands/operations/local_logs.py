@@ -16,7 +16,10 @@ _STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d) "
 
 
 def lines(engine: "docker.DockerClient", process: str, container: "Container", query: LogQuery) -> Iterator[LogLine]:
-    """The container's lines with docker's times, then the new ones: one stream, so none is lost in between."""
+    """The container's lines with docker's times, then the new ones: one stream, so none is lost in between.
+
+    They are more than the last ones that the query asks for, where the engine can't tell which those are.
+    """
     until = None
     if query.previous:
         if not container.attrs["RestartCount"]:
@@ -30,7 +33,8 @@ def lines(engine: "docker.DockerClient", process: str, container: "Container", q
         follow=query.follow and not query.previous,
         since=query.since.timestamp() if query.since else None,
         until=until,
-        tail="all" if query.tail is None else query.tail,
+        # The engine counts the last lines from the end of all, and looks at `until` after that.
+        tail="all" if query.tail is None or until else query.tail,
     ):
         # The engine keeps a line of more than 16 KiB in pieces, each of which is a chunk with a time of its own. Those
         # of a terminal can't be told apart, for its chunks are single bytes.

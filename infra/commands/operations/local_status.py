@@ -3,9 +3,11 @@
 import http.client
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -136,32 +138,50 @@ class LocalStatus:
 
     def _release(self) -> Section | None:
         """When the release last ran to its end, and whether an update failed since; both are in Pulumi's state."""
-        release = _release_resource(self._name)
-        history = pulumi_stack.ask("history", self._name, "--json", "--page-size", "1")
-        failed = _moment(history[0].get("endTime")) if history and history[0].get("result") == "failed" else None
-        if not release:
-            return Section("none yet", {"succeeded": None}, is_well=False)
-        succeeded = _moment(release.get("modified") or release.get("created"))
-        text = f"succeeded {ago(succeeded)}" if succeeded else "succeeded"
+        release, failed = _release_resource(self._name), _failed_update(self._name)
+        succeeded = _succeeded(release) if release else None
+        text = (f"succeeded {ago(succeeded)}" if succeeded else "succeeded") if release else "none yet"
         if failed:
-            text += f"; the last `pulumi up` failed {ago(failed)}"
+            text += f"; the last `pulumi up` failed {ago(failed.end)}"
         facts = {
             "succeeded": succeeded.isoformat(timespec="seconds") if succeeded else None,
-            "failed_update": failed.isoformat(timespec="seconds") if failed else None,
+            "failed_update": failed.end.isoformat(timespec="seconds") if failed else None,
         }
-        return Section(text, facts, is_well=not failed)
+        return Section(text, facts, is_well=bool(release) and not failed)
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """An update that failed: its begin and end (UTC)."""
+
+    begin: datetime
+    end: datetime
 
 
 def release_lines(name: str) -> Iterator[LogLine]:
-    """What the last successful release printed, which Pulumi's state has. Ends the command with one line without it."""
-    release = _release_resource(name)
+    """What the last successful release printed, which Pulumi's state has.
+
+    Nothing keeps what the release of an update printed that failed; where that was later, it is said on stderr. Ends
+    the command with one line where there is nothing to show.
+    """
+    try:
+        release, failed = _release_resource(name), _failed_update(name)
+    except RuntimeError as error:
+        sys.exit(f"The release's log can't be read: {error}")
+    again = f"what it printed isn't kept. Fix: pulumi up -s {shlex.quote(name)}, which shows it again"
+    if not release and failed:
+        sys.exit(
+            f"The stack {name} has had no release that succeeded; `pulumi up` failed {ago(failed.end)}, and {again}"
+        )
     if not release:
         sys.exit(f"The stack {name} has had no release yet. Fix: {stack.make('local', name)}")
+    at = _succeeded(release) or datetime.now(UTC)
+    if failed and at < failed.begin:
+        print(f"This is the release of {ago(at)}. `pulumi up` failed {ago(failed.end)}, and {again}", file=sys.stderr)
     line = ["pulumi", "stack", "output", "release_log", "--stack", name, "--show-secrets"]
     done = subprocess.run(line, check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"The release's log can't be read: {' '.join(done.stderr.split())}")
-    at = _moment(release.get("modified") or release.get("created")) or datetime.now(UTC)
     for text in done.stdout.splitlines():
         yield LogLine(at, RELEASE, "state", text)
 
@@ -172,6 +192,20 @@ def _release_resource(name: str) -> dict[str, Any] | None:
     resources = deployment.get("resources") or []
     found = (one for one in resources if one["urn"].endswith("::release") and one["type"] == "command:local:Command")
     return next(found, None)
+
+
+def _succeeded(release: Mapping[str, Any]) -> datetime | None:
+    """When the release last ran to its end."""
+    return _moment(release.get("modified") or release.get("created"))
+
+
+def _failed_update(name: str) -> _Failed | None:
+    """The last update of the stack if it failed."""
+    history = pulumi_stack.ask("history", name, "--json", "--page-size", "1")
+    if not history or history[0].get("result") != "failed" or not history[0].get("endTime"):
+        return None
+    end = datetime.fromisoformat(history[0]["endTime"])
+    return _Failed(_moment(history[0].get("startTime")) or end, end)
 
 
 def _run_in(container: "Container", line: list[str], environment: Mapping[str, str] | None = None) -> str:

@@ -41,6 +41,18 @@ def in_order(streams: Sequence[Iterator[LogLine]]) -> Iterator[LogLine]:
         raise errors[0]
 
 
+def last(lines: Iterator[LogLine], number: int | None) -> Iterator[LogLine]:
+    """The last so many of lines that end, or all of them; an error is raised when those before it are out."""
+    if number is None:
+        yield from lines
+        return
+    kept: deque[LogLine] = deque(maxlen=number)
+    try:
+        kept.extend(lines)
+    finally:
+        yield from kept
+
+
 def _due(waiting: dict[int, deque[LogLine]], heard: dict[int, float]) -> Iterator[LogLine]:
     """The lines before which no other can come: from each stream there is a later one, or nothing for a while."""
     while any(waiting.values()):

@@ -1,6 +1,7 @@
 """The versions of the app that a stack can run, and what the commands ask of them; each platform has one class."""
 
 import re
+import shlex
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -111,17 +112,31 @@ def chosen(found: Collection[Version], text: str, name: str) -> Version:
     Ends the command with one line when there is none, or more than one.
     """
     if not text:
-        before = [one for one in found if not one.runs]
-        candidates = [one for one in before if one.ran] or before
-        if not candidates:
-            sys.exit(f"The stack {name} has no other version than the one that runs, so there is no way back.")
-        return candidates[0]
+        return _before(found, name)
     fits = [one for one in found if one.hash.startswith(text.lower())]
     if len(fits) == 1:
         return fits[0]
     known = ", ".join(one.hash for one in found)
     how = "more than one version begins" if fits else "no version that it has begins"
     sys.exit(f"The stack {name}: {how} with {text}. There are: {known or 'none'}. Fix: django-stack versions -s {name}")
+
+
+def _before(found: Collection[Version], name: str) -> Version:
+    """The version before the one that runs: of the others the one that ran last.
+
+    Where none ran, the newest one, but only if Pulumi tells no history; with one, its update failed or there was none.
+    """
+    others = [one for one in found if not one.runs]
+    if not others:
+        sys.exit(f"The stack {name} has no other version than the one that runs, so there is no way back.")
+    ran_before = [one for one in others if one.ran]
+    if not ran_before and updates(name) is not None:
+        quoted = shlex.quote(name)
+        sys.exit(
+            f"The stack {name} has no other version that ran, as far as Pulumi's history tells. "
+            f"Fix: django-stack versions -s {quoted}, then django-stack rollback -s {quoted} HASH"
+        )
+    return (ran_before or others)[0]
 
 
 def setting(settings: Mapping[str, object], key: str) -> str:

@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from infra.commands import backup
-from infra.commands.data import backup_check, dumping
+from infra.commands.data import archive_reader, backup_check, dumping
 from infra.commands.data.backup_check import MARK
 from infra.commands.data.ends import Archive, BusyError, DatabaseFacts, DataError, Rows, ServerError
 from tests.infra.commands.data.made_up import MadeUpArchive, MadeUpDatabase
+from tests.infra.commands.named_pipe import named_pipe
 
 FACTS = DatabaseFacts(version=17, name="app", size=10**6, free=10**12, available={"citext": "1.6"})
 GOOD = MARK + json.dumps({"migrations": 20, "pending": 0, "tables": 1, "rows": 2})
@@ -137,6 +138,25 @@ def test_a_server_that_fails_meanwhile_says_nothing_of_the_backup(check: Callabl
     result, told = check(server)
     assert (result.return_value, told, server.asked) == (backup.UNCHECKED, [], ["restore app_new", "drop app_new"])
     assert f"The backup can't be checked now: {server.refuses}" in result.output
+
+
+def test_a_file_may_be_a_pipe(check: Callable[..., Any]) -> None:
+    check(Server())
+    with named_pipe(Path("x.tar").read_bytes()) as pipe:
+        result = CliRunner().invoke(backup.command, ["check", str(pipe), "-s", "b"], standalone_mode=False)
+    assert (result.return_value, "can be used: 1 table" in result.output) == (0, True), result.output
+
+
+def test_no_room_for_what_comes_through_a_pipe_says_nothing_of_the_backup(
+    check: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, told = check(Server())
+    told.clear()
+    monkeypatch.setattr(archive_reader, "spool_on_disk", lambda: Path("/dev/full").open("r+b"))  # noqa: SIM115
+    with named_pipe(bytes(2**21)) as pipe:
+        result = CliRunner().invoke(backup.command, ["check", str(pipe), "-s", "b"], standalone_mode=False)
+    assert (result.return_value, told) == (backup.UNCHECKED, [])
+    assert "The backup can't be checked now: There is no room in /" in result.output
 
 
 @pytest.mark.parametrize(("given", "dumped"), [("none.tar", "none.tar"), (".", "b.tar")])

@@ -14,6 +14,7 @@ from infra.commands import load
 from infra.commands.data import archive_reader, database_copy, dumping
 from infra.commands.data.ends import DatabaseFacts
 from tests.infra.commands.data.memory_media import MemoryMedia
+from tests.infra.commands.named_pipe import named_pipe
 
 FACTS = DatabaseFacts(version=17, name="app", size=10**6, free=10**12, available={"citext": "1.6"})
 
@@ -126,8 +127,22 @@ def test_a_dry_run_shows_the_plan_and_nobody_is_asked_in_a_pipe(run: Callable[..
     assert (result.exit_code, result.order) == (1, [])
     assert "Replace the database and the media of target?" in result.output
     assert "Replace the media of target?" in run("--media").output
-    result = CliRunner().invoke(load.command, ["-"])
-    assert (result.exit_code, "add --yes" in result.output) == (2, True)
+    for name in ("-", "/dev/stdin"):
+        result = CliRunner().invoke(load.command, [name])
+        assert (result.exit_code, f"With {name} nobody can be asked; add --yes" in result.output) == (2, True)
+
+
+def test_an_archive_is_read_from_a_pipe_with_a_name_or_without(run: Callable[..., Any]) -> None:
+    """The shell gives such a name for `<(…)`."""
+    assert run("--dry-run").exit_code == 0
+    words = ["-s", "target", "--dry-run"]
+    content = Path("x.tar").read_bytes()
+    with named_pipe(content) as pipe:
+        results = [CliRunner().invoke(load.command, [str(pipe), *words])]
+    results += [CliRunner().invoke(load.command, [name, *words], input=content) for name in ("-", "/dev/stdin")]
+    for result in results:
+        assert result.exit_code == 0, result.output
+        assert "of cloud, made 20" in result.output
 
 
 def test_a_disk_that_is_full_while_a_pipe_is_kept_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

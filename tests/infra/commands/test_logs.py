@@ -117,6 +117,15 @@ def test_some_lines_are_looked_for_in_all_of_a_day(monkeypatch: pytest.MonkeyPat
     assert (query.since, query.tail) == (None, 9)
 
 
+@pytest.mark.parametrize(("platform", "whole"), [("local", True), ("cloud", False)])
+def test_a_local_release_is_looked_through_however_old_it_is(
+    monkeypatch: pytest.MonkeyPatch, platform: str, whole: bool
+) -> None:
+    monkeypatch.setattr(logs, "platform_of", lambda name: platform)
+    (query,) = shown(monkeypatch, [], "--release", "--grep", "error")[1].queries
+    assert (query.since is None, query.tail) == (whole, None)
+
+
 def test_a_request_is_found_with_its_traceback_in_the_plain_text_of_debugging(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [
         "12:00:00 INFO django_stack.request: GET / [abc-2]",

@@ -61,6 +61,7 @@ def test_all_instances_of_a_process_are_one_in_logs_and_status(web: Web) -> None
         lines = [json.loads(line) for line in web.run("logs", "-s", "pr-12", "--json", "worker").stdout.splitlines()]
         assert {line["process"] for line in lines} == {"worker"}
         assert len({line["instance"] for line in lines}) == 2
+        assert len(web.run("logs", "-s", "pr-12", "--tail", "1", "worker").stdout.splitlines()) == 1
         assert {"web", "worker"} == {
             json.loads(line)["process"] for line in web.run("logs", "-s", "pr-12", "--json").stdout.splitlines()
         }
@@ -89,6 +90,7 @@ def test_previous_lines_are_those_before_a_crash(web: Web) -> None:
 
         assert shown() == ["first", "second"]
         assert shown("--previous") == ["first"]
+        assert shown("--previous", "--tail", "1") == ["first"], "although the last line of all is another one"
 
 
 def test_logs_end_quietly_when_nobody_reads_on(web: Web) -> None:

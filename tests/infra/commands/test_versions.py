@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from infra.commands import promote, rollback, stack, versions
 from infra.commands.operations import move, schema
+from infra.commands.operations import versions as stacks_versions
 from infra.commands.operations.schema import Fit
 from infra.commands.operations.versions import Update, Version, ran
 
@@ -196,6 +197,19 @@ def test_a_mounted_source_is_refused_with_its_fix(
     result = run(command.command, *arguments)
     assert f"Fix: pulumi config set -s {name} mount-source false" in said(result)
     assert not stacks.ups
+
+
+@pytest.mark.parametrize(("history", "ups"), [(None, [("local", UNUSED)]), ([], []), ([Update(NOW)], [])])
+def test_a_version_that_never_ran_is_chosen_only_where_there_is_no_history(
+    stacks: Stacks, monkeypatch: pytest.MonkeyPatch, history: list[Update] | None, ups: list[tuple[str, str]]
+) -> None:
+    """It is there because its update failed, or was never finished."""
+    stacks.versions["local"] = [version(NEW, 1, runs=True), version(UNUSED, 0, ran_=False)]
+    monkeypatch.setattr(stacks_versions, "updates", lambda name: history)
+    result = run(rollback.command, "--yes")
+    assert stacks.ups == ups
+    way = "Fix: django-stack versions -s local, then django-stack rollback -s local HASH"
+    assert ups or said(result).endswith(f"no other version that ran, as far as Pulumi's history tells. {way}")
 
 
 def test_a_failed_update_keeps_the_setting_and_says_so(stacks: Stacks) -> None:

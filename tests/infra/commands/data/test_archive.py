@@ -293,6 +293,19 @@ def test_a_file_is_its_owners_and_replaces_the_old_one_when_it_is_whole(tmp_path
     assert (file.read_text(), file.stat().st_mode & 0o777, list(tmp_path.iterdir())) == ("new", 0o600, [file])
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_its_file_is_written(tmp_path: Path, there: bool) -> None:
+    link, file = tmp_path / "latest.tar", tmp_path / "elsewhere" / "x.tar"
+    file.parent.mkdir()
+    link.symlink_to(file)
+    if there:
+        file.write_text("old")
+    with dumping.written_whole(link) as out:
+        out.write(b"new")
+    assert link.is_symlink()
+    assert (file.read_text(), list(file.parent.iterdir())) == ("new", [file])
+
+
 def test_a_second_dump_into_a_file_leaves_the_first_one_alone(tmp_path: Path) -> None:
     file = tmp_path / "x.tar"
     with dumping.written_whole(file) as first:

@@ -150,6 +150,17 @@ def test_a_fault_is_found_by_its_check_alone_with_what_to_do(
     assert found[0].fix
 
 
+def test_the_log_of_a_failed_release_is_proposed_only_where_it_is_kept() -> None:
+    fixes = {}
+    for platform in ("local", "cloud"):
+        found = diagnose(facts(platform, section("release", "the last `pulumi up` failed", is_well=False)))
+        fixes[platform] = next(one.fix for one in found if one.check == "release")
+    assert fixes == {
+        "local": "pulumi up -s pr-12",
+        "cloud": "django-stack logs -s pr-12 --release, then pulumi up -s pr-12",
+    }
+
+
 def test_every_check_has_a_fault_that_it_finds() -> None:
     assert CHECKS.keys() == {check for _, _, check, _, _ in FAULTS} | {"site-answers", "parts"}
 

@@ -1,14 +1,17 @@
 """The lines of a local stack's container, by what the engine's stream has of them."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from infra.commands.operations import LogLine, LogQuery
+from infra.commands import stack
+from infra.commands.operations import RELEASE, LogLine, LogQuery, local
+from infra.commands.operations.local import StackOperations
 from infra.commands.operations.local_logs import lines
+from infra.local.labels import PROCESS
 from infra.redaction import redactor
 
 AT, LATER = b"2026-11-28T10:00:00.123456789Z ", b"2026-11-28T10:00:00.123999999Z "
@@ -59,3 +62,61 @@ def test_the_output_of_a_terminal_comes_in_bytes() -> None:
 
 def test_a_line_that_is_not_ended_yet_is_shown_at_the_end() -> None:
     assert [line.text for line in read([AT + b"one\n", LATER + b"two"])] == ["one", "two"]
+
+
+class Engine:
+    """An engine with three containers of the app, each of which printed a line a minute, in turn; from `RESTART` on
+    after it was started again."""
+
+    def __init__(self) -> None:
+        self.containers = SimpleNamespace(list=lambda **_: [self._container(one) for one in NAMES])
+        self.api = SimpleNamespace(logs=self._logs)
+
+    def _container(self, name: str) -> Any:
+        attrs = {"RestartCount": 1, "State": {"StartedAt": RESTART.isoformat()}}
+        labels = {} if name == "web" else {PROCESS: "worker"}
+        return SimpleNamespace(id=name, name=f"shop-local-{name}", labels=labels, attrs=attrs)
+
+    def _logs(
+        self, name: str, *, tail: int | str, since: float | None, until: float | None, follow: bool, **_: Any
+    ) -> Iterator[bytes]:
+        """As the engine does: the last lines of all, and of those what is within the time."""
+        printed = [BEGIN + timedelta(minutes=minute) for minute in range(30) if NAMES[minute % 3] == name]
+        kept = printed if tail == "all" else printed[len(printed) - min(int(tail), len(printed)) :]
+        for at in [*kept, BEGIN + timedelta(hours=1)] if follow else kept:
+            if (since or 0) <= at.timestamp() <= (until or at.timestamp()):
+                yield f"{at.isoformat()} {at.minute + 60 * (at.hour - BEGIN.hour)}\n".encode()
+
+
+NAMES = ("web", "worker-1", "worker-2")
+BEGIN = datetime(2026, 11, 28, 10, tzinfo=UTC)
+RESTART = BEGIN + timedelta(minutes=20, seconds=30)
+RELEASED = [LogLine(BEGIN + timedelta(minutes=5), RELEASE, "state", str(number)) for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (LogQuery(tail=4), [26, 27, 28, 29]),
+        (LogQuery(tail=0), []),
+        (LogQuery(), [*range(30)]),
+        (LogQuery(("worker",), tail=3), [26, 28, 29]),
+        (LogQuery(since=BEGIN + timedelta(minutes=27), tail=9), [27, 28, 29]),
+        (LogQuery(since=BEGIN + timedelta(minutes=9), tail=2), [28, 29]),
+        (LogQuery(previous=True, tail=4), [17, 18, 19, 20]),
+        (LogQuery(tail=1, follow=True), [27, 28, 29, 60, 60, 60]),
+        (LogQuery((RELEASE,)), [0, 1, 2]),
+        (LogQuery((RELEASE,), tail=2, follow=True), [1, 2]),
+        (LogQuery((RELEASE,), since=BEGIN), [0, 1, 2]),
+        (LogQuery((RELEASE,), since=BEGIN + timedelta(minutes=6)), []),
+    ],
+    ids=repr,
+)
+def test_the_last_lines_are_those_of_all_containers_together(
+    monkeypatch: pytest.MonkeyPatch, query: LogQuery, expected: list[int]
+) -> None:
+    """With new ones after them, those of each container, since nobody knows when the last old one has come."""
+    monkeypatch.setattr(stack, "engine", Engine)
+    monkeypatch.setattr(stack, "project_name", lambda: "shop")
+    monkeypatch.setattr(local, "release_lines", lambda name: iter(RELEASED))
+    assert [int(line.text) for line in StackOperations("local", {}).logs(query)] == expected

@@ -166,42 +166,85 @@ def test_the_local_server_is_asked_at_this_machines_address_whoever_the_proxy_is
     assert client.meta.config.proxies == {}
 
 
-@pytest.mark.parametrize(
-    ("last", "text", "is_well"),
-    [
-        ({"result": "succeeded"}, "succeeded 3 hours ago", True),
-        (
-            {"result": "failed", "endTime": "FAILED"},
-            "succeeded 3 hours ago; the last `pulumi up` failed 4 minutes ago",
-            False,
-        ),
-        (None, "succeeded 3 hours ago", True),
-    ],
-)
-def test_the_last_release_is_in_the_state_and_a_failed_update_in_the_history(
-    monkeypatch: pytest.MonkeyPatch, last: dict[str, str] | None, text: str, is_well: bool
-) -> None:
-    now = datetime.now(UTC)
-    failed = (now - timedelta(minutes=4)).isoformat(timespec="seconds").replace("+00:00", ".000Z")
-    created = (now - timedelta(hours=3)).isoformat(timespec="microseconds").replace("+00:00", "789Z")
+NOW = datetime.now(UTC)
+RELEASED = NOW - timedelta(days=3)
+
+
+def failed_since(begin: datetime) -> dict[str, str]:
+    """An update that failed four hours ago, as Pulumi's history has it."""
+    end = NOW - timedelta(hours=4)
+    moments = {"startTime": begin, "endTime": end}
+    said = {name: at.isoformat(timespec="seconds").replace("+00:00", ".000Z") for name, at in moments.items()}
+    return {"result": "failed", **said}
+
+
+def pulumi_says(monkeypatch: pytest.MonkeyPatch, last: dict[str, str] | None, *, released: bool = True) -> None:
+    """Scripts Pulumi: the last update in its history, and a state with the release or without."""
+    created = RELEASED.isoformat(timespec="microseconds").replace("+00:00", "789Z")
+    later = NOW.isoformat(timespec="microseconds").replace("+00:00", "789Z")
     resources = [
-        {"type": "command:local:Command", "urn": "urn:x::web-rollout", "created": failed},
-        {"type": "command:local:Command", "urn": "urn:x::release", "created": created},
+        {"type": "command:local:Command", "urn": "urn:x::web-rollout", "created": later},
+        *([{"type": "command:local:Command", "urn": "urn:x::release", "created": created}] if released else []),
     ]
-    answers = {
-        "export": {"deployment": {"resources": resources}},
-        "history": [last] if last else [],
+    printed = {
+        "export": json.dumps({"deployment": {"resources": resources}}),
+        "history": json.dumps([last] if last else []),
+        "output": "$ migrate\ndone\n",
     }
-    printed = {name: json.dumps(answer).replace("FAILED", failed) for name, answer in answers.items()}
 
     def run(line: list[str], **_: Any) -> Any:
         assert line[:3] == ["pulumi", "stack", line[2]]
         return SimpleNamespace(returncode=0, stdout=printed[line[2]], stderr="")
 
     monkeypatch.setattr(local_status.subprocess, "run", run)
+
+
+LATER = failed_since(NOW - timedelta(hours=5))
+
+
+@pytest.mark.parametrize(
+    ("last", "released", "text", "is_well"),
+    [
+        ({"result": "succeeded"}, True, "succeeded 3 days ago", True),
+        (LATER, True, "succeeded 3 days ago; the last `pulumi up` failed 4 hours ago", False),
+        (LATER, False, "none yet; the last `pulumi up` failed 4 hours ago", False),
+        (None, True, "succeeded 3 days ago", True),
+    ],
+)
+def test_the_last_release_is_in_the_state_and_a_failed_update_in_the_history(
+    monkeypatch: pytest.MonkeyPatch, last: dict[str, str] | None, released: bool, text: str, is_well: bool
+) -> None:
+    pulumi_says(monkeypatch, last, released=released)
     found = section("release")
     assert found
     assert (found.text, found.is_well) == (text, is_well)
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (
+            LATER,
+            "This is the release of 3 days ago. `pulumi up` failed 4 hours ago, and what it printed isn't kept. "
+            "Fix: pulumi up -s local, which shows it again\n",
+        ),
+        (failed_since(RELEASED - timedelta(minutes=1)), ""),  # its release had succeeded
+        ({"result": "succeeded"}, ""),
+        (None, ""),
+    ],
+)
+def test_the_log_of_a_release_is_not_taken_for_that_of_a_failed_one_after_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], last: dict[str, str] | None, said: str
+) -> None:
+    pulumi_says(monkeypatch, last)
+    assert [line.text for line in local_status.release_lines("local")] == ["$ migrate", "done"]
+    assert capsys.readouterr().err == said
+
+
+def test_a_first_release_that_failed_is_not_said_to_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulumi_says(monkeypatch, LATER, released=False)
+    with pytest.raises(SystemExit, match="no release that succeeded; `pulumi up` failed 4 hours ago, and what it"):
+        next(local_status.release_lines("local"))
 
 
 def test_a_stack_that_was_only_initialised_has_had_no_release(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,3 +264,5 @@ def test_what_pulumi_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_status.subprocess, "run", lambda *_, **__: refusal)
     with pytest.raises(RuntimeError, match="no stack named 'local' found"):
         section("release")
+    with pytest.raises(SystemExit, match=r"The release's log can't be read: .*no stack named 'local' found"):
+        next(local_status.release_lines("local"))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from infra.commands.operations import LogLine
-from infra.commands.operations.log_order import SETTLING, in_order
+from infra.commands.operations.log_order import SETTLING, in_order, last
 
 BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -53,3 +53,14 @@ def test_an_error_of_one_container_comes_after_the_lines_before_it() -> None:
     assert [next(merged).text, next(merged).text] == ["web 1", "database 2"]
     with pytest.raises(OSError, match="the engine is gone"):
         next(merged)
+
+
+def test_the_last_lines_come_before_an_error_that_ends_them() -> None:
+    def broken() -> Iterator[LogLine]:
+        yield from (line("web", number) for number in range(9))
+        raise OSError("the engine is gone")
+
+    lines = last(broken(), 2)
+    assert [next(lines).text, next(lines).text] == ["web 7", "web 8"]
+    with pytest.raises(OSError, match="the engine is gone"):
+        next(lines)
