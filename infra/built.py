@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import docker
 
+from infra import podman
+
 _TAG = re.compile(r"[0-9a-f]{12}")
 EMULATOR = "emulator"  # an image of the project's with such a tag, and no stack's (tools/rehearsal/container.py)
 
@@ -35,6 +37,6 @@ def kept(engine: docker.DockerClient, project: str) -> list[Kept]:
 
 def parts(name: str, project: str) -> tuple[str, str]:
     """The stack, or EMULATOR, and the tag in the name of an image that the project built; twice nothing for others."""
-    repository, _, tag = name.rpartition(":")
+    repository, _, tag = podman.as_docker(name).rpartition(":")
     parent, _, stack = repository.rpartition("/")
     return (stack, tag) if parent == project and _TAG.fullmatch(tag) else ("", "")

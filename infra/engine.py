@@ -9,7 +9,7 @@ import docker
 import pulumi
 from docker.errors import DockerException, ImageNotFound, TLSParameterError
 
-from infra import credentials, endpoint
+from infra import credentials, endpoint, podman
 from infra.endpoint import Endpoint, EndpointError
 
 
@@ -35,13 +35,18 @@ def connect() -> docker.DockerClient:
 
 
 def image_errors(engine: docker.DockerClient, key: str, name: str) -> list[str]:
-    """An error about the image that setting `key` names, when it is neither here nor available from its registry."""
+    """An error about the image that setting `key` names, when it is neither here nor available from its registry.
+
+    There is none if the engine asks no registries: it finds out when it pulls the image.
+    """
     try:
         engine.images.get(name)
     except ImageNotFound:
         try:
             engine.images.get_registry_data(name)
         except (DockerException, OSError) as error:
+            if podman.asks_no_registry(error):
+                return []
             reason = getattr(error, "explanation", None) or str(error)
             fix = credentials.fix(error) or (
                 "check the name, log in to the registry (docker login), or run `make setup`, which "

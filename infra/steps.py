@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from infra.checkout import python
 from infra.plain import plain, without_escapes
 from infra.redaction import LINE, hide, redactor
+from infra.short_lines import in_short_lines
 
 if TYPE_CHECKING:  # a step starts faster without Pulumi
     import pulumi
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # a step starts faster without Pulumi
 
 # The metadata of a secret field (a text or a list of texts) of a request: `field(repr=False, metadata=SECRET)`.
 SECRET = {"secret": True}
+QUOTED = 8000  # characters of a line in an error message; some end in a long command that goes on from there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +67,13 @@ def step_input(kind: type[StepRequest], **values: "pulumi.Input[Any]") -> "pulum
 def read_request(kind: type[Request]) -> Request:
     """The request for the step that is running; from now on the step prints none of its secrets."""
     values: dict[str, Any] = json.load(sys.stdin)
-    for output in (sys.stdout, sys.stderr):
-        if isinstance(output, io.TextIOWrapper):  # Pulumi reads UTF-8, whatever the user's locale is
-            output.reconfigure(encoding="utf-8", errors="backslashreplace")
+    for name in ("stdout", "stderr"):
+        output = getattr(sys, name)
+        if isinstance(output, io.TextIOWrapper):
+            setattr(sys, name, in_short_lines(output))
     _check_names(kind, values)
     request = kind(**values)
-    hide(request.secret_values())
+    hide(request.secret_values())  # before lines are cut: half of a secret is not recognised
     return request
 
 
@@ -118,6 +121,14 @@ class RedactedOutput:
 
 
 def quoted(lines: Iterable[str]) -> str:
-    """Lines of a log, formatted as the end of an error message; empty if there are none."""
-    text = "".join(f"\n  | {plain(line)}" for line in lines)
+    """Lines of a log, formatted as the end of an error message; empty if there are none.
+
+    Of a long line the middle is left out, so secrets must be redacted before.
+    """
+    text = "".join(f"\n  | {_shortened(plain(line))}" for line in lines)
     return f" Its last lines:{text}" if text else ""
+
+
+def _shortened(line: str) -> str:
+    half = QUOTED // 2
+    return line if len(line) <= QUOTED else f"{line[:half]} … {line[-half:]}"

@@ -3,7 +3,7 @@
 import docker
 from docker.errors import DockerException
 
-from infra import endpoint
+from infra import endpoint, podman
 from infra.endpoint import EndpointError
 
 _PULL_SECONDS = 120
@@ -34,9 +34,9 @@ def usable(wanted: str, default: str, *, pulls: bool) -> str:
 
 
 def _is_in_a_registry(client: docker.DockerClient, image: str) -> bool:
-    """Whether it could be pulled; nothing is."""
+    """Whether it could be pulled, as far as the engine can tell; nothing is."""
     try:
         client.images.get_registry_data(image)
-    except (DockerException, OSError):
-        return False
+    except (DockerException, OSError) as error:
+        return podman.asks_no_registry(error)
     return True

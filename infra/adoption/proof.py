@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from infra import endpoint
 from infra.adoption.choices import Choices
+from infra.endpoint import EndpointError
 from infra.programs import completed
 from infra.together import repeating
 
@@ -48,7 +50,7 @@ def prove(choices: Choices, admin: list[str], checkout: Path, say: Callable[[str
     status = run.status()
     _linked(str(status["url"]))
     if admin:
-        say(_admin(str(status["url"]), admin))
+        say(_admin(str(status["url"]), admin, choices.stack))
     # Those of the stack's file, which may have been edited since adopt wrote it.
     processes = [name for name in status["processes"] if name != "web"]
     if missing := [name for name in processes if not _runs(status, name)]:
@@ -82,7 +84,7 @@ _WORDS = {
 }
 
 
-def _admin(site: str, paths: list[str]) -> str:
+def _admin(site: str, paths: list[str], stack: str) -> str:
     """What there is to say of the admin's login. Raises ProofError for an error 500."""
     import requests  # noqa: PLC0415  # the reading part does without it
 
@@ -94,7 +96,8 @@ def _admin(site: str, paths: list[str]) -> str:
             raise ProofError(f"the admin at /{path} doesn't answer: {error}") from None
         if answer.status_code >= 500:
             raise ProofError(
-                f"the admin at /{path} answers {answer.status_code}. Fix: see django-stack logs --level error"
+                f"the admin at /{path} answers {answer.status_code}. "
+                f"Fix: see django-stack logs -s {stack} --level error"
             )
         if answer.status_code == 200 and "csrfmiddlewaretoken" in answer.text:
             return f"ok       the admin's login at /{path}"
@@ -134,6 +137,15 @@ def _reason(output: str) -> str:
     return "\n".join(lines[-_SHOWN:])
 
 
+def _environ() -> dict[str, str]:
+    """This process's environment, which names the engine: Pulumi's docker plugin knows no docker contexts."""
+    try:
+        found = endpoint.find()
+    except EndpointError as error:
+        raise ProofError(str(error)) from None
+    return found.environ(os.environ) if found.chosen_by else dict(os.environ)
+
+
 class _Runner:
     """Runs pulumi and django-stack in the checkout."""
 
@@ -142,7 +154,7 @@ class _Runner:
         self.stack = stack
         beside = str(Path(sys.executable).parent)
         self.environ = {
-            **os.environ,
+            **_environ(),
             "PATH": f"{os.environ.get('PATH', '')}:{beside}",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }

@@ -127,8 +127,18 @@ def _uwsgi(tree: Tree) -> Iterator[tuple[str, str, str]]:
     for path in tree.named(r"\w*uwsgi\w*\.ini"):
         for line in re.findall(r"^\s*(?:unique-|legion-)?cron\s*=\s*(.+?)\s*$", tree.text(path), re.MULTILINE):
             if match := re.fullmatch(r"((?:-?\d+\s+){5})(.+)", line):
-                numbers = [re.sub(r"-(\d+)", r"*/\1", "*" if one == "-1" else one) for one in match[1].split()]
-                yield match[2], " ".join(numbers), path
+                fields = zip(match[1].split(), (0, 0, 31, 12, 0), strict=True)
+                yield match[2], " ".join(_multiples(number, last) for number, last in fields), path
+
+
+def _multiples(number: str, last: int) -> str:
+    """A field of cron for one of uWSGI's; `last` for days and months, in which a step of cron's begins at 1."""
+    if not number.startswith("-"):
+        return number
+    step = number[1:]
+    if step == "1":
+        return "*"
+    return f"{step}-{last}/{step}" if last else f"*/{step}"
 
 
 def _ofelia(tree: Tree) -> Iterator[tuple[str, str, str]]:
@@ -159,10 +169,14 @@ def _labels(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _without_seconds(expression: str) -> str:
+    """Times of ofelia's as cron has them; as they are if cron has no such: its steps begin anew each hour or day."""
     fields = expression.split()
     if match := re.fullmatch(r"@every (\d+)([mh])", expression):
-        number = int(match[1])
-        return f"*/{number} * * * *" if match[2] == "m" else f"0 */{number} * * *"
+        number, there_are = int(match[1]), 60 if match[2] == "m" else 24
+        if not number or there_are % number:
+            return expression
+        step = "0" if number == there_are else f"*/{number}"
+        return f"{step} * * * *" if match[2] == "m" else f"0 {step} * * *"
     return " ".join(fields[1:]) if len(fields) == 6 and fields[0] == "0" else expression
 
 

@@ -6,7 +6,7 @@ import sys
 import click
 from docker.errors import DockerException
 
-from infra import credentials, fixes
+from infra import credentials, fixes, podman
 from infra.commands import stack
 from infra.names import IMAGE
 
@@ -36,6 +36,12 @@ def command(name: str) -> None:
         digest = engine.images.get_registry_data(tag).id
     except (DockerException, OSError) as error:
         reason = getattr(error, "explanation", None) or error
+        if podman.asks_no_registry(error):
+            sys.exit(
+                f"This engine can't ask the registry of {tag} for its digest ({reason}). Nothing was changed. "
+                f"Fix: docker pull {tag}, and set {KEY} to {tag}@ and the digest with which the output of this ends: "
+                f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {tag}"
+            )
         sys.exit(
             f"The registry of {tag} doesn't tell its digest: {reason}. Nothing was changed. Fix: "
             + (credentials.fix(error) or "check the name, or log in to the registry (docker login)")

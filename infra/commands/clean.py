@@ -4,7 +4,7 @@ import click
 import docker
 from docker.errors import APIError
 
-from infra import built
+from infra import built, podman
 from infra.commands import stack
 from infra.local.labels import PROJECT, STACK, STAND_IN
 
@@ -30,10 +30,10 @@ def command(everything: bool) -> None:
     # Somebody may have given one a name of their own, and have others below the project's name.
     names = {name for image in own for name in image.tags if any(built.parts(name, project))}
     # An image that somebody built on a stand-in has inherited its label, which then holds the stand-in's name.
-    names |= {name for image in stand_ins for name in image.tags if image.labels[STAND_IN] == name}
+    names |= {name for image in stand_ins for name in image.tags if image.labels[STAND_IN] == podman.as_docker(name)}
     kept = set() if everything else _kept(client)
     for name in sorted(names):
-        if name in kept:
+        if podman.as_docker(name) in kept:
             print(f"kept    {name}: a version to go back to (clean --all removes it)")
             continue
         try:

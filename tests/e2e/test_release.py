@@ -137,7 +137,7 @@ def test_a_release_that_drops_something_is_refused_until_that_migration_is_allow
     refused = releasing.up(check=False)
     assert refused.returncode
     assert f"gallery.{migration} has SQL of its own with DROP TABLE" in refused.stdout
-    assert f"DESTRUCTIVE_MIGRATIONS=gallery.{migration} pulumi up" in refused.stdout
+    assert f"DESTRUCTIVE_MIGRATIONS=gallery.{migration} pulumi up -s {releasing.name}" in refused.stdout
     assert releasing.ids() == before
     assert applied(releasing, migration) == 0
     releasing.up(env={"DESTRUCTIVE_MIGRATIONS": f"gallery.{migration}"})

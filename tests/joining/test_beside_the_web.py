@@ -8,6 +8,7 @@ from infra import command_line
 from infra.adoption.commands import portable
 from infra.adoption.processes import Found
 from infra.adoption.project import read_project
+from infra.contract.cron import parts
 from tests.joining import projects
 from tests.joining.conftest import MakeProject
 
@@ -156,6 +157,48 @@ def test_jobs_are_found_where_projects_have_them(
     (found,) = found_in(tmp_path, path, text).jobs
     assert (found.name, found.cron, found.command) == (job[0], job[1], f"python manage.py {job[2]}")
     assert found.source == path
+
+
+def ofelia(when: str) -> str:
+    labels = f"ofelia.job-exec.x.schedule: '{when}', ofelia.job-exec.x.command: python manage.py poll"
+    return f"services: {{web: {{build: ., labels: {{{labels}}}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("when", "cron"),
+    [
+        ("@every 1m", "*/1 * * * *"),
+        ("@every 30m", "*/30 * * * *"),
+        ("@every 60m", "0 * * * *"),
+        ("@every 1h", "0 */1 * * *"),
+        ("@every 8h", "0 */8 * * *"),
+        ("@every 24h", "0 0 * * *"),
+        ("@daily", "0 0 * * *"),
+        # Cron's steps begin anew with each hour and day.
+        *((when, "") for when in ("@every 90m", "@every 45m", "@every 120m", "@every 7h", "@every 36h")),
+        *((when, "") for when in ("@every 0m", "@every 0h", "@every 30s", "@every 1h30m", "30 0 4 * * *")),
+    ],
+)
+def test_an_interval_of_ofelia_that_cron_does_not_have_stays_behind(when: str, cron: str, tmp_path: Path) -> None:
+    found = found_in(tmp_path, "compose.yaml", ofelia(when))
+    left = [text for text in found.left if repr(when) in text and "name a time in schedules" in text]
+    assert ([one.cron for one in found.jobs], len(left)) == (([cron], 0) if cron else ([], 1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "minutes", "days", "months"),
+    [
+        ("-15 -1 -1 -1 -1", [0, 15, 30, 45], list(range(1, 32)), list(range(1, 13))),
+        ("0 0 -5 -1 -1", [0], [5, 10, 15, 20, 25, 30], list(range(1, 13))),
+        ("0 0 1 -3 -1", [0], [1], [3, 6, 9, 12]),
+    ],
+)
+def test_an_interval_of_uwsgi_means_what_its_number_divides(
+    fields: str, minutes: list[int], days: list[int], months: list[int], tmp_path: Path
+) -> None:
+    (job,) = found_in(tmp_path, "uwsgi.ini", f"[uwsgi]\ncron = {fields} ./manage.py poll\n").jobs
+    found = parts(job.cron)
+    assert (found[0], found[2], found[3]) == (minutes, days, months)
 
 
 def test_jobs_of_django_crontab_are_found_in_the_settings(read: MakeProject, tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 import requests
 
+from infra import endpoint
 from infra.adoption import proof
 from infra.adoption.choices import Choices
 from infra.adoption.proof import ProofError, prove
+from infra.endpoint import Endpoint
+from tests.infra.test_endpoint import make_context
 
 WELL: list[dict[str, str]] = [
     {"check": "home-page", "level": "ok", "text": "", "fix": ""},
@@ -78,7 +81,7 @@ def test_the_admin_is_looked_for_where_the_project_has_it(
     assert "ok       the admin's login at /office/" in run(admin=["admin/", "office/"])
     assert "unknown  the admin's login: /admin/ answers 404" in run(admin=["admin/"])
     pages["http://localhost:8010/admin/"] = (500, "")
-    with pytest.raises(ProofError, match=r"the admin at /admin/ answers 500\. Fix: "):
+    with pytest.raises(ProofError, match=r"at /admin/ answers 500\. Fix: see django-stack logs -s shop --level error$"):
         run(admin=["admin/"])
 
 
@@ -158,3 +161,27 @@ def test_the_public_passphrase_is_used_where_nobody_set_one(
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "mine")
     run()
     assert programs.environ["PULUMI_CONFIG_PASSPHRASE"] == "mine"
+
+
+def test_the_engine_of_a_docker_context_is_named_to_pulumi(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Pulumi's own docker plugin knows no contexts, so that the program would refuse to go on."""
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONTEXT", "colima")
+    with pytest.raises(ProofError, match=r"no docker context colima.* Fix: unset DOCKER_CONTEXT"):
+        run()
+    assert programs.ran == []
+    make_context(tmp_path, "colima", Host="unix:///colima.sock")
+    run()
+    assert programs.environ["DOCKER_HOST"] == "unix:///colima.sock"
+    assert "DOCKER_CONTEXT" not in programs.environ
+
+
+def test_where_nothing_chooses_an_engine_none_is_named(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it doesn't answer, the error would propose to take the choice back."""
+    monkeypatch.setattr(endpoint, "find", lambda: Endpoint(endpoint.DEFAULT))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    run()
+    assert "DOCKER_HOST" not in programs.environ

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from infra import podman
 from tools.setup import apt, engine, go, mailpit
 from tools.setup.machine import CommandError, Machine, SetupError
 
@@ -92,7 +93,8 @@ def absent(machine: Machine, wanted: Sequence[str]) -> list[str]:
         raise SetupError(
             reply.stderr.strip(), "`python3 tools/setup engine` makes sure that a Docker engine is running."
         )
-    return [image for image in wanted if image not in reply.stdout.split()]
+    found = set(map(podman.as_docker, reply.stdout.split()))
+    return [image for image in wanted if image not in found]
 
 
 def outdated(machine: Machine, wanted: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from docker.errors import APIError, NotFound
 from docker.types import LogConfig
 
+from infra import podman
 from infra.commands import stack
 from infra.commands.operations import RELEASE, LogLine, LogQuery
 from infra.commands.operations.local_logs import lines, moment
@@ -303,7 +304,7 @@ class StackOperations:
 
     def _image(self, web: "Container") -> str:
         """The image by the stack's own tag, since another stack or a registry may have the same image under another."""
-        tags = web.image.tags if web.image else []
+        tags = [podman.as_docker(tag) for tag in web.image.tags] if web.image else []
         own = [tag for tag in tags if tag.startswith(f"{stack.project_name()}/{self._name}:")]
         return next(iter([*own, *tags]), str(web.attrs["Image"]))
 

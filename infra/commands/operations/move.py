@@ -93,9 +93,10 @@ def pulumi(arguments: list[str]) -> int:
 
 def said_how_to_undo(name: str) -> str:
     """How the setting is taken away again, in one line."""
+    quoted = shlex.quote(name)
     return (
         f"From now on `pulumi up` keeps that version. To build the app's folder again: "
-        f"django-stack rollback -s {shlex.quote(name)} --undo ({fixes.remove(name, 'image')}, then pulumi up)"
+        f"django-stack rollback -s {quoted} --undo ({fixes.remove(name, 'image')}, then pulumi up -s {quoted})"
     )
 
 

@@ -109,7 +109,7 @@ def findings(monkeypatch: pytest.MonkeyPatch) -> list[destructive.Finding]:
         destructive.Finding("shop.0003_more", "locks the table of pen", refused=False),
     ]
     monkeypatch.setattr(destructive, "find", lambda plan, state, begun: found)
-    for name in (REFUSES, ALLOWED):
+    for name in (REFUSES, ALLOWED, "STAGE"):
         monkeypatch.delenv(name, raising=False)
     return found
 
@@ -142,8 +142,20 @@ def test_a_release_migrates_only_what_is_allowed_by_name(
         return
     with pytest.raises(CommandError) as error:
         migrate()
-    assert f"{ALLOWED}={','.join(refused)} pulumi up" in str(error.value)
+    assert str(error.value).endswith(f"{ALLOWED}={','.join(refused)} pulumi up")
     assert "Nothing was migrated" in str(error.value)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("findings")
+def test_the_way_on_names_the_stack_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pulumi would take the one that was selected last, and allow it to take something away from another stack."""
+    monkeypatch.setenv(REFUSES, "1")
+    for stage, named in {"cloud": "cloud", "it's": "'it'\"'\"'s'"}.items():
+        monkeypatch.setenv("STAGE", stage)
+        with pytest.raises(CommandError) as error:
+            migrate()
+        assert str(error.value).endswith(f" pulumi up -s {named}")
 
 
 @pytest.mark.django_db

@@ -27,6 +27,8 @@ class Machine:
         self.asked.append(name)
         if name.startswith("nobodys"):
             raise APIError("500", explanation="unauthorized")
+        if name.startswith("podmans"):
+            raise APIError("404", explanation="Not Found")
         if name.startswith("private"):
             raise DockerException("Credentials store error: StoreError('docker-credential-desktop not installed')")
         return SimpleNamespace(id=NEW)
@@ -78,6 +80,7 @@ def test_the_newest_one_stays(machine: Machine) -> None:
     [
         ("nobodys/image:1", "unauthorized. Nothing was changed. Fix: check the name"),
         ("private/image:1", "not installed'). Nothing was changed. Fix: remove `credsStore`"),
+        ("podmans/image:1", "(Not Found). Nothing was changed. Fix: docker pull podmans/image:1, and set python-image"),
         ("No Image", "is no image"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 
 from infra import endpoint
 from infra.commands import clean
-from infra.local.labels import STAND_IN
+from infra.local.labels import STACK, STAND_IN
 from tools.setup.images import LABEL
 
 OF_THIS_TEST = {"django-stack.test": "clean"}
@@ -72,6 +72,28 @@ def test_names_that_somebody_gave_an_image_stay(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(clean.stack, "engine", lambda: client)
     clean.command.callback(everything=True)
     assert removed == ["python:3.13", "shop/emulator:abcdef012345", "shop/local:0123456789ab"]
+
+
+def test_full_names_of_podman_are_those_of_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    monkeypatch.chdir(tmp_path)
+    versions = [f"localhost/shop/local:{number:012x}" for number in range(5)]
+    stand_in, copy = "docker.io/library/python:3.13", "docker.io/me/python:3.13"
+    removed: list[str] = []
+    images = {
+        "reference": [SimpleNamespace(tags=[name], labels={}) for name in versions],
+        "label": [SimpleNamespace(tags=[stand_in, copy], labels={STAND_IN: "python:3.13"})],
+    }
+    listed = [
+        {"RepoTags": [name], "Id": name, "Size": 1, "Created": number} for number, name in enumerate(versions, start=1)
+    ]
+    client = SimpleNamespace(
+        images=SimpleNamespace(list=lambda filters: images[next(iter(filters))], remove=removed.append),
+        api=SimpleNamespace(containers=lambda **_: [{"Labels": {STACK: "local"}}], images=lambda **_: listed),
+    )
+    monkeypatch.setattr(clean.stack, "engine", lambda: client)
+    clean.command.callback(everything=False)
+    assert removed == [stand_in, *versions[:2]], "the last three stay, and what somebody called otherwise"
 
 
 def test_what_setup_builds_carries_the_label_that_clean_looks_for() -> None:

@@ -122,7 +122,7 @@ UNAPPLIED = Fit(["shop.0001", "shop.0002"], [])
 # run), and words of the answer.
 CASES: list[tuple[Any, list[str], Fit | None, str | None, tuple[str, str | None] | None, list[str]]] = [
     (rollback, ["--yes"], None, None, ("local", OLD), [f"runs the version {OLD}", "rollback -s local --undo"]),
-    (rollback, [OLD[:4], "--yes"], None, None, ("local", OLD), ["pulumi config rm -s local image"]),
+    (rollback, [OLD[:4], "--yes"], None, None, ("local", OLD), ["rm -s local image, then pulumi up -s local)"]),
     (rollback, [UNUSED, "--yes"], None, None, ("local", UNUSED), [UNUSED]),
     (rollback, ["-s", "next", "--yes"], None, None, None, ["no other version than the one that runs"]),
     (rollback, ["-s", "empty", "--yes"], None, None, None, ["no other version"]),

@@ -56,6 +56,19 @@ def test_images_that_are_there_are_used(machine: FakeMachine) -> None:
     assert machine.did == []
 
 
+def test_images_that_are_there_by_podmans_full_names_are_used(machine: FakeMachine) -> None:
+    pulled = {images.S3, images.CACHE, images.MAIL}
+    full = [
+        f"localhost/{image}" if image == images.PYTHON
+        else f"docker.io/{image}" if image in pulled
+        else f"docker.io/library/{image}"
+        for image in images.IMAGES
+    ]  # fmt: skip
+    machine.answers[LIST] = (0, "\n".join(full), "")
+    images.ensure_all(machine)
+    assert machine.did == []
+
+
 def test_a_stand_in_is_built_again_when_its_recipe_is_another_one(debian: FakeMachine) -> None:
     debian.answers[LIST] = (0, "\n".join(images.IMAGES), "")
     (debian.root / "tools/images/postgres/Dockerfile").write_text("FROM scratch\n")

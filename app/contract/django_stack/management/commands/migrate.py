@@ -9,6 +9,7 @@ queueing behind it.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,10 +59,12 @@ class Command(migrate.Command):
         if refused:
             names = ",".join(dict.fromkeys(one.migration for one in refused))
             lines = "".join(f"\n  - {one}" for one in refused)
+            # Without -s, pulumi uses the stack that was selected last.
+            stack = f" -s {shlex.quote(os.environ['STAGE'])}" if os.environ.get("STAGE") else ""
             raise CommandError(
                 f"Nothing was migrated, since this takes something away from the version that runs, and from data that "
                 f"the stack keeps:{lines}\nIf that is meant, for these migrations alone: "
-                f"{ALLOWED}={names} pulumi up"
+                f"{ALLOWED}={names} pulumi up{stack}"
             )
 
     @contextmanager
