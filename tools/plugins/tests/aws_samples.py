@@ -286,6 +286,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
             "originProtocolPolicy": "http-only",
             "originSslProtocols": {"items": ["TLSv1.2"], "quantity": 1},
         },
+        "timeouts": {"create": "60m", "update": "60m", "delete": "60m"},
         "tags": TAGS,
     },
     "Distribution": lambda _: {
