@@ -177,6 +177,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "desiredCount": 1,
         "launchType": "FARGATE",
         "platformVersion": "1.4.0",
+        "availabilityZoneRebalancing": "ENABLED",
         "networkConfiguration": {
             "subnets": _subnets(account),
             "securityGroups": [account.sample("SecurityGroup").id],
