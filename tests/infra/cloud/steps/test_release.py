@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from infra.cloud import one_off_tasks
+from infra.watchdog import DONE, Watchdog
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
 from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, Run, Start
 from tests.infra.cloud.steps.release_tasks import ASKED, TASK, lines, running, stopped, web
+from tests.waiting import wait_until
 
 SERVES = "The web version that was running keeps serving. "
 
@@ -340,6 +342,31 @@ def test_an_interrupt_stops_the_task(ecs: FakeAWS, start: Start, number: signal.
     assert stop["task"] == TASK
 
 
+def test_a_release_that_is_killed_has_its_task_stopped(ecs: FakeAWS, start: Start) -> None:
+    """Pulumi's own command plugin does that at Ctrl-C."""
+    ecs.on("DescribeTasks", running())
+    ecs.on("StopTask", RefusalError("InvalidParameterException", "not known yet"), {"task": {"taskArn": TASK}})
+    process: subprocess.Popen[str] = start("infra.cloud.steps.release", ASKED)
+    wait_until(lambda: ecs.asked("DescribeTasks"), "a look at its task")
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    wait_until(lambda: len(ecs.asked("StopTask")) == 2, "the end of its task")
+    assert ecs.asked("StopTask")[-1] == {"cluster": "app", "task": TASK, "reason": "The release was killed"}
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_release_that_ended_by_itself_dismisses_its_watchdog(
+    ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    told: list[bytes] = []
+    monkeypatch.setattr(Watchdog, "__init__", lambda self, *arguments: told.append(" ".join(arguments).encode()))
+    monkeypatch.setattr(Watchdog, "tell", lambda self, line: told.append(line))
+    monkeypatch.setattr(Watchdog, "close", lambda self: told.append(b"closed"))
+    ecs.on("DescribeTasks", stopped(code))
+    assert release(run)[0] == code
+    assert told == [b"infra.cloud.steps.watchdog us-east-1  app", f"{TASK}\n".encode(), DONE, b"closed"]
+
+
 def test_an_interrupt_that_python_drops_is_noticed_with_the_next_look(
     ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -377,9 +404,14 @@ def test_a_log_that_can_not_be_read_does_not_end_the_release(ecs: FakeAWS, run: 
     assert out.count("the log can't be read") == 1
 
 
-def test_tasks_that_can_not_be_stopped_are_named_and_the_reason_is_kept(ecs: FakeAWS, run: Run) -> None:
+def test_tasks_that_can_not_be_stopped_are_named_and_left_to_the_watchdog_and_the_reason_is_kept(
+    ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bytes] = []
+    monkeypatch.setattr(Watchdog, "tell", lambda self, line: told.append(line))
     ecs.on("DescribeTasks", running())
     ecs.on("StopTask", RefusalError("AccessDeniedException", "not authorized to perform: ecs:StopTask"))
     error = failed(run, timeout=0.1)
     assert "may still be running" in error
     assert "release-timeout is 0.1 seconds" in error
+    assert told == [f"{TASK}\n".encode()]

@@ -12,7 +12,7 @@ from docker.errors import DockerException
 
 from infra import endpoint
 from infra.local.steps import watchdog
-from infra.local.steps.watchdog import DONE, Watchdog
+from infra.watchdog import DONE, Watchdog
 from tests.infra.local.steps.engine import Engine
 from tests.waiting import wait_until
 
@@ -70,10 +70,10 @@ def test_it_is_a_process_in_a_session_of_its_own_without_the_passphrase(monkeypa
         started.append((command, options))
         return SimpleNamespace(stdin=io.BytesIO())
 
-    monkeypatch.setattr(watchdog.subprocess, "Popen", popen)
+    monkeypatch.setattr(subprocess, "Popen", popen)
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "TOPSECRET")
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/docker.sock")
-    Watchdog("run-1")
+    Watchdog(watchdog.__name__, "run-1")
     [(command, options)] = started
     assert command == [sys.executable, "-m", "infra.local.steps.watchdog", "run-1"]
     assert options["start_new_session"] is True, "or Ctrl-C would end it as well"
@@ -91,8 +91,8 @@ def test_a_dismissed_one_is_gone_at_once_and_never_loaded_docker(monkeypatch: py
         started.append(real(module, **options | {"stderr": subprocess.PIPE}))
         return started[0]
 
-    monkeypatch.setattr(watchdog.subprocess, "Popen", popen)
-    dog = Watchdog("run-1")
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    dog = Watchdog(watchdog.__name__, "run-1")
     dog.dismiss()
     dog.close()
     assert started[0].stderr is not None
@@ -103,7 +103,7 @@ def test_a_dismissed_one_is_gone_at_once_and_never_loaded_docker(monkeypatch: py
 
 
 def test_one_that_somebody_killed_is_no_failure() -> None:
-    dog = Watchdog("run-1")
+    dog = Watchdog(watchdog.__name__, "run-1")
 
     def watching() -> list[psutil.Process]:
         return [child for child in psutil.Process().children() if "infra.local.steps.watchdog" in child.cmdline()]
