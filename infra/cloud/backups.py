@@ -30,14 +30,18 @@ def databases(rds: Any, settings: CloudSettings) -> list[dict[str, Any]]:
 
     pages = rds.get_paginator("describe_db_instances").paginate()
     found = [database for page in pages for database in page["DBInstances"] if is_ours(database)]
-    return sorted(found, key=lambda database: str(database.get("InstanceCreateTime", "")), reverse=True)
+    # One that is being made has no time yet.
+    return sorted(found, key=lambda database: str(database.get("InstanceCreateTime", "now")), reverse=True)
 
 
 def origin_errors(rds: Any, settings: CloudSettings, present: list[dict[str, Any]]) -> list[str]:
     """Errors about the snapshot or the moment; none once the database is made, `present` are those of the stack."""
     origin = settings.origin
-    if not origin or any(database["DBInstanceIdentifier"] == origin.identifier for database in present):
+    names = [database["DBInstanceIdentifier"] for database in present]
+    if not origin or names[:1] == [origin.identifier]:
         return []
+    if origin.identifier in names:
+        return [_of_one_before(settings)]
     try:
         if origin.snapshot:
             return list(_of_snapshot(rds, settings))
@@ -52,6 +56,21 @@ def unchecked(settings: CloudSettings, error: Exception) -> list[str]:
         return []
     key = "database-snapshot" if settings.origin.snapshot else "database-restore-time"
     return [f"{key} can't be checked: {error}. Fix: allow the call, or {fixes.remove(settings.stack, key)}"]
+
+
+def _of_one_before(settings: CloudSettings) -> str:
+    """The error for an origin from which the stack had a database already, before the present one: it has the name that
+    the new one would get."""
+    origin, stack = settings.origin, settings.stack
+    of_it = {"database-restore-source": origin.identifier, "database-restore-time": "latest"}
+    commands = [fixes.set_value(stack, key, value) for key, value in of_it.items()]
+    if origin.snapshot:
+        commands.insert(0, fixes.remove(stack, "database-snapshot"))
+    return (
+        f"The database that was made from {origin} before is still there, and its name, {origin.identifier}, is "
+        "taken. Delete it and its log groups to make it anew (docs/data.md, When all is well again), or go back to "
+        f"what it had at last. Fix: {' && '.join(commands)}"
+    )
 
 
 def _of_snapshot(rds: Any, settings: CloudSettings) -> Iterator[str]:

@@ -217,6 +217,35 @@ def test_a_restore_that_is_done_asks_nothing_more(aws: FakeAWS, errors: Any, giv
     assert errors(given) == []
 
 
+@pytest.mark.parametrize("given", [FROM_SNAPSHOT, TO_MOMENT | {"database-restore-source": "django-stack-cloud"}])
+def test_a_database_that_was_replaced_is_not_made_again_beside_itself(
+    aws: FakeAWS, errors: Any, given: dict[str, Any]
+) -> None:
+    """Restored from one backup, then from another, and from the first one again: RDS refuses the name half-way."""
+    errors(given)
+    identifier = Settings.load().origin.identifier  # type: ignore[attr-defined]
+    before = RESTORED | {"DBInstanceIdentifier": identifier, "InstanceCreateTime": "2026-01-31T11:00:00Z"}
+    aws.on("DescribeDBInstances", {"DBInstances": [before, RUNNING, RESTORED]})
+    (error,) = errors(given)
+    assert f"its name, {identifier}, is taken. Delete it and its log groups to make it anew" in error
+    fix = [
+        f"pulumi config set -s cloud database-restore-source {identifier}",
+        "pulumi config set -s cloud database-restore-time latest",
+    ]
+    forget = ["pulumi config rm -s cloud database-snapshot"] if given == FROM_SNAPSHOT else []
+    assert error.endswith(f"Fix: {' && '.join(forget + fix)}")
+    proposed = {"database-restore-source": identifier, "database-restore-time": "latest"}
+    assert errors(proposed) == []
+    assert Settings.load().origin.identifier != identifier  # type: ignore[attr-defined]
+
+
+def test_a_restore_that_goes_on_is_of_the_database_that_is_being_made(aws: FakeAWS, errors: Any) -> None:
+    errors(FROM_SNAPSHOT)
+    made = {"DBInstanceIdentifier": Settings.load().origin.identifier, "TagList": TAGS}  # type: ignore[attr-defined]
+    aws.on("DescribeDBInstances", {"DBInstances": [RUNNING, made]})
+    assert errors(FROM_SNAPSHOT) == []
+
+
 def test_a_call_that_aws_refuses_is_told(aws: FakeAWS, errors: Any) -> None:
     aws.on(
         "DescribeDBSnapshots", RefusalError("AccessDenied", "not authorized to perform rds:DescribeDBSnapshots", 403)
