@@ -9,29 +9,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import fixes
 from infra.cloud.database import ENGINE, USER
 from infra.cloud.settings import CloudSettings
-from infra.cloud.tags import tags
-from infra.cloud.task_kinds import CHECK_SEEN
-
-
-def databases(rds: Any, settings: CloudSettings) -> list[dict[str, Any]]:
-    """The databases of the stack as RDS describes them, the newest first; the older ones are those it had before.
-
-    That of a check of a backup, which has the stack's tags as well, isn't the stack's.
-
-    Raises:
-        ClientError, BotoCoreError: AWS refuses or can't be reached.
-    """
-    wanted = {key: value for key, value in tags(settings).items() if key != "Name"}.items()
-
-    def is_ours(database: Mapping[str, Any]) -> bool:
-        known = {tag["Key"]: tag["Value"] for tag in database.get("TagList", [])}
-        named = database.get("DBInstanceIdentifier") in {settings.prefix, settings.origin.identifier}
-        return named or (wanted <= known.items() and CHECK_SEEN not in known)
-
-    pages = rds.get_paginator("describe_db_instances").paginate()
-    found = [database for page in pages for database in page["DBInstances"] if is_ours(database)]
-    # One that is being made has no time yet.
-    return sorted(found, key=lambda database: str(database.get("InstanceCreateTime", "now")), reverse=True)
 
 
 def origin_errors(rds: Any, settings: CloudSettings, present: list[dict[str, Any]]) -> list[str]:
@@ -111,8 +88,8 @@ def _of_moment(rds: Any, settings: CloudSettings, present: list[dict[str, Any]])
     if not settings.database_restore_source and len(others) > 1:
         fix = fixes.set_value(stack, "database-restore-source", others[0])
         yield (
-            f"database-restore-time doesn't say which database is meant, {' or '.join(others)}, the newest first. "
-            f"Fix: {fix}"
+            f"database-restore-time doesn't say which database is meant, {' or '.join(others)}, the newest first "
+            f"(docs/data.md, A second restore). Fix: {fix}"
         )
         return
     by = "DbiResourceId" if origin.is_by_resource_id else "DBInstanceIdentifier"
@@ -142,10 +119,12 @@ def _of_moment(rds: Any, settings: CloudSettings, present: list[dict[str, Any]])
     first, last = (_text(backup["RestoreWindow"][end]) for end in ("EarliestTime", "LatestTime"))
     if origin.moment != "latest" and not first <= origin.moment <= last:
         near = first if origin.moment < first else "latest"
-        yield (
-            f"{what}, and {origin.source} can be restored to {first} up to {last}. "
-            f"Fix: {fixes.set_value(stack, 'database-restore-time', near)}"
-        )
+        fix = fixes.set_value(stack, "database-restore-time", near)
+        older = others[others.index(origin.source) + 1 :] if origin.source in others else []
+        if origin.moment < first and older:
+            # The first moments of a database that was restored have what was wrong, or what came of it.
+            fix = f"{fixes.set_value(stack, 'database-restore-source', older[0])} (docs/data.md, A second restore)"
+        yield f"{what}, and {origin.source} can be restored to {first} up to {last}. Fix: {fix}"
     yield from _of_content(settings, f"database-restore-source is {origin.source}, a database", backup)
 
 

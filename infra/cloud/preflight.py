@@ -21,7 +21,8 @@ from infra.base_image import age, age_warning
 from infra.checkout import ROOT
 from infra.cloud.account import account_errors
 from infra.cloud.aws import client
-from infra.cloud.backups import databases, origin_errors, unchecked
+from infra.cloud.backups import origin_errors, unchecked
+from infra.cloud.databases import databases
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.cloud.zones import UNUSABLE, usable
@@ -179,7 +180,7 @@ def _database(settings: CloudSettings) -> list[str]:
     """
     try:
         rds = client("rds", settings)
-        present = databases(rds, settings)
+        present = databases(rds, settings, settings.origin.identifier)
     except (BotoCoreError, ClientError) as error:
         return unchecked(settings, error)
     if errors := origin_errors(rds, settings, present):

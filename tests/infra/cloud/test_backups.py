@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from infra.cloud.aws import client
-from infra.cloud.backups import databases, origin_errors
+from infra.cloud.backups import origin_errors
+from infra.cloud.databases import databases
 from infra.cloud.settings import CloudSettings
 from infra.cloud.task_kinds import CHECK_SEEN
 from infra.settings import Settings
@@ -66,7 +67,7 @@ def errors(aws: FakeAWS, as_stack: Any, set_config: Any) -> Any:
         settings = Settings.load()
         assert isinstance(settings, CloudSettings)
         rds = client("rds", settings)
-        found = origin_errors(rds, settings, databases(rds, settings))
+        found = origin_errors(rds, settings, databases(rds, settings, settings.origin.identifier))
         for error in found:
             assert error.count("Fix: ") == 1
             assert shlex.split(error.partition("Fix: ")[2])
@@ -215,6 +216,19 @@ def test_a_restore_that_is_done_asks_nothing_more(aws: FakeAWS, errors: Any, giv
     made = RESTORED | {"DBInstanceIdentifier": Settings.load().origin.identifier}  # type: ignore[attr-defined]
     aws.on("DescribeDBInstances", {"DBInstances": [RUNNING, made]})
     assert errors(given) == []
+
+
+def test_a_moment_from_before_a_restore_is_one_of_the_former_database(aws: FakeAWS, errors: Any) -> None:
+    """What the present one can go back to first is what is wrong."""
+    aws.on("DescribeDBInstances", {"DBInstances": [RUNNING, RESTORED]})
+    window = {"EarliestTime": "2026-01-31T12:10:00Z", "LatestTime": "2026-01-31T13:00:00Z"}
+    aws.on("DescribeDBInstanceAutomatedBackups", {"DBInstanceAutomatedBackups": [BACKUP | {"RestoreWindow": window}]})
+    given = TO_MOMENT | {"database-restore-source": "django-stack-cloud-0a1b2c3d"}
+    (error,) = errors(given)
+    former = "pulumi config set -s cloud database-restore-source django-stack-cloud"
+    assert error.endswith(f"Fix: {former} (docs/data.md, A second restore)")
+    (error,) = errors(given | {"database-restore-source": "django-stack-cloud"})
+    assert error.endswith("database-restore-time 2026-01-31T12:10:00Z"), "there is none from before"
 
 
 @pytest.mark.parametrize("given", [FROM_SNAPSHOT, TO_MOMENT | {"database-restore-source": "django-stack-cloud"}])
