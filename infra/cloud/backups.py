@@ -119,12 +119,12 @@ def _of_moment(rds: Any, settings: CloudSettings, present: list[dict[str, Any]])
     first, last = (_text(backup["RestoreWindow"][end]) for end in ("EarliestTime", "LatestTime"))
     if origin.moment != "latest" and not first <= origin.moment <= last:
         near = first if origin.moment < first else "latest"
-        fix = fixes.set_value(stack, "database-restore-time", near)
+        fix, page = fixes.set_value(stack, "database-restore-time", near), ""
         older = others[others.index(origin.source) + 1 :] if origin.source in others else []
         if origin.moment < first and older:
             # The first moments of a database that was restored have what was wrong, or what came of it.
-            fix = f"{fixes.set_value(stack, 'database-restore-source', older[0])} (docs/data.md, A second restore)"
-        yield f"{what}, and {origin.source} can be restored to {first} up to {last}. Fix: {fix}"
+            fix, page = fixes.set_value(stack, "database-restore-source", older[0]), " (docs/data.md, A second restore)"
+        yield f"{what}, and {origin.source} can be restored to {first} up to {last}{page}. Fix: {fix}"
     yield from _of_content(settings, f"database-restore-source is {origin.source}, a database", backup)
 
 

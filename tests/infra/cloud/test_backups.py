@@ -226,7 +226,7 @@ def test_a_moment_from_before_a_restore_is_one_of_the_former_database(aws: FakeA
     given = TO_MOMENT | {"database-restore-source": "django-stack-cloud-0a1b2c3d"}
     (error,) = errors(given)
     former = "pulumi config set -s cloud database-restore-source django-stack-cloud"
-    assert error.endswith(f"Fix: {former} (docs/data.md, A second restore)")
+    assert error.endswith(f"up to 2026-01-31T13:00:00Z (docs/data.md, A second restore). Fix: {former}")
     (error,) = errors(given | {"database-restore-source": "django-stack-cloud"})
     assert error.endswith("database-restore-time 2026-01-31T12:10:00Z"), "there is none from before"
 
