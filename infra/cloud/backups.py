@@ -9,35 +9,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import fixes
 from infra.cloud.database import ENGINE, USER
 from infra.cloud.settings import CloudSettings
-from infra.cloud.tags import tags
-from infra.cloud.task_kinds import CHECK_SEEN
-
-
-def databases(rds: Any, settings: CloudSettings) -> list[dict[str, Any]]:
-    """The databases of the stack as RDS describes them, the newest first; the older ones are those it had before.
-
-    That of a check of a backup, which has the stack's tags as well, isn't the stack's.
-
-    Raises:
-        ClientError, BotoCoreError: AWS refuses or can't be reached.
-    """
-    wanted = {key: value for key, value in tags(settings).items() if key != "Name"}.items()
-
-    def is_ours(database: Mapping[str, Any]) -> bool:
-        known = {tag["Key"]: tag["Value"] for tag in database.get("TagList", [])}
-        named = database.get("DBInstanceIdentifier") in {settings.prefix, settings.origin.identifier}
-        return named or (wanted <= known.items() and CHECK_SEEN not in known)
-
-    pages = rds.get_paginator("describe_db_instances").paginate()
-    found = [database for page in pages for database in page["DBInstances"] if is_ours(database)]
-    return sorted(found, key=lambda database: str(database.get("InstanceCreateTime", "")), reverse=True)
 
 
 def origin_errors(rds: Any, settings: CloudSettings, present: list[dict[str, Any]]) -> list[str]:
     """Errors about the snapshot or the moment; none once the database is made, `present` are those of the stack."""
     origin = settings.origin
-    if not origin or any(database["DBInstanceIdentifier"] == origin.identifier for database in present):
+    names = [database["DBInstanceIdentifier"] for database in present]
+    if not origin or names[:1] == [origin.identifier]:
         return []
+    if origin.identifier in names:
+        return [_of_one_before(settings)]
     try:
         if origin.snapshot:
             return list(_of_snapshot(rds, settings))
@@ -52,6 +33,21 @@ def unchecked(settings: CloudSettings, error: Exception) -> list[str]:
         return []
     key = "database-snapshot" if settings.origin.snapshot else "database-restore-time"
     return [f"{key} can't be checked: {error}. Fix: allow the call, or {fixes.remove(settings.stack, key)}"]
+
+
+def _of_one_before(settings: CloudSettings) -> str:
+    """The error for an origin from which the stack had a database already, before the present one: it has the name that
+    the new one would get."""
+    origin, stack = settings.origin, settings.stack
+    of_it = {"database-restore-source": origin.identifier, "database-restore-time": "latest"}
+    commands = [fixes.set_value(stack, key, value) for key, value in of_it.items()]
+    if origin.snapshot:
+        commands.insert(0, fixes.remove(stack, "database-snapshot"))
+    return (
+        f"The database that was made from {origin} before is still there, and its name, {origin.identifier}, is "
+        "taken. Delete it and its log groups to make it anew (docs/data.md, When all is well again), or go back to "
+        f"what it had at last. Fix: {' && '.join(commands)}"
+    )
 
 
 def _of_snapshot(rds: Any, settings: CloudSettings) -> Iterator[str]:
@@ -92,8 +88,8 @@ def _of_moment(rds: Any, settings: CloudSettings, present: list[dict[str, Any]])
     if not settings.database_restore_source and len(others) > 1:
         fix = fixes.set_value(stack, "database-restore-source", others[0])
         yield (
-            f"database-restore-time doesn't say which database is meant, {' or '.join(others)}, the newest first. "
-            f"Fix: {fix}"
+            f"database-restore-time doesn't say which database is meant, {' or '.join(others)}, the newest first "
+            f"(docs/data.md, A second restore). Fix: {fix}"
         )
         return
     by = "DbiResourceId" if origin.is_by_resource_id else "DBInstanceIdentifier"
@@ -123,10 +119,12 @@ def _of_moment(rds: Any, settings: CloudSettings, present: list[dict[str, Any]])
     first, last = (_text(backup["RestoreWindow"][end]) for end in ("EarliestTime", "LatestTime"))
     if origin.moment != "latest" and not first <= origin.moment <= last:
         near = first if origin.moment < first else "latest"
-        yield (
-            f"{what}, and {origin.source} can be restored to {first} up to {last}. "
-            f"Fix: {fixes.set_value(stack, 'database-restore-time', near)}"
-        )
+        fix, page = fixes.set_value(stack, "database-restore-time", near), ""
+        older = others[others.index(origin.source) + 1 :] if origin.source in others else []
+        if origin.moment < first and older:
+            # The first moments of a database that was restored have what was wrong, or what came of it.
+            fix, page = fixes.set_value(stack, "database-restore-source", older[0]), " (docs/data.md, A second restore)"
+        yield f"{what}, and {origin.source} can be restored to {first} up to {last}{page}. Fix: {fix}"
     yield from _of_content(settings, f"database-restore-source is {origin.source}, a database", backup)
 
 

@@ -72,8 +72,11 @@ class Cache(pulumi.ComponentResource):
             snapshot_retention_limit=0,  # days
             apply_immediately=True,
             tags=tags(settings),
-            # AWS raises the version by itself; going back to ours would replace the cache.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["engineVersion"]),
+            # AWS raises the version by itself; going back to ours would replace the cache. Another class or number of
+            # nodes copies every key, for which the provider has 40 minutes by itself.
+            opts=pulumi.ResourceOptions(
+                parent=self, custom_timeouts=pulumi.CustomTimeouts(update="2h"), ignore_changes=["engineVersion"]
+            ),
         )
 
         def url(database: int, **options: str) -> pulumi.Output[str]:

@@ -18,6 +18,9 @@ ENGINE = "postgres"
 USER = NAME = "app"
 INSIGHTS_DAYS = {"standard": 7, "advanced": 465}  # the first is free of charge, the second the least for `advanced`
 LOGS = ("postgresql", "upgrade")  # what PostgreSQL says, and what a major upgrade of it says
+# The provider gives up after 40 minutes, or 80 for a change, but a large database is restored, saved for the first time
+# or upgraded for hours: https://github.com/hashicorp/terraform-provider-aws/issues/44104
+PATIENCE = pulumi.CustomTimeouts(create="4h", update="4h", delete="2h")
 
 
 class Database(pulumi.ComponentResource):
@@ -160,11 +163,16 @@ def _options(
     """
     if origin:
         return pulumi.ResourceOptions(
-            parent=parent, depends_on=depends_on, retain_on_delete=keep_data, delete_before_replace=False
+            parent=parent,
+            depends_on=depends_on,
+            custom_timeouts=PATIENCE,
+            retain_on_delete=keep_data,
+            delete_before_replace=False,
         )
     return pulumi.ResourceOptions(
         parent=parent,
         depends_on=depends_on,
+        custom_timeouts=PATIENCE,
         protect=keep_data,
         retain_on_delete=keep_data,
         ignore_changes=["identifier", "restoreToPointInTime", "snapshotIdentifier"],

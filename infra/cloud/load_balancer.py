@@ -16,6 +16,7 @@ POLICY = "http-only"  # inside AWS's network, to an address that nobody else can
 # AWS refuses a second load balancer or target group of a name, and a target group can't belong to two load balancers.
 # So the ones on the internet, which stacks had before there was a VPC origin, stay until the new ones serve.
 SUFFIX = "-i"
+WAITS = "60m"  # for the VPC origin
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,10 @@ def _vpc_origin(
             "origin_protocol_policy": POLICY,
             "origin_ssl_protocols": {"items": ["TLSv1.2"], "quantity": 1},
         },
+        # AWS takes up to fifteen minutes, and the provider gives it no longer by itself: one that is a moment late
+        # would end the update, and be in the account without being in the state. It is the provider's own argument:
+        # Pulumi's custom time-outs don't reach this type.
+        timeouts={"create": WAITS, "update": WAITS, "delete": WAITS},
         tags=tags(settings),
         opts=pulumi.ResourceOptions.merge(
             opts,

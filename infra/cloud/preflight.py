@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,8 @@ from infra.base_image import age, age_warning
 from infra.checkout import ROOT
 from infra.cloud.account import account_errors
 from infra.cloud.aws import client
-from infra.cloud.backups import databases, origin_errors, unchecked
+from infra.cloud.backups import origin_errors, unchecked
+from infra.cloud.databases import databases
 from infra.cloud.settings import CloudSettings
 from infra.cloud.tags import tags
 from infra.cloud.zones import UNUSABLE, usable
@@ -43,6 +44,7 @@ def preflight(settings: CloudSettings) -> None:
                 *_network(settings),
                 *_zones(settings),
                 *_database(settings),
+                *_cache(settings),
                 *_mail(settings),
             ]
         ),
@@ -178,7 +180,7 @@ def _database(settings: CloudSettings) -> list[str]:
     """
     try:
         rds = client("rds", settings)
-        present = databases(rds, settings)
+        present = databases(rds, settings, settings.origin.identifier)
     except (BotoCoreError, ClientError) as error:
         return unchecked(settings, error)
     if errors := origin_errors(rds, settings, present):
@@ -187,16 +189,8 @@ def _database(settings: CloudSettings) -> list[str]:
         return []  # there is none yet, or it will be replaced
     database = present[0]
     fix = f"Fix: pulumi config set -s {settings.stack}"
-    errors = []
     stands = {zone for key in ("AvailabilityZone", "SecondaryAvailabilityZone") if (zone := database.get(key))}
-    zones = settings.zones or usable(_region(settings).items())[:2]
-    missing = sorted(stands - set(zones)) if zones else []
-    if missing:
-        what = ",".join(zones) if settings.zones else f"empty, which means {','.join(zones)}"
-        errors.append(
-            f"zones is {what}, without {' and '.join(missing)}, where the database is. It can't move. "
-            f"{fix} zones {','.join(sorted({*zones, *missing}))}"
-        )
+    errors = _without(settings, stands, "where the database is. It can't move")
     version, wanted = int(database.get("EngineVersion", "0").partition(".")[0]), settings.postgres_version
     what = f"postgres-version is {wanted}, and the database runs PostgreSQL {version}"
     if 0 < version < wanted and not settings.database_upgrade:
@@ -207,6 +201,35 @@ def _database(settings: CloudSettings) -> list[str]:
     if version > wanted:
         errors.append(f"{what}, which can't be downgraded. {fix} postgres-version {version}")
     return errors
+
+
+def _cache(settings: CloudSettings) -> list[str]:
+    """An error if a node of the cache is in none of the zones: AWS doesn't remove its subnet, nor move the node."""
+    if not settings.has_cache:
+        return []
+    try:
+        (cache,) = client("elasticache", settings).describe_replication_groups(ReplicationGroupId=settings.prefix)[
+            "ReplicationGroups"
+        ]
+    except (BotoCoreError, ClientError):
+        return []  # there is none yet, or the permission alone is missing
+    nodes = [node for group in cache.get("NodeGroups", []) for node in group.get("NodeGroupMembers", [])]
+    stands = {zone for node in nodes if (zone := node.get("PreferredAvailabilityZone"))}
+    what = "where the cache has a node. It moves only by being made anew, empty: `cache none` for one update"
+    return _without(settings, stands, what)
+
+
+def _without(settings: CloudSettings, stands: Collection[str], what: str) -> list[str]:
+    """An error about zones that are taken away while something stands there; `what` does, and can't move."""
+    zones = settings.zones or usable(_region(settings).items())[:2]
+    missing = sorted({*stands} - {*zones}) if zones else []
+    if not missing:
+        return []
+    said = ",".join(zones) if settings.zones else f"empty, which means {','.join(zones)}"
+    return [
+        f"zones is {said}, without {' and '.join(missing)}, {what}. "
+        f"Fix: pulumi config set -s {settings.stack} zones {','.join(sorted({*zones, *missing}))}"
+    ]
 
 
 def _mail(settings: CloudSettings) -> list[str]:

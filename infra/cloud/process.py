@@ -53,6 +53,10 @@ class Process(pulumi.ComponentResource):
             desired_count=process.count,
             deployment_minimum_healthy_percent=0 if process.is_single else 100,
             deployment_maximum_percent=100 if process.is_single else 200,
+            # AWS turns it on for a new service that doesn't say, and refuses it together with 100 per cent, which a
+            # process that goes from several tasks to one gets: it starts a task elsewhere before it stops one.
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
+            availability_zone_rebalancing="DISABLED" if process.is_single else "ENABLED",
             **args,
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[release, context.network], ignore_changes=_not_the_programs(process)

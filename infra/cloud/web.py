@@ -58,6 +58,7 @@ class Web(pulumi.ComponentResource):
             health_check_grace_period_seconds=GRACE,
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
+            availability_zone_rebalancing="ENABLED",
             # A version that breaks after it was ready: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html
             alarms={"enable": True, "rollback": True, "alarm_names": [alarms.rollback]},
             **args,

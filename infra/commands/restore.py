@@ -56,10 +56,10 @@ def _list(name: str, facts: DatabaseFacts, backups: Backups) -> None:
         click.echo(f"{kept}  {size(bytes_)}  {line} {kept}")
     for snapshot, moment, gib in backups.snapshots[:SHOWN]:
         click.echo(f"{snapshot}  {_at(moment)}  {gib} GiB  {line} {shlex.quote(snapshot)}")
-    if backups.window:
-        first, last = backups.window
-        click.echo(f"any moment from {_at(first)} to {_at(last)}  {line} {last:{MOMENT}}")
-    if not facts.old and not backups.snapshots and not backups.window:
+    for window in backups.windows:
+        of = f" of {window.source}" if window.source else ""
+        click.echo(f"any moment from {_at(window.first)} to {_at(window.last)}{of}  {line} {window.last:{MOMENT}}")
+    if not facts.old and not backups.snapshots and not backups.windows:
         click.echo(f"The database of the stack {name} has nothing to go back to: no copy has replaced it.")
 
 
@@ -72,22 +72,27 @@ def _settings(which: str, backups: Backups) -> dict[str, str]:
         moment = datetime.fromisoformat(which)
     except ValueError:
         return {}
-    if not backups.window:
+    if not backups.windows:
         raise DataError(f"There are no backups of moments, so {which} can't be restored. Fix: one from the list")
-    first, last = backups.window
-    if moment.tzinfo is None or not first <= moment <= last:
+    source = next((one.source for one in backups.windows if moment.tzinfo and one.first <= moment <= one.last), None)
+    if source is None:
+        wanted = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        near = min(
+            (sorted([one.first, wanted, one.last])[1] for one in backups.windows), key=lambda it: abs(it - wanted)
+        )
+        allowed = " or ".join(f"from {one.first:{MOMENT}} to {one.last:{MOMENT}}" for one in backups.windows)
         raise DataError(
-            f"{which} can't be restored; allowed: a moment in UTC from {first:{MOMENT}} to {last:{MOMENT}}. "
-            f"Fix: the same with {last:{MOMENT}}"
+            f"{which} can't be restored; allowed: a moment in UTC {allowed}. Fix: the same with {near:{MOMENT}}"
         )
     time = f"{moment.astimezone(UTC):{MOMENT}}"
-    return {"database-snapshot": "", "database-restore-source": backups.source, "database-restore-time": time}
+    return {"database-snapshot": "", "database-restore-source": source, "database-restore-time": time}
 
 
 def _make_from_backup(name: str, which: str, settings: Mapping[str, str], *, yes: bool) -> int:
     chosen = [key for key, value in settings.items() if value][-1]
+    of = f" of {source}" if (source := settings["database-restore-source"]) else ""
     click.echo(
-        f"This sets {chosen} to {settings[chosen]}, and pulumi makes a database from that beside the present one, "
+        f"This sets {chosen} to {settings[chosen]}{of}, and pulumi makes a database from that beside the present one, "
         "which serves until then; it takes ten minutes and more. What is written meanwhile is in the former database "
         "only, which stays, and is billed until you delete it."
     )

@@ -90,6 +90,9 @@ def _row(resource: Registered, tag: str) -> dict[str, Any]:
         value = getattr(resource.request, option)
         if value and (isinstance(value, bool) or list(value) not in OF_THE_SDK):
             inputs[f"option {option}"] = value if isinstance(value, bool) else list(value)
+    timeouts = resource.request.customTimeouts
+    if waits := {key: value for key in ("create", "update", "delete") if (value := getattr(timeouts, key))}:
+        inputs["option customTimeouts"] = waits
     if resource.request.deleteBeforeReplaceDefined:
         inputs["option deleteBeforeReplace"] = resource.request.deleteBeforeReplace
     if "tags" in inputs:  # rules/operations.py has the others

@@ -10,11 +10,12 @@ SHARED = {
     "infra.cloud.steps.logs",
     "infra.cloud.steps.rollback_alarm",
     "infra.cloud.steps.service",
+    "infra.cloud.steps.watchdog",  # its only request is on its command line
     "infra.local.steps.containers",
     "infra.local.steps.first_boot",
     "infra.local.steps.postgres_ping",
     "infra.local.steps.waiting",
-    "infra.local.steps.watchdog",  # its only request is on its command line
+    "infra.local.steps.watchdog",  # the same
 }
 MODULES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts)

@@ -10,9 +10,11 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfigur
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from infra.cloud.aws import AWSError, explain_errors
 from infra.cloud.requests import ProcessRolloutRequest
 from infra.cloud.steps.service import RolloutError, ServiceRollout, check, short
 
@@ -59,14 +61,29 @@ class ProcessRollout(ServiceRollout):
     def hand_over(self, definition: str) -> None:
         """Has the old task end, waits until it has, and only then starts one of the definition."""
         self.update(desiredCount=0)
-        while still := self.alive():
-            if time.monotonic() > self.deadline:
-                raise RolloutError(
-                    f"{still} of the version before still runs after rollout-timeout, {self.request.timeout} seconds, "
-                    f"so {short(definition)} was not started. The next `pulumi up` goes on."
-                )
-            time.sleep(self.request.pause)
-        self.update(desiredCount=self.request.tasks, taskDefinition=definition)
+        with self.nothing_runs():
+            while still := self.alive():
+                if time.monotonic() > self.deadline:
+                    raise RolloutError(
+                        f"{still} of the version before still runs after rollout-timeout, {self.request.timeout} "
+                        f"seconds, so {short(definition)} was not started. The next `pulumi up` goes on."
+                    )
+                time.sleep(self.request.pause)
+            self.update(desiredCount=self.request.tasks, taskDefinition=definition)
+
+    @contextmanager
+    def nothing_runs(self) -> Iterator[None]:
+        """Says so when this is interrupted or AWS fails: the number of tasks is zero, and ECS goes on with nothing.
+
+        It isn't put back, since the old task may still be ending, and ECS would start another one beside it.
+        """
+        try:
+            with explain_errors():
+                yield
+        except (AWSError, KeyboardInterrupt) as error:
+            why = str(error) or "The roll-out was interrupted."
+            fix = f"pulumi up -s {self.request.stack}"
+            raise RolloutError(f"{why}\nNo task of {self.request.service} is to run now. Fix: {fix}") from None
 
     def alive(self) -> str:
         """A task of the service whose containers haven't ended; nothing if there is none."""

@@ -1,6 +1,6 @@
 """Runs the release commands in one-off tasks and reports how they ended. Run by local.Command.
 
-Whatever happens to this step, it stops its task at the end. After a SIGKILL, the next run stops it.
+Whatever happens to this step, it stops its tasks at the end. After a SIGKILL, a watchdog in a session of its own does.
 """
 
 import shlex
@@ -17,6 +17,7 @@ from infra.cloud.steps.logs import Log
 from infra.destructive import release_variables
 from infra.interruption import Interrupted, ignore_signals, raise_on_signals, raise_what_was_lost
 from infra.steps import RedactedOutput, quoted, read_request
+from infra.watchdog import Watchdog
 
 TAIL = 20
 PUBLISH = "python manage.py publish_static {}"
@@ -52,19 +53,25 @@ class ReleaseRun:
         fails."""
         self.tasks.stop_all("A new release begins")  # left by a run that was killed
         publish = PUBLISH.format(self.request.static_files)
+        where = self.request.region, self.request.profile, self.request.cluster
+        self.watchdog = Watchdog("infra.cloud.steps.watchdog", *where)
         try:
             publication = self.start(publish, self.request.publisher) if self.request.static_files else ""
             for command in self.request.commands:
                 self.follow(command, self.start(command))
             if publication:
                 self.follow(publish, publication)
+            self.watchdog.dismiss()
         except BaseException:
             ignore_signals()
             try:
                 self.tasks.stop_all("The release was ended")
+                self.watchdog.dismiss()
             except (BotoCoreError, ClientError) as error:
                 print(f"A task of the release may still be running: {error}", file=sys.stderr)
             raise
+        finally:
+            self.watchdog.close()
 
     def follow(self, command: str, task: str) -> None:
         """Waits until the task of a command has ended, and prints its output as it comes."""
@@ -93,6 +100,7 @@ class ReleaseRun:
             arn = self.tasks.start(shlex.split(command), {} if role else release_variables(), role=role)
         except TaskError as error:
             raise ReleaseError(f"Release command `{command}` could not be started: {error}") from None
+        self.watchdog.tell(f"{arn}\n".encode())
         print(f"Task {arn.rpartition('/')[2]} for `{command}` starts; on Fargate that takes a minute.", flush=True)
         return arn
 

@@ -104,6 +104,7 @@ class SnapshotCheck:
                 MultiAZ=False,
                 AutoMinorVersionUpgrade=False,
                 CopyTagsToSnapshot=False,
+                BackupRetentionPeriod=0,  # else RDS makes a whole backup of it first
                 DeletionProtection=False,
                 Tags=[*(tag for tag in instance.get("TagList", []) if not tag["Key"].startswith("aws:")), _alive()],
             )

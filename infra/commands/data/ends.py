@@ -59,15 +59,24 @@ class DatabaseFacts:
 
 
 @dataclass(frozen=True)
-class Backups:
-    """What a database's service has kept: snapshots (name, when, GiB), and the window of moments; all times are UTC.
+class Window:
+    """The moments to which a database can be restored, in UTC.
 
-    `source` is what the setting database-restore-source has to be for a moment; nothing for its default.
+    `source` is what the setting database-restore-source has to be for them; nothing for its default.
     """
 
-    snapshots: tuple[tuple[str, datetime, int], ...] = ()
-    window: tuple[datetime, datetime] | None = None
+    first: datetime
+    last: datetime
     source: str = ""
+
+
+@dataclass(frozen=True)
+class Backups:
+    """What a database's service has kept: snapshots (name, when in UTC, GiB), and windows of moments, of the databases
+    that the stack had before as well; the serving one's is the first."""
+
+    snapshots: tuple[tuple[str, datetime, int], ...] = ()
+    windows: tuple[Window, ...] = ()
 
 
 class Archive(Protocol):

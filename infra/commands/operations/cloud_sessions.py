@@ -32,9 +32,10 @@ INSTALL = (
     "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
 )
 FORWARDING = "AWS-StartPortForwardingSessionToRemoteHost"
-# From this version on, the plugin takes a session's token from a variable, which other users of this machine can't
-# read; https://github.com/aws/aws-cli/blob/2.31.0/awscli/customizations/sessionmanager.py has the same border.
-TAKES_VARIABLE = (1, 2, 498)
+# From this version on, the plugin signs its request for a session's channel, as AWS wants it:
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/plugin-version-history.html
+OLDEST = (1, 2, 764)
+# Where the plugin takes a session's token from: other users of this machine can read arguments, but no variables.
 VARIABLE = "AWS_SSM_START_SESSION_RESPONSE"
 AGENT = "ExecuteCommandAgent"
 START_SECONDS = 600.0  # for a task and the agent in it
@@ -121,6 +122,11 @@ class CloudSessions:
                 f"AWS's Session Manager plugin is needed for this, and isn't installed: {INSTALL} "
                 f"(a command without a terminal works without it: django-stack run -s {self._stack.name} -- COMMAND)"
             )
+        if version := _too_old():
+            sys.exit(
+                f"AWS's Session Manager plugin is {version}, and AWS wants {'.'.join(map(str, OLDEST))}.0 or later: "
+                f"{INSTALL}"
+            )
         definition = self._definition()
         tasks = OneOffTasks(self._stack.request(f"shell-{uuid.uuid4().hex[:8]}", definition))
         try:
@@ -189,14 +195,11 @@ class CloudSessions:
         }
         answer = _once_connected(lambda: ssm.start_session(**parameters))
         session = json.dumps({key: answer[key] for key in ("SessionId", "TokenValue", "StreamUrl")})
-        environment = {}
-        if _plugin_version() >= TAKES_VARIABLE:
-            environment, session = {VARIABLE: session}, VARIABLE
-        line = self._line(session, parameters, ssm.meta.endpoint_url)
+        line = self._line(VARIABLE, parameters, ssm.meta.endpoint_url)
         # In a group of its own, Ctrl-C for psql doesn't reach it.
         plugin = subprocess.Popen(
             line,
-            env={**os.environ, **environment},
+            env={**os.environ, VARIABLE: session},
             stdout=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
             process_group=0,
@@ -281,6 +284,8 @@ def _until_listening(plugin: "subprocess.Popen[bytes]", port: int) -> None:
         time.sleep(0.1)
 
 
-def _plugin_version() -> tuple[int, ...]:
+def _too_old() -> str:
+    """The plugin's version if AWS doesn't take it any more; nothing for a newer one, or one that doesn't tell."""
     text = subprocess.run([PLUGIN, "--version"], check=False, capture_output=True, text=True).stdout.strip()
-    return tuple(int(part) for part in text.split(".") if part.isdigit())
+    version = tuple(int(part) for part in text.split(".") if part.isdigit())
+    return text if version and version < OLDEST else ""

@@ -22,8 +22,8 @@ from infra.interruption import Interrupted, raise_on_signals, raise_what_was_los
 from infra.local.labels import RUN
 from infra.local.requests import ReleaseRequest
 from infra.local.steps.containers import ENGINE_ERRORS, explain, remove
-from infra.local.steps.watchdog import Watchdog
 from infra.steps import RedactedOutput, quoted, read_request
+from infra.watchdog import Watchdog
 
 TAIL = 20
 
@@ -58,7 +58,7 @@ class ReleaseRun:
     def run(self) -> None:
         """Runs all commands in order; raises ReleaseError at the first that fails."""
         remove(self.engine, {"name": f"^/{self.request.name}$"})  # left by a run that was killed
-        watchdog = Watchdog(self.run_id)
+        watchdog = Watchdog("infra.local.steps.watchdog", self.run_id)
         try:
             for command in self.request.commands:
                 self.run_command(command)

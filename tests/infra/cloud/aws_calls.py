@@ -212,14 +212,16 @@ PROGRAMS = """
     ecr:BatchGetImage ecr:GetDownloadUrlForLayer ecr:InitiateLayerUpload ecr:UploadLayerPart ecr:CompleteLayerUpload
     ecr:PutImage logs:FilterLogEvents secretsmanager:GetSecretValue cloudwatch:DescribeAlarms
     elasticloadbalancing:DescribeTargetHealth ses:GetAccount"""
-# What the commands of `django-stack` call, for which there is a policy of its own.
+# What the commands of `django-stack` call, for which there is a policy of its own. AWS's Session Manager plugin opens
+# the channel of a session, and resumes one whose connection broke.
 COMMANDS = """
     ecs:DescribeServices ecs:DescribeTaskDefinition ecs:DescribeTasks ecs:ExecuteCommand ecs:ListServices
     ecs:ListTaskDefinitions ecs:ListTasks ecs:RunTask ecs:StopTask ecs:TagResource iam:PassRole
     ecr:DescribeImages logs:FilterLogEvents logs:GetLogEvents secretsmanager:GetSecretValue s3:ListBucket
     rds:DescribeDBInstances
     cloudwatch:DescribeAlarms cloudwatch:GetMetricData elasticloadbalancing:DescribeTargetHealth
-    ce:GetCostAndUsage ssm:StartSession ssm:TerminateSession scheduler:ListSchedules scheduler:GetSchedule
+    ce:GetCostAndUsage scheduler:ListSchedules scheduler:GetSchedule
+    ssm:StartSession ssm:ResumeSession ssm:TerminateSession ssmmessages:OpenDataChannel
     cloudfront:DescribeKeyValueStore cloudfront-keyvaluestore:DescribeKeyValueStore cloudfront-keyvaluestore:ListKeys
     cloudfront-keyvaluestore:UpdateKeys"""
 # Lists, of which AWS asks whether everything may be seen, whatever the reference says of single ones.

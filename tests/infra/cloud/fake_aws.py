@@ -23,7 +23,8 @@ from tests.http_server import Reply, Request, serving
 EC2 = "2016-11-15"  # the version of its protocol
 Answer = dict[str, Any]
 SERVICES = (
-    *("ECS", "CLOUDWATCH_LOGS", "EC2", "ECR", "FREETIER", "RDS", "SECRETS_MANAGER", "SERVICE_QUOTAS", "SSM", "STS"),
+    *("ECS", "CLOUDWATCH_LOGS", "EC2", "ECR", "ELASTICACHE", "FREETIER", "RDS", "SECRETS_MANAGER", "SERVICE_QUOTAS"),
+    *("SSM", "STS"),
 )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from infra.cloud.aws import client
-from infra.cloud.backups import databases, origin_errors
+from infra.cloud.backups import origin_errors
+from infra.cloud.databases import databases
 from infra.cloud.settings import CloudSettings
 from infra.cloud.task_kinds import CHECK_SEEN
 from infra.settings import Settings
@@ -66,7 +67,7 @@ def errors(aws: FakeAWS, as_stack: Any, set_config: Any) -> Any:
         settings = Settings.load()
         assert isinstance(settings, CloudSettings)
         rds = client("rds", settings)
-        found = origin_errors(rds, settings, databases(rds, settings))
+        found = origin_errors(rds, settings, databases(rds, settings, settings.origin.identifier))
         for error in found:
             assert error.count("Fix: ") == 1
             assert shlex.split(error.partition("Fix: ")[2])
@@ -215,6 +216,48 @@ def test_a_restore_that_is_done_asks_nothing_more(aws: FakeAWS, errors: Any, giv
     made = RESTORED | {"DBInstanceIdentifier": Settings.load().origin.identifier}  # type: ignore[attr-defined]
     aws.on("DescribeDBInstances", {"DBInstances": [RUNNING, made]})
     assert errors(given) == []
+
+
+def test_a_moment_from_before_a_restore_is_one_of_the_former_database(aws: FakeAWS, errors: Any) -> None:
+    """What the present one can go back to first is what is wrong."""
+    aws.on("DescribeDBInstances", {"DBInstances": [RUNNING, RESTORED]})
+    window = {"EarliestTime": "2026-01-31T12:10:00Z", "LatestTime": "2026-01-31T13:00:00Z"}
+    aws.on("DescribeDBInstanceAutomatedBackups", {"DBInstanceAutomatedBackups": [BACKUP | {"RestoreWindow": window}]})
+    given = TO_MOMENT | {"database-restore-source": "django-stack-cloud-0a1b2c3d"}
+    (error,) = errors(given)
+    former = "pulumi config set -s cloud database-restore-source django-stack-cloud"
+    assert error.endswith(f"up to 2026-01-31T13:00:00Z (docs/data.md, A second restore). Fix: {former}")
+    (error,) = errors(given | {"database-restore-source": "django-stack-cloud"})
+    assert error.endswith("database-restore-time 2026-01-31T12:10:00Z"), "there is none from before"
+
+
+@pytest.mark.parametrize("given", [FROM_SNAPSHOT, TO_MOMENT | {"database-restore-source": "django-stack-cloud"}])
+def test_a_database_that_was_replaced_is_not_made_again_beside_itself(
+    aws: FakeAWS, errors: Any, given: dict[str, Any]
+) -> None:
+    """Restored from one backup, then from another, and from the first one again: RDS refuses the name half-way."""
+    errors(given)
+    identifier = Settings.load().origin.identifier  # type: ignore[attr-defined]
+    before = RESTORED | {"DBInstanceIdentifier": identifier, "InstanceCreateTime": "2026-01-31T11:00:00Z"}
+    aws.on("DescribeDBInstances", {"DBInstances": [before, RUNNING, RESTORED]})
+    (error,) = errors(given)
+    assert f"its name, {identifier}, is taken. Delete it and its log groups to make it anew" in error
+    fix = [
+        f"pulumi config set -s cloud database-restore-source {identifier}",
+        "pulumi config set -s cloud database-restore-time latest",
+    ]
+    forget = ["pulumi config rm -s cloud database-snapshot"] if given == FROM_SNAPSHOT else []
+    assert error.endswith(f"Fix: {' && '.join(forget + fix)}")
+    proposed = {"database-restore-source": identifier, "database-restore-time": "latest"}
+    assert errors(proposed) == []
+    assert Settings.load().origin.identifier != identifier  # type: ignore[attr-defined]
+
+
+def test_a_restore_that_goes_on_is_of_the_database_that_is_being_made(aws: FakeAWS, errors: Any) -> None:
+    errors(FROM_SNAPSHOT)
+    made = {"DBInstanceIdentifier": Settings.load().origin.identifier, "TagList": TAGS}  # type: ignore[attr-defined]
+    aws.on("DescribeDBInstances", {"DBInstances": [RUNNING, made]})
+    assert errors(FROM_SNAPSHOT) == []
 
 
 def test_a_call_that_aws_refuses_is_told(aws: FakeAWS, errors: Any) -> None:

@@ -26,8 +26,10 @@ CHANGES = {
     "ecs:StopTask",
     "ecs:TagResource",
     "iam:PassRole",
+    "ssm:ResumeSession",
     "ssm:StartSession",
     "ssm:TerminateSession",
+    "ssmmessages:OpenDataChannel",
 }
 
 
@@ -68,8 +70,11 @@ def test_what_changes_something_is_allowed_on_this_projects_tasks_alone() -> Non
         for action in _listed(statement["Action"]):
             if action not in CHANGES:
                 assert action.partition(":")[2].startswith(("Describe", "Filter", "Get", "List")), action
-            elif action == "ssm:TerminateSession":
-                assert all("session/${aws:user" in one for one in statement["Resource"])  # one's own
+            elif action in {"ssm:ResumeSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel"}:
+                ones_own = all("session/${aws:user" in one for one in statement["Resource"])
+                # The names of a shell's session are ECS's own, whoever asked for it; its channel needs its token, too.
+                of_a_shell = _listed(statement["Resource"]) == ["arn:aws:ssm:*:*:session/ecs-execute-command-*"]
+                assert ones_own or (of_a_shell and action == "ssmmessages:OpenDataChannel")
             elif action == TAGS:  # those of the definition, while a task starts
                 assert _listed(statement["Resource"]) == ["arn:aws:ecs:*:*:task/django-stack-*"]
                 assert statement["Condition"] == {"StringEquals": {"ecs:CreateAction": "RunTask"}}

@@ -113,9 +113,9 @@ def test_the_public_passphrase_in_the_shell_does_not_matter_to_a_stack_with_a_km
     module.preflight(settings)
 
 
-def with_zones(as_stack: Any, set_config: Any, zones: str) -> Settings:
+def with_zones(as_stack: Any, set_config: Any, zones: str, **more: str) -> Settings:
     as_stack("cloud")
-    set_config({"zones": zones}, platform="cloud")
+    set_config({"zones": zones, **more}, platform="cloud")
     return Settings.load()
 
 
@@ -130,6 +130,22 @@ def test_the_zone_of_the_database_can_not_be_taken_away(machine: Any, as_stack: 
 def test_a_zone_without_the_database_can_be_taken_away(machine: Any, as_stack: Any, set_config: Any) -> None:
     machine.aws.on("DescribeDBInstances", {"DBInstances": [NAME | {"AvailabilityZone": "us-east-1c"}]})
     module.preflight(with_zones(as_stack, set_config, "us-east-1b,us-east-1c"))
+
+
+def test_the_zone_of_a_node_of_the_cache_can_not_be_taken_away(machine: Any, as_stack: Any, set_config: Any) -> None:
+    nodes = [{"CacheClusterId": "001", "PreferredAvailabilityZone": f"us-east-1{letter}"} for letter in "ab"]
+    groups = {"ReplicationGroups": [{"NodeGroups": [{"NodeGroupMembers": nodes}]}]}
+    machine.aws.on("DescribeReplicationGroups", groups)
+    message = refusal(with_zones(as_stack, set_config, "us-east-1b,us-east-1c", cache="valkey"))
+    assert "zones is us-east-1b,us-east-1c, without us-east-1a, where the cache has a node." in message
+    assert (
+        "`cache none` for one update. Fix: pulumi config set -s cloud zones us-east-1a,us-east-1b,us-east-1c" in message
+    )
+    assert machine.aws.asked("DescribeReplicationGroups")[0]["ReplicationGroupId"] == "django-stack-cloud"
+    for zones, cache in (("us-east-1a,us-east-1b", "valkey"), ("us-east-1b,us-east-1c", "none")):
+        module.preflight(with_zones(as_stack, set_config, zones, cache=cache))
+    machine.aws.on("DescribeReplicationGroups", RefusalError("ReplicationGroupNotFoundFault", "none yet", 404))
+    module.preflight(with_zones(as_stack, set_config, "us-east-1b,us-east-1c", cache="valkey"))
 
 
 def test_zones_can_be_chosen_before_there_is_a_database(machine: Any, as_stack: Any, set_config: Any) -> None:

@@ -72,6 +72,8 @@ def test_only_a_single_process_has_none_while_it_is_rolled_out(
     service = run["process-worker"]
     found = (service.inputs["deploymentMinimumHealthyPercent"], service.inputs["deploymentMaximumPercent"])
     assert found == (least, most)
+    # ECS refuses a change to 100 per cent that leaves the balance of zones turned on, as it is by default.
+    assert service.inputs["availabilityZoneRebalancing"] == ("DISABLED" if most == 100 else "ENABLED")
     assert list(service.request.ignoreChanges) == left_alone
     assert asked(run)["single"] is (most == 100)
 

@@ -177,6 +177,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
         "desiredCount": 1,
         "launchType": "FARGATE",
         "platformVersion": "1.4.0",
+        "availabilityZoneRebalancing": "ENABLED",
         "networkConfiguration": {
             "subnets": _subnets(account),
             "securityGroups": [account.sample("SecurityGroup").id],
@@ -286,6 +287,7 @@ SAMPLES: dict[str, Callable[[Any], Properties]] = {
             "originProtocolPolicy": "http-only",
             "originSslProtocols": {"items": ["TLSv1.2"], "quantity": 1},
         },
+        "timeouts": {"create": "60m", "update": "60m", "delete": "60m"},
         "tags": TAGS,
     },
     "Distribution": lambda _: {

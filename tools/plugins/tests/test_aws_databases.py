@@ -1,10 +1,13 @@
 """What the official provider does with databases: deletion, restores, import, versions, waits."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aws_account import Account, Thing
+from aws_samples import SAMPLES
 
+from django_stack_plugins.aws.database import Instance
 from django_stack_plugins.aws.session import CallError
 from django_stack_plugins.resource import InitFailed, PluginError
 
@@ -98,6 +101,16 @@ def test_a_database_is_waited_for_until_it_is_available(account: Account) -> Non
     account.emulator.put("<DBInstanceStatus>creating<", "<DBInstanceStatus>available<", 3)
     assert account.sample("Instance").state["status"] == "available"
     assert account.emulator.asked.count("DescribeDBInstances") >= 3
+
+
+def test_a_database_that_takes_longer_than_usual_is_waited_for_as_long_as_the_program_says(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Instance, "ready", replace(Instance.ready, seconds=0))
+    account.sample("SubnetGroup"), account.sample("ParameterGroup")
+    account.emulator.put("<DBInstanceStatus>creating<", "<DBInstanceStatus>available<", 3)
+    inputs = SAMPLES["Instance"](account)
+    assert account.make("Instance", inputs, timeout=60).state["status"] == "available"
 
 
 def test_a_database_that_fails_is_an_error_and_is_known_to_the_engine(account: Account) -> None:

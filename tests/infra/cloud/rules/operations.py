@@ -89,6 +89,8 @@ def a_failed_roll_out_is_noticed(run: Run) -> Iterator[str]:
 
 def _of_a_process(service: Registered) -> Iterator[str]:
     bounds = (service.inputs["deploymentMinimumHealthyPercent"], service.inputs["deploymentMaximumPercent"])
+    if service.inputs.get("availabilityZoneRebalancing") != ("ENABLED" if bounds[1] > 100 else "DISABLED"):
+        yield f"ECS refuses the number of tasks of {service.name}, or leaves them all in one zone."
     by_the_check = list(service.request.ignoreChanges) == ["taskDefinition", "desiredCount"]
     if by_the_check and (bounds != (0, 100) or service.inputs["desiredCount"] != 1):
         yield f"ECS may run two tasks of {service.name} at once."
@@ -215,6 +217,8 @@ BREAKS = [
     Break("process-worker-rollout", gone, "would look like a success", "processes"),
     Break("process-worker-scaling-by-cpu", gone, "Nothing starts more tasks", "processes"),
     Break("process-beat", change(deploymentMaximumPercent=200), "two tasks of process-beat at once", "processes"),
+    Break("process-beat", change(availabilityZoneRebalancing="ENABLED"), "refuses the number of tasks", "processes"),
+    Break("process-worker", change(availabilityZoneRebalancing=None), "refuses the number of tasks", "processes"),
     Break("process-beat", change(desiredCount=2), "two tasks of process-beat at once", "processes"),
     Break("process-worker", change(deploymentMaximumPercent=300), "than was counted", "processes"),
     Break("alarm-no-task-of-beat", gone, "Nobody is told when no task of process-beat runs", "processes"),

@@ -1,11 +1,13 @@
 """The roll-out check of a process: tasks of the wanted version that run and go on running are a success."""
 
+import signal
+import time
 from typing import Any
 
 import pytest
 
-from tests.infra.cloud.fake_aws import FakeAWS
-from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, OLD, Run
+from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
+from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, OLD, Run, Start
 from tests.infra.cloud.steps.test_rollout import FAILURE, GOING, ROLLED_BACK, STEADY, deployment, service
 
 TASKS = [f"{ACCOUNT}:task/app/{number}" for number in range(4)]
@@ -194,6 +196,32 @@ def test_a_number_of_tasks_that_autoscaling_left_behind_is_put_right(
     with_stopped(ecs, [])
     assert rollout(run, **wanted)[0] == 0
     assert [change["desiredCount"] for change in changes(ecs)] == expected
+
+
+def test_an_interrupted_hand_over_says_that_no_task_is_to_run(ecs: FakeAWS, start: Start) -> None:
+    ecs.on("DescribeServices", OLD_RUNS)
+    ecs.on("ListTasks", {"taskArns": []}, {"taskArns": [TASKS[0]]})
+    ecs.on("DescribeTasks", {"tasks": [task(TASKS[0], "STOPPING")]})
+    process = start("infra.cloud.steps.process_rollout", asked(single=True))
+    while not ecs.asked("DescribeTasks"):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert (process.returncode, error) == (
+        1,
+        "The roll-out was interrupted.\nNo task of app-worker is to run now. Fix: pulumi up -s cloud\n",
+    )
+    assert changes(ecs) == [{"desiredCount": 0}]  # the old task still ends
+
+
+def test_a_hand_over_that_aws_fails_says_that_no_task_is_to_run(ecs: FakeAWS, run: Run) -> None:
+    ecs.on("DescribeServices", OLD_RUNS)
+    with_stopped(ecs, [])
+    ecs.on("UpdateService", {}, RefusalError("AccessDeniedException", "no"))
+    code, _, error = rollout(run, single=True)
+    assert code == 1
+    assert error.startswith("AWS refuses UpdateService, your credentials lack a permission: no")
+    assert error.endswith("\nNo task of app-worker is to run now. Fix: pulumi up -s cloud\n")
 
 
 def test_a_hand_over_that_was_killed_in_the_middle_is_finished_by_the_next_update(ecs: FakeAWS, run: Run) -> None:

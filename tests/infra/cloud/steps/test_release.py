@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infra.cloud import one_off_tasks
+from infra.watchdog import Watchdog
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
 from tests.infra.cloud.steps.conftest import ACCOUNT, NEW, Run, Start
 from tests.infra.cloud.steps.release_tasks import ASKED, TASK, lines, running, stopped, web
@@ -377,9 +378,14 @@ def test_a_log_that_can_not_be_read_does_not_end_the_release(ecs: FakeAWS, run: 
     assert out.count("the log can't be read") == 1
 
 
-def test_tasks_that_can_not_be_stopped_are_named_and_the_reason_is_kept(ecs: FakeAWS, run: Run) -> None:
+def test_tasks_that_can_not_be_stopped_are_named_and_left_to_the_watchdog_and_the_reason_is_kept(
+    ecs: FakeAWS, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bytes] = []
+    monkeypatch.setattr(Watchdog, "tell", lambda self, line: told.append(line))
     ecs.on("DescribeTasks", running())
     ecs.on("StopTask", RefusalError("AccessDeniedException", "not authorized to perform: ecs:StopTask"))
     error = failed(run, timeout=0.1)
     assert "may still be running" in error
     assert "release-timeout is 0.1 seconds" in error
+    assert told == [f"{TASK}\n".encode()]

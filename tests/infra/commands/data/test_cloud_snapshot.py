@@ -139,6 +139,7 @@ def test_the_newest_whole_snapshot_is_restored_where_the_tasks_reach_it(
     assert given["DBParameterGroupName"] == "shop-cloud-postgres17-1"
     assert given["Tags"][:-1] == [{"Key": "django-stack.stack", "Value": "cloud"}]
     assert not given["PubliclyAccessible"]
+    assert given["BackupRetentionPeriod"] == 0
     name = given["DBInstanceIdentifier"]
     assert name.startswith("check-shop-cloud-")
     assert lines[0][3] == f"{name}.rds:5432"

@@ -222,7 +222,7 @@ with pathlib.Path("asked").open("a") as file:
     print(*sys.argv[1:], file=file)
 sys.exit(STATUS if "up" in sys.argv else 0)
 """
-LIST = {
+LIST: dict[str, dict[str, Any]] = {
     "DescribeDBSnapshots": {
         "DBSnapshots": [
             {
@@ -241,9 +241,11 @@ LIST = {
 }
 
 
-def restored(cloud: Cloud, which: str, status: int = 0) -> tuple["subprocess.CompletedProcess[str]", list[str]]:
-    """What a restore says, and what pulumi was asked."""
-    for action, answer_ in LIST.items():
+def restored(
+    cloud: Cloud, which: str, status: int = 0, kept: Mapping[str, Any] = LIST
+) -> tuple["subprocess.CompletedProcess[str]", list[str]]:
+    """What a restore says, and what pulumi was asked; `kept` are RDS's answers about backups."""
+    for action, answer_ in kept.items():
         cloud.aws.on(action, answer_)
     cloud.program("pulumi", PULUMI.replace("STATUS", str(status)))
     done = cloud.run("restore", which, "--yes", "--into-production", "cloud")
@@ -284,11 +286,69 @@ def test_a_moment_of_a_database_with_another_name_names_that(cloud: Cloud) -> No
     assert "config set --stack cloud database-restore-source shop-cloud-0a1b2c3d --non-interactive" in asked
 
 
+def restored_before(cloud: Cloud) -> None:
+    """The stack serves a database that was made from a backup at 12:00, and the former one is still there."""
+    tags = [{"Key": "django-stack.project", "Value": "shop"}, {"Key": "django-stack.stack", "Value": "cloud"}]
+    former = {"DBInstanceIdentifier": "shop-cloud", "InstanceCreateTime": "2026-01-01T00:00:00Z"}
+    serving = {"DBInstanceIdentifier": "shop-cloud-0a1b2c3d", "EngineVersion": "17.4", "AllocatedStorage": 20}
+    serving |= {"InstanceCreateTime": "2026-01-31T12:00:00Z", "TagList": tags}
+    serving |= {"Endpoint": {"Address": HOST, "Port": 5432}}
+    others = {"DBInstanceIdentifier": "shop-pr-12-0a1b2c3d", "TagList": [tags[0], tags[1] | {"Value": "pr-12"}]}
+    cloud.aws.on("DescribeDBInstances", {"DBInstances": [others, former, serving]})
+
+    def of(asked: dict[str, Any]) -> tuple[str, str]:
+        known = {"shop-cloud": ("2026-01-24T03:00:00Z", "31"), "shop-cloud-0a1b2c3d": ("2026-01-31T12:10:00Z", "32")}
+        return known[asked["DBInstanceIdentifier"]]
+
+    def window(asked: dict[str, Any]) -> dict[str, Any]:
+        found = {"EarliestTime": of(asked)[0], "LatestTime": "2026-01-31T14:00:00Z"}
+        return {"DBInstanceAutomatedBackups": [{"RestoreWindow": found}]}
+
+    def snapshots(asked: dict[str, Any]) -> dict[str, Any]:
+        (known,) = LIST["DescribeDBSnapshots"]["DBSnapshots"]
+        return {"DBSnapshots": [known | {"DBSnapshotIdentifier": f"rds:{of(asked)[1]}"}]}
+
+    cloud.aws.on("DescribeDBInstanceAutomatedBackups", window)
+    cloud.aws.on("DescribeDBSnapshots", snapshots)
+
+
+@pytest.mark.parametrize(
+    ("moment", "source"),
+    [
+        ("2026-01-31T09:29:00Z", "shop-cloud"),
+        ("2026-01-31T12:10:00Z", "shop-cloud-0a1b2c3d"),
+        ("2026-01-31T13:00:00Z", "shop-cloud-0a1b2c3d"),
+    ],
+)
+def test_after_a_restore_a_moment_from_before_it_is_one_of_the_former_database(
+    cloud: Cloud, moment: str, source: str
+) -> None:
+    restored_before(cloud)
+    done, asked = restored(cloud, moment, kept={})
+    assert done.returncode == 0, done.stderr
+    assert f"config set --stack cloud database-restore-source {source} --non-interactive" in asked
+    assert f"This sets database-restore-time to {moment} of {source}, and" in done.stdout
+
+
+def test_after_a_restore_the_backups_of_both_databases_are_listed(cloud: Cloud) -> None:
+    restored_before(cloud)
+    said = cloud.run("restore").stdout
+    assert "rds:31  " in said
+    assert "rds:32  " in said
+    assert "any moment from 2026-01-24 03:00 UTC to 2026-01-31 12:10 UTC of shop-cloud  " in said
+    assert "any moment from 2026-01-31 12:10 UTC to 2026-01-31 14:00 UTC of shop-cloud-0a1b2c3d  " in said
+
+
 @pytest.mark.parametrize(
     ("which", "words"),
     [
-        ("2026-01-31T09:31:00Z", "from 2026-01-24T03:00:00Z to 2026-01-31T09:30:00Z"),
-        ("2026-01-30T09:30:00", "a moment in UTC"),
+        (
+            "2026-01-31T09:31:00Z",
+            "from 2026-01-24T03:00:00Z to 2026-01-31T09:30:00Z. Fix: the same with 2026-01-31T09:30",
+        ),
+        ("2026-01-23T09:31:00Z", "Fix: the same with 2026-01-24T03:00:00Z"),
+        ("2026-01-30T09:30:00", "a moment in UTC from"),
+        ("2026-01-30T09:30:00", "Fix: the same with 2026-01-30T09:30:00Z"),
     ],
 )
 def test_what_cannot_come_back_changes_nothing(cloud: Cloud, which: str, words: str) -> None:

@@ -40,7 +40,7 @@ sys.exit(3)
 """
 
 
-def with_plugin(cloud: Cloud, version: str = "1.2.707.0") -> None:
+def with_plugin(cloud: Cloud, version: str = "1.2.764.0") -> None:
     cloud.program("session-manager-plugin", PLUGIN.replace("VERSION", version))
     cloud.aws.on("ListTaskDefinitions", {"taskDefinitionArns": [f"{SHELL}:3"]})
     cloud.aws.on("DescribeTasks", task("PENDING"), task("RUNNING", managedAgents=[]), task("RUNNING", **READY))
@@ -247,17 +247,25 @@ def test_psql_has_the_newest_password_of_the_database_of_the_version_that_runs(
     assert (known["PGHOST"], known["PGPASSWORD"]) == (HOST, password)
 
 
-@pytest.mark.parametrize(("version", "in_a_variable"), [("1.2.497.0", False), ("1.2.707.0", True)])
-def test_the_token_of_a_tunnel_is_no_argument_where_the_plugin_takes_a_variable(
-    cloud: Cloud, version: str, in_a_variable: bool
-) -> None:
-    with_plugin(cloud, version)
+def test_the_token_of_a_tunnel_is_no_argument(cloud: Cloud) -> None:
+    with_plugin(cloud)
     cloud.program("psql", PSQL)
     cloud.run("psql")
     known = called(cloud)
-    given = known["session"] if in_a_variable else known["arguments"][0]
-    assert json.loads(given) == STARTED
-    assert ("TOKEN" in str(known["arguments"])) is not in_a_variable
+    assert json.loads(known["session"]) == STARTED
+    assert "TOKEN" not in str(known["arguments"])
+
+
+@pytest.mark.parametrize("command", ["shell", "psql", "tunnel"])
+def test_a_plugin_that_aws_does_not_take_any_more_starts_nothing(cloud: Cloud, command: str) -> None:
+    with_plugin(cloud, "1.2.707.0")
+    cloud.program("psql", PSQL)
+    status, error = in_a_terminal(cloud, command)
+    assert status == 1
+    assert error.startswith(
+        "AWS's Session Manager plugin is 1.2.707.0, and AWS wants 1.2.764.0 or later: https://docs.aws"
+    )
+    assert cloud.aws.asked("RunTask") == []
 
 
 def test_a_tunnel_says_where_the_database_is_and_ends_with_control_c(cloud: Cloud) -> None:

@@ -13,7 +13,7 @@ from docker.errors import APIError, DockerException, NotFound
 
 from infra import endpoint
 from infra.local.steps import release as step
-from infra.local.steps.watchdog import Watchdog
+from infra.watchdog import Watchdog
 from tests.infra.local.steps.conftest import Run
 from tests.infra.local.steps.engine import Container, Engine
 
@@ -36,7 +36,7 @@ AGAIN = "The next `pulumi up` runs the release again.\n"
 def watchdog(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The run's id and what its watchdog is told; the processes above this one live."""
     started: list[str] = []
-    monkeypatch.setattr(Watchdog, "__init__", lambda self, run_id: started.append(run_id))
+    monkeypatch.setattr(Watchdog, "__init__", lambda self, module, run_id: started.append(run_id))
     monkeypatch.setattr(Watchdog, "dismiss", lambda self: started.append("dismissed"))
     monkeypatch.setattr(Watchdog, "close", lambda self: started.append("closed"))
     monkeypatch.setattr(step, "_processes_above", lambda: [psutil.Process()])

@@ -3,18 +3,15 @@
 import io
 import subprocess
 import sys
-from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 from docker.errors import DockerException
 
 from infra import endpoint
 from infra.local.steps import watchdog
-from infra.local.steps.watchdog import DONE, Watchdog
+from infra.watchdog import DONE, Watchdog
 from tests.infra.local.steps.engine import Engine
-from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -63,24 +60,6 @@ def _gone() -> Any:
     raise DockerException("gone")
 
 
-def test_it_is_a_process_in_a_session_of_its_own_without_the_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[Any] = []
-
-    def popen(command: list[str], **options: Any) -> Any:
-        started.append((command, options))
-        return SimpleNamespace(stdin=io.BytesIO())
-
-    monkeypatch.setattr(watchdog.subprocess, "Popen", popen)
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "TOPSECRET")
-    monkeypatch.setenv("DOCKER_HOST", "unix:///run/docker.sock")
-    Watchdog("run-1")
-    [(command, options)] = started
-    assert command == [sys.executable, "-m", "infra.local.steps.watchdog", "run-1"]
-    assert options["start_new_session"] is True, "or Ctrl-C would end it as well"
-    assert "PULUMI_CONFIG_PASSPHRASE" not in options["env"]
-    assert options["env"]["DOCKER_HOST"] == "unix:///run/docker.sock"
-
-
 def test_a_dismissed_one_is_gone_at_once_and_never_loaded_docker(monkeypatch: pytest.MonkeyPatch) -> None:
     """While it waits, the release has the processor."""
     started: list[subprocess.Popen[bytes]] = []
@@ -91,8 +70,8 @@ def test_a_dismissed_one_is_gone_at_once_and_never_loaded_docker(monkeypatch: py
         started.append(real(module, **options | {"stderr": subprocess.PIPE}))
         return started[0]
 
-    monkeypatch.setattr(watchdog.subprocess, "Popen", popen)
-    dog = Watchdog("run-1")
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    dog = Watchdog(watchdog.__name__, "run-1")
     dog.dismiss()
     dog.close()
     assert started[0].stderr is not None
@@ -100,16 +79,3 @@ def test_a_dismissed_one_is_gone_at_once_and_never_loaded_docker(monkeypatch: py
     assert started[0].wait(10) == 0
     assert "subprocess" in loaded
     assert not loaded & {"docker", "requests", "infra.endpoint"}
-
-
-def test_one_that_somebody_killed_is_no_failure() -> None:
-    dog = Watchdog("run-1")
-
-    def watching() -> list[psutil.Process]:
-        return [child for child in psutil.Process().children() if "infra.local.steps.watchdog" in child.cmdline()]
-
-    [process] = wait_until(watching, "its command line, which is empty for a moment after its start")
-    process.kill()
-    wait_until(lambda: process.status() == psutil.STATUS_ZOMBIE, "its end")
-    dog.dismiss()
-    dog.close()

@@ -83,8 +83,12 @@ class Wait:
 def wait(
     operation: Operation, what: Callable[[], str], reached: Callable[[], bool], seconds: float, longest: float = 5.0
 ) -> None:
-    """Ask until it is so, first every half second, then ever more seldom. Raises PluginError when the time is up."""
+    """Ask until it is so, first every half second, then ever more seldom. Raises PluginError when the time is up.
+
+    A custom time-out of the resource that is longer than `seconds` takes their place, as with the official provider.
+    """
     pause, waited = 0.5, 0.0
+    seconds = max(seconds, operation.timeout)
     while not reached():
         if waited >= seconds:
             raise PluginError(f"{what()} after {seconds:g} s")

@@ -88,10 +88,14 @@ class ResponseHeadersPolicy(_Configured):
 
 
 class VpcOrigin(AWSResource):
-    """The provider changes one in place, which AWS refuses as long as a distribution uses it."""
+    """The provider changes one in place, which AWS refuses as long as a distribution uses it.
+
+    `timeouts` are not read: it waits for an hour, as django-stack says there.
+    """
 
     docs, token, service = "cloudfront_vpc_origin", "aws:cloudfront/vpcOrigin:VpcOrigin", "cloudfront"
-    required = in_place = words("vpcOriginEndpointConfig")
+    required, unread = words("vpcOriginEndpointConfig"), words("timeouts")
+    in_place = required | unread
     creating, identity = Call("CreateVpcOrigin"), "VpcOrigin.Id"
     updating: ClassVar[Mapping[str, Call]] = {
         "vpcOriginEndpointConfig": Call("UpdateVpcOrigin", {"Id": "id", "IfMatch": "etag"}, rest="changed")
@@ -99,8 +103,8 @@ class VpcOrigin(AWSResource):
     reading = Call("GetVpcOrigin", {"Id": "id"}, gives="merge(VpcOrigin, {ETag: ETag})")
     outputs: ClassVar[Mapping[str, str]] = {"arn": "Arn", "etag": "ETag"}
     missing = words("EntityNotFound")
-    deleting, waits_for_end = Call("DeleteVpcOrigin", {"Id": "id", "IfMatch": "etag"}), 900
-    ready = Wait("Status", words("Deployed"), seconds=900)
+    deleting, waits_for_end = Call("DeleteVpcOrigin", {"Id": "id", "IfMatch": "etag"}), 3600
+    ready = Wait("Status", words("Deployed"), seconds=3600)
     tagging = tags.VPC_ORIGINS
 
     def remove(self, operation: Operation, scope: Properties) -> None:

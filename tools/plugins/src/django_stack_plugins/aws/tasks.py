@@ -111,7 +111,8 @@ class Service(AWSResource):
     docs, token, service = "ecs_service", "aws:ecs/service:Service", "ecs"
     replacing = words("cluster launchType name")
     in_place = words(
-        "alarms deploymentCircuitBreaker deploymentMaximumPercent deploymentMinimumHealthyPercent desiredCount"
+        "alarms availabilityZoneRebalancing deploymentCircuitBreaker deploymentMaximumPercent"
+        " deploymentMinimumHealthyPercent desiredCount"
         " enableEcsManagedTags enableExecuteCommand healthCheckGracePeriodSeconds loadBalancers networkConfiguration"
         " platformVersion propagateTags taskDefinition waitForSteadyState"
     )
@@ -146,7 +147,7 @@ class Service(AWSResource):
         **{key: path for path, key in _DEPLOYMENT.items()},
     }
     outputs: ClassVar[Mapping[str, str]] = {"arn": "serviceArn"}
-    unread = words("waitForSteadyState")
+    unread = words("availabilityZoneRebalancing waitForSteadyState")  # emulators forget the first
     gone = "status=='INACTIVE'"
     missing = words("ServiceNotFoundException ClusterNotFoundException")
     deleting, waits_for_end = Call("DeleteService", {"service": "id", "cluster": "cluster"}), 1200
