@@ -95,9 +95,16 @@ def thumbnail(original: File) -> bytes:
     with TURN, Image.open(original, formats=list(FORMATS)) as image:
         image.draft("RGB", (THUMBNAIL, THUMBNAIL))  # a JPEG is decoded at an eighth of its size, if that is enough
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
-        mode = "RGBA" if image.has_transparency_data else "RGB"
-        small = image if image.mode == mode else image.convert(mode)
+        small = in_colour(image)
         small.thumbnail((THUMBNAIL, THUMBNAIL))
         out = io.BytesIO()
         ImageOps.exif_transpose(small).save(out, "WEBP", quality=80, icc_profile=profile, exif=b"")
     return out.getvalue()
+
+
+def in_colour(image: Image.Image) -> Image.Image:
+    """The picture in the modes that WebP has: RGB, or RGBA if something in it is transparent."""
+    if image.mode.startswith("I"):  # grey of 16 bits: `convert` takes all but the darkest 256 shades for white
+        return image.point(lambda shade: shade / 256).convert("L").convert("RGB")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == mode else image.convert(mode)
