@@ -102,12 +102,23 @@ def _of(operation: Operation, label: str, state: ProjectState, new: _New) -> Ite
         yield from _of_field(operation, model, state, new)
     elif isinstance(operation, migrations.DeleteModel):
         yield f"drops the table of {operation.name}", True
-    elif isinstance(operation, migrations.RenameModel):
-        yield f"renames the table of {operation.old_name}", True
-    elif isinstance(operation, migrations.AlterModelTable):
-        yield f"renames the table of {operation.name}", True
+    elif isinstance(operation, migrations.RenameModel | migrations.AlterModelTable):
+        yield f"renames the table of {name}", True
+    elif isinstance(operation, migrations.AlterOrderWithRespectTo):
+        yield from _of_order(operation, model, state)
     elif type(operation) in {migrations.AddIndex, migrations.AddConstraint}:
         yield f"locks the table of {name} while it makes an index or a constraint", False
+
+
+def _of_order(
+    operation: migrations.AlterOrderWithRespectTo, model: tuple[str, str], state: ProjectState
+) -> Iterator[tuple[str, bool]]:
+    """Django keeps such an order in a column of its own."""
+    was_ordered = model in state.models and bool(state.models[model].options.get("order_with_respect_to"))
+    if was_ordered and not operation.order_with_respect_to:
+        yield f"drops the column {operation.name}._order", True
+    elif operation.order_with_respect_to and not was_ordered:
+        yield f"adds the column {operation.name}._order, not null, so that the running version can't insert rows", True
 
 
 def _has_table(state: ProjectState, model: tuple[str, str]) -> bool:

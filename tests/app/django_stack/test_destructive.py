@@ -65,6 +65,12 @@ CASES: list[tuple[list[Operation], list[str]]] = [
     ([migrations.RunSQL("ALTER TYPE mood ADD VALUE 'new'; ALTER TABLE x ALTER y SET DEFAULT 5")], []),
     ([migrations.RunSQL("CREATE TABLE second (id int)", "DROP TABLE second")], []),
     ([migrations.RunPython(migrations.RunPython.noop)], []),
+    ([migrations.AlterOrderWithRespectTo("book", "shelf")], ["!adds the column book._order"]),
+    ([migrations.AlterOrderWithRespectTo("book", None)], []),
+    (
+        [migrations.AlterOrderWithRespectTo("book", "shelf"), migrations.AlterOrderWithRespectTo("book", None)],
+        ["!adds the column book._order", "!drops the column book._order"],
+    ),
     ([migrations.DeleteModel("View")], []),
     # What the plan makes itself, nobody uses yet.
     ([migrations.CreateModel("New", [("id", models.AutoField(primary_key=True))]), migrations.DeleteModel("New")], []),
