@@ -89,7 +89,8 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 PICTURE_MAX_BYTES = 15 * 1024 * 1024
-PICTURE_MAX_PIXELS = 40_000_000  # a decoded picture takes 4 bytes of memory for each pixel
+PICTURE_MAX_PIXELS = 40_000_000  # of all frames; a decoded picture takes 4 bytes of memory for each pixel
+PICTURE_MAX_FRAMES = 1000  # a million frames of one pixel take minutes, and gigabytes of memory
 REQUEST_MAX_BYTES = PICTURE_MAX_BYTES + 1024 * 1024  # room for the rest of the form
 
 # A finished task leaves the queue, so that the queue needs no maintenance; one that failed stays, to be looked at.

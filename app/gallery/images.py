@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import PurePath
 
 from django.conf import settings
@@ -38,7 +39,7 @@ def clean(upload: File) -> ContentFile:
             with Image.open(upload, formats=list(FORMATS)) as image:
                 if image.format == "MPO":  # a JPEG with further pictures after the first, as phones write it
                     image.format, image.n_frames = "JPEG", 1  # type: ignore[attr-defined]
-                refuse_too_many_pixels(image)
+                refuse_too_large(image)
                 content = encode(image)
                 extension = FORMATS[str(image.format)]
     except ValidationError:
@@ -51,10 +52,18 @@ def clean(upload: File) -> ContentFile:
     return ContentFile(content, name=f"{stem or 'picture'}.{extension}")
 
 
-def refuse_too_many_pixels(image: Image.Image) -> None:
-    """Refuses a picture by the size in its header, before it is decoded."""
-    if image.width * image.height * getattr(image, "n_frames", 1) > settings.PICTURE_MAX_PIXELS:
-        raise ValidationError("This picture has too many pixels.", code="too_many_pixels")
+def refuse_too_large(image: Image.Image) -> None:
+    """Refuses a picture by the sizes and the number of its frames, each before it is decoded."""
+    frames, pixels = 0, 0
+    with suppress(EOFError):  # behind the last frame; `n_frames` would read all of a GIF to count them
+        while True:
+            image.seek(frames)
+            frames, pixels = frames + 1, pixels + image.width * image.height  # a GIF may grow with each frame
+            if pixels > settings.PICTURE_MAX_PIXELS:
+                raise ValidationError("This picture has too many pixels.", code="too_many_pixels")
+            if frames > settings.PICTURE_MAX_FRAMES:
+                raise ValidationError("This picture has too many frames.", code="too_many_frames")
+    image.seek(0)
 
 
 def encode(image: Image.Image) -> bytes:
@@ -86,9 +95,16 @@ def thumbnail(original: File) -> bytes:
     with TURN, Image.open(original, formats=list(FORMATS)) as image:
         image.draft("RGB", (THUMBNAIL, THUMBNAIL))  # a JPEG is decoded at an eighth of its size, if that is enough
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
-        mode = "RGBA" if image.has_transparency_data else "RGB"
-        small = image if image.mode == mode else image.convert(mode)
+        small = in_colour(image)
         small.thumbnail((THUMBNAIL, THUMBNAIL))
         out = io.BytesIO()
         ImageOps.exif_transpose(small).save(out, "WEBP", quality=80, icc_profile=profile, exif=b"")
     return out.getvalue()
+
+
+def in_colour(image: Image.Image) -> Image.Image:
+    """The picture in the modes that WebP has: RGB, or RGBA if something in it is transparent."""
+    if image.mode.startswith("I"):  # grey of 16 bits: `convert` takes all but the darkest 256 shades for white
+        return image.point(lambda shade: shade / 256).convert("L").convert("RGB")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == mode else image.convert(mode)

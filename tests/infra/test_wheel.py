@@ -67,7 +67,7 @@ def test_the_metadata_names_lower_bounds_alone() -> None:
     archive = zipfile.ZipFile(BytesIO(content))
     metadata = archive.read(f"{name.removesuffix('-py3-none-any.whl')}.dist-info/METADATA").decode()
     required = re.findall(r"^Requires-Dist: (.+)$", metadata, re.MULTILINE)
-    assert [line for line in required if "<" in line] == ['gunicorn>=27,<28 ; extra == "server"']
+    assert [line for line in required if "<" in line] == ['gunicorn>=27.0.1,<28 ; extra == "server"']
     assert [line for line in required if ">=" not in line] == [
         'django-stack-contract[postgres, s3, schedules, server] ; extra == "standard"'
     ]

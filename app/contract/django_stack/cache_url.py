@@ -2,7 +2,8 @@
 
     rediss://:PASSWORD@HOST:6379/0?key_prefix=shop&ssl_cert_reqs=none
 
-The site outlives a Redis or Valkey that is away (`caches.py`), unless it has `ignore_exceptions=false`.
+The site outlives a Redis or Valkey that is away (`caches.py`, or django-redis where it is installed), unless it has
+`ignore_exceptions=false`.
 `ssl_cert_reqs=none` is for Heroku, whose servers have self-signed certificates
 (devcenter.heroku.com/articles/connecting-heroku-redis). Without it every certificate is verified.
 """
@@ -58,6 +59,8 @@ TEXTS = {
     *("ssl_password", "password", "username"),
 }
 REDIS = WHOLE | DECIMAL | YES_OR_NO | TEXTS
+# In seconds, since a page waits for the cache; redis-py waits for five, or for ever.
+TIMEOUTS = {"socket_connect_timeout": 1, "socket_timeout": 1}
 CERTIFICATES = ("none", "optional", "required")  # redis-py's words; the ssl module's are CERT_NONE and so on, or None
 
 OURS = {"django.core.cache.backends.redis.RedisCache": "django_stack.caches.RedisCache"}
@@ -174,11 +177,14 @@ def redis_options(arguments: dict[str, str], *, secure: bool, django_redis: bool
             found[name] = seconds(name, text)
         else:
             found[name] = certificates(text) if name == "ssl_cert_reqs" else text
+    if secure:  # redis-py before 6 looks at no host name, and 6.0 at one even where no certificate is verified
+        found.setdefault("ssl_check_hostname", found.get("ssl_cert_reqs") != "none")
     if not django_redis:
         return found
     own: dict[str, Any] = {name.upper(): arguments[name] for name in sorted(DJANGO_REDIS_OPTIONS & arguments.keys())}
-    if "IGNORE_EXCEPTIONS" in own:
-        own |= {"IGNORE_EXCEPTIONS": yes_or_no("ignore_exceptions", own["IGNORE_EXCEPTIONS"])}
+    own["IGNORE_EXCEPTIONS"] = yes_or_no("ignore_exceptions", own.get("IGNORE_EXCEPTIONS", "true"))
+    if own["IGNORE_EXCEPTIONS"]:
+        found = {**TIMEOUTS, **found}
     return own | ({"CONNECTION_POOL_KWARGS": found} if found else {})
 
 

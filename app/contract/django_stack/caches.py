@@ -15,9 +15,9 @@ from redis.exceptions import ConnectionError as AwayError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.exceptions import TimeoutError as SilentError
 
+from django_stack.cache_url import TIMEOUTS
+
 T = TypeVar("T")
-# In seconds, since a page waits for the cache; redis-py waits for five, or for ever.
-TIMEOUTS = {"socket_connect_timeout": 1, "socket_timeout": 1}
 PAUSE = 5.0  # seconds after a failure until a process tries again
 AWAY = (AwayError, SilentError)
 # A server that is full of keys which don't expire, and one that has just become a replica; reading still works.

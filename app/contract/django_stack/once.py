@@ -186,7 +186,9 @@ def kill_group(process: subprocess.Popen[bytes], number: int) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m django_stack.once", description="Never runs a command twice at once."
+        prog="python -m django_stack.once",
+        usage="%(prog)s [OPTIONS] NAME -- COMMAND...",
+        description="Never runs a command twice at once.",
     )
     parser.add_argument(
         "--timeout", type=float, default=3600, metavar="SECONDS", help="ends the command after this time"
@@ -194,9 +196,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--record", type=Path, metavar="FOLDER", help="where the run's record is written, as NAME.json")
     parser.add_argument("--label", action="store_true", help="begins each line with the name")
     parser.add_argument("name")
-    parser.add_argument("command", nargs="+", metavar="-- COMMAND")
-    given = parser.parse_args(arguments)
-    return Run(given.name, given.command, given.timeout, given.record, given.label).run(RunLock(given.name))
+    # By hand: argparse of Python 3.11, 3.12.1 and 3.13.0 takes a `--` out of the command as well.
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    given, command = parser.parse_args(arguments[:cut]), arguments[cut + 1 :]
+    if not command:
+        parser.error("a command is required behind --")
+    return Run(given.name, command, given.timeout, given.record, given.label).run(RunLock(given.name))
 
 
 if __name__ == "__main__":

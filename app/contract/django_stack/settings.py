@@ -55,6 +55,7 @@ MISSING = "django_stack.middleware.MissingStatic"
 RUNSERVER = "whitenoise.runserver_nostatic"
 MEDIA = "django_stack.middleware.DebugMedia"
 GUARD = "django_stack.guard.Guard"
+SESSIONS = "django.contrib.sessions"
 
 
 def apply(namespace: dict[str, Any], build_commands: Iterable[str] = ()) -> None:
@@ -93,7 +94,7 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         "SECRET_KEY_FALLBACKS": list(environment.secret_key_fallbacks),
         "DJANGO_STACK_MISSING": environment.missing,
         "DJANGO_STACK_MISSING_FOR_SERVERS": environment.missing_for_servers,
-        "INSTALLED_APPS": apps(project.get("INSTALLED_APPS", ())),
+        "INSTALLED_APPS": (installed := apps(project.get("INSTALLED_APPS", ()))),
         "MIDDLEWARE": middleware(environment, project.get("MIDDLEWARE", ())),
         "DATABASES": databases(environment, project),
         **uploads(project),
@@ -106,7 +107,7 @@ def settings(environment: Environment, project: Mapping[str, Any]) -> dict[str, 
         **{name: project.get(name, default) for name, default in DEFAULTS.items()},
         **mail(environment, project),
         "CACHES": (in_force := caches(environment, project)),
-        **sessions(project, in_force),
+        **sessions(project, in_force, installed),
         "SILENCED_SYSTEM_CHECKS": sorted({*project.get("SILENCED_SYSTEM_CHECKS", ()), "security.W021"}),
     }
 
@@ -234,14 +235,21 @@ def cookies(environment: Environment, project: Mapping[str, Any]) -> dict[str, A
     return found
 
 
-def sessions(project: Mapping[str, Any], caches: Mapping[str, Any]) -> dict[str, Any]:
+def sessions(project: Mapping[str, Any], caches: Mapping[str, Any], installed: list[str]) -> dict[str, Any]:
     """Moves sessions to the database if the project keeps them in a cache that every process has for itself: another
-    process, which answers the next request, would not know of the login or the logout."""
+    process, which answers the next request, would not know of the login or the logout.
+
+    The app with their table is needed there only. It has nothing that an app before it could hide.
+    """
     kind = project.get("SESSION_ENGINE", "")
     backend = str(caches.get(project.get("SESSION_CACHE_ALIAS", "default"), {}).get("BACKEND", ""))
     if not kind.endswith((".cache", ".cached_db")) or not backend.endswith((".LocMemCache", ".DummyCache")):
         return {}
-    return {"SESSION_ENGINE": "django.contrib.sessions.backends.db"}
+    is_there = any(app.startswith(SESSIONS) for app in installed)  # by its name, or that of its configuration
+    return {
+        "SESSION_ENGINE": f"{SESSIONS}.backends.db",
+        **({} if is_there else {"INSTALLED_APPS": [*installed, SESSIONS]}),
+    }
 
 
 def files(environment: Environment, project: Mapping[str, Any]) -> dict[str, Any]:

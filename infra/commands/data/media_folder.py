@@ -16,6 +16,7 @@ from infra.commands.data.media_clients import THREADS
 
 BLOCK = 2**18  # bytes
 END_SECONDS = 10.0
+INLINE = ("image/", "audio/", "video/", "text/plain", "application/pdf")  # types that a browser may show
 PROGRAM = Path(__file__).with_name("folder_program.py").read_text()
 
 
@@ -104,9 +105,8 @@ class FolderBody:
     is_md5 = False  # it may have changed since it was listed
 
     def __init__(self, found: Object, program: "_Program") -> None:
-        kind, encoding = mimetypes.guess_type(found.key)
         self.found, self._program, self._left = found, program, found.size
-        self.headers = Headers({"ContentType": kind} if kind and not encoding else {})
+        self.headers = headers_of(found.key)
 
     def read(self, size: int) -> bytes:
         content = self._program.receive(min(size, self._left))
@@ -117,6 +117,16 @@ class FolderBody:
         """Reads what nobody wanted, so that the program can be asked again."""
         while self.read(BLOCK):
             pass
+
+
+def headers_of(key: str) -> Headers:
+    """Those of an upload of that name, as the package gives them to S3 (django_stack.media_types): what could run
+    scripts in a browser is a download."""
+    kind, packing = mimetypes.guess_type(key, strict=False)
+    if not kind or packing:
+        return Headers({"ContentDisposition": "attachment"})
+    shown = kind.startswith(INLINE) and "svg" not in kind
+    return Headers({"ContentType": kind, **({} if shown else {"ContentDisposition": "attachment"})})
 
 
 class _RefusedError(Exception):

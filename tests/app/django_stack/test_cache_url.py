@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.cache.backends.redis import RedisCache
-from django_stack.cache_url import OURS, cache
+from django_stack.cache_url import OURS, TIMEOUTS, cache
 from django_stack.malformed import MalformedError
 from environ import Env
 from redis.connection import SSLConnection, UnixDomainSocketConnection
@@ -19,6 +19,8 @@ from redis.connection import SSLConnection, UnixDomainSocketConnection
 from tests.app.environment import everything_said
 
 pytestmark = pytest.mark.report("tabbycat#1841")
+
+HOST_NAME = {"ssl_check_hostname": True}  # whichever redis-py is installed
 
 
 @pytest.mark.usefixtures("everything_installed")
@@ -35,7 +37,7 @@ def test_every_scheme_of_a_cache_means_the_same(scheme: str) -> None:
     theirs["BACKEND"] = OURS.get(theirs["BACKEND"], theirs["BACKEND"])
     if scheme in ("valkey", "valkeys"):  # it forgets the scheme, which Django's backend needs
         theirs["LOCATION"] = f"redis{scheme.removeprefix('valkey')}://{theirs['LOCATION']}"
-    assert ours == theirs
+    assert ours == theirs | ({"OPTIONS": HOST_NAME} if scheme in ("rediss", "valkeys") else {})
 
 
 @pytest.mark.usefixtures("everything_installed")
@@ -71,7 +73,7 @@ def test_a_cache_is_where_it_is_elsewhere(url: str, backend: str, location: obje
         backend = Env.CACHE_SCHEMES["pymemcache"].removeprefix("django.core.cache.backends.")
     wanted = f"django.core.cache.backends.{backend}"
     assert (found["BACKEND"], found["LOCATION"]) == (OURS.get(wanted, wanted), location)
-    assert "OPTIONS" not in found
+    assert found.get("OPTIONS", {}) == (HOST_NAME if url.startswith("rediss") else {})
 
 
 @pytest.mark.parametrize(
@@ -96,11 +98,11 @@ def test_a_cache_is_where_it_is_elsewhere(url: str, backend: str, location: obje
 )
 def test_a_caches_arguments_reach_django_or_redis_py(query: str, expected: dict[str, Any]) -> None:
     found = cache(f"rediss://:p@host:6379/1?{query}")
-    assert {name: value for name, value in found.items() if name not in ("BACKEND", "LOCATION", "OPTIONS")} | found.get(
-        "OPTIONS", {}
-    ) == expected
-    assert found.get("OPTIONS", {}).keys() == {name for name in expected if name.islower()}
-    RedisCache(found["LOCATION"], {})._class([found["LOCATION"]], **found.get("OPTIONS", {})).get_client()
+    options = {"ssl_check_hostname": expected.get("ssl_cert_reqs") != "none"}
+    options |= {name: value for name, value in expected.items() if name.islower()}
+    of_django = {name: value for name, value in expected.items() if name.isupper()}
+    assert {name: found[name] for name in found.keys() - {"BACKEND", "LOCATION"}} == {**of_django, "OPTIONS": options}
+    RedisCache(found["LOCATION"], {})._class([found["LOCATION"]], **options).get_client()
 
 
 @pytest.mark.parametrize(
@@ -129,9 +131,15 @@ def test_a_socket_is_reached_by_redis_py() -> None:
     assert kwargs == {"path": "/run/redis.sock", "db": 3, "username": "me", "password": "p/"}
 
 
-@pytest.mark.usefixtures("everything_installed")
-def test_django_redis_gets_its_options_in_its_own_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(Env.CACHE_SCHEMES, "rediss", "django_redis.cache.RedisCache")  # what it is, once installed
+@pytest.fixture
+def django_redis(monkeypatch: pytest.MonkeyPatch, everything_installed: None) -> None:
+    """What django-environ makes of the schemes once django-redis is installed."""
+    for scheme in ("redis", "rediss"):
+        monkeypatch.setitem(Env.CACHE_SCHEMES, scheme, "django_redis.cache.RedisCache")
+
+
+@pytest.mark.usefixtures("django_redis")
+def test_django_redis_gets_its_options_in_its_own_form() -> None:
     found = cache("rediss://host/1?client_class=django_redis.client.DefaultClient&ssl_cert_reqs=none&timeout=5")
     assert found == {
         "BACKEND": "django_redis.cache.RedisCache",
@@ -139,9 +147,26 @@ def test_django_redis_gets_its_options_in_its_own_form(monkeypatch: pytest.Monke
         "TIMEOUT": 5,
         "OPTIONS": {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
-            "CONNECTION_POOL_KWARGS": {"ssl_cert_reqs": "none"},
+            "IGNORE_EXCEPTIONS": True,
+            "CONNECTION_POOL_KWARGS": {**TIMEOUTS, "ssl_cert_reqs": "none", "ssl_check_hostname": False},
         },
     }
+
+
+@pytest.mark.usefixtures("django_redis")
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", {"IGNORE_EXCEPTIONS": True, "CONNECTION_POOL_KWARGS": TIMEOUTS}),
+        (
+            "?socket_timeout=3",
+            {"IGNORE_EXCEPTIONS": True, "CONNECTION_POOL_KWARGS": {"socket_connect_timeout": 1, "socket_timeout": 3}},
+        ),
+        ("?ignore_exceptions=false", {"IGNORE_EXCEPTIONS": False}),
+    ],
+)
+def test_a_site_outlives_the_cache_of_django_redis_too(query: str, expected: dict[str, Any]) -> None:
+    assert cache(f"redis://host/1{query}")["OPTIONS"] == expected
 
 
 @pytest.mark.parametrize("scheme", ["locmem", "db"])

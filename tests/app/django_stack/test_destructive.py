@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from io import StringIO
 
 import pytest
+from django.contrib.postgres.fields import ArrayField
 from django.core.management import CommandError, call_command
 from django.db import connection, migrations, models
 from django.db.migrations import Migration
@@ -25,10 +27,10 @@ BOOK = migrations.CreateModel(
 VIEW = migrations.CreateModel("View", [("id", models.AutoField(primary_key=True))], options={"managed": False})
 
 
-def find(*operations: Operation, begun: bool = True) -> list[str]:
-    """The findings about operations on a database that has BOOK and VIEW; those that are refused begin with `!`."""
+def find(*operations: Operation, begun: bool = True, existing: Iterable[Operation] = (BOOK, VIEW)) -> list[str]:
+    """The findings about operations on a database that has the existing ones; those that are refused begin with `!`."""
     state = ProjectState()
-    for made in (BOOK, VIEW):
+    for made in existing:
         made.state_forwards("shop", state)
     migration = Migration("0002_next", "shop")
     migration.operations = list(operations)
@@ -58,8 +60,17 @@ CASES: list[tuple[list[Operation], list[str]]] = [
     ([migrations.AddIndex("book", models.Index(fields=["title"], name="t"))], ["locks the table of book"]),
     ([migrations.RunSQL("ALTER TABLE x DROP  COLUMN y")], ["!has SQL of its own with DROP COLUMN"]),
     ([migrations.RunSQL([("DELETE FROM x WHERE a = %s", [1])])], ["!has SQL of its own with DELETE FROM"]),
+    ([migrations.RunSQL('ALTER TABLE x ALTER "y" TYPE integer')], ["!has SQL of its own with ALTER"]),
+    ([migrations.RunSQL("ALTER TABLE x ALTER COLUMN y SET DATA  TYPE date")], ["!has SQL of its own with ALTER"]),
+    ([migrations.RunSQL("ALTER TYPE mood ADD VALUE 'new'; ALTER TABLE x ALTER y SET DEFAULT 5")], []),
     ([migrations.RunSQL("CREATE TABLE second (id int)", "DROP TABLE second")], []),
     ([migrations.RunPython(migrations.RunPython.noop)], []),
+    ([migrations.AlterOrderWithRespectTo("book", "shelf")], ["!adds the column book._order"]),
+    ([migrations.AlterOrderWithRespectTo("book", None)], []),
+    (
+        [migrations.AlterOrderWithRespectTo("book", "shelf"), migrations.AlterOrderWithRespectTo("book", None)],
+        ["!adds the column book._order", "!drops the column book._order"],
+    ),
     ([migrations.DeleteModel("View")], []),
     # What the plan makes itself, nobody uses yet.
     ([migrations.CreateModel("New", [("id", models.AutoField(primary_key=True))]), migrations.DeleteModel("New")], []),
@@ -86,6 +97,76 @@ CASES: list[tuple[list[Operation], list[str]]] = [
         ["!drops the column book.note"],
     ),
 ]  # fmt: skip
+
+
+def decimal(digits: int, places: int) -> models.Field:
+    return models.DecimalField(max_digits=digits, decimal_places=places)
+
+
+SHELF = models.ForeignKey("shop.Shelf", models.CASCADE)
+# Comments say what Django and PostgreSQL 15 do.
+CHANGES: list[tuple[models.Field, models.Field, str]] = [
+    (TEXT, models.TextField(), "changes"),
+    (TEXT, models.CharField(max_length=20), ""),
+    (TEXT, models.CharField(), ""),
+    (models.CharField(max_length=20), TEXT, ""),  # refuses a text that is too long
+    (models.CharField(), TEXT, ""),  # refuses it, too
+    (models.TextField(), models.CharField(), "changes"),
+    (models.TextField(), TEXT, "!changes"),  # cuts
+    (models.SlugField(max_length=20), TEXT, "!changes"),  # cuts
+    (models.SlugField(max_length=10), TEXT, "changes"),
+    (models.EmailField(max_length=20), TEXT, ""),
+    (models.ImageField(), models.FileField(), ""),
+    (TEXT, models.IntegerField(), "!changes"),  # 007 becomes 7
+    (models.IntegerField(), TEXT, "!changes"),  # the running version reads a text
+    (models.GenericIPAddressField(), TEXT, "!changes"),  # cuts
+    (models.UUIDField(), models.CharField(max_length=36), "!changes"),  # the running version writes a UUID
+    (models.SmallIntegerField(), models.PositiveIntegerField(), "changes"),
+    (models.IntegerField(), models.BigIntegerField(), "changes"),
+    (models.PositiveIntegerField(), models.IntegerField(), "changes"),
+    (models.BigIntegerField(), models.IntegerField(), "!changes"),
+    (models.IntegerField(), models.FloatField(), "!changes"),
+    (models.IntegerField(), decimal(20, 2), "!changes"),
+    (models.IntegerField(), models.BooleanField(), "!changes"),  # 7 becomes true
+    (models.NullBooleanField(), models.BooleanField(null=True), ""),
+    (models.FloatField(), models.IntegerField(), "!changes"),  # rounds
+    (models.FloatField(), decimal(20, 18), "!changes"),  # rounds
+    (models.AutoField(primary_key=True), models.BigAutoField(primary_key=True), "changes"),
+    (models.AutoField(primary_key=True), models.IntegerField(primary_key=True), "!changes"),  # counts no more
+    (decimal(9, 4), decimal(9, 0), "!changes"),
+    (decimal(9, 4), decimal(7, 4), ""),
+    (decimal(9, 0), decimal(9, 4), ""),
+    (models.DecimalField(), decimal(9, 4), "!changes"),  # rounds; no limits from Django 6.0 on
+    (decimal(9, 4), models.DecimalField(), ""),
+    (models.DateTimeField(), models.DateField(), "!changes"),  # cuts
+    (models.DateField(), models.DateTimeField(), "!changes"),  # the running version can't compare it with dates
+    (models.JSONField(), models.TextField(), "!changes"),
+    (ArrayField(TEXT), ArrayField(models.CharField(max_length=20)), ""),
+    (ArrayField(models.FloatField()), ArrayField(models.IntegerField()), "!changes"),  # rounds
+    (ArrayField(TEXT), TEXT, "!changes"),
+    (SHELF, models.OneToOneField("shop.Shelf", models.CASCADE), "changes"),
+    (SHELF, models.BigIntegerField(db_column="value_id"), "!changes"),
+    (SHELF, models.BigIntegerField(), "!renames"),  # from value_id
+    (TEXT, models.CharField(max_length=10, db_column="other"), "!renames"),
+    (TEXT, models.CharField(max_length=10, db_column="value"), ""),
+]  # fmt: skip
+
+
+def said_of(one: models.Field) -> str:
+    return f"{type(one).__name__} {one.max_length or getattr(one, 'decimal_places', '')} {one.db_column or ''}".strip()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"), CHANGES, ids=[f"{said_of(one)} - {said_of(other)}" for one, other, _ in CHANGES]
+)
+def test_a_changed_type_is_refused_unless_it_is_a_larger_one_of_its_kind(
+    before: models.Field, after: models.Field, expected: str
+) -> None:
+    made = migrations.CreateModel("Row", [("key", models.AutoField(primary_key=True)), ("value", before)])
+    change = migrations.AlterField("row", "value", after)
+    found = find(change, existing=(made,))
+    assert [one.partition(" ")[0] for one in found] == ([expected] if expected else [])
+    assert find(made, change) == [], "a new table's column has no values"
 
 
 @pytest.mark.parametrize(("operations", "expected"), CASES)

@@ -77,6 +77,13 @@ def test_without_gunicorn_its_configuration_says_what_to_require(tmp_path: Path)
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("extra", ["s3", "ses"])
+def test_an_extra_that_brings_boto3_says_from_which_version_on(extra: str) -> None:
+    """Before 1.36 its clients refuse `request_checksum_calculation`; django-storages takes 1.4.4."""
+    project = tomllib.loads((ROOT / "app/contract/pyproject.toml").read_text())["project"]
+    assert "boto3>=1.36" in project["optional-dependencies"][extra]
+
+
 @pytest.mark.parametrize("zone", ["US/Eastern", "GB", "Japan", "Europe/Zurich"])
 def test_the_extra_for_schedules_brings_the_zones_that_a_slim_image_lacks(zone: str) -> None:
     project = tomllib.loads((ROOT / "app/contract/pyproject.toml").read_text())["project"]

@@ -93,8 +93,26 @@ def test_sessions_are_not_kept_in_a_cache_that_each_process_has_for_itself(engin
     assert settings_of(LOCAL, **project)["SESSION_ENGINE"] == "django.contrib.sessions.backends.db"
     shared = {**LOCAL, "CACHE_URL": "dbcache://cache"}
     assert settings_of(shared, **project)["SESSION_ENGINE"] == project["SESSION_ENGINE"]
+    assert "django.contrib.sessions" not in settings_of(shared, **project, INSTALLED_APPS=["shop"])["INSTALLED_APPS"]
     own = {"SESSION_CACHE_ALIAS": "own", "CACHES": {"own": {"BACKEND": "django.core.cache.backends.redis.RedisCache"}}}
     assert settings_of(LOCAL, **project, **own)["SESSION_ENGINE"] == project["SESSION_ENGINE"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["shop"], ["django_stack", "shop", "django.contrib.sessions"]),
+        (["django.contrib.sessions", "shop"], ["django_stack", "django.contrib.sessions", "shop"]),
+        (
+            ["shop", "django.contrib.sessions.apps.SessionsConfig"],
+            ["django_stack", "shop", "django.contrib.sessions.apps.SessionsConfig"],
+        ),
+    ],
+)
+def test_sessions_in_the_database_have_their_table(given: list[str], expected: list[str]) -> None:
+    """In a cache they need no app, and two of one label end Django."""
+    project = {"SESSION_ENGINE": "django.contrib.sessions.backends.cache", "INSTALLED_APPS": given}
+    assert settings_of(LOCAL, **project)["INSTALLED_APPS"] == expected
 
 
 @pytest.mark.parametrize(

@@ -120,12 +120,18 @@ def test_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
     assert most == 1
 
 
-def test_an_animation_keeps_its_frames(visitor: Client) -> None:
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
+def test_an_animation_keeps_its_frames(visitor: Client, format: str) -> None:
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "green", "blue")]
     out = io.BytesIO()
-    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=100, loop=0)
+    frames[0].save(out, format, save_all=True, append_images=frames[1:], duration=100, loop=0)
     send(visitor, out.getvalue())
-    assert Image.open(default_storage.open(Picture.objects.get().image.name)).n_frames == 3
+    kept = Image.open(default_storage.open(Picture.objects.get().image.name))
+    assert (kept.n_frames, kept.info["loop"]) == (3, 0)
+    for number in range(3):
+        kept.seek(number)
+        color = kept.convert("RGB").getpixel((4, 4))
+        assert color.index(max(color)) == number
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(
@@ -145,4 +151,29 @@ def test_an_animation_counts_with_all_its_frames(visitor: Client, settings: Any)
     frames = [Image.new("RGB", (8, 8), (n, 9 * n, 0)) for n in range(6)]
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
     assert b"too many pixels" in send(visitor, out.getvalue()).content
+    assert stored() == []
+
+
+def tiny_gif(frames: int, last: bytes = b"") -> bytes:
+    """A GIF of frames of one pixel, and another frame behind them."""
+    header = b"GIF89a\1\0\1\0\x80\0\0" + b"\0\0\0\xff\xff\xff"
+    return header + b"\x2c\0\0\0\0\1\0\1\0\0\x02\x02D\1\0" * frames + last + b";"
+
+
+def test_a_file_of_tiny_frames_is_refused_without_reading_all_of_them(visitor: Client, settings: Any) -> None:
+    """A million of them passed the limit of pixels, in 15 MB, and took minutes and gigabytes."""
+    most = settings.PICTURE_MAX_FRAMES
+    begun = time.monotonic()
+    assert b"too many frames" in send(visitor, tiny_gif(900_000)).content
+    assert time.monotonic() - begun < 5
+    assert b"too many frames" in send(visitor, tiny_gif(most + 1)).content
+    assert stored() == []
+    assert send(visitor, tiny_gif(most)).status_code == 302
+
+
+def test_a_frame_that_is_larger_than_the_header_says_counts_with_its_own_size(visitor: Client, settings: Any) -> None:
+    settings.PICTURE_MAX_PIXELS = 100
+    large = picture("GIF", size=(8, 16))
+    frame = large[large.index(b"\x2c\0\0\0\0") : -1]
+    assert b"too many pixels" in send(visitor, tiny_gif(1, frame)).content
     assert stored() == []

@@ -201,11 +201,22 @@ FRAMES = [Image.new("RGB", (40, 30), color) for color in (RED, (0, 0, 255))]
         (saved(Image.new("RGBA", (40, 30), CLEAR), "PNG"), (40, 30), "RGBA", CLEAR),
         (saved(Image.new("L", (40, 30), 255), "JPEG"), (40, 30), "RGB", (255, 255, 255)),
         (saved(Image.new("I;16", (40, 30), 65535), "PNG"), (40, 30), "RGB", (255, 255, 255)),
+        (saved(Image.new("I;16", (1000, 10), 32768), "PNG", transparency=5), (640, 6), "RGB", (128, 128, 128)),
         (saved(Image.new("P", (1000, 10)), "GIF", transparency=0), (640, 6), "RGBA", CLEAR),
         (saved(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:]), (40, 30), "RGB", RED),
         (saved(Image.new("1", (1, 4000)), "PNG"), (1, 640), "RGB", (0, 0, 0)),
     ],
-    ids=["turned", "cmyk", "transparent", "grey", "16 bits", "palette", "animation", "narrow"],
+    ids=[
+        "turned",
+        "cmyk",
+        "transparent",
+        "grey",
+        "16 bits",
+        "16 bits of middle grey",
+        "palette",
+        "animation",
+        "narrow",
+    ],
 )
 def test_every_kind_of_picture_has_a_thumbnail(
     content: bytes, size: tuple[int, int], mode: str, corner: tuple[int, ...]

@@ -5,11 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
+from django_stack import media_types
 
 from infra.commands.data import media_copy
 from infra.commands.data.ends import DataError
 from infra.commands.data.media import GoneError, Headers, ObjectError
-from infra.commands.data.media_folder import FolderMedia
+from infra.commands.data.media_folder import FolderMedia, headers_of
 from tests.infra.commands.data.memory_media import MemoryMedia, tag
 
 
@@ -48,6 +49,18 @@ def test_files_are_listed_with_their_sums_and_typed_by_their_names(folder: Path)
         assert body.read(1) == b"1"
     with end.open(found) as body:  # although nobody read it to its end before
         assert body.read(10) == b"12"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["x.png", "a/b.webp", "notes.txt", "x.pdf", "page.html", "x.svg", "x.svgz", "x.js", "notes.txt.gz", "unknown"],
+)
+def test_a_file_gets_the_headers_that_an_upload_has(key: str) -> None:
+    """Or a page that a visitor uploaded would run its scripts, once it was copied into a bucket."""
+    uploaded = {name.replace("-", ""): value for name, value in media_types.headers(key).items()}
+    if uploaded["ContentType"] == "application/octet-stream":
+        del uploaded["ContentType"]  # S3 has a type for what has none
+    assert headers_of(key) == Headers(uploaded)
 
 
 def test_what_is_deleted_meanwhile_is_gone_and_the_next_file_is_read(folder: Path) -> None:
