@@ -87,7 +87,9 @@ def test_code_that_imports_psycopg2_keeps_it_as_a_wheel(planned: MakePlan, tmp_p
 
 def test_versions_that_are_too_old_for_the_package_are_raised_and_named(planned: MakePlan, tmp_path: Path) -> None:
     planned()
-    projects.write(tmp_path / "shop", "requirements.txt", "django>=3.1,<3.2\nwhitenoise==5.2.0\nboto3==1.34.0\ndjango-filer==2.0\n")
+    projects.write(
+        tmp_path / "shop", "requirements.txt", "django>=3.1,<3.2\nwhitenoise==5.2.0\nboto3==1.34.0\ndjango-filer==2.0\n"
+    )
     found = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout")
     lines = text_of(found, "overrides.txt").splitlines()
     assert "django>=5.2,<5.3" in lines
