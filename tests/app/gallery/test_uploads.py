@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import boto3  # noqa: F401  # which a storage that raises these errors has loaded
 import pytest
 from botocore.exceptions import (
     ClientError,
