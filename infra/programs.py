@@ -2,8 +2,13 @@
 
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def completed(
@@ -24,17 +29,40 @@ def completed(
     Raises TimeoutExpired after `seconds`, and FileNotFoundError.
     """
     stdin, kept = (None, None) if shown else (given, subprocess.PIPE)
-    with subprocess.Popen(
-        command, cwd=cwd, env=env, text=True, stdin=stdin, stdout=kept, stderr=kept, start_new_session=apart
-    ) as program:
-        try:
-            output, errors = program.communicate(timeout=seconds)
-        except KeyboardInterrupt:
+    program = None
+    try:
+        with _held_back():
+            program = subprocess.Popen(
+                command, cwd=cwd, env=env, text=True, stdin=stdin, stdout=kept, stderr=kept, start_new_session=apart
+            )
+        output, errors = program.communicate(timeout=seconds)
+    except KeyboardInterrupt:
+        if program:
             if apart:
                 program.send_signal(signal.SIGINT)
             program.communicate()
-            raise
-        except subprocess.TimeoutExpired:
+        raise
+    except subprocess.TimeoutExpired:
+        if program:
             program.kill()
-            raise
+            program.communicate()
+        raise
     return subprocess.CompletedProcess(command, program.returncode, output or "", errors or "")
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """What signals raise is raised at the end; in the midst of Popen, it would leave a program that nobody knows of."""
+    came: list[tuple[int, FrameType | None]] = []
+    handlers = {number: signal.getsignal(number) for number in _ENDINGS}
+    is_main = threading.current_thread() is threading.main_thread()  # no other thread hears of signals
+    held = {number: handler for number, handler in handlers.items() if callable(handler) and is_main}
+    for number in held:
+        signal.signal(number, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+        for first, frame in came[:1]:
+            held[signal.Signals(first)](first, frame)

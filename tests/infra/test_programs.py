@@ -53,3 +53,23 @@ def test_one_that_is_apart_is_interrupted_from_here(tmp_path: Path) -> None:
         os.killpg(caller.pid, signal.SIGHUP)
         assert caller.wait(30) != 0
     assert (tmp_path / "ended").exists()
+
+
+def test_one_that_has_just_begun_is_interrupted_as_well(tmp_path: Path) -> None:
+    """The signal comes before the caller has got hold of the program."""
+    call = """
+import os, pathlib, signal, subprocess, sys, time
+from infra.programs import completed
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Slow(subprocess.Popen):
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, **more)
+        while not pathlib.Path(sys.argv[-1], "began").exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+subprocess.Popen = Slow
+completed([sys.executable, *sys.argv[1:]], apart=True)
+"""
+    done = subprocess.run([sys.executable, "-c", call, "-c", SLOW_TO_END, str(tmp_path)], cwd=ROOT, check=False)
+    assert done.returncode != 0
+    assert (tmp_path / "ended").exists()
