@@ -208,12 +208,11 @@ def _cache(settings: CloudSettings) -> list[str]:
     if not settings.has_cache:
         return []
     try:
-        (cache,) = client("elasticache", settings).describe_replication_groups(ReplicationGroupId=settings.prefix)[
-            "ReplicationGroups"
-        ]
+        found = client("elasticache", settings).describe_replication_groups(ReplicationGroupId=settings.prefix)
     except (BotoCoreError, ClientError):
         return []  # there is none yet, or the permission alone is missing
-    nodes = [node for group in cache.get("NodeGroups", []) for node in group.get("NodeGroupMembers", [])]
+    groups = [group for cache in found["ReplicationGroups"] for group in cache.get("NodeGroups", [])]
+    nodes = [node for group in groups for node in group.get("NodeGroupMembers", [])]
     stands = {zone for node in nodes if (zone := node.get("PreferredAvailabilityZone"))}
     what = "where the cache has a node. It moves only by being made anew, empty: `cache none` for one update"
     return _without(settings, stands, what)
