@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -31,7 +31,8 @@ def completed(
     stdin, kept = (None, None) if shown else (given, subprocess.PIPE)
     program = None
     try:
-        with _held_back():
+        # The terminal's own signal reaches one that isn't apart, if it is there already.
+        with _held_back() if apart else nullcontext():
             program = subprocess.Popen(
                 command, cwd=cwd, env=env, text=True, stdin=stdin, stdout=kept, stderr=kept, start_new_session=apart
             )
@@ -44,8 +45,8 @@ def completed(
         raise
     except subprocess.TimeoutExpired:
         if program:
-            program.kill()
-            program.communicate()
+            with program:  # which waits for it alone, and not for what it has started
+                program.kill()
         raise
     return subprocess.CompletedProcess(command, program.returncode, output or "", errors or "")
 

@@ -1,6 +1,7 @@
 """Commands that run beside the site elsewhere: by supervisor, uWSGI or systemd, on Render, Heroku or Fly."""
 
 import configparser
+import json
 import re
 import tomllib
 from pathlib import PurePosixPath
@@ -40,9 +41,10 @@ def render_blueprint(tree: Tree) -> list[dict[str, object]]:
 
 def mapping(tree: Tree, path: str) -> dict[str, object]:
     """The content of a file in YAML, JSON or TOML; nothing if it can't be read."""
+    loads = {".toml": tomllib.loads, ".json": json.loads}.get(PurePosixPath(path).suffix, yaml.safe_load)
     try:
-        content = tomllib.loads(tree.text(path)) if path.endswith(".toml") else yaml.safe_load(tree.text(path))
-    except (yaml.YAMLError, tomllib.TOMLDecodeError):
+        content = loads(tree.text(path))
+    except (yaml.YAMLError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

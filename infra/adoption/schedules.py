@@ -1,7 +1,6 @@
 """What a project runs at times: crontabs, django-crontab, uWSGI's, ofelia's and render.yaml's jobs."""
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ import yaml
 
 from infra.adoption.commands import portable
 from infra.adoption.dependencies import Dependencies
-from infra.adoption.programs import render_blueprint
+from infra.adoption.programs import mapping, render_blueprint
 from infra.adoption.tree import Tree, called
 from infra.contract import cron
 from infra.contract.malformed import MalformedError
@@ -192,8 +191,5 @@ def _render(tree: Tree) -> Iterator[tuple[str, str, str]]:
 
 def _addons(tree: Tree) -> str:
     """The names of the add-ons in Heroku's app.json."""
-    try:
-        content = json.loads(tree.text("app.json") or "{}")
-    except ValueError:
-        return ""
-    return " ".join(map(str, content.get("addons", []))) if isinstance(content, dict) else ""
+    found = mapping(tree, "app.json").get("addons")
+    return " ".join(map(str, found)) if isinstance(found, list) else ""

@@ -1,5 +1,6 @@
 """What RDS says, before anything is made, about the snapshot or the moment that a new database is to be made from."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,9 @@ from infra.cloud.settings import CloudSettings
 def origin_errors(rds: Any, settings: CloudSettings, present: list[dict[str, Any]]) -> list[str]:
     """Errors about the snapshot or the moment; none once the database is made, `present` are those of the stack."""
     origin = settings.origin
-    names = [database["DBInstanceIdentifier"] for database in present]
+    # RDS gives the stack's tags to what somebody makes of its snapshots, too, by whatever name.
+    own = re.compile(rf"{re.escape(settings.prefix)}(-[0-9a-f]{{8}})?")
+    names = [name for database in present if own.fullmatch(name := str(database["DBInstanceIdentifier"]))]
     if not origin or names[:1] == [origin.identifier]:
         return []
     if origin.identifier in names:
@@ -41,12 +44,15 @@ def _of_one_before(settings: CloudSettings) -> str:
     origin, stack = settings.origin, settings.stack
     of_it = {"database-restore-source": origin.identifier, "database-restore-time": "latest"}
     commands = [fixes.set_value(stack, key, value) for key, value in of_it.items()]
+    keys = ["database-snapshot"] if origin.snapshot else ["database-restore-time", "database-restore-source"]
+    without = " && ".join(fixes.remove(stack, key) for key in keys)
     if origin.snapshot:
         commands.insert(0, fixes.remove(stack, "database-snapshot"))
     return (
         f"The database that was made from {origin} before is still there, and its name, {origin.identifier}, is "
-        "taken. Delete it and its log groups to make it anew (docs/data.md, When all is well again), or go back to "
-        f"what it had at last. Fix: {' && '.join(commands)}"
+        f"taken. If the stack uses it now, nothing is to be made: {without}. Otherwise delete it and its log groups to "
+        "make it anew (docs/data.md, When all is well again), or go back to what it had at last. "
+        f"Fix: {' && '.join(commands)}"
     )
 
 

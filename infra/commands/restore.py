@@ -89,7 +89,8 @@ def _settings(which: str, backups: Backups) -> dict[str, str]:
 
 
 def _make_from_backup(name: str, which: str, settings: Mapping[str, str], *, yes: bool) -> int:
-    chosen = [key for key, value in settings.items() if value][-1]
+    given = [key for key, value in settings.items() if value]
+    chosen, without = given[-1], " && ".join(fixes.remove(name, key) for key in given)
     of = f" of {source}" if (source := settings["database-restore-source"]) else ""
     click.echo(
         f"This sets {chosen} to {settings[chosen]}{of}, and pulumi makes a database from that beside the present one, "
@@ -100,13 +101,13 @@ def _make_from_backup(name: str, which: str, settings: Mapping[str, str], *, yes
     if status := move.set_and_up(name, settings):
         click.echo(
             f"The former database serves, unless pulumi says otherwise. To go on: pulumi up -s {shlex.quote(name)}. "
-            f"To stay with it: {fixes.remove(name, chosen)}",
+            f"To stay with it: {without}",
             err=True,
         )
         return status
     up = f"pulumi up -s {shlex.quote(name)}"
     click.echo(
-        f"The stack {name} serves {which}. When all is well: {fixes.remove(name, chosen)} && {up}, which changes "
+        f"The stack {name} serves {which}. When all is well: {without} && {up}, which changes "
         "nothing but has Pulumi protect the database again; then delete the former one (docs/data.md)."
     )
     return 0

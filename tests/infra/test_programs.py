@@ -73,3 +73,28 @@ completed([sys.executable, *sys.argv[1:]], apart=True)
     done = subprocess.run([sys.executable, "-c", call, "-c", SLOW_TO_END, str(tmp_path)], cwd=ROOT, check=False)
     assert done.returncode != 0
     assert (tmp_path / "ended").exists()
+
+
+def test_one_that_has_not_begun_is_not_started_after_the_terminals_signal(tmp_path: Path) -> None:
+    """It would hear nothing of it, and be waited for to its end."""
+    call = """
+import os, signal, subprocess, sys
+from infra.programs import completed
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Slow(subprocess.Popen):
+    def __init__(self, *arguments, **more):
+        os.kill(os.getpid(), signal.SIGINT)
+        super().__init__(*arguments, **more)
+subprocess.Popen = Slow
+completed([sys.executable, *sys.argv[1:]])
+"""
+    done = subprocess.run([sys.executable, "-c", call, "-c", SLOW_TO_END, str(tmp_path)], cwd=ROOT, check=False)
+    assert done.returncode != 0
+    assert not (tmp_path / "began").exists()
+
+
+def test_what_a_program_that_takes_too_long_has_started_is_not_waited_for(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        completed(["sh", "-c", "sleep 20 & sleep 20"], cwd=tmp_path, seconds=1)
+    assert time.monotonic() - began < 10

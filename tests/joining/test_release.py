@@ -123,6 +123,7 @@ def test_another_release_is_named_with_the_command_that_takes_it_over(
     [
         ("app.json", '{"scripts": {"postdeploy": "python3 manage.py loaddata first && ./seed.sh"}}'),
         ("app.json", '{"scripts": {"postdeploy": {"command": "python3 manage.py loaddata first && ./seed.sh"}}}'),
+        ("app.json", '{\n\t"scripts": {"postdeploy": "python3 manage.py loaddata first && ./seed.sh"}}'),
         (
             "render.yaml",
             "services: [{type: web, initialDeployHook: python3 manage.py loaddata first && ./seed.sh}]\n",

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 from infra.commands.data.ends import DataError
@@ -17,6 +17,18 @@ from infra.commands.data.media_clients import THREADS
 BLOCK = 2**18  # bytes
 END_SECONDS = 10.0
 INLINE = ("image/", "audio/", "video/", "text/plain", "application/pdf")  # types that a browser may show
+# For machines without /etc/mime.types; the package has these, too.
+TYPES = {
+    ".avif": "image/avif",
+    ".flac": "audio/flac",
+    ".m4a": "audio/x-m4a",
+    ".m4v": "video/x-m4v",
+    ".mkv": "video/x-matroska",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".ogv": "video/ogg",
+    ".webp": "image/webp",
+}
 PROGRAM = Path(__file__).with_name("folder_program.py").read_text()
 
 
@@ -123,6 +135,7 @@ def headers_of(key: str) -> Headers:
     """Those of an upload of that name, as the package gives them to S3 (django_stack.media_types): what could run
     scripts in a browser is a download."""
     kind, packing = mimetypes.guess_type(key, strict=False)
+    kind = kind or TYPES.get(PurePosixPath(key).suffix.lower())
     if not kind or packing:
         return Headers({"ContentDisposition": "attachment"})
     shown = kind.startswith(INLINE) and "svg" not in kind

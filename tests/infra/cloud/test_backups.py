@@ -231,6 +231,16 @@ def test_a_moment_from_before_a_restore_is_one_of_the_former_database(aws: FakeA
     assert error.endswith("database-restore-time 2026-01-31T12:10:00Z"), "there is none from before"
 
 
+def test_a_copy_that_somebody_made_by_hand_is_not_taken_for_the_stacks_database(aws: FakeAWS, errors: Any) -> None:
+    """RDS gives it the tags of the snapshot's database."""
+    errors(FROM_SNAPSHOT)
+    identifier = Settings.load().origin.identifier  # type: ignore[attr-defined]
+    serves = RESTORED | {"DBInstanceIdentifier": identifier}
+    by_hand = RESTORED | {"DBInstanceIdentifier": "look-at-monday", "InstanceCreateTime": "2026-01-31T13:00:00Z"}
+    aws.on("DescribeDBInstances", {"DBInstances": [by_hand, serves, RUNNING]})
+    assert errors(FROM_SNAPSHOT) == []
+
+
 @pytest.mark.parametrize("given", [FROM_SNAPSHOT, TO_MOMENT | {"database-restore-source": "django-stack-cloud"}])
 def test_a_database_that_was_replaced_is_not_made_again_beside_itself(
     aws: FakeAWS, errors: Any, given: dict[str, Any]
@@ -241,7 +251,8 @@ def test_a_database_that_was_replaced_is_not_made_again_beside_itself(
     before = RESTORED | {"DBInstanceIdentifier": identifier, "InstanceCreateTime": "2026-01-31T11:00:00Z"}
     aws.on("DescribeDBInstances", {"DBInstances": [before, RUNNING, RESTORED]})
     (error,) = errors(given)
-    assert f"its name, {identifier}, is taken. Delete it and its log groups to make it anew" in error
+    assert f"its name, {identifier}, is taken. If the stack uses it now, nothing is to be made: pulumi config" in error
+    assert "Otherwise delete it and its log groups to make it anew" in error
     fix = [
         f"pulumi config set -s cloud database-restore-source {identifier}",
         "pulumi config set -s cloud database-restore-time latest",

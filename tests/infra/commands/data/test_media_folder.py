@@ -1,6 +1,7 @@
 """Files in a folder are media, too; here without the container, since the program in it is the same."""
 
 import io
+import mimetypes
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from django_stack import media_types
 from infra.commands.data import media_copy
 from infra.commands.data.ends import DataError
 from infra.commands.data.media import GoneError, Headers, ObjectError
-from infra.commands.data.media_folder import FolderMedia, headers_of
+from infra.commands.data.media_folder import TYPES, FolderMedia, headers_of
 from tests.infra.commands.data.memory_media import MemoryMedia, tag
 
 
@@ -61,6 +62,13 @@ def test_a_file_gets_the_headers_that_an_upload_has(key: str) -> None:
     if uploaded["ContentType"] == "application/octet-stream":
         del uploaded["ContentType"]  # S3 has a type for what has none
     assert headers_of(key) == Headers(uploaded)
+
+
+def test_they_are_the_same_where_the_machine_knows_no_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mimetypes, "guess_type", lambda *_, **__: (None, None))
+    for suffix, kind in TYPES.items():
+        assert media_types.headers(f"one{suffix}") == {"Content-Type": kind}
+        assert headers_of(f"one{suffix}") == Headers({"ContentType": kind})
 
 
 def test_what_is_deleted_meanwhile_is_gone_and_the_next_file_is_read(folder: Path) -> None:

@@ -328,6 +328,9 @@ def test_after_a_restore_a_moment_from_before_it_is_one_of_the_former_database(
     assert done.returncode == 0, done.stderr
     assert f"config set --stack cloud database-restore-source {source} --non-interactive" in asked
     assert f"This sets database-restore-time to {moment} of {source}, and" in done.stdout
+    keys = "database-restore-source", "database-restore-time"
+    without = " && ".join(f"pulumi config rm -s cloud {key}" for key in keys)
+    assert f"When all is well: {without} && pulumi up -s cloud" in done.stdout
 
 
 def test_after_a_restore_the_backups_of_both_databases_are_listed(cloud: Cloud) -> None:
