@@ -23,6 +23,10 @@ class Choices:
     python_image: str = ""
     postgres: int = 0
 
+    @property
+    def is_local(self) -> bool:
+        return self.platform == "local"
+
 
 def stack_name(folder_name: str) -> str:
     """A stack's name made from the folder's: lower-case letters, digits and single hyphens."""

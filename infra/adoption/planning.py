@@ -98,7 +98,6 @@ def _refuse(project: Project, contract: Contract) -> None:
 
 def _said(project: Project, choices: Choices, contract: Contract, module: str, image: str) -> list[str]:
     chosen = [one for one in project.found.processes if one.name in choices.processes]
-    is_local = choices.platform == "local"
     return [
         f"settings: {module}, which takes {project.settings} and applies the contract last",
         f"image: {DOCKERFILE} on {image}, with the requirements by {project.dependencies.tool}"
@@ -112,11 +111,11 @@ def _said(project: Project, choices: Choices, contract: Contract, module: str, i
         *(f"schedule {one.name}: `{one.command}` at {one.cron}, UTC (from {one.source})" for one in project.found.jobs),
         *release.said(project.release),
         *(["cache and broker: Valkey"] if choices.cache else []),
-        *(["mail: Mailpit, which shows the mails and sends none"] if choices.mail and is_local else []),
+        *(["mail: Mailpit, which shows the mails and sends none"] if choices.mail and choices.is_local else []),
         *([f"PostgreSQL {choices.postgres}"] if choices.postgres else []),
         *(
             [f"PostGIS: {geodjango.postgres_image(project, choices.postgres)}"]
-            if project.facts["gis"] and is_local
+            if project.facts["gis"] and choices.is_local
             else []
         ),
     ]
@@ -131,11 +130,10 @@ def _served_instead(project: Project) -> list[str]:
 
 
 def _left(project: Project, choices: Choices) -> list[str]:
-    is_local = choices.platform == "local"
     left = [
         (
             f"{one.name} is {stand_in(one)!r} in Pulumi.{choices.stack}.yaml, since {one.path} asks for it. "
-            if is_local
+            if choices.is_local
             else f"{one.name} has no value in Pulumi.{choices.stack}.yaml, and {one.path} asks for it. "
         )
         + f"Fix: {fixes.ask_for(choices.stack, f'env.{one.name}', secret=True)}"
@@ -160,7 +158,7 @@ def _left(project: Project, choices: Choices) -> list[str]:
         left.append(
             f"{file} isn't read. To have the stack read it: pulumi config set -s {choices.stack} env-file {path}"
         )
-    if not is_local:
+    if not choices.is_local:
         left.append(
             "how the site sends mails isn't said yet, and pulumi up asks for it. "
             f"Fix: {fixes.ask_for(choices.stack, 'env.EMAIL_URL', secret=True)}, or mail: ses, project or none"

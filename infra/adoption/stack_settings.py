@@ -25,7 +25,6 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
 
     A stack in the cloud gets no value that only stands in for one, and no way to send mails: both are up to a person.
     """
-    is_local = choices.platform == "local"
     lines: list[tuple[str, object]] = [
         ("platform", choices.platform),
         ("app-path", _path(project.tree.root, checkout)),
@@ -36,7 +35,7 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
         lines += [("python-image", choices.python_image)]
     if choices.postgres:
         lines += [("postgres-version", choices.postgres)]
-    if project.facts["gis"] and is_local:
+    if project.facts["gis"] and choices.is_local:
         lines += [("postgres-image", geodjango.postgres_image(project, choices.postgres))]
     if project.release.commands:
         lines += [(release.SETTING, project.release.commands)]
@@ -58,7 +57,7 @@ def stack_text(project: Project, choices: Choices, ports: Mapping[str, int], che
         jobs = {one.name: {"command": one.command, "cron": one.cron} for one in project.found.jobs}
         lines += [("schedules", jobs)]
     lines += [("cache", "valkey")] if choices.cache else []
-    if is_local:
+    if choices.is_local:
         lines += [("mail", "mailpit")] if choices.mail else []
         wanted = {one.name: stand_in(one) for one in for_env(project, choices)}
         lines += [("env", wanted)] if wanted else []

@@ -1,6 +1,5 @@
 """What RDS says, before anything is made, about the snapshot or the moment that a new database is to be made from."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +14,7 @@ from infra.cloud.settings import CloudSettings
 def origin_errors(rds: Any, settings: CloudSettings, present: list[dict[str, Any]]) -> list[str]:
     """Errors about the snapshot or the moment; none once the database is made, `present` are those of the stack."""
     origin = settings.origin
-    # RDS gives the stack's tags to what somebody makes of its snapshots, too, by whatever name.
-    own = re.compile(rf"{re.escape(settings.prefix)}(-[0-9a-f]{{8}})?")
-    names = [name for database in present if own.fullmatch(name := str(database["DBInstanceIdentifier"]))]
+    names = [database["DBInstanceIdentifier"] for database in present]
     if not origin or names[:1] == [origin.identifier]:
         return []
     if origin.identifier in names:

@@ -94,7 +94,7 @@ def command(  # click passes them by name
     if wanted and asks and not click.confirm("Write these files?", default=True):
         return 1
     _write(planned.files, states)
-    if no_prove or platform == "cloud":
+    if no_prove or not choices.is_local:
         _end(planned, choices, is_made=False)
         return 0
     try:
@@ -178,7 +178,7 @@ def _show_left(planned: Plan) -> None:
 
 def _end(planned: Plan, choices: Choices, *, is_made: bool = True) -> None:
     _show_left(planned)
-    if choices.platform == "cloud":
+    if not choices.is_local:
         click.echo(f"Next: docs/cloud.md, with {choices.stack} as the stack's name in the place of cloud")
         return
     made = "" if is_made else f"pulumi stack init --no-select {choices.stack}; "

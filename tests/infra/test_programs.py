@@ -55,41 +55,35 @@ def test_one_that_is_apart_is_interrupted_from_here(tmp_path: Path) -> None:
     assert (tmp_path / "ended").exists()
 
 
-def test_one_that_has_just_begun_is_interrupted_as_well(tmp_path: Path) -> None:
-    """The signal comes before the caller has got hold of the program."""
-    call = """
+def interrupted_at_its_start(folder: Path, *, has_begun: bool, apart: bool) -> None:
+    """The signal comes before the caller has got hold of the program, which has begun or not."""
+    call = f"""
 import os, pathlib, signal, subprocess, sys, time
 from infra.programs import completed
 signal.signal(signal.SIGINT, signal.default_int_handler)
-class Slow(subprocess.Popen):
+class Interrupted(subprocess.Popen):
     def __init__(self, *arguments, **more):
+        if not {has_begun}:
+            os.kill(os.getpid(), signal.SIGINT)
         super().__init__(*arguments, **more)
         while not pathlib.Path(sys.argv[-1], "began").exists():
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
-subprocess.Popen = Slow
-completed([sys.executable, *sys.argv[1:]], apart=True)
+subprocess.Popen = Interrupted
+completed([sys.executable, *sys.argv[1:]], apart={apart})
 """
-    done = subprocess.run([sys.executable, "-c", call, "-c", SLOW_TO_END, str(tmp_path)], cwd=ROOT, check=False)
+    done = subprocess.run([sys.executable, "-c", call, "-c", SLOW_TO_END, str(folder)], cwd=ROOT, check=False)
     assert done.returncode != 0
+
+
+def test_one_that_has_just_begun_is_interrupted_as_well(tmp_path: Path) -> None:
+    interrupted_at_its_start(tmp_path, has_begun=True, apart=True)
     assert (tmp_path / "ended").exists()
 
 
 def test_one_that_has_not_begun_is_not_started_after_the_terminals_signal(tmp_path: Path) -> None:
     """It would hear nothing of it, and be waited for to its end."""
-    call = """
-import os, signal, subprocess, sys
-from infra.programs import completed
-signal.signal(signal.SIGINT, signal.default_int_handler)
-class Slow(subprocess.Popen):
-    def __init__(self, *arguments, **more):
-        os.kill(os.getpid(), signal.SIGINT)
-        super().__init__(*arguments, **more)
-subprocess.Popen = Slow
-completed([sys.executable, *sys.argv[1:]])
-"""
-    done = subprocess.run([sys.executable, "-c", call, "-c", SLOW_TO_END, str(tmp_path)], cwd=ROOT, check=False)
-    assert done.returncode != 0
+    interrupted_at_its_start(tmp_path, has_begun=False, apart=False)
     assert not (tmp_path / "began").exists()
 
 

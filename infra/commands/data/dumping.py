@@ -102,10 +102,10 @@ def _remove_left(unfinished: Path) -> None:
     with suppress(FileNotFoundError), unfinished.open("rb") as left:
         try:
             fcntl.flock(left, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(f"Another dump writes {unfinished}. Fix: another name, or wait for its end") from None
-        except OSError:
-            pass  # the file system has no locks
+        except OSError as error:  # or the file system has no locks
+            if isinstance(error, BlockingIOError):
+                said = f"Another dump writes {unfinished}. Fix: another name, or wait for its end"
+                raise DataError(said) from None
         unfinished.unlink()
 
 
