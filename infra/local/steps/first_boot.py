@@ -29,8 +29,14 @@ FILES = re.compile(r"PG_VERSION|(postgresql(\.auto)?|pg_hba|pg_ident)\.conf|post
 LOG = re.compile(r"d pg_wal/\w+|f pg_wal/000000010000000000000001")
 # The first number of databases and tables of users (FirstNormalObjectId, src/include/access/transam.h).
 USERS = 16384
-# The last database that initdb makes. A running server writes the last number that it has given into pg_control first.
-ASK_LAST = ["-c", "CHECKPOINT", "-c", "SELECT count(*) FROM pg_database WHERE datname = 'postgres'"]
+# initdb starts at number 10000, and 12000 once it pins no more (FirstGenbkiObjectId, FirstUnpinnedObjectId, ibidem).
+# The log takes 8192 at once (VAR_OID_PREFETCH, varsup.c), so a server that recovers what was killed goes on after those.
+RECOVERED = range(10000 + 8192, 12000 + 8192 + 1)
+# The last database that initdb makes, and what a user made that has no file to be seen by.
+# A running server writes the last number that it has given into pg_control first.
+ASK = ["-c", "CHECKPOINT", "-c", "SELECT count(*) FROM pg_database WHERE datname = 'postgres'"]
+CATALOGS = ("pg_authid", "pg_class", "pg_namespace", "pg_proc", "pg_type")
+ASK += [arg for name in CATALOGS for arg in ("-c", f"SELECT count(*) FROM {name} WHERE oid >= {USERS}")]
 LOOK = "find . -mindepth 1 -printf '%y %P\\n' || exit 1; LC_ALL=C pg_controldata \"$CLUSTER\"; true"
 
 
@@ -88,12 +94,12 @@ def _cluster(container: Container) -> PurePosixPath:
 
 
 def _lacks_last(container: Container) -> bool:
-    """Whether a server runs there, of a cluster that lacks the last database that initdb makes."""
+    """Whether a server runs there, of a cluster that lacks the last database of initdb and has nothing of a user."""
     user = _environment(container).get("POSTGRES_USER", "postgres")
     with suppress(APIError):  # the container isn't running at the moment
-        asked = ["psql", "-qAtX", "-U", user, "-d", "template1", *ASK_LAST]
+        asked = ["psql", "-qAtX", "-U", user, "-d", "template1", *ASK]
         status, (output, _) = container.exec_run(asked, demux=True)
-        return status == 0 and bytes(output or b"").split() == [b"0"]
+        return status == 0 and bytes(output or b"").split() == [b"0"] * (1 + len(CATALOGS))
     return False
 
 
@@ -112,7 +118,8 @@ def is_a_beginning(seen: Iterable[str], cluster: str = ".", *, lacks_last: bool 
 
     `seen` is the output of LOOK: a line for each file (`f global/pg_control`; d for a folder), then those of
     pg_controldata. `cluster` is the folder of the cluster in the volume, such as `18/docker`; nothing may be beside it.
-    With `lacks_last`, the server says that it doesn't know the last database, whose folder may be there all the same.
+    With `lacks_last`, a server runs that doesn't know the last database, whose folder may be there all the same; it has
+    nothing of a user, and may have recovered what initdb had logged when it was killed.
     """
     lines = list(seen)
     kinds = {line[2:]: line[0] for line in lines if re.match(r"[a-zA-Z] .", line)}
@@ -133,7 +140,7 @@ def is_a_beginning(seen: Iterable[str], cluster: str = ".", *, lacks_last: bool 
     if "global/pg_control" in kinds:
         # Databases that were created and dropped again have used up numbers.
         given = [int(line.split(":")[1]) for line in lines if re.fullmatch(r"Latest checkpoint's NextOID: +\d+", line)]
-        return len(given) == 1 and given[0] < USERS
+        return len(given) == 1 and (given[0] < USERS or (lacks_last and given[0] in RECOVERED))
     # Before pg_control, initdb writes only settings and the first page of the log.
     return not any(kind != "d" and "/" in path and not path.startswith("pg_wal/") for path, kind in kinds.items())
 

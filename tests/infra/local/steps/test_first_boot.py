@@ -191,3 +191,10 @@ def test_the_failure_itself_is_reported_when_nothing_can_be_looked_up(
     assert next_step(database) == ""
     monkeypatch.setattr(endpoint, "client", gone)
     assert next_step(database) == ""
+
+
+@pytest.mark.parametrize(("number", "told"), [(18191, False), (18192, True), (20192, True), (20193, False)])
+def test_numbers_that_a_server_recovered_count_as_initdbs_if_it_has_nothing_of_a_user(number: int, told: bool) -> None:
+    seen = [*WHOLE, *given(number)]
+    assert is_a_beginning(seen, lacks_last=True) is told
+    assert not is_a_beginning([*BOOTSTRAP, *given(number)])
