@@ -30,13 +30,14 @@ LOG = re.compile(r"d pg_wal/\w+|f pg_wal/000000010000000000000001")
 # The first number of databases and tables of users (FirstNormalObjectId, src/include/access/transam.h).
 USERS = 16384
 # initdb starts at number 10000, and 12000 once it pins no more (FirstGenbkiObjectId, FirstUnpinnedObjectId, ibidem).
-# The log takes 8192 at once (VAR_OID_PREFETCH, varsup.c), so a server that recovers what was killed goes on after those.
+# The log takes 8192 at once (VAR_OID_PREFETCH, varsup.c): a server that recovers what was killed goes on after those.
 RECOVERED = range(10000 + 8192, 12000 + 8192 + 1)
-# The last database that initdb makes, and what a user made that has no file to be seen by.
-# A running server writes the last number that it has given into pg_control first.
-ASK = ["-c", "CHECKPOINT", "-c", "SELECT count(*) FROM pg_database WHERE datname = 'postgres'"]
-CATALOGS = ("pg_authid", "pg_class", "pg_namespace", "pg_proc", "pg_type")
-ASK += [arg for name in CATALOGS for arg in ("-c", f"SELECT count(*) FROM {name} WHERE oid >= {USERS}")]
+# Counts the last database that initdb makes, and what a user made that has no file to be seen by, as a view.
+ASK = """
+SELECT count(*) FROM pg_class FULL JOIN pg_proc USING (oid) FULL JOIN pg_type USING (oid)
+  FULL JOIN pg_namespace USING (oid) FULL JOIN pg_authid USING (oid) FULL JOIN pg_database USING (oid)
+WHERE oid >= 16384 OR datname = 'postgres'
+"""
 LOOK = "find . -mindepth 1 -printf '%y %P\\n' || exit 1; LC_ALL=C pg_controldata \"$CLUSTER\"; true"
 
 
@@ -97,9 +98,10 @@ def _lacks_last(container: Container) -> bool:
     """Whether a server runs there, of a cluster that lacks the last database of initdb and has nothing of a user."""
     user = _environment(container).get("POSTGRES_USER", "postgres")
     with suppress(APIError):  # the container isn't running at the moment
-        asked = ["psql", "-qAtX", "-U", user, "-d", "template1", *ASK]
+        # A running server writes the last number that it has given into pg_control first.
+        asked = ["psql", "-qAtX", "-U", user, "-d", "template1", "-c", "CHECKPOINT", "-c", ASK]
         status, (output, _) = container.exec_run(asked, demux=True)
-        return status == 0 and bytes(output or b"").split() == [b"0"] * (1 + len(CATALOGS))
+        return status == 0 and bytes(output or b"").split() == [b"0"]
     return False
 
 
