@@ -307,6 +307,16 @@ def test_the_database_that_counts_is_the_stacks_own_by_name_or_tags(
         module.preflight(settings)
 
 
+def test_a_database_that_the_stack_adopted_counts_by_its_tags(machine: Any, settings: Settings) -> None:
+    """It keeps its name; a copy of it that somebody made by hand has the tags as well, and is younger."""
+    ours = NAME | {"TagList": [{"Key": key, "Value": value} for key, value in tags(settings).items()]}
+    adopted = ours | {"DBInstanceIdentifier": "django-stack-before", "EngineVersion": "18.1"}
+    by_hand = ours | {"DBInstanceIdentifier": "look-at-monday", "EngineVersion": "17.6"}
+    by_hand |= {"InstanceCreateTime": "2026-02-01T00:00:00Z"}
+    machine.aws.on("DescribeDBInstances", {"DBInstances": [by_hand, adopted | {"InstanceCreateTime": "2025-01-01"}]})
+    assert "the database runs PostgreSQL 18" in refusal(settings)
+
+
 def test_of_several_databases_of_a_stack_the_newest_one_runs(machine: Any, settings: Settings) -> None:
     ours = {"TagList": [{"Key": key, "Value": value} for key, value in tags(settings).items()]}
     old, new = NAME | {"EngineVersion": "16.4"}, {"InstanceCreateTime": "2026-02-01T00:00:00Z", "EngineVersion": "17.6"}
