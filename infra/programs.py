@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GRACE_SECONDS = 60  # for a program that is interrupted since it takes too long
 
 
 def completed(
@@ -26,7 +27,8 @@ def completed(
     subprocess.run would kill it a quarter of a second later, and a killed pulumi leaves its stack locked.
     One that is `apart` hears nothing from the terminal, neither Ctrl-C nor that it was closed: it is interrupted from
     here, whichever signal raised KeyboardInterrupt. `given` is the standard input of one that isn't `shown`.
-    Raises TimeoutExpired after `seconds`, and FileNotFoundError.
+    After `seconds` it is interrupted, too, and killed only if that doesn't end it; raises TimeoutExpired.
+    Raises FileNotFoundError.
     """
     stdin, kept = (None, None) if shown else (given, subprocess.PIPE)
     program = None
@@ -45,10 +47,18 @@ def completed(
         raise
     except subprocess.TimeoutExpired:
         if program:
-            with program:  # which waits for it alone, and not for what it has started
-                program.kill()
+            _end(program)
         raise
     return subprocess.CompletedProcess(command, program.returncode, output or "", errors or "")
+
+
+def _end(program: "subprocess.Popen[str]") -> None:
+    with program:  # which waits for it alone, and not for what it has started
+        program.send_signal(signal.SIGINT)
+        try:
+            program.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            program.kill()
 
 
 @contextmanager

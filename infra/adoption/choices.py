@@ -62,9 +62,11 @@ def ask(chosen: Choices, prompt: Callable[[str, str], str]) -> Choices:
         names = ", ".join(chosen.processes)
         answer = prompt(f"Which of these run beside the web: {names}?", " ".join(chosen.processes))
         chosen = replace(chosen, processes=[name for name in chosen.processes if name in re.split(r"[\s,]+", answer)])
-    services = " ".join([*(["valkey"] if chosen.cache else []), *(["mailpit"] if chosen.mail else [])])
+    has_mailpit = chosen.mail and chosen.is_local
+    services = " ".join([*(["valkey"] if chosen.cache else []), *(["mailpit"] if has_mailpit else [])])
     if services:
-        answer = prompt("Which services does the stack run: valkey (cache, broker), mailpit (mails), none?", services)
+        offered = ["valkey (cache, broker)", *(["mailpit (mails)"] if chosen.is_local else []), "none"]
+        answer = prompt(f"Which services does the stack run: {', '.join(offered)}?", services)
         words = re.split(r"[\s,]+", answer.lower())
-        chosen = replace(chosen, cache="valkey" in words, mail="mailpit" in words)
+        chosen = replace(chosen, cache="valkey" in words, mail="mailpit" in words if chosen.is_local else chosen.mail)
     return chosen

@@ -1,5 +1,6 @@
 """The package `django-stack-contract`: its wheel for a project's image, and what it asks of other packages."""
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from infra.adoption.dependencies import Dependencies
+from infra.adoption.tree import WRITTEN_FOLDER, Tree
 from infra.wheel import DISTRIBUTION, SOURCE
 
 # A newer Django than a project was written for is the last step that it has to take, so it takes the next one first.
@@ -41,6 +43,12 @@ def extras(dependencies: Dependencies, *, cache: bool, gunicorn: bool) -> tuple[
     """The extras that a project takes."""
     more = [*(["redis"] if cache else []), *(["sentry"] if "sentry-sdk" in dependencies else [])]
     return ("postgres", "s3", "schedules", *(["server"] if gunicorn else []), *more)
+
+
+def had_cache(tree: Tree) -> bool:
+    """Whether the image has been written for a cache, which another stack of it may have."""
+    lines = tree.text(f"{WRITTEN_FOLDER}/requirements.txt")
+    return bool(re.search(rf"^{DISTRIBUTION}\[[^\]]*\bredis\b", lines, re.MULTILINE))
 
 
 def overrides(contract: Contract, dependencies: Dependencies, others: list[str]) -> tuple[list[str], list[str]]:

@@ -49,7 +49,7 @@ def plan(project: Project, choices: Choices, contract: Contract, ports: dict[str
     module, path = settings_module(project)
     image = choices.python_image
     files = [
-        Planned(root / path, settings_text(project, choices)),
+        Planned(root / path, settings_text(project)),
         Planned(root / DOCKERFILE, dockerfile_text(project, image)),
         Planned(root / f"{DOCKERFILE}.dockerignore", ignore_text(project)),
         Planned(root / FOLDER / "requirements.txt", requirements_text(contract, project)),
@@ -179,10 +179,12 @@ def _doubts(project: Project, choices: Choices) -> list[str]:
     wanted = project.services.postgres
     if wanted and wanted != str(choices.postgres or ""):
         doubts.append(f"whether PostgreSQL {choices.postgres or 'of the stack'} does: compose runs {wanted}")
-    if not project.modules.sure:
-        others = ", ".join(project.modules.candidates[1:])
+    others = [one for one in project.modules.candidates if one != project.settings]
+    is_sure = project.modules.sure and project.settings == project.modules.candidates[0]
+    if others and not project.is_named and not is_sure:
         doubts.append(
-            f"whether {project.settings} is what production runs with (also there: {others}); --settings says so"
+            f"whether {project.settings} is what production runs with (also there: {', '.join(others)}); "
+            "--settings says so"
         )
     nested = [
         one.name

@@ -14,7 +14,7 @@ from infra.adoption.packages import Needs, read_needs
 from infra.adoption.processes import Found, read_processes
 from infra.adoption.release import Release, read_release
 from infra.adoption.services import Services, read_services
-from infra.adoption.settings_modules import SettingsModules, chain, read_settings_modules
+from infra.adoption.settings_modules import SettingsModules, chain, read_settings_modules, taken_before
 from infra.adoption.tree import Tree
 from infra.adoption.variables import Variable, mentioned, required
 
@@ -28,7 +28,7 @@ class AdoptionError(Exception):
 
 @dataclass(frozen=True)
 class Project:
-    """What was read. `settings` is the settings module that production runs with."""
+    """What was read. `settings` is the settings module that production runs with; `is_named` if somebody said so."""
 
     tree: Tree
     modules: SettingsModules
@@ -44,6 +44,7 @@ class Project:
     frontend: Frontend
     needs: Needs
     python: str
+    is_named: bool = False
     translations: bool = False
     admin: list[str] = field(default_factory=list)  # paths at which Django's admin may be, the likeliest first
     facts: dict[str, bool] = field(default_factory=dict)
@@ -58,12 +59,13 @@ def read_project(folder: Path, settings: str = "") -> Project:
     modules = read_settings_modules(tree)
     if not modules.manage:
         raise AdoptionError(f"There is no manage.py in {folder}. Fix: name the folder of a Django project")
-    if not settings and not modules.candidates:
+    is_named = bool(settings)
+    settings = settings or taken_before(tree, modules.roots) or next(iter(modules.candidates), "")
+    if not settings:
         raise AdoptionError(
             f"No settings module is named in {folder}/{modules.manage}, wsgi.py or a Dockerfile. "
             "Fix: django-stack adopt PATH --settings project.settings.production"
         )
-    settings = settings or modules.candidates[0]
     if not tree.module_file(settings, modules.roots):
         known = ", ".join(modules.candidates) or "none"
         raise AdoptionError(f"There is no settings module {settings} in {folder}; found: {known}")
@@ -89,6 +91,7 @@ def read_project(folder: Path, settings: str = "") -> Project:
         frontend=read_frontend(tree, own, text),
         needs=read_needs(dependencies, _imports(tree), geodjango=facts["gis"]),
         python=_python(tree, own, dependencies),
+        is_named=is_named,
         translations=_has_uncompiled(tree),
         admin=_admin(tree),
         facts=facts,

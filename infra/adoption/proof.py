@@ -41,7 +41,7 @@ def prove(choices: Choices, admin: list[str], checkout: Path, say: Callable[[str
         run.pulumi("stack", "init", choices.stack, "--no-select")
     say(f"Building the image, and bringing the stack {choices.stack} up…")
     with _telling(say):
-        run.pulumi("up", "--yes", "--skip-preview", "--stack", choices.stack, seconds=_UP_SECONDS)
+        run.up()
     say(f"ok       up after {time.monotonic() - began:.0f} s")
     findings = run.doctor()
     for one in findings:
@@ -58,7 +58,8 @@ def prove(choices: Choices, admin: list[str], checkout: Path, say: Callable[[str
         raise ProofError(f"not running: {', '.join(missing)}. Fix: {logs}")
     if processes:
         say(f"ok       running beside the web: {', '.join(processes)}")
-    run.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", choices.stack)
+    with _telling(say):  # if it does change something
+        run.up("--expect-no-changes")
     say("ok       a second pulumi up changes nothing")
     if wrong := [one for one in findings if one["level"] == "error"]:
         raise ProofError("; ".join(f"{one['text']}. Fix: {one['fix']}" for one in wrong))
@@ -170,6 +171,9 @@ class _Runner:
         if done.returncode != 0:
             raise ProofError(f"pulumi {arguments[0]} failed:\n" + _reason(f"{done.stdout}\n{done.stderr}"))
 
+    def up(self, *options: str) -> None:
+        self.pulumi("up", "--yes", "--skip-preview", *options, "--stack", self.stack, seconds=_UP_SECONDS)
+
     def doctor(self) -> list[dict[str, str]]:
         findings: list[dict[str, str]] = self._json("doctor")["findings"]
         return findings
@@ -191,6 +195,8 @@ class _Runner:
         try:
             return completed(command, cwd=self.checkout, env=self.environ, seconds=seconds)
         except subprocess.TimeoutExpired:
-            raise ProofError(f"{' '.join(command[:2])} hadn't ended after {seconds} s") from None
+            # If it was killed in the end, it has left the stack locked.
+            fix = f", and was interrupted. Fix: django-stack repair -s {self.stack}" if command[1] == "up" else ""
+            raise ProofError(f"{' '.join(command[:2])} hadn't ended after {seconds} s{fix}") from None
         except FileNotFoundError as error:
             raise ProofError(f"{error.filename} isn't installed. Fix: make setup") from None

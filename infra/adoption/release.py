@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -59,7 +60,7 @@ def left_behind(release: Release, stack: str) -> list[str]:
     """What there is to say of what isn't taken over, with the command that does it all the same."""
     once = [
         f"{one.source} runs `{one.line}` after the first version alone. "
-        f"If it is needed: django-stack run -s {stack} -- {_in_a_shell(one.line)}"
+        f"If it is needed: django-stack run -s {stack} -- {_pasted(one.line)}"
         for one in release.once
     ]
     if not release.left:
@@ -107,6 +108,14 @@ def _in_a_shell(line: str) -> str:
     except CommandLineError as error:
         return error.fix
     return line
+
+
+def _pasted(line: str) -> str:
+    """The line as words for the shell of whoever pastes it, which expands and runs nothing of it."""
+    try:
+        return shlex.join(command_line.split(line))
+    except CommandLineError:
+        return f"sh -c {shlex.quote(line)}"
 
 
 def _named(command: str) -> str:

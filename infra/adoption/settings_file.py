@@ -4,7 +4,6 @@ import ast
 import json
 
 from infra.adoption import geodjango
-from infra.adoption.choices import Choices
 from infra.adoption.contract_variables import BROKERS, is_key, is_of_mail, is_overwritten, stand_in
 from infra.adoption.project import Project
 from infra.adoption.settings_modules import own_module
@@ -17,13 +16,13 @@ def settings_module(project: Project) -> tuple[str, str]:
     return own_module(project.settings, project.tree, project.modules.roots)
 
 
-def settings_text(project: Project, choices: Choices) -> str:
-    """The module's source."""
+def settings_text(project: Project) -> str:
+    """The module's source. All stacks of the project run it, so that it is the same whichever services each has."""
     overwritten = {one.name: _stand_in(one) for one in project.variables if is_overwritten(one)}
     # Some refuse the default that they give a key.
     overwritten |= {name: _stand_in(Variable(name, "", "unset")) for name in sorted(project.mentions) if is_key(name)}
-    of_mail = {one.name: _stand_in(one) for one in project.variables if choices.mail and is_of_mail(one)}
-    brokers = [name for name in BROKERS if choices.cache and name in project.mentions]
+    of_mail = {one.name: _stand_in(one) for one in project.variables if is_of_mail(one)}
+    brokers = [name for name in BROKERS if name in project.mentions]
     fixes = _fixes(project)
     lines = [f'"""The settings on a stack: those of {project.settings}, and what the stack says last."""', ""]
     stood_in = bool(overwritten or of_mail)

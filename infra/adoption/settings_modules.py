@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from infra.adoption.tree import Tree, called, dotted_name
+from infra.adoption.tree import MARK, WRITTEN_DOCKERFILE, Tree, called, dotted_name
 
 _MODULE = re.compile(r"""DJANGO_SETTINGS_MODULE["']?\s*[,=:]\s*["']?([A-Za-z_][\w.]*)""")
 _PRODUCTION = ("production", "prod", "live", "deploy", "deployment", "docker", "heroku")
@@ -165,6 +165,14 @@ def own_module(settings: str, tree: Tree, roots: list[str]) -> tuple[str, str]:
     package = settings.rpartition(".")[0]
     own = f"{name}_stack"
     return (f"{package}.{own}" if package else own), (f"{folder}/{own}.py" if folder else f"{own}.py")
+
+
+def taken_before(tree: Tree, roots: list[str]) -> str:
+    """The settings that the stacks of an earlier adoption run with, if they are still there; nothing without one."""
+    own = next(iter(_MODULE.findall(tree.text(WRITTEN_DOCKERFILE))), "")
+    text = tree.text(tree.module_file(own, roots)) if own else ""
+    found = re.search(r"^from ([\w.]+) import \*", text, re.MULTILINE) if text.startswith(MARK) else None
+    return found[1] if found and tree.module_file(found[1], roots) else ""
 
 
 def _rank(module: str) -> int:

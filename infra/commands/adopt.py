@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from infra.adoption.choices import Choices, ask, defaults, stack_name
-from infra.adoption.contract import Contract, extras
+from infra.adoption.contract import Contract, extras, had_cache
 from infra.adoption.files import Planned, State
 from infra.adoption.images import usable
 from infra.adoption.planning import Plan, plan
@@ -19,6 +19,7 @@ from infra.adoption.stack_settings import free_ports, platform_in, project_name
 from infra.checkout import ROOT
 from infra.cloud.names import CloudNames
 from infra.names import Names
+from infra.plain import without_escapes
 from infra.setting_kinds import declared
 from infra.settings import PLATFORMS, Settings
 from infra.wheel import WheelError, wheel
@@ -104,7 +105,7 @@ def command(  # click passes them by name
         _end(planned, choices)
         return 1
     _end(planned, choices)
-    click.echo(f"To AWS: django-stack adopt {shlex.quote(str(path))} --platform cloud (docs/adopt.md)")
+    click.echo(f"To AWS: {_to_aws(path, project, python_image)} (docs/adopt.md)")
     return 0
 
 
@@ -147,7 +148,7 @@ def _planned(project: Project, choices: Choices, checkout: Path) -> Plan:
         content,
         extras(
             project.dependencies,
-            cache=choices.cache,
+            cache=choices.cache or had_cache(project.tree),
             gunicorn=not asgi_server(project.modules, project.dependencies),
         ),
     )
@@ -156,9 +157,16 @@ def _planned(project: Project, choices: Choices, checkout: Path) -> Plan:
 
 def _show(planned: Plan) -> None:
     for text in planned.said:
-        click.echo(f"  {text}")
+        click.echo(f"  {without_escapes(text)}")
     for text in planned.doubts:
-        click.echo(f"  not sure {text}")
+        click.echo(f"  not sure {without_escapes(text)}")
+
+
+def _to_aws(path: Path, project: Project, python_image: str) -> str:
+    """The command for a stack there, with what was said of the files that both stacks share."""
+    settings = ["--settings", project.settings] if project.is_named else []
+    image = ["--python-image", python_image] if python_image else []
+    return shlex.join(["django-stack", "adopt", str(path), *settings, *image, "--platform", "cloud"])
 
 
 def _write(files: list[Planned], states: dict[Path, State]) -> None:
@@ -173,7 +181,7 @@ def _show_left(planned: Plan) -> None:
     if planned.left:
         click.echo("What stays behind:")
         for text in planned.left:
-            click.echo(f"  - {text}")
+            click.echo(f"  - {without_escapes(text)}")
 
 
 def _end(planned: Plan, choices: Choices, *, is_made: bool = True) -> None:

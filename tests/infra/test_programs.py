@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from infra import programs
 from infra.programs import completed
 from tests import ROOT
 from tests.waiting import wait_until
@@ -35,11 +37,32 @@ def test_an_interrupted_program_is_waited_for(tmp_path: Path) -> None:
     assert (tmp_path / "ended").exists()
 
 
-def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    began = time.monotonic()
+def takes_too_long(folder: Path, program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is over when the program has begun."""
+
+    class Begun(subprocess.Popen[str]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            wait_until((folder / "began").exists, "the program's beginning")
+
+    monkeypatch.setattr(subprocess, "Popen", Begun)
     with pytest.raises(subprocess.TimeoutExpired):
-        completed([sys.executable, "-c", SLOW_TO_END, str(tmp_path)], cwd=tmp_path, env=dict(os.environ), seconds=1)
+        completed([sys.executable, "-c", program, str(folder)], cwd=folder, env=dict(os.environ), seconds=0.1)
+
+
+def test_a_program_that_takes_too_long_is_interrupted_and_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes_too_long(tmp_path, SLOW_TO_END, monkeypatch)
+    assert (tmp_path / "ended").exists()
+
+
+def test_one_that_goes_on_even_so_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "GRACE_SECONDS", 0.5)
+    began = time.monotonic()
+    takes_too_long(tmp_path, SLOW_TO_END.replace("time.sleep(1)", "time.sleep(60)"), monkeypatch)
     assert time.monotonic() - began < 30
+    assert not (tmp_path / "ended").exists()
 
 
 def test_one_that_is_apart_is_interrupted_from_here(tmp_path: Path) -> None:
@@ -87,7 +110,10 @@ def test_one_that_has_not_begun_is_not_started_after_the_terminals_signal(tmp_pa
     assert not (tmp_path / "began").exists()
 
 
-def test_what_a_program_that_takes_too_long_has_started_is_not_waited_for(tmp_path: Path) -> None:
+def test_what_a_program_that_takes_too_long_has_started_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "GRACE_SECONDS", 1)
     began = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):
         completed(["sh", "-c", "sleep 20 & sleep 20"], cwd=tmp_path, seconds=1)

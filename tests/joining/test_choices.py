@@ -1,8 +1,11 @@
 """What a person is asked, and what is taken where nobody is."""
 
+from pathlib import Path
+
 import pytest
 
 from infra.adoption.choices import ask, defaults, stack_name
+from infra.adoption.project import read_project
 from tests.joining import projects
 from tests.joining.conftest import MakeProject
 
@@ -22,6 +25,26 @@ def test_at_most_two_things_are_asked_about_what_runs_and_the_answers_are_heeded
     chosen = ask(defaults(read(projects.celery, projects.dockerfile_in_a_folder), ""), prompt)
     assert [default for _, default in asked] == ["worker beat", "valkey"]
     assert (chosen.processes, chosen.cache) == (["worker"], False)
+
+
+def test_mailpit_is_neither_offered_nor_refused_where_there_is_none(read: MakeProject, tmp_path: Path) -> None:
+    read(projects.celery)
+    projects.add(tmp_path / "shop", "shop/settings.py", 'EMAIL_HOST = "mail.example.com"\n')
+    project = read_project(tmp_path / "shop")
+    asked: list[tuple[str, str]] = []
+
+    def prompt(text: str, default: str) -> str:
+        asked.append((text, default))
+        return default
+
+    ask(defaults(project, ""), prompt)
+    assert asked[-1] == (
+        "Which services does the stack run: valkey (cache, broker), mailpit (mails), none?",
+        "valkey mailpit",
+    )
+    chosen = ask(defaults(project, "", "cloud"), prompt)
+    assert asked[-1] == ("Which services does the stack run: valkey (cache, broker), none?", "valkey")
+    assert (chosen.cache, chosen.mail) == (True, True)
 
 
 def test_a_project_with_nothing_beside_the_web_is_asked_nothing(read: MakeProject) -> None:

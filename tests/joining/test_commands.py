@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from importlib.metadata import packages_distributions, requires
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -16,6 +18,8 @@ from click.testing import CliRunner, Result
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from infra.adoption.choices import Choices, defaults
+from infra.adoption.project import Project
 from infra.checkout import ROOT
 from infra.commands.main import cli
 from infra.commands.new import BROUGHT
@@ -113,6 +117,86 @@ def test_a_stack_in_the_cloud_has_a_name_and_a_file_of_its_own_and_is_not_brough
     assert {path: files(tmp_path)[path] for path in before} == before, "the project has one image for both"
     assert done.output.endswith("Next: docs/cloud.md, with shop-cloud as the stack's name in the place of cloud\n")
     assert "django-stack:platform: cloud\n" in (checkout / "Pulumi.shop-cloud.yaml").read_text()
+
+
+def another_production(folder: Path) -> None:
+    projects.write(folder, "shop/settings/heroku.py", "from .base import *\n")
+
+
+@pytest.fixture
+def unproved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is brought up."""
+    monkeypatch.setattr("infra.commands.adopt.prove", lambda *_: None)
+
+
+@pytest.mark.usefixtures("unproved")
+def test_what_was_said_of_the_files_that_two_stacks_share_goes_for_the_second_one_too(tmp_path: Path) -> None:
+    folder = make(tmp_path / "shop", projects.settings_package, another_production)
+    options = ("--settings", "shop.settings.heroku", "--python-image", "mine:1")
+    done = run("adopt", str(folder), "--yes", *options)
+    assert "not sure whether shop.settings" not in done.output, "somebody said so"
+    assert done.output.endswith(
+        f"To AWS: django-stack adopt {folder} {' '.join(options)} --platform cloud (docs/adopt.md)\n"
+    )
+    before = files(tmp_path)
+    done = run("adopt", str(folder), "--yes", "--platform", "cloud", "--python-image", "mine:1")
+    assert {path: files(tmp_path)[path] for path in before} == before
+    assert "whether shop.settings.heroku is what production runs with (also there: shop.settings.prod" in done.output
+    (folder / "shop/settings/heroku.py").unlink()
+    assert "which takes shop.settings.production and" in run("adopt", str(folder), "--dry-run").output
+
+
+def mails_and_a_broker(folder: Path) -> None:
+    projects.celery(folder)
+    projects.add(folder, "shop/settings.py", 'EMAIL_HOST = os.environ["EMAIL_HOST"]\n')
+
+
+@pytest.mark.usefixtures("unproved")
+@pytest.mark.parametrize("services", ["valkey", "none"])
+def test_what_runs_beside_one_stack_changes_nothing_for_another_one(
+    services: str, tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their settings module and image are the same."""
+    folder = make(tmp_path / "shop", mails_and_a_broker)
+    assert run("adopt", str(folder), "--yes").exit_code == 0
+    before = files(tmp_path)
+    monkeypatch.setattr("infra.commands.adopt.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    arguments = ["adopt", str(folder), "--platform", "cloud"]
+    done = CliRunner().invoke(cli, arguments, input=f"worker\n{services}\ny\n")
+    assert done.exit_code == 0, done.output
+    assert {path: files(tmp_path)[path] for path in before} == before
+    config = yaml.safe_load((checkout / "Pulumi.shop-cloud.yaml").read_text())["config"]
+    assert ("django-stack:cache" in config) == (services == "valkey")
+
+
+@pytest.mark.usefixtures("unproved")
+def test_a_stack_without_services_has_the_settings_of_one_with_them(
+    tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And an image that gets what a cache takes when a stack has one."""
+    folder = make(tmp_path / "shop", mails_and_a_broker)
+
+    def bare(project: Project, stack: str, platform: str) -> Choices:
+        return replace(defaults(project, stack, platform), cache=False, mail=False)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("infra.commands.adopt.defaults", bare)
+        assert run("adopt", str(folder), "--yes").exit_code == 0
+    before = files(tmp_path)
+    assert yaml.safe_load((checkout / "Pulumi.shop.yaml").read_text())["config"]["django-stack:env"] == {
+        "EMAIL_HOST": "localhost"
+    }
+    assert run("adopt", str(folder), "--yes", "--platform", "cloud").exit_code == 0
+    after = files(tmp_path)
+    assert [path for path in before if after[path] != before[path]] == ["shop/django-stack/requirements.txt"]
+    assert b",redis]" in after["shop/django-stack/requirements.txt"]
+
+
+def test_control_characters_of_a_project_s_files_are_not_printed(tmp_path: Path) -> None:
+    """They would hide what somebody is going to paste."""
+    folder = make(tmp_path / "shop")
+    projects.write(folder, "app.json", '{"scripts": {"postdeploy": "./first\\u0008\\u0008 --all"}}')
+    assert "-- './first' --all\n" in run("adopt", str(folder), "--dry-run").output
 
 
 @pytest.mark.parametrize(("there", "other"), [("local", "cloud"), ("cloud", "local")])

@@ -55,7 +55,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> Programs:
 
 def run(processes: list[str] | None = None, admin: list[str] | None = None) -> list[str]:
     said: list[str] = []
-    prove(Choices("shop", processes or []), admin or [], Path("/nowhere"), said.append)
+    prove(Choices("shop", processes=processes or []), admin or [], Path("/nowhere"), said.append)
     return said
 
 
@@ -142,6 +142,27 @@ def test_processes_that_were_edited_since_are_those_that_count(programs: Program
     programs.processes["mails"]["running"] = 1
     with pytest.raises(ProofError, match=r"not running: mails\. Fix: django-stack logs -s shop mails"):
         run(["worker"])
+
+
+@pytest.mark.parametrize(
+    ("slow", "said"),
+    [
+        ("pulumi up", r"pulumi up hadn't ended after 3600 s, and was interrupted\. Fix: django-stack repair -s shop$"),
+        ("--expect-no-changes", r"after 3600 s, and was interrupted\. Fix: django-stack repair -s shop$"),
+        ("doctor", r"django-stack doctor hadn't ended after 300 s$"),
+    ],
+)
+def test_an_update_that_takes_too_long_may_have_left_the_stack_locked(
+    slow: str, said: str, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
+        if slow in " ".join(command):
+            raise subprocess.TimeoutExpired(command, options["seconds"])
+        return programs(command, **options)
+
+    monkeypatch.setattr(proof, "completed", slowly)
+    with pytest.raises(ProofError, match=said):
+        run()
 
 
 @pytest.mark.parametrize("command", ["pulumi up", "pulumi stack init", "--expect-no-changes"])

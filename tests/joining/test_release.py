@@ -1,6 +1,8 @@
 """What runs before a new version goes live: what becomes `release-commands`, and what is left to a person."""
 
 import json
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,8 +137,33 @@ def test_what_runs_after_the_first_version_alone_is_named(path: str, text: str, 
     assert SETTING not in config_of(found)
     assert found.left == [
         f"{path} runs `python3 manage.py loaddata first && ./seed.sh` after the first version alone. If it is needed: "
-        'django-stack run -s shop -- sh -c "python3 manage.py loaddata first && ./seed.sh"'
+        "django-stack run -s shop -- sh -c 'python3 manage.py loaddata first && ./seed.sh'"
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "takes_a_shell"),
+    [
+        ("python manage.py loaddata 'the first' --size=9", False),
+        ('python manage.py createadmin --email $HOME --pw "$PATH"', True),
+        ("python manage.py greet `touch here` it's", True),
+        ('python manage.py greet "$(touch here)"', True),
+        ("python manage.py fetch https://example.com/?a=1&touch here", False),
+        ("python manage.py fetch --from={a,b} --but=*.json", False),
+    ],
+)
+def test_the_shell_of_whoever_pastes_it_expands_and_runs_nothing_of_it(
+    line: str, takes_a_shell: bool, planned: MakePlan, tmp_path: Path
+) -> None:
+    (left,) = planned(with_file("app.json", json.dumps({"scripts": {"postdeploy": line}}))).left
+    folder = tmp_path / "pasted"
+    folder.mkdir()
+    (folder / "--but=a.json").touch()
+    script = 'django-stack() { printf "%s\\0" "$@"; }\n' + left.partition("If it is needed: ")[2]
+    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=True)
+    words = ["sh", "-c", line] if takes_a_shell else shlex.split(line)
+    assert done.stdout.split("\0") == ["run", "-s", "shop", "--", *words, ""]
+    assert [one.name for one in folder.iterdir()] == ["--but=a.json"]
 
 
 @pytest.mark.parametrize("path", ["heroku.yml", "render.yaml", "fly.toml", "app.json"])
