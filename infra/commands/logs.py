@@ -20,7 +20,7 @@ COLOURS = ("cyan", "green", "magenta", "yellow", "blue")
 _colours: dict[str, str] = {}  # of the processes that were shown
 # A line of the app in plain text, while debugging: 17:02:11 ERROR django.request: Internal Server Error [4f6c1d0a2b]
 _TEXT = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) .*?(?: \[([\w.-]+)\])?$", re.ASCII)
-FILTERED_TIME = timedelta(days=1)  # how far back lines are looked for that are few
+FILTERED_TIME = timedelta(days=1)  # how far back lines are looked for by what is in them
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -44,12 +44,16 @@ class _Since(click.ParamType[datetime]):
 @stack.option
 @click.argument("processes", nargs=-1, metavar="[PROCESS]...")
 @click.option("-f", "--follow/--no-follow", default=False, help="Go on with new lines until Ctrl-C or the end.")
-@click.option("--since", type=_Since(), help="Lines from then on: 10m ago, or 2026-01-31T17:00 (UTC).")
+@click.option(
+    "--since",
+    type=_Since(),
+    help="Lines from then on: 10m ago, or 2026-01-31T17:00 (UTC).  [default: 1d with --grep and the like]",
+)
 @click.option(
     "--tail",
     type=click.IntRange(min=0),
     help="The last lines only; with --follow on the local platform, those of each container.  "
-    "[default: 200; with --grep and the like all of a day; with --since all]",
+    "[default: 200; with --since, --grep and the like all]",
 )
 @click.option("--grep", metavar="REGEX", help="Lines that contain it.")
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Lines of this level or a higher one.")
@@ -96,27 +100,30 @@ def command(
         pattern = re.compile(grep or "")
     except re.error as error:
         raise click.BadParameter(f"{grep!r} is no regular expression: {error}", param_hint="--grep") from None
-    if tail is None and since is None:
-        if not (grep or level or request_id):
-            tail = 200
-        elif processes != (RELEASE,) or platform_of(name) != "local":  # whose release is one text, however old
-            since = datetime.now(UTC) - FILTERED_TIME
-    selects = bool(grep or level or request_id) and not follow
+    selects = bool(grep or level or request_id)
+    # The release of the local platform is one text, however old.
+    within_a_day = since is None and selects and (processes != (RELEASE,) or platform_of(name) != "local")
+    if within_a_day:
+        since = datetime.now(UTC) - FILTERED_TIME
+    elif since is None and tail is None and not selects:
+        tail = 200
+    last = tail if selects and not follow else None  # of the lines that were looked for, not of all
     found = operations(name)
     redact = redactor(found.secrets()).text
-    lines = found.logs(LogQuery(processes, since, None if selects else tail, follow, previous, request_id or ""))
+    lines = found.logs(LogQuery(processes, since, tail if last is None else None, follow, previous, request_id or ""))
     texts = ((line, redact(plain(line.text))) for line in _wanted(lines, level, request_id))
     shown = ((line, text) for line, text in texts if pattern.search(text))
-    found_any = False
+    number = 0
     try:
-        # The last lines are those of the ones that were looked for.
-        for line, text in deque(shown, tail) if selects and tail is not None else shown:
-            found_any = True
+        for line, text in shown if last is None else deque(shown, last):
+            number += 1
             print(_as_json(line, text) if as_json else _for_people(line, text), flush=True)
     except KeyboardInterrupt:
         sys.exit(130)
-    if not found_any and tail != 0:
-        print(f"There are no such lines{f' since {since:%Y-%m-%d %H:%M} UTC' if since else ''}.", file=sys.stderr)
+    if number < (1 if last is None else last) and tail != 0:
+        more, when = "more " if number else "", f" since {since:%Y-%m-%d %H:%M} UTC" if since else ""
+        further = "; --since 7d looks further back" if within_a_day else ""
+        print(f"There are no {more}such lines{when}{further}.", file=sys.stderr)
 
 
 def _wanted(lines: Iterator[LogLine], level: str | None, request_id: str | None) -> Iterator[LogLine]:

@@ -9,8 +9,9 @@ import termios
 import time
 import uuid
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +20,7 @@ from infra.cloud.one_off_tasks import OneOffTasks, TaskError, exit_status, judge
 from infra.cloud.requests import OneOffTaskRequest
 from infra.cloud.steps.logs import Log
 from infra.commands.operations import LogLine, LogQuery
-from infra.commands.operations.cloud_logs import CloudLogs
+from infra.commands.operations.cloud_logs import ALWAYS, CloudLogs
 from infra.commands.operations.cloud_maintenance import CloudMaintenance
 from infra.commands.operations.cloud_schedules import CloudSchedules
 from infra.commands.operations.cloud_sessions import CloudSessions
@@ -180,9 +181,10 @@ class StackOperations:
     def logs(self, query: LogQuery) -> Iterator[LogLine]:
         try:
             with explain_errors():
-                running = self._running() if query.previous else ()
-                found = CloudLogs(self._stack.client("logs"), self._stack.log_group, self._process_of, running)
-                yield from found.lines(query)
+                streams = self._streams(query.processes)
+                running = {arn.rpartition("/")[2] for arn in self._tasks("RUNNING")} if query.previous else ()
+                logs = self._stack.client("logs")
+                yield from CloudLogs(logs, self._stack.log_group, self._process_of, streams, running).lines(query)
         except AWSError as error:
             sys.exit(str(error))
 
@@ -199,10 +201,32 @@ class StackOperations:
             sections=ask(sections.questions(), PATIENCE * SECONDS if patient else SECONDS),
         )
 
-    def _running(self) -> set[str]:
-        """The ids of the tasks that run."""
-        pages = self._stack.client("ecs").get_paginator("list_tasks").paginate(cluster=self._stack.prefix)
-        return {str(arn).rpartition("/")[2] for page in pages for arn in page["taskArns"]}
+    def _tasks(self, status: str) -> list[str]:
+        """The ARNs of the tasks that run, or of those that were STOPPED, which ECS knows for about an hour."""
+        pages = self._stack.client("ecs").get_paginator("list_tasks")
+        found = pages.paginate(cluster=self._stack.prefix, desiredStatus=status)
+        return [str(arn) for page in found for arn in page["taskArns"]]
+
+    def _described(self, tasks: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """What ECS still knows of the tasks."""
+        for first in range(0, len(tasks), 100):  # as many as one call takes
+            some = tasks[first : first + 100]
+            yield from self._stack.client("ecs").describe_tasks(cluster=self._stack.prefix, tasks=some)["tasks"]
+
+    def _streams(self, processes: Collection[str]) -> dict[str, datetime]:
+        """What the names of the streams begin with that have the processes' lines, and since when they may have them.
+
+        A process has a container of its own, or it is the name of one-off tasks with the web's. Those that ECS no
+        longer knows can't be told from the web, so nothing before the first of the others is worth reading.
+        """
+        if not processes:
+            return {"": ALWAYS}
+        since, web = dict.fromkeys(processes, ALWAYS), str(self._stack.container["name"])
+        if web not in since:
+            known = self._described([*self._tasks("RUNNING"), *self._tasks("STOPPED")])
+            since[web] = min([datetime.now(UTC), *(one["createdAt"] for one in known if _one_off(one) in processes)])
+        prefix = self._stack.container["logConfiguration"]["options"]["awslogs-stream-prefix"]
+        return {f"{prefix}/{container}/": first for container, first in since.items()}
 
     def _process_of(self, container: str, task: str) -> str:
         """What a container of a task is for. One-off tasks have the web's, too, and ECS knows them for about an hour.
@@ -212,16 +236,18 @@ class StackOperations:
         if container != self._stack.container["name"]:
             return container
         if task not in self._processes:
-            found = self._stack.client("ecs").describe_tasks(cluster=self._stack.prefix, tasks=[task])["tasks"]
-            started_by = str(found[0].get("startedBy", "")) if found else ""
-            group = str(found[0].get("group", "")) if found else ""
-            one_off = started_by.partition("-")[0] if started_by and not group.startswith("service:") else ""
-            self._processes[task] = one_off or "web"
+            self._processes[task] = next(map(_one_off, self._described([task])), "") or "web"
         return self._processes[task]
 
     @cached_property
     def _processes(self) -> dict[str, str]:
         return {}
+
+
+def _one_off(task: Mapping[str, Any]) -> str:
+    """What a one-off task is for, such as `release`; nothing for a task of a service."""
+    started_by, group = str(task.get("startedBy", "")), str(task.get("group", ""))
+    return "" if group.startswith("service:") else started_by.partition("-")[0]
 
 
 def _container(task: Mapping[str, Any]) -> str:

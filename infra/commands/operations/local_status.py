@@ -138,7 +138,8 @@ class LocalStatus:
 
     def _release(self) -> Section | None:
         """When the release last ran to its end, and whether an update failed since; both are in Pulumi's state."""
-        release, failed = _release_resource(self._name), _failed_update(self._name)
+        release = _release_resource(self._name)
+        failed = _failed_update(self._name, release)
         succeeded = _succeeded(release) if release else None
         text = (f"succeeded {ago(succeeded)}" if succeeded else "succeeded") if release else "none yet"
         if failed:
@@ -165,7 +166,8 @@ def release_lines(name: str) -> Iterator[LogLine]:
     the command with one line where there is nothing to show.
     """
     try:
-        release, failed = _release_resource(name), _failed_update(name)
+        release = _release_resource(name)
+        failed = _failed_update(name, release)
     except RuntimeError as error:
         sys.exit(f"The release's log can't be read: {error}")
     again = f"what it printed isn't kept. Fix: pulumi up -s {shlex.quote(name)}, which shows it again"
@@ -199,13 +201,18 @@ def _succeeded(release: Mapping[str, Any]) -> datetime | None:
     return _moment(release.get("modified") or release.get("created"))
 
 
-def _failed_update(name: str) -> _Failed | None:
-    """The last update of the stack if it failed."""
-    history = pulumi_stack.ask("history", name, "--json", "--page-size", "1")
-    if not history or history[0].get("result") != "failed" or not history[0].get("endTime"):
-        return None
-    end = datetime.fromisoformat(history[0]["endTime"])
-    return _Failed(_moment(history[0].get("startTime")) or end, end)
+def _failed_update(name: str, release: Mapping[str, Any] | None) -> _Failed | None:
+    """The last `pulumi up` of the stack if it failed, whatever else was done to the stack since.
+
+    A stack without a release that was destroyed since begins anew. With one, only a part of it was destroyed.
+    """
+    for one in pulumi_stack.history(name):
+        if one.get("kind") == "update":
+            end = datetime.fromisoformat(one["endTime"])
+            return _Failed(_moment(one.get("startTime")) or end, end) if one["result"] == "failed" else None
+        if one.get("kind") == "destroy" and one["result"] == "succeeded" and not release:
+            return None
+    return None
 
 
 def _run_in(container: "Container", line: list[str], environment: Mapping[str, str] | None = None) -> str:

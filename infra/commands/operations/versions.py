@@ -13,7 +13,6 @@ from infra.commands import stack
 from infra.commands.operations import platform_of, pulumi_stack, read_settings
 
 HASH = re.compile(r"[0-9a-f]{12}")
-HISTORY = 50  # updates that are looked at
 CLOCKS = timedelta(seconds=5)  # that this machine's clock and others' may differ by
 
 
@@ -72,13 +71,13 @@ def versions_of(name: str) -> Versions:
 def updates(name: str) -> list[Update] | None:
     """The last updates of the stack that succeeded, the oldest first; None when Pulumi doesn't tell."""
     try:
-        history = pulumi_stack.ask("history", name, "--json", "--page-size", str(HISTORY))
+        history = pulumi_stack.history(name)
     except RuntimeError:
         return None
     key = f"{stack.project_name()}:image"
     found = []
     for one in history:
-        if one.get("kind") == "update" and one.get("result") == "succeeded" and one.get("endTime"):
+        if one.get("kind") == "update" and one["result"] == "succeeded":
             image = str((one.get("config") or {}).get(key, {}).get("value", ""))
             found.append(Update(datetime.fromisoformat(one["endTime"]), image))
     return sorted(found, key=lambda update: update.end)

@@ -104,25 +104,50 @@ def test_that_there_is_no_such_line_is_said_and_how_far_was_looked(monkeypatch: 
     assert shown(monkeypatch, [], "--previous")[0].stderr == "There are no such lines.\n"
     assert shown(monkeypatch, ["starting"])[0].stderr == ""
     assert shown(monkeypatch, [], "--tail", "0")[0].stderr == ""
+    assert shown(monkeypatch, ["starting"], "--grep", "start", "--tail", "0")[0].output == ""
+
+
+DAY = r"since \d{4}-\d\d-\d\d \d\d:\d\d UTC; --since 7d looks further back\.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--grep", "nothing"], f"There are no such lines {DAY}"),
+        (["--grep", "nothing", "--tail", "9"], f"There are no such lines {DAY}"),
+        (["--grep", "start", "--tail", "3"], f"There are no more such lines {DAY}"),
+        (["--grep", "start", "--tail", "2"], ""),
+        (["--grep", "start"], ""),
+        (["--tail", "9"], ""),
+    ],
+)
+def test_that_the_lines_of_a_day_are_fewer_than_were_asked_for_is_said(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    assert re.fullmatch(said, shown(monkeypatch, ["starting", "started"], *arguments)[0].stderr)
 
 
 @pytest.mark.parametrize("option", ["--grep", "--level", "--request-id"])
-def test_some_lines_are_looked_for_in_all_of_a_day(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
-    (query,) = shown(monkeypatch, [], option, "error")[1].queries
+@pytest.mark.parametrize(
+    ("more", "tail"), [([], None), (["-f"], None), (["--tail", "9"], None), (["--tail", "9", "-f"], 9)]
+)
+def test_some_lines_are_looked_for_in_all_of_a_day(
+    monkeypatch: pytest.MonkeyPatch, option: str, more: list[str], tail: int | None
+) -> None:
+    (query,) = shown(monkeypatch, [], option, "error", *more)[1].queries
     assert query.since is not None
     assert timedelta(hours=23) < datetime.now(UTC) - query.since < timedelta(hours=25)
-    assert query.tail is None
+    assert query.tail == tail
     assert query.words == ("error" if option == "--request-id" else "")
-    (query,) = shown(monkeypatch, [], option, "error", "--tail", "9", "-f")[1].queries
-    assert (query.since, query.tail) == (None, 9)
 
 
+@pytest.mark.parametrize("more", [[], ["--tail", "9"]])
 @pytest.mark.parametrize(("platform", "whole"), [("local", True), ("cloud", False)])
 def test_a_local_release_is_looked_through_however_old_it_is(
-    monkeypatch: pytest.MonkeyPatch, platform: str, whole: bool
+    monkeypatch: pytest.MonkeyPatch, platform: str, whole: bool, more: list[str]
 ) -> None:
     monkeypatch.setattr(logs, "platform_of", lambda name: platform)
-    (query,) = shown(monkeypatch, [], "--release", "--grep", "error")[1].queries
+    (query,) = shown(monkeypatch, [], "--release", "--grep", "error", *more)[1].queries
     assert (query.since is None, query.tail) == (whole, None)
 
 

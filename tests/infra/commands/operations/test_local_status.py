@@ -170,16 +170,16 @@ NOW = datetime.now(UTC)
 RELEASED = NOW - timedelta(days=3)
 
 
-def failed_since(begin: datetime) -> dict[str, str]:
-    """An update that failed four hours ago, as Pulumi's history has it."""
-    end = NOW - timedelta(hours=4)
-    moments = {"startTime": begin, "endTime": end}
+def done(kind: str, result: str, hours: float, begin: datetime | None = None) -> dict[str, str]:
+    """What ended some hours ago, as Pulumi's history has it."""
+    end = NOW - timedelta(hours=hours)
+    moments = {"startTime": begin or end - timedelta(minutes=1), "endTime": end}
     said = {name: at.isoformat(timespec="seconds").replace("+00:00", ".000Z") for name, at in moments.items()}
-    return {"result": "failed", **said}
+    return {"kind": kind, "result": result, **said}
 
 
-def pulumi_says(monkeypatch: pytest.MonkeyPatch, last: dict[str, str] | None, *, released: bool = True) -> None:
-    """Scripts Pulumi: the last update in its history, and a state with the release or without."""
+def pulumi_says(monkeypatch: pytest.MonkeyPatch, *history: dict[str, str], released: bool = True) -> None:
+    """Scripts Pulumi: its history, the newest first, and a state with the release or without."""
     created = RELEASED.isoformat(timespec="microseconds").replace("+00:00", "789Z")
     later = NOW.isoformat(timespec="microseconds").replace("+00:00", "789Z")
     resources = [
@@ -188,61 +188,83 @@ def pulumi_says(monkeypatch: pytest.MonkeyPatch, last: dict[str, str] | None, *,
     ]
     printed = {
         "export": json.dumps({"deployment": {"resources": resources}}),
-        "history": json.dumps([last] if last else []),
         "output": "$ migrate\ndone\n",
     }
 
     def run(line: list[str], **_: Any) -> Any:
         assert line[:3] == ["pulumi", "stack", line[2]]
+        if line[2] == "history":
+            printed["history"] = json.dumps(history[: int(line[line.index("--page-size") + 1])])
         return SimpleNamespace(returncode=0, stdout=printed[line[2]], stderr="")
 
     monkeypatch.setattr(local_status.subprocess, "run", run)
 
 
-LATER = failed_since(NOW - timedelta(hours=5))
+FAILED = done("update", "failed", 4)
+GOOD = "succeeded 3 days ago"
+BAD = f"{GOOD}; the last `pulumi up` failed 4 hours ago"
+REFRESHED = [done("refresh", "succeeded", 1 + number / 100) for number in range(30)]
 
 
 @pytest.mark.parametrize(
-    ("last", "released", "text", "is_well"),
+    ("history", "released", "text", "is_well"),
     [
-        ({"result": "succeeded"}, True, "succeeded 3 days ago", True),
-        (LATER, True, "succeeded 3 days ago; the last `pulumi up` failed 4 hours ago", False),
-        (LATER, False, "none yet; the last `pulumi up` failed 4 hours ago", False),
-        (None, True, "succeeded 3 days ago", True),
+        ([done("update", "succeeded", 1)], True, GOOD, True),
+        ([FAILED], True, BAD, False),
+        ([FAILED], False, "none yet; the last `pulumi up` failed 4 hours ago", False),
+        ([], True, GOOD, True),
+        ([*REFRESHED, FAILED], True, BAD, False),  # as `make repair` and a look for drift every night leave it
+        ([done("resource-import", "succeeded", 1), done("import", "succeeded", 2), FAILED], True, BAD, False),
+        ([done("update", "succeeded", 3), FAILED], True, GOOD, True),
+        ([{"kind": "update", "result": "in-progress"}, FAILED], True, BAD, False),
+        (
+            [done("destroy", "failed", 1), done("refresh", "failed", 2), done("update", "succeeded", 3)],
+            True,
+            GOOD,
+            True,
+        ),
+        ([done("destroy", "failed", 1), FAILED], True, BAD, False),
+        ([done("destroy", "succeeded", 1), FAILED], True, BAD, False),  # of a part, by --target
+        ([*REFRESHED, done("destroy", "succeeded", 2), FAILED], False, "none yet", False),
+        ([FAILED, done("destroy", "succeeded", 5)], False, "none yet; the last `pulumi up` failed 4 hours ago", False),
     ],
 )
 def test_the_last_release_is_in_the_state_and_a_failed_update_in_the_history(
-    monkeypatch: pytest.MonkeyPatch, last: dict[str, str] | None, released: bool, text: str, is_well: bool
+    monkeypatch: pytest.MonkeyPatch, history: list[dict[str, str]], released: bool, text: str, is_well: bool
 ) -> None:
-    pulumi_says(monkeypatch, last, released=released)
+    pulumi_says(monkeypatch, *history, released=released)
     found = section("release")
     assert found
     assert (found.text, found.is_well) == (text, is_well)
 
 
+SAID = (
+    "This is the release of 3 days ago. `pulumi up` failed 4 hours ago, and what it printed isn't kept. "
+    "Fix: pulumi up -s local, which shows it again\n"
+)
+
+
 @pytest.mark.parametrize(
-    ("last", "said"),
+    ("history", "said"),
     [
-        (
-            LATER,
-            "This is the release of 3 days ago. `pulumi up` failed 4 hours ago, and what it printed isn't kept. "
-            "Fix: pulumi up -s local, which shows it again\n",
-        ),
-        (failed_since(RELEASED - timedelta(minutes=1)), ""),  # its release had succeeded
-        ({"result": "succeeded"}, ""),
-        (None, ""),
+        ([FAILED], SAID),
+        ([*REFRESHED, FAILED], SAID),
+        ([done("update", "failed", 4, RELEASED - timedelta(minutes=1))], ""),  # its release had succeeded
+        ([done("update", "succeeded", 4)], ""),
+        ([done("destroy", "failed", 4)], ""),
+        ([], ""),
     ],
 )
 def test_the_log_of_a_release_is_not_taken_for_that_of_a_failed_one_after_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], last: dict[str, str] | None, said: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], history: list[dict[str, str]], said: str
 ) -> None:
-    pulumi_says(monkeypatch, last)
+    pulumi_says(monkeypatch, *history)
     assert [line.text for line in local_status.release_lines("local")] == ["$ migrate", "done"]
     assert capsys.readouterr().err == said
 
 
 def test_a_first_release_that_failed_is_not_said_to_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    pulumi_says(monkeypatch, LATER, released=False)
+    pulumi_says(monkeypatch, FAILED, released=False)
     with pytest.raises(SystemExit, match="no release that succeeded; `pulumi up` failed 4 hours ago, and what it"):
         next(local_status.release_lines("local"))
 
