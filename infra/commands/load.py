@@ -72,7 +72,8 @@ def command(file: str, name: str, *, keys: tuple[Path, ...], chosen: options.Cho
             if store and (chosen.scrub or (database and chosen.delete)):
                 _load_media(reader, store, delete=chosen.delete, names=chosen.names)
     except ForeignError as error:
-        way = way_into(name, "FILE" if file in INPUT else file, error)
+        is_there = file not in INPUT and Path(file).is_file()  # a pipe is empty by then, and its name may be gone
+        way = way_into(name, file if is_there else "FILE", error)
         sys.exit(f"{error}. Its own way in replaces all that the database has ({PAGE}). Fix: {way}")
     except DataError as error:
         sys.exit(str(error))

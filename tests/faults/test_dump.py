@@ -110,11 +110,15 @@ def test_a_file_of_pg_dump_gets_in_by_the_commands_that_load_names(stacks: BareS
     stack.query(ELSEWHERE)
     wanted = stack.checksums()
     archive = pg_dump(stack, "--format=custom")
-    files = {"latest.dump": archive, "latest.sql.gz": gzip.compress(pg_dump(stack, "--no-owner", "--no-acl"))}
+    script = pg_dump(stack, "--no-owner", "--no-acl")
+    files = {"latest.dump": archive, "latest.sql.gz": gzip.compress(script), "latest.sql": script}
     stack.query(HERE)
     before = stack.checksums()
     assert bring(stacks, "half.dump", archive[: len(archive) // 2]) != 0
     assert stack.checksums() == before, "half of a file changes nothing"
+    # Half of the script is within the rows of `big`, where psql takes an end of its input as theirs.
+    assert bring(stacks, "broken.sql", script, cat=f'head -c {len(script) // 2} "$1"; exit 1') != 0
+    assert stack.checksums() == before, "nor does a file that can be read to its half only"
     for name, content in files.items():
         assert bring(stacks, name, content) == 0
         assert stack.checksums() == wanted
@@ -128,12 +132,17 @@ def pg_dump(stack: BareStack, *options: str) -> bytes:
     return bytes(content)
 
 
-def bring(stacks: BareStacks, name: str, content: bytes) -> int:
-    """Gives `load` a file, and runs the commands that it proposes; their exit status."""
+def bring(stacks: BareStacks, name: str, content: bytes, cat: str = 'exec /bin/cat "$@"') -> int:
+    """Gives `load` a file, and runs what it proposes, with that in the place of `cat`; the exit status."""
     (stacks.folder / name).write_bytes(content)
     status, output = stacks.run("load", name, "-s", "foreign", "--yes")
     assert status == 1, output
-    environment = {**stacks.env, "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
+    programs = stacks.folder / "programs"
+    programs.mkdir(exist_ok=True)
+    (programs / "cat").write_text(f"#!/bin/sh\n{cat}\n")
+    (programs / "cat").chmod(0o755)
+    path = os.pathsep.join([str(programs), str(ROOT / ".venv/bin"), os.environ["PATH"]])
+    environment = {**stacks.env, "PATH": path}
     line = output.partition(" Fix: ")[2]
     return subprocess.run(
         ["bash", "-c", line], cwd=stacks.folder, env=environment, stdin=subprocess.DEVNULL, check=False

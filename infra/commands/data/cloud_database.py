@@ -16,10 +16,10 @@ from infra.commands.data.cloud_session import CloudSession
 from infra.commands.data.cloud_tasks import CloudTasks
 from infra.commands.data.ends import SECTIONS, Archive, Backups, DatabaseFacts, DataError, Rows, ServerError
 from infra.commands.data.inside import in_database
+from infra.commands.data.protection import keeps_data
 from infra.commands.data.rows import rows_of
 from infra.commands.operations import operations
 from infra.commands.operations.cloud_stack import CloudStack, explained
-from infra.commands.operations.versions import setting
 from infra.dsn import DatabaseURL, DSNError
 
 GIB = 1 << 30
@@ -34,7 +34,7 @@ class StackDatabase:
 
     def __init__(self, name: str, settings: Mapping[str, object]) -> None:
         self.name = name
-        self.production = setting(settings, "keep-data").lower() != "false"
+        self.production = keeps_data(settings)
         self._stack = CloudStack(name, settings)
         self._same_migrations: set[str] = set()  # databases that were restored
         self._held: CloudSession | None = None  # that of the lock

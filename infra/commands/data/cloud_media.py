@@ -7,8 +7,8 @@ from infra.commands.data.ends import DataError
 from infra.commands.data.media import MediaEnd
 from infra.commands.data.media_clients import client, parsed
 from infra.commands.data.media_s3 import S3Media
+from infra.commands.data.protection import keeps_data
 from infra.commands.operations.cloud_stack import CloudStack, explained
-from infra.commands.operations.versions import setting
 from infra.contract.storage_dsn import Files
 
 
@@ -19,7 +19,7 @@ def media(name: str, settings: Mapping[str, object]) -> MediaEnd:
     found = parsed(name, found_stack.variable("DEFAULT_STORAGE_DSN"))
     if isinstance(found, Files):
         raise DataError(f"DEFAULT_STORAGE_DSN of {name} is a folder, which tasks in the cloud lose.")
-    kept = setting(settings, "keep-data").lower() != "false"
+    kept = keeps_data(settings)
     is_aws = (urlsplit(found.endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
     if found.key or not is_aws:
         # A bucket from elsewhere may be another site's, such as production's.

@@ -1,10 +1,17 @@
 """Who may be written over, and whose data may leave: the rules about production, for `copy` and `load`."""
 
 import shlex
+from collections.abc import Mapping
 
 from infra.commands.data.ends import DataError
+from infra.commands.operations.versions import setting
 
 PROTECTED = "platform cloud with keep-data, or media in a bucket from elsewhere"
+
+
+def keeps_data(settings: Mapping[str, object]) -> bool:
+    """Whether a stack in the cloud has keep-data, by the settings in its file."""
+    return setting(settings, "keep-data").lower() != "false"
 
 
 def check(target: str, into_production: str, *, target_is_production: bool) -> None:
