@@ -26,9 +26,15 @@ def release_tasks(stack: Stack, status: str = "RUNNING") -> list[Any]:
     return [task for task in tasks if not task["group"].startswith("service:")]
 
 
-def releases(stack: Stack) -> set[str]:
-    """The release's tasks that ended, by their ARNs."""
-    return {task["taskArn"] for task in release_tasks(stack, "STOPPED")}
+def command(task: Any) -> str:
+    """What a task of a release runs, after `python manage.py` if it begins with it."""
+    (override,) = task["overrides"]["containerOverrides"]
+    return " ".join(override["command"]).removeprefix("python manage.py ")
+
+
+def releases(stack: Stack) -> dict[str, str]:
+    """The commands of the release's tasks that ended, by their ARNs."""
+    return {task["taskArn"]: command(task) for task in release_tasks(stack, "STOPPED")}
 
 
 def zones_of_tasks(stack: Stack) -> dict[str, str]:

@@ -345,3 +345,28 @@ def test_a_definition_that_ecs_would_refuse_is_refused(wrong: dict[str, Any], wo
 @pytest.mark.parametrize(("cpu", "memory"), [(256, 2048), (512, 3072), (1024, 8192), (4096, 30720), (8192, 61440)])
 def test_fargate_s_sizes_are_taken(cpu: int, memory: int, account: Account) -> None:
     account.sample("TaskDefinition", cpu=str(cpu), memory=str(memory))
+
+
+def test_an_update_of_a_service_says_nothing_of_what_did_not_change(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release has ECS not watch the alarm for one roll-out, which the update that follows must leave as it is."""
+    alarms = {"alarmNames": ["errors"], "enable": True, "rollback": True}
+    service = account.sample("Service", alarms=alarms)
+    asked: list[dict[str, Any]] = []
+    call = account.session.call
+
+    def note(name: str, operation: str, request: dict[str, Any], *more: Any) -> dict[str, Any]:
+        if operation == "UpdateService":
+            asked.append({key: value for key, value in request.items() if key not in {"cluster", "service"}})
+        return call(name, operation, request, *more)
+
+    monkeypatch.setattr(account.session, "call", note)
+    for news in (
+        {"enableExecuteCommand": True},
+        {"deploymentMaximumPercent": 300, "alarms": {**alarms, "rollback": False}},
+    ):
+        service.state |= service.kind.complete(service.inputs)  # moto forgets how a service is deployed
+        service.update(**news)
+    changed = {"maximumPercent": 300, "alarms": {**alarms, "rollback": False}}
+    assert asked == [{"enableExecuteCommand": True}, {"deploymentConfiguration": changed}]

@@ -3,7 +3,8 @@
 A deployment is complete when its tasks are healthy targets; a task that stays unhealthy after the service's grace
 period is stopped, and counts for the circuit breaker: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
 and https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
-MiniStack calls a deployment complete when its tasks have run for a second, and a service's first one at once.
+MiniStack calls a deployment complete when its tasks have run for a second, and a service's first one at once. It also
+forgets what an update of a service leaves out of the configuration of deployments.
 """
 
 import time
@@ -38,6 +39,17 @@ def apply(config: EmulatorConfig) -> None:
             record(service_key, task)
 
     replace(ecs, "_record_service_task_healthy", record_healthy)
+
+    update = ecs._update_service
+
+    def update_service(data: dict[str, Any]) -> Any:
+        if given := data.get("deploymentConfiguration"):
+            cluster, service = (str(data[key]).rpartition("/")[2] for key in ("cluster", "service"))
+            known = ecs._services.get(f"{cluster}/{service}") or {}
+            data = {**data, "deploymentConfiguration": {**known.get("deploymentConfiguration", {}), **given}}
+        return update(data)
+
+    replace(ecs, "_update_service", update_service)
 
     def listen(key: Key, health: Health) -> None:
         with request_scope(config.account, config.region):

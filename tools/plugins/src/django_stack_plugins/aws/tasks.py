@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django_stack_plugins.aws import tags
@@ -154,6 +155,16 @@ class Service(AWSResource):
     busy = words("InvalidParameterException")  # The service cannot be stopped while deployments are active.
     ready = Wait("status", words("ACTIVE"))
     tagging = tags.ECS
+
+    def _calls(self, changed: set[str] | frozenset[str]) -> list[Call]:
+        """Like the provider's, an update leaves alone what didn't change: somebody else may have set it since."""
+        left = self.in_place - changed
+        return [
+            replace(
+                call, takes={to: source for to, source in call.takes.items() if source.partition(".")[0] not in left}
+            )
+            for call in super()._calls(changed)
+        ]
 
     def remove(self, operation: Operation, scope: Properties) -> None:
         document = self.find(operation, scope["id"], scope)
