@@ -1,7 +1,7 @@
 """The schedules of a cloud stack: EventBridge's own, and the records that runs left in the log."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ class CloudSchedules:
     def all(self) -> list[StackSchedule]:
         """The schedules by name, with their last runs."""
         found = [self._get(name) for name in self._names()]
-        records = self._records({one["Name"] for one in found}) if found else {}
+        records = self._records(found)
         running = self._running() if found else set()
         return [_schedule(one, records.get(one["Name"]), running) for one in found]
 
@@ -50,12 +50,16 @@ class CloudSchedules:
         answer = self._stack.client("scheduler").get_schedule(GroupName=self._stack.prefix, Name=name)
         return dict(answer)
 
-    def _records(self, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
-        """The last record of each schedule, as far as the log has one."""
+    def _records(self, schedules: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """The last record of each schedule, as far as the log has one; there is none from before it was made."""
         found: dict[str, dict[str, Any]] = {}
-        for window in WINDOWS:
-            found = _by_schedule(self._lines(datetime.now(UTC) - window))
-            if found.keys() >= set(wanted):
+        now = datetime.now(UTC)
+        for begin in (now - window for window in WINDOWS):
+            missing = [one["CreationDate"] for one in schedules if one["Name"] not in found]
+            if not missing:
+                break
+            found = _by_schedule(self._lines(max(begin, min(missing))))
+            if begin <= min(missing):
                 break
         return found
 

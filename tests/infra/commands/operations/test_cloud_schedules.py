@@ -32,6 +32,7 @@ def schedule(name: str, **more: Any) -> dict[str, Any]:
         "ScheduleExpression": "cron(15 3 ? * MON-FRI *)",
         "ScheduleExpressionTimezone": "Europe/Zurich",
         "State": "ENABLED",
+        "CreationDate": datetime(2024, 2, 29, tzinfo=UTC),
         "Target": target,
     } | more
 
@@ -154,6 +155,16 @@ def test_a_run_of_long_ago_is_looked_for_in_longer_and_longer_times(cloud: Cloud
     begins = [asked["startTime"] for asked in cloud.aws.asked("FilterLogEvents")]
     assert begins == sorted(begins, reverse=True)
     assert len(begins) == 3
+
+
+def test_a_run_is_looked_for_since_its_schedule_was_made(cloud: Cloud, scheduler: Scheduler) -> None:
+    made = datetime.now(UTC) - timedelta(days=3)
+    scheduler.schedules["report"]["CreationDate"] = made
+    cloud.aws.on("FilterLogEvents", {"events": [event("sweep", "ok", 60)]})
+    assert {name: one["last"] is None for name, one in listed(cloud).items()} == {"report": True, "sweep": False}
+    begins = [asked["startTime"] for asked in cloud.aws.asked("FilterLogEvents")]
+    assert len(begins) == 3
+    assert begins[-1] == int(made.timestamp() * 1000)
 
 
 @pytest.mark.usefixtures("scheduler")
