@@ -108,7 +108,7 @@ def test_what_fits_passes_and_leaves_nothing(engine: docker.DockerClient, server
         labelled = {"label": "django-stack.test=fits"}
         volumes = engine.volumes.list(filters={"dangling": True})
         return {str(volume.name) for volume in volumes}, {
-            str(c.id) for c in engine.containers.list(True, filters=labelled)
+            str(c.id) for c in engine.containers.list(True, filters=labelled, ignore_removed=True)
         }
 
     before = things()

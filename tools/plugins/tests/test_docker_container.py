@@ -228,7 +228,7 @@ def test_cancelling_ends_the_wait_for_a_container_which_is_recorded_as_half_made
     error = cancelled_while(
         own_plugin,
         lambda: own_plugin.create(CONTAINER, inputs),
-        lambda: bool(docker_engine.containers.list(filters={"name": unique})),
+        lambda: bool(docker_engine.containers.list(filters={"name": unique}, ignore_removed=True)),
     )
     detail = init_failed(error)
     assert (list(detail.reasons), detail.id) == (["cancelled"], docker_engine.containers.get(unique).id)
