@@ -109,7 +109,8 @@ class Bare(PulumiWay):
             self.place.engine.volumes.get(f"{self.prefix}-{part}").remove()
 
     def _remove(self) -> None:
-        for container in self.place.engine.containers.list(all=True, filters={"name": f"^/{self.prefix}-"}):
+        filters = {"name": f"^/{self.prefix}-"}
+        for container in self.place.engine.containers.list(all=True, filters=filters, ignore_removed=True):
             container.remove(force=True, v=True)
         for network in self.place.engine.networks.list(names=[self.prefix]):
             network.remove()

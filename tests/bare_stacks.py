@@ -189,6 +189,6 @@ def bare_stacks(
         yield made
         for stack in made.names:
             labels = [f"{PROJECT}={project}", f"{STACK}={stack}"]
-            for container in engine.containers.list(all=True, filters={"label": labels}):
+            for container in engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True):
                 if "-run-" in str(container.name):  # of a command that was killed
                     container.remove(force=True, v=True)

@@ -3,14 +3,13 @@ of AWS in tests/rehearsal."""
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 ELSEWHERE, OWN = "203.0.113.0/24", "{own}"  # OWN is the address that the site sees the tests come from
-ON_WITHIN = 10.0  # seconds
+ON_WITHIN = 20.0  # seconds, most of which are the command's start on a machine that has much else to do
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,7 @@ def check(
         page = get("/")
     assert page.status == case.answers, case
     if case.arguments[1] in {"on", "off"}:
-        idle = os.getloadavg()[0] <= (os.cpu_count() or 1)
-        assert time.monotonic() - begun < within or not idle, "an idle machine is faster"
+        assert time.monotonic() - begun < within
     assert re.search(case.shows, page.text), page.text
     assert ("x-maintenance" in page.headers) is (case.answers == 503)
     if case.answers == 503:

@@ -17,3 +17,16 @@ def wait_until(condition: Callable[[], T], what: str, seconds: float = 20) -> T:
             pytest.fail(f"not within {seconds} s: {what}")
         time.sleep(0.05)
     return answer
+
+
+def quickest(call: Callable[[], T], enough: float, tries: int = 3) -> tuple[T, float]:
+    """What a call returned, and its seconds: those of the quickest of some, the first that takes less than `enough`.
+
+    For a limit of time: what else this machine does now makes one call slow, and hardly three in a row.
+    """
+    results: list[tuple[T, float]] = []
+    while not results or (len(results) < tries and results[-1][1] >= enough):
+        begun = time.monotonic()
+        result = call()
+        results.append((result, time.monotonic() - begun))
+    return min(results, key=lambda one: one[1])

@@ -25,12 +25,18 @@ def command(everything: bool) -> None:
     """
     client = stack.engine()
     project = stack.project_name()
-    own = client.images.list(filters={"reference": f"{project}/*"})
-    stand_ins = client.images.list(filters={"label": STAND_IN})
+    # The list as the engine gives it: docker-py's `images.list` fails when an image goes meanwhile.
+    own = client.api.images(filters={"reference": f"{project}/*"})
+    stand_ins = client.api.images(filters={"label": STAND_IN})
     # Somebody may have given one a name of their own, and have others below the project's name.
-    names = {name for image in own for name in image.tags if any(built.parts(name, project))}
+    names = {name for image in own for name in image["RepoTags"] or () if any(built.parts(name, project))}
     # An image that somebody built on a stand-in has inherited its label, which then holds the stand-in's name.
-    names |= {name for image in stand_ins for name in image.tags if image.labels[STAND_IN] == podman.as_docker(name)}
+    names |= {
+        name
+        for image in stand_ins
+        for name in image["RepoTags"] or ()
+        if image["Labels"][STAND_IN] == podman.as_docker(name)
+    }
     kept = set() if everything else _kept(client)
     for name in sorted(names):
         if podman.as_docker(name) in kept:

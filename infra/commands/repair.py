@@ -4,12 +4,13 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 import docker
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container
 
 from infra.commands import stack
@@ -87,7 +88,7 @@ def remove_orphans(client: docker.DockerClient, name: str, resources: list[dict[
     """Removes the stack's containers and networks that `resources` doesn't know."""
     known = {resource.get("id") for resource in resources}
     labelled = stack.filters(name)
-    for container in client.containers.list(all=True, filters=labelled):
+    for container in client.containers.list(all=True, filters=labelled, ignore_removed=True):
         if container.id in known:
             continue
         if str(container.name).startswith(stack.runs(name)) and container.status == "running":
@@ -96,9 +97,10 @@ def remove_orphans(client: docker.DockerClient, name: str, resources: list[dict[
             )
             continue
         print(f"removing the container {container.name}, which the state doesn't know", flush=True)
-        wait_for_database(container)
-        container.stop(timeout=30)
-        container.remove(force=True, v=True)
+        with suppress(NotFound):  # it has gone meanwhile
+            wait_for_database(container)
+            container.stop(timeout=30)
+            container.remove(force=True, v=True)
     for network in client.networks.list(filters=labelled):
         if network.id not in known:
             print(f"removing the network {network.name}, which the state doesn't know", flush=True)

@@ -108,7 +108,8 @@ def web(client: docker.DockerClient, stack: str) -> "Container":
 def running(client: docker.DockerClient, stack: str, role: str) -> "Container | None":
     """The stack's container of that role, such as `web` or `mail`, if it runs."""
     name = f"{project_name()}-{stack}-{role}"
-    return next(iter(client.containers.list(filters={**filters(stack), "name": f"^/{name}$"})), None)
+    asked = {**filters(stack), "name": f"^/{name}$"}
+    return next(iter(client.containers.list(filters=asked, ignore_removed=True)), None)
 
 
 def published(container: "Container") -> str:

@@ -121,9 +121,10 @@ def page(chromium: Browser) -> Iterator[Page]:
             complaints.append(f"{where}: {message.text}")
 
     def note_failure(request: Request) -> None:
-        # The browser asks for the icon when all else is there, and gives up when the test goes on to another page.
-        given_up = request.failure == "net::ERR_ABORTED" and "/favicon." in request.url
-        if not given_up:
+        # The browser gives up what a page still asks for when the test goes on to another one: pictures, what a script
+        # fetches, and the icon, which comes last. The page itself, its styles and its scripts it waits for.
+        is_optional = request.resource_type in {"image", "fetch"} or "/favicon." in request.url
+        if not (request.failure == "net::ERR_ABORTED" and is_optional):
             complaints.append(f"{request.url}: {request.failure}")
 
     with chromium.new_context(viewport={"width": 1100, "height": 800}) as context:

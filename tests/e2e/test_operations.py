@@ -1,8 +1,8 @@
 """`django-stack` on real stacks: what a new user does with --help alone, and what the doctor says of a good stack."""
 
 import json
-import os
-import time
+import secrets
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import requests
 
 from tests.e2e.stacks import Stack
 from tests.operations import COMPARISON, MAINTENANCE, Page, check
-from tests.waiting import wait_until
+from tests.waiting import quickest, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.pulumi]
 
@@ -54,9 +54,8 @@ def test_the_doctor_finds_a_page_that_fails_and_leads_to_its_traceback(developme
 
 
 def test_the_status_of_a_stack_has_all_its_parts_within_two_seconds(stack: Stack) -> None:
-    begun = time.monotonic()
-    code, text = django_stack(stack, "status", "--json", check=False)
-    elapsed = time.monotonic() - begun
+    shown = partial(django_stack, stack, "status", "--json", check=False)
+    (code, text), seconds = quickest(shown, enough=2)
     status = json.loads(text)
     assert code == 0, text
     web = status["processes"]["web"]
@@ -67,15 +66,16 @@ def test_the_status_of_a_stack_has_all_its_parts_within_two_seconds(stack: Stack
     assert status["media"]["objects"] >= 0
     assert status["release"]["succeeded"]
     assert not [name for name, part in status.items() if isinstance(part, dict) and "error" in part]
-    assert elapsed < 2 or os.getloadavg()[0] > (os.cpu_count() or 1)
+    assert seconds < 2
 
 
 def test_the_status_names_the_version_by_the_stacks_own_tag(stack: Stack) -> None:
-    stack.container("web").image.tag("another/stack", "first")  # as a push to a registry leaves one
+    tag = secrets.token_hex(4)
+    stack.container("web").image.tag("another/stack", tag)  # as a push to a registry leaves one
     try:
         assert json.loads(django_stack(stack, "status", "--json")[1])["image"] == stack.outputs()["image"]
     finally:
-        stack.engine.images.remove("another/stack:first")
+        stack.engine.images.remove(f"another/stack:{tag}")
 
 
 def test_the_log_of_the_release_is_there_although_its_container_is_not(stack: Stack) -> None:

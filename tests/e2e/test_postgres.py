@@ -1,5 +1,6 @@
 """Image, setting and volume of PostgreSQL fit together, or it is said before anything is made. Real 17 and 18."""
 
+import re
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from uuid import uuid4
 import docker
 import pytest
 
-from infra.local import image_check, server_warnings
+from infra.local import image_answers, image_check, server_warnings
+from infra.local.labels import PROJECT
 from infra.local.postgres import data_version, folders
 from infra.local.requests import SetPasswordRequest
 from infra.local.steps import set_password
@@ -26,6 +28,7 @@ from tools.setup.images import POSTGRES, PYTHON, S3
 pytestmark = pytest.mark.docker
 IMAGES = {17: POSTGRES, 18: POSTGRES_18}
 Check = Callable[..., str]
+OWN = f"test-{uuid4().hex[:8]}"  # the project in the labels of what the program makes here
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -97,24 +100,32 @@ def check(engine: docker.DockerClient) -> Check:
     """The error that the program gives before volume and container are made; "" for none."""
 
     def misfit(image: str, version: int, volume: str = "django-stack-test-none") -> str:
-        settings: Any = SimpleNamespace(project="test", stack="local", postgres_image=image, postgres_version=version)
+        settings: Any = SimpleNamespace(project=OWN, stack="local", postgres_image=image, postgres_version=version)
         return image_check.misfit(engine, str(engine.images.get(image).id), settings, volume)
 
     return misfit
 
 
-def test_what_fits_passes_and_leaves_nothing(engine: docker.DockerClient, server: Server, check: Check) -> None:
-    def things() -> tuple[set[str], set[str]]:
-        labelled = {"label": "django-stack.test=fits"}
+def test_what_fits_passes_and_leaves_nothing(
+    engine: docker.DockerClient, server: Server, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def anonymous() -> set[str]:
         volumes = engine.volumes.list(filters={"dangling": True})
-        return {str(volume.name) for volume in volumes}, {
-            str(c.id) for c in engine.containers.list(True, filters=labelled)
-        }
+        return {str(volume.name) for volume in volumes if re.fullmatch("[0-9a-f]{64}", str(volume.name))}
 
-    before = things()
+    monkeypatch.setattr(image_answers, "recall", lambda _: None)  # so that the image is asked
+    before, labels = anonymous(), {PROJECT: OWN}
     assert check(server.image, server.version, server.volume) == ""
-    assert data_version(engine, server.volume, PYTHON, {"django-stack.test": "fits"}) == server.version
-    assert things() == before
+    assert check(server.image, server.version) == ""
+    assert data_version(engine, server.volume, server.image, labels) == server.version
+    empty = engine.volumes.create(f"django-stack-{OWN}")
+    try:
+        assert data_version(engine, str(empty.name), server.image, labels) is None
+    finally:
+        empty.remove()
+    assert engine.containers.list(all=True, filters={"label": f"{PROJECT}={OWN}"}, ignore_removed=True) == []
+    # Those of other tests are there for moments, while their containers are removed.
+    wait_until(lambda: not anonymous() - before, "an end of the volumes that were made meanwhile")
 
 
 @pytest.mark.report("postgis/docker-postgis#362")
@@ -139,11 +150,12 @@ def test_an_image_for_another_processor_is_refused(engine: docker.DockerClient, 
     (tmp_path / "sh").write_bytes(header)
     (tmp_path / "sh").chmod(0o755)
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY sh /bin/sh\n")
-    image, _ = engine.images.build(rm=True, path=str(tmp_path), platform="linux/arm64", tag="django-stack/test-arm:1")
+    tag = f"django-stack/test-arm:{uuid4().hex[:8]}"
+    engine.images.build(rm=True, path=str(tmp_path), platform="linux/arm64", tag=tag)
     try:
-        error = check("django-stack/test-arm:1", 17)
+        error = check(tag, 17)
     finally:
-        engine.images.remove(str(image.id), force=True)
+        engine.images.remove(tag, force=True)
     assert "which is made for arm64 and doesn't run on this machine's amd64" in error
 
 
@@ -200,16 +212,15 @@ def test_an_image_that_says_nothing_of_its_version_is_asked_before_there_is_a_vo
     upgraded: Stack, engine: docker.DockerClient, tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text(f'FROM {POSTGRES_18}\nENV PG_MAJOR=""\n')
-    image, _ = engine.images.build(rm=True, path=str(tmp_path), tag="django-stack/test-postgres:unsaid")
+    tag = f"django-stack/test-postgres:{uuid4().hex[:8]}"
+    engine.images.build(rm=True, path=str(tmp_path), tag=tag)
     try:
-        upgraded.configure(postgres_image="django-stack/test-postgres:unsaid")
+        upgraded.configure(postgres_image=tag)
         failed = upgraded.up(check=False)
     finally:
-        engine.images.remove(str(image.id), force=True)
+        engine.images.remove(tag, force=True)
     assert failed.returncode != 0
-    assert (
-        "django-stack/test-postgres:unsaid, which has PostgreSQL 18, and postgres-version is 17. Fix:" in failed.stdout
-    )
+    assert f"{tag}, which has PostgreSQL 18, and postgres-version is 17. Fix:" in failed.stdout
     assert "database-data" not in failed.stdout
     assert upgraded.container("database") is None
     assert f"{upgraded.prefix}-database" not in {volume.name for volume in upgraded.volumes()}

@@ -120,9 +120,9 @@ def test_fewer_and_no_processes_take_their_containers_away_gracefully(working: S
     first, second = worker(working), worker(working, 2)
     with followed(second) as lines, working.configured(processes={"worker": {**WORKER, "count": 1}}):
         working.up()
-        assert lines[-1] == "has ended"
         assert worker(working, 2) is None
         assert worker(working).id == first.id
+    assert lines[-1] == "has ended"
     with followed(first) as lines, working.configured(processes=None):
         working.up()
     assert lines[-1] == "has ended"

@@ -90,7 +90,7 @@ def own_engine(*options: str) -> Iterator[OwnEngine]:
         finally:
             if engine.process and engine.process.poll() is None:
                 with suppress(DockerException):
-                    for container in engine.client().containers.list(all=True):
+                    for container in engine.client().containers.list(all=True, ignore_removed=True):
                         container.remove(force=True)
                 try:
                     engine.stop()  # a killed one leaves a mount behind

@@ -105,7 +105,7 @@ def test_with_a_full_disk_readers_are_served_the_update_says_why_and_room_mends_
     leave_data(small)
     [holder] = [
         container
-        for container in small.engine.containers.list()
+        for container in small.engine.containers.list(ignore_removed=True)
         if any(mount.get("Name") == f"{small.prefix}-database" for mount in container.attrs["Mounts"])
         and not container.name.startswith(small.prefix)
     ]

@@ -85,7 +85,8 @@ class Place:
         return ended.stderr
 
     def remove(self) -> None:
-        for container in self.engine.containers.list(all=True, filters={"name": f"^/{self.name}$"}):
+        filters = {"name": f"^/{self.name}$"}
+        for container in self.engine.containers.list(all=True, filters=filters, ignore_removed=True):
             container.remove(force=True)
         self.engine.volumes.get(self.name).remove()
 

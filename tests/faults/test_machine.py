@@ -117,8 +117,8 @@ def test_a_stack_lives_on_the_engine_of_the_docker_context_in_use(
     assert f"The Docker engine is the one at {own.host} (the docker context {context}" in output
     apart.wait_until_ready()
     assert set(apart.ids()) == {f"{apart.prefix}-{part}" for part in ("database", "media", "web")}
-    at_home = victim.engine.containers.list(all=True, filters={"label": f"django-stack.stack={apart.name}"})
-    assert at_home == []
+    filters = {"label": f"django-stack.stack={apart.name}"}
+    assert victim.engine.containers.list(all=True, filters=filters, ignore_removed=True) == []
     apart.up("--expect-no-changes")
 
     made = apart.make_target("local").stdout

@@ -119,7 +119,7 @@ def test_sixty_four_who_send_a_little_and_dawdle_hold_nobody_up(site: Site) -> N
         started = time.monotonic()
         assert [site.get(path).status_code for path in ("/", "/login/", "/healthz/ready") * 3] == [200] * 9
         site.visitor()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15, "20 s are IDLE_TIMEOUT"
 
 
 def test_after_all_that_it_still_serves_and_nothing_was_an_error(site: Site) -> None:

@@ -27,7 +27,7 @@ class Databases:
 
     def query(self, name: str, sql: str, password: str = "a-password") -> str:
         """What PostgreSQL answers, over the network with the password."""
-        (container,) = self.aws.engine.containers.list(filters={"label": f"db_id={name}"})
+        (container,) = self.aws.engine.containers.list(filters={"label": f"db_id={name}"}, ignore_removed=True)
         address = next(iter(container.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"]
         command = ["psql", f"postgresql://app@{address}/app", "-v", "ON_ERROR_STOP=1", "-qAtc", sql]
         status, output = container.exec_run(command, environment={"PGPASSWORD": password})

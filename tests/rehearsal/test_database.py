@@ -92,12 +92,12 @@ def test_a_database_moves_to_another_subnet_group(aws: AWS, address: str) -> Non
 
 
 def test_no_port_of_the_machine_leads_to_it(aws: AWS, address: str) -> None:
-    (container,) = aws.engine.containers.list(filters={"label": "db_id=tests"})
+    (container,) = aws.engine.containers.list(filters={"label": "db_id=tests"}, ignore_removed=True)
     assert not any(container.ports.values())
 
 
 def test_a_changed_password_is_the_databases(aws: AWS, address: str) -> None:
-    (container,) = aws.engine.containers.list(filters={"label": "db_id=tests"})
+    (container,) = aws.engine.containers.list(filters={"label": "db_id=tests"}, ignore_removed=True)
 
     def admits(password: str) -> bool:
         url = f"postgresql://app@{address}/app"

@@ -224,7 +224,8 @@ def old_secret_key(stack: Stack) -> str:
 
 def run_in(stack: Stack, name: str, program: str) -> str:
     """What the program prints that Django's shell runs in a task of another stack's site."""
-    tasks = stack.engine.containers.list(filters={"label": "com.amazonaws.ecs.container-name=web"})
+    filters = {"label": "com.amazonaws.ecs.container-name=web"}
+    tasks = stack.engine.containers.list(filters=filters, ignore_removed=True)
     (task,) = [one for one in tasks if f"STAGE={name}" in one.attrs["Config"]["Env"]]
     done: Any = task.exec_run(["python", "manage.py", "shell", "--verbosity", "0", "-c", program])
     assert done.exit_code == 0, done.output

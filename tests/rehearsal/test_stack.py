@@ -119,7 +119,8 @@ def test_after_an_update_that_was_interrupted_the_next_one_goes_on(
 
 
 def test_everything_that_listens_does_so_on_the_loopback(stack: Stack) -> None:
-    containers = stack.engine.containers.list(filters={"label": f"ministack.instance={stack.emulator.name}:4566"})
+    filters = {"label": f"ministack.instance={stack.emulator.name}:4566"}
+    containers = stack.engine.containers.list(filters=filters, ignore_removed=True)
     assert len(containers) >= 2  # a task and the database
     for container in [*containers, stack.engine.containers.get(stack.emulator.name)]:
         for bindings in container.ports.values():
@@ -131,10 +132,12 @@ def test_nothing_stays_when_it_is_taken_down(stack: Stack) -> None:
     stack.down()
     name = stack.emulator.name
     engine = stack.engine
-    assert not [one.name for one in engine.containers.list(all=True) if one.name.startswith((name, "ministack-"))]
+    containers = engine.containers.list(all=True, ignore_removed=True)
+    assert not [one.name for one in containers if one.name.startswith((name, "ministack-"))]
     assert not [one.name for one in engine.volumes.list() if one.name.startswith(name)]
     assert not [one.name for one in engine.networks.list() if one.name.startswith(name)]
-    assert not [tag for image in engine.images.list() for tag in image.tags if tag.startswith(f"127.0.0.1:{port}/")]
+    tags = [tag for image in engine.api.images() for tag in image["RepoTags"] or ()]
+    assert not [tag for tag in tags if tag.startswith(f"127.0.0.1:{port}/")]
     assert not stack.data_folder.exists()
     assert not stack.config.exists()
     assert stack.emulator.ports is None

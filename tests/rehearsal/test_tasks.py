@@ -203,5 +203,5 @@ def test_a_stopped_task_has_its_stop_timeout_to_end(aws: AWS) -> None:
 
 def test_nothing_of_a_task_stays_on_the_engine(aws: AWS, task: str) -> None:
     mark = {"label": f"com.amazonaws.ecs.task-arn={task}"}
-    wait_until(lambda: not aws.engine.containers.list(all=True, filters=mark), "no container")
+    wait_until(lambda: not aws.engine.containers.list(all=True, filters=mark, ignore_removed=True), "no container")
     wait_until(lambda: not aws.engine.volumes.list(filters=mark), "no volume")

@@ -165,25 +165,30 @@ class Emulator:
         """
         registries = [
             f"127.0.0.1:{container.labels[PORT_LABEL]}/"
-            for container in self._engine.containers.list(all=True, filters={"label": f"{LABEL}={self.name}"})
+            for container in self._containers(f"{LABEL}={self.name}")
             if PORT_LABEL in container.labels
         ]
         for label in (f"{LABEL}={self.name}", f"ministack.instance={self.name}:{API_PORT}"):
-            for container in self._engine.containers.list(all=True, filters={"label": label}):
+            for container in self._containers(label):
                 _remove(partial(container.remove, force=True, v=True))
         for volume in self._engine.volumes.list(filters={"label": f"{LABEL}={self.name}"}):
             _remove(partial(volume.remove, force=True))
         for network in self._engine.networks.list(filters={"label": f"{LABEL}={self.name}"}):
             _remove(network.remove)
-        for image in self._engine.images.list() if registries else []:
-            for name in [*(image.attrs["RepoTags"] or []), *(image.attrs["RepoDigests"] or [])]:
+        # The list as the engine gives it: docker-py's `images.list` fails when anybody's image goes meanwhile.
+        for image in self._engine.api.images() if registries else []:
+            for name in [*(image["RepoTags"] or []), *(image["RepoDigests"] or [])]:
                 if name.startswith(tuple(registries)):
                     _remove(partial(self._engine.images.remove, name))
+
+    def _containers(self, label: str) -> list[Any]:
+        """Those with the label, running or not."""
+        return list(self._engine.containers.list(all=True, filters={"label": label}, ignore_removed=True))
 
     def find(self, label: str) -> str:
         """The name of the newest running container that it made and that has the label; nothing for none."""
         labels = [f"ministack.instance={self.name}:{API_PORT}", label]
-        found = self._engine.containers.list(filters={"label": labels})
+        found = self._engine.containers.list(filters={"label": labels}, ignore_removed=True)
         return str(found[0].name) if found else ""
 
     def log(self, lines: int = 40) -> str:

@@ -351,7 +351,7 @@ def _ended_badly(process: "subprocess.Popen[bytes]") -> bool:
 def _running(engine: "docker.DockerClient", name: str) -> "Container":
     container = f"{stack.project_name()}-{name}-database"
     filters = {**stack.filters(name), "name": f"^/{container}$"}
-    found = next(iter(engine.containers.list(filters=filters)), None)
+    found = next(iter(engine.containers.list(filters=filters, ignore_removed=True)), None)
     if not found or found.status != "running":
         sys.exit(f"The container {container} is not running. Fix: {stack.make('local', name)}")
     return found

@@ -5,6 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from html import unescape
 from http.cookies import SimpleCookie
 from typing import Any
@@ -15,6 +16,7 @@ import urllib3
 from infra import proxies
 from infra.commands.diagnosis import Answer, Facts
 from infra.commands.diagnosis.inside import MARK, PROGRAM
+from infra.commands.diagnosis.outside import SLOW
 from infra.commands.operations import Operations
 
 SECONDS = 15.0  # for one answer
@@ -80,7 +82,7 @@ class Site:
     def answers(self, inside: Mapping[str, Any], redirects: list[str]) -> dict[str, Answer | str]:
         """The answers by what was asked for."""
         found = {
-            "home": self.get("/"),
+            "home": self.home(),
             "live": self.get("/healthz/live"),
             "ready": self.get("/healthz/ready"),
             "missing page": self.get("/django-stack-doctor-asks-for-a-page-that-is-not-there/"),
@@ -98,6 +100,16 @@ class Site:
     def get(self, path: str, *, host: str = "", base: str = "") -> Answer | str:
         """The answer to a GET, under another host name or at another server if these are given."""
         return self._ask("GET", f"{base or self._base}{path}", host or self._url.netloc, {}, None)
+
+    def home(self) -> Answer | str:
+        """The home page. A slow one is asked for again: a process that has just started is slow for its first visitor
+        alone."""
+        home = self.get("/")
+        if isinstance(home, Answer) and home.seconds >= SLOW:
+            again = self.get("/")
+            if isinstance(again, Answer) and again.status == home.status:
+                return replace(home, seconds=min(home.seconds, again.seconds))
+        return home
 
     def _static(self, url: str) -> Answer | str:
         """A static file may have an address of its own."""

@@ -53,7 +53,8 @@ class StackOperations:
         return self._one_off(web, command, environment, timeout=timeout, detach=detach)
 
     def schedules(self) -> list[StackSchedule]:
-        running = [str(one.id) for one in self._engine.containers.list(filters=stack.filters(self._name))]
+        found = self._engine.containers.list(filters=stack.filters(self._name), ignore_removed=True)
+        running = [str(one.id) for one in found]
         return [one for scheduler in self._scheduler() for one in schedules_of(scheduler, running)]
 
     def run_schedule(self, schedule: str, *, detach: bool) -> int:
@@ -64,7 +65,7 @@ class StackOperations:
     def _scheduler(self) -> "list[Container]":
         """The scheduler's container, running or not; none in a stack without schedules."""
         filters = {**stack.filters(self._name), "name": f"^/{self._prefix}-{SCHEDULER}$"}
-        return self._engine.containers.list(all=True, filters=filters)
+        return self._engine.containers.list(all=True, filters=filters, ignore_removed=True)
 
     def _one_off(
         self,
@@ -112,7 +113,8 @@ class StackOperations:
 
     def attach(self, run: str) -> int:
         filters = {**stack.filters(self._name), "name": f"^/{self._runs}"}
-        runs = {str(found.name): found for found in self._engine.containers.list(all=True, filters=filters)}
+        there = self._engine.containers.list(all=True, filters=filters, ignore_removed=True)
+        runs = {str(one.name): one for one in there}
         found = runs.get(run)
         if not found:
             sys.exit(f"There is no run {run} of the stack {self._name}. There are: {', '.join(sorted(runs)) or 'none'}")
@@ -149,7 +151,10 @@ class StackOperations:
         os.execvpe("docker", line, {**os.environ, **environment})
 
     def output(self, command: Sequence[str]) -> tuple[int, str]:
-        status, output = stack.web(self._engine, self._name).exec_run(list(command))
+        try:
+            status, output = stack.web(self._engine, self._name).exec_run(list(command))
+        except APIError as error:  # an update replaces the container at this moment, say
+            return 1, str(error.explanation)
         assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
         return status or 0, output.decode(errors="replace")
 
@@ -311,7 +316,8 @@ class StackOperations:
     def _processes(self) -> dict[str, list["Container"]]:
         """The stack's containers by the process whose instances they are; one-off ones aren't here."""
         found: dict[str, list[Container]] = {}
-        for container in self._engine.containers.list(all=True, filters=stack.filters(self._name)):
+        there = self._engine.containers.list(all=True, filters=stack.filters(self._name), ignore_removed=True)
+        for container in there:
             own = str(container.name).removeprefix(f"{self._prefix}-")
             if not str(container.name).startswith(self._runs):
                 found.setdefault(container.labels.get(PROCESS, own), []).append(container)

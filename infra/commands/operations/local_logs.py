@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from docker.errors import APIError
+
 from infra.commands.operations import LogLine, LogQuery
 
 if TYPE_CHECKING:
@@ -26,16 +28,22 @@ def lines(engine: "docker.DockerClient", process: str, container: "Container", q
             return  # lines of a container that was replaced are gone with it
         until = moment(str(container.attrs["State"]["StartedAt"])).timestamp()
     rest = b""
-    for chunk in engine.api.logs(
-        str(container.id),
-        timestamps=True,
-        stream=True,
-        follow=query.follow and not query.previous,
-        since=query.since.timestamp() if query.since else None,
-        until=until,
-        # The engine counts the last lines from the end of all, and looks at `until` after that.
-        tail="all" if query.tail is None or until else query.tail,
-    ):
+    try:
+        chunks = engine.api.logs(
+            str(container.id),
+            timestamps=True,
+            stream=True,
+            follow=query.follow and not query.previous,
+            since=query.since.timestamp() if query.since else None,
+            until=until,
+            # The engine counts the last lines from the end of all, and looks at `until` after that.
+            tail="all" if query.tail is None or until else query.tail,
+        )
+    except APIError as error:
+        if error.status_code in {404, 409}:  # it has gone since it was listed, or is going
+            return
+        raise
+    for chunk in chunks:
         # The engine keeps a line of more than 16 KiB in pieces, each of which is a chunk with a time of its own. Those
         # of a terminal can't be told apart, for its chunks are single bytes.
         again = _STAMP.match(chunk) if rest else None

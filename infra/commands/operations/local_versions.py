@@ -37,7 +37,7 @@ class StackVersions:
     def _web(self) -> "Container | None":
         """The web's container, also one that ends again and again: that is when people go back."""
         filters = {**stack.filters(self._name), "name": f"^/{self._project}-{self._name}-web$"}
-        return next(iter(self._engine.containers.list(all=True, filters=filters)), None)
+        return next(iter(self._engine.containers.list(all=True, filters=filters, ignore_removed=True)), None)
 
     def all(self) -> list[Version]:
         own = [one for one in built.kept(self._engine, self._project) if one.stack == self._name]

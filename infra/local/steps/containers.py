@@ -29,7 +29,7 @@ def explain(error: Exception) -> str:
 
 def remove(engine: docker.DockerClient, filters: dict[str, str | list[str] | bool]) -> None:
     """Removes all containers that match, running or not."""
-    for container in engine.containers.list(all=True, filters=filters):
+    for container in engine.containers.list(all=True, filters=filters, ignore_removed=True):
         try:
             container.remove(force=True, v=True)
         except NotFound:

@@ -119,7 +119,8 @@ class ReleaseRun:
 def what_serves(request: ReleaseRequest) -> str:
     """A sentence for the end of an error: whether a web version still serves; nothing if the engine doesn't answer."""
     try:
-        found = endpoint.client().containers.list(all=True, filters={"name": f"^/{request.web}$"})
+        engine = endpoint.client()
+        found = engine.containers.list(all=True, filters={"name": f"^/{request.web}$"}, ignore_removed=True)
     except ENGINE_ERRORS:
         return ""
     if not found:

@@ -38,6 +38,17 @@ STUBBORN = (
 )
 
 
+# Ends when the file is there.
+TOLD = """
+import pathlib, time
+print('at work', flush=True)
+for _ in range(1200):
+    if pathlib.Path({go!r}).exists():
+        break
+    time.sleep(0.1)
+"""
+
+
 @dataclass
 class Server:
     """A PostgreSQL of its own: its container, and a port of this machine that stays the same."""
@@ -119,6 +130,14 @@ class Runs:
             assert lines[-1], (lines, process.stderr.read())
         return process
 
+    @property
+    def go(self) -> Path:
+        """The file that ends what `begin_until_told` began."""
+        return self.folder / "go"
+
+    def begin_until_told(self, **more: Any) -> Any:
+        return self.begin(TOLD.format(go=str(self.go)), **more)
+
     def record(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.folder / f"{self.name}.json").read_text())
         return found
@@ -138,10 +157,15 @@ class Runs:
             self.lock,
         ) == [(1,)]
 
+    def sessions(self) -> set[int]:
+        """The process ids of the server's side of the runs' connections."""
+        found = self.query("SELECT pid FROM pg_stat_activity WHERE application_name = %s", f"once {self.name}")
+        return {pid for (pid,) in found}
+
     def break_connection(self) -> None:
-        self.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", f"once {self.name}"
-        )
+        """The server may take a moment for it, in which the lock is still held."""
+        for session in self.sessions():
+            self.query("SELECT pg_terminate_backend(%s)", session)
 
 
 @pytest.fixture
@@ -283,10 +307,12 @@ def test_what_a_command_leaves_in_the_background_ends_with_it(runs: Runs) -> Non
 
 
 def test_a_broken_connection_is_made_again_and_the_run_goes_on(runs: Runs) -> None:
-    process = runs.begin("import time; print('at work', flush=True); time.sleep(4)")
+    process = runs.begin_until_told()
+    first = runs.sessions()
     runs.break_connection()
-    wait_until(runs.is_locked, "the lock of a new connection", seconds=3)
+    wait_until(lambda: first.isdisjoint(runs.sessions()) and runs.is_locked(), "the lock of a new connection")
     assert runs.run(sys.executable, "-c", "pass")[0] == 75
+    runs.go.touch()
     assert process.wait(15) == 0
     assert runs.record()["how"] == "ok"
 
@@ -314,10 +340,11 @@ def test_a_run_whose_lock_went_to_another_ends(runs: Runs) -> None:
 
 
 def test_a_database_that_restarts_is_waited_for_and_the_run_goes_on(runs: Runs, server: Server) -> None:
-    process = runs.begin("import time; print('at work', flush=True); time.sleep(12)", patience=20)
+    process = runs.begin_until_told(patience=60)
     server.container.stop(timeout=5)
     server.start()
-    wait_until(runs.is_locked, "the lock of a new connection", seconds=10)
+    wait_until(runs.is_locked, "the lock of a new connection")
+    runs.go.touch()
     assert process.wait(30) == 0
     assert runs.record()["how"] == "ok"
 

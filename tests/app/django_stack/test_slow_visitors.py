@@ -97,9 +97,9 @@ class Server:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 
     def get(self, path: str = "/") -> None:
-        """Asks for a page, and has it within five seconds."""
+        """Asks for a page, and has it in less than the real time-out."""
         with self.connect() as connection:
-            connection.settimeout(5)
+            connection.settimeout(15)
             connection.sendall(GET.replace(b"/", path.encode(), 1))
             assert connection.recv(1000).startswith(b"HTTP/1.1 200 OK")
 
@@ -201,7 +201,7 @@ def test_those_who_drip_byte_by_byte_are_let_go_as_well(server_with_short_timeou
         in_the_body.sendall(POST % 10_000_000)
         begun = time.monotonic()
         while dripping:
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < 15
             time.sleep(0.05)
             for connection in list(dripping):
                 try:
@@ -212,12 +212,12 @@ def test_those_who_drip_byte_by_byte_are_let_go_as_well(server_with_short_timeou
 
 def test_an_upload_over_a_slow_line_passes_as_long_as_it_moves(server_with_short_timeout: Server) -> None:
     """It takes longer than the time-out for a pause, but no pause does; and it is not slower than the slowest line."""
-    server_with_short_timeout.get("/idle-timeout/0.5")
+    server_with_short_timeout.get("/idle-timeout/2")
     with server_with_short_timeout.connect() as connection:
         connection.sendall(POST % 200_000)
         for _ in range(10):
             connection.sendall(b"x" * 20_000)
-            time.sleep(0.06)
+            time.sleep(0.25)
         read_until(connection, b"\r\n200000")
 
 
@@ -276,7 +276,7 @@ def test_a_process_whose_threads_are_all_busy_says_that_it_is_alive(server: Serv
             with pytest.raises(TimeoutError):
                 other.recv(1000)
             (server.folder / "go").touch()
-            other.settimeout(5)
+            other.settimeout(15)
             assert other.recv(1000).startswith(b"HTTP/1.1 200 OK")
 
 

@@ -67,7 +67,8 @@ class Web:
 
     def runs(self) -> list[str]:
         """The names of the one-off containers that are there."""
-        found = endpoint.client().containers.list(all=True, filters={"name": f"{self.project}-pr-12-run-"})
+        filters = {"name": f"{self.project}-pr-12-run-"}
+        found = endpoint.client().containers.list(all=True, filters=filters, ignore_removed=True)
         return [str(container.name) for container in found]
 
 

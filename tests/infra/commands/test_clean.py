@@ -60,15 +60,16 @@ def test_names_that_somebody_gave_an_image_stay(tmp_path: Path, monkeypatch: pyt
             ["shop/emulator:abcdef012345"],
             ["shop/billing:dev"],
             ["shop/a/b:0123456789ab"],
+            None,
         ],
         "label": [["python:3.13"]],
     }
 
     def listed(filters: dict[str, str]) -> list[Any]:
         (kind,) = filters
-        return [SimpleNamespace(tags=tags, labels={STAND_IN: tags[0]}) for tags in images[kind]]
+        return [{"RepoTags": tags, "Labels": {STAND_IN: (tags or [""])[0]}} for tags in images[kind]]
 
-    client = SimpleNamespace(images=SimpleNamespace(list=listed, remove=removed.append))
+    client = SimpleNamespace(images=SimpleNamespace(remove=removed.append), api=SimpleNamespace(images=listed))
     monkeypatch.setattr(clean.stack, "engine", lambda: client)
     clean.command.callback(everything=True)
     assert removed == ["python:3.13", "shop/emulator:abcdef012345", "shop/local:0123456789ab"]
@@ -81,15 +82,17 @@ def test_full_names_of_podman_are_those_of_docker(tmp_path: Path, monkeypatch: p
     stand_in, copy = "docker.io/library/python:3.13", "docker.io/me/python:3.13"
     removed: list[str] = []
     images = {
-        "reference": [SimpleNamespace(tags=[name], labels={}) for name in versions],
-        "label": [SimpleNamespace(tags=[stand_in, copy], labels={STAND_IN: "python:3.13"})],
+        "reference": [
+            {"RepoTags": [name], "Id": name, "Size": 1, "Created": number}
+            for number, name in enumerate(versions, start=1)
+        ],
+        "label": [{"RepoTags": [stand_in, copy], "Labels": {STAND_IN: "python:3.13"}}],
     }
-    listed = [
-        {"RepoTags": [name], "Id": name, "Size": 1, "Created": number} for number, name in enumerate(versions, start=1)
-    ]
     client = SimpleNamespace(
-        images=SimpleNamespace(list=lambda filters: images[next(iter(filters))], remove=removed.append),
-        api=SimpleNamespace(containers=lambda **_: [{"Labels": {STACK: "local"}}], images=lambda **_: listed),
+        images=SimpleNamespace(remove=removed.append),
+        api=SimpleNamespace(
+            containers=lambda **_: [{"Labels": {STACK: "local"}}], images=lambda filters: images[next(iter(filters))]
+        ),
     )
     monkeypatch.setattr(clean.stack, "engine", lambda: client)
     clean.command.callback(everything=False)

@@ -10,6 +10,7 @@ import pytest
 
 from infra.local.labels import PROCESS
 from tests.infra.commands.conftest import PROGRAM, Web
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -52,12 +53,10 @@ def test_all_instances_of_a_process_are_one_in_logs_and_status(web: Web) -> None
     program = "import sys, time; print('up', sys.argv[1], flush=True); time.sleep(300)"
     labels = {PROCESS: "worker"}
     with (
-        web.beside("worker-1", IMAGE, ["python", "-c", program, "1"], labels=labels),
+        web.beside("worker-1", IMAGE, ["python", "-c", program, "1"], labels=labels) as first,
         web.beside("worker-2", IMAGE, ["python", "-c", program, "2"], labels=labels) as second,
     ):
-        until = time.monotonic() + 30
-        while b"up" not in second.logs() and time.monotonic() < until:
-            time.sleep(0.1)
+        wait_until(lambda: all(b"up" in one.logs() for one in (first, second)), "both workers", 30)
         lines = [json.loads(line) for line in web.run("logs", "-s", "pr-12", "--json", "worker").stdout.splitlines()]
         assert {line["process"] for line in lines} == {"worker"}
         assert len({line["instance"] for line in lines}) == 2
@@ -80,9 +79,7 @@ def test_previous_lines_are_those_before_a_crash(web: Web) -> None:
     with web.beside(
         "worker-1", IMAGE, ["python", "-c", program], labels={PROCESS: "worker"}, restart_policy=policy
     ) as one:
-        until = time.monotonic() + 30
-        while b"second" not in one.logs() and time.monotonic() < until:
-            time.sleep(0.1)
+        wait_until(lambda: b"second" in one.logs(), "a second start", 30)
 
         def shown(*arguments: str) -> list[str]:
             lines = web.run("logs", "-s", "pr-12", *arguments, "worker").stdout.splitlines()

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from docker.errors import NotFound
 
 from infra.commands import repair, stack
 
@@ -44,6 +45,21 @@ def test_a_run_or_a_shell_that_goes_on_is_not_left_behind(
     said = capsys.readouterr().out
     if stays and "run" in name:
         assert said == f"leaving {name}, which still runs (docker rm --force {name} ends it)\n"
+
+
+@pytest.mark.parametrize("call", ["stop", "remove"])
+def test_a_container_that_goes_by_itself_is_no_failure(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def gone(**_: object) -> None:
+        raise NotFound("No such container")
+
+    monkeypatch.setattr(stack, "project_name", lambda: "shop")
+    containers = [Container("shop-local-worker-1", "running"), Container("shop-local-worker-2", "running")]
+    monkeypatch.setattr(containers[0], call, gone)
+    engine: Any = SimpleNamespace(
+        containers=SimpleNamespace(list=lambda **_: containers), networks=SimpleNamespace(list=lambda **_: [])
+    )
+    repair.remove_orphans(engine, "local", [])
+    assert containers[1].did == ["stop", "remove"]
 
 
 def test_a_stack_that_was_only_initialised_has_no_resources(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from docker.models.containers import Container
 
 from tests.infra.commands.conftest import PROGRAM, Web
+from tests.waiting import quickest
 
 pytestmark = pytest.mark.docker
 
@@ -82,11 +83,10 @@ def test_the_local_tunnel_says_where_the_database_is_already(web: Web, database:
 def test_status_has_the_database_in_less_than_two_seconds_and_no_process_of_that_name(
     web: Web, database: Container
 ) -> None:
-    begun = time.monotonic()
-    shown = web.run("status", "-s", "pr-12").stdout
-    elapsed = time.monotonic() - begun
+    done, seconds = quickest(lambda: web.run("status", "-s", "pr-12"), enough=2)
+    shown = done.stdout
     assert re.search(r"^database +PostgreSQL 17\.\d+, [\d.]+ MB, 1 of 100 connections$", shown, re.MULTILINE), shown
-    assert elapsed < 2 or os.getloadavg()[0] > os.cpu_count()  # type: ignore[operator]
+    assert seconds < 2
 
 
 def test_without_a_database_of_its_own_psql_says_so(web: Web) -> None:

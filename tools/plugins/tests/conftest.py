@@ -121,7 +121,7 @@ def unique(docker_engine: docker.DockerClient) -> Iterator[str]:
     """A name of one's own; whatever Docker has under it is removed after the test."""
     name = f"plugins-test-{uuid.uuid4().hex[:8]}"
     yield name
-    for container in docker_engine.containers.list(all=True, filters={"name": name}):
+    for container in docker_engine.containers.list(all=True, filters={"name": name}, ignore_removed=True):
         container.remove(force=True, v=True)
     for network in docker_engine.networks.list(names=[name]):
         network.remove()

@@ -37,9 +37,9 @@ class FakeEngine(engine_pb2_grpc.EngineServicer):
             self.arrived.notify_all()
         return empty_pb2.Empty()
 
-    def wait_for(self, line: str) -> None:
+    def wait_for(self, line: str, seconds: float = 10) -> None:
         with self.arrived:
-            assert self.arrived.wait_for(lambda: line in self.lines, timeout=10), self.lines
+            assert self.arrived.wait_for(lambda: line in self.lines, timeout=seconds), self.lines
 
 
 @dataclass

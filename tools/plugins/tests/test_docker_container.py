@@ -163,14 +163,16 @@ def test_destroying_gives_the_container_its_grace_and_takes_anonymous_volumes(
     inputs = container_inputs(
         plugin,
         unique,
-        command=["sh", "-c", "trap 'echo bye > /out/bye; exit 0' TERM; while :; do sleep 0.1; done"],
+        command=["sh", "-c", "trap 'echo bye > /out/bye; exit 0' TERM; touch /out/up; while :; do sleep 0.1; done"],
         destroyGraceSeconds=10,
         volumes=[{"hostPath": str(tmp_path), "containerPath": "/out"}, {"containerPath": "/anonymous"}],
     )
     container_id, state = plugin.create(CONTAINER, inputs)
     mounts = docker_engine.containers.get(container_id).attrs["Mounts"]
     anonymous = next(mount["Name"] for mount in mounts if mount["Type"] == "volume")
-    time.sleep(0.5)
+    until = time.monotonic() + 30
+    while not (tmp_path / "up").exists() and time.monotonic() < until:
+        time.sleep(0.05)
     plugin.delete(CONTAINER, container_id, state)
     assert (tmp_path / "bye").exists()
     assert anonymous not in {volume.name for volume in docker_engine.volumes.list()}
@@ -179,13 +181,13 @@ def test_destroying_gives_the_container_its_grace_and_takes_anonymous_volumes(
 @pytest.mark.docker
 def test_a_container_that_never_gets_healthy_is_recorded_as_half_made(plugin: Plugin, unique: str) -> None:
     check = {"tests": ["CMD-SHELL", "echo not yet; false"], "interval": "500ms", "retries": 100}
-    inputs = container_inputs(plugin, unique, healthcheck=check, wait=True, waitTimeout=2)
+    inputs = container_inputs(plugin, unique, healthcheck=check, wait=True, waitTimeout=6)
     error = fails(lambda: plugin.create(CONTAINER, inputs))
     detail = init_failed(error)
     state = decode_properties(detail.properties)
     assert detail.id and state["name"] == unique
     assert list(plugin.diff(CONTAINER, inputs, inputs, state).replaces) == ["networkDatas"]
-    assert detail.reasons[0].startswith(f"container {unique} failed to be in healthy state within 2 s")
+    assert detail.reasons[0].startswith(f"container {unique} failed to be in healthy state within 6 s")
     assert "not yet" in detail.reasons[0]
 
 
@@ -228,7 +230,7 @@ def test_cancelling_ends_the_wait_for_a_container_which_is_recorded_as_half_made
     error = cancelled_while(
         own_plugin,
         lambda: own_plugin.create(CONTAINER, inputs),
-        lambda: bool(docker_engine.containers.list(filters={"name": unique})),
+        lambda: bool(docker_engine.containers.list(filters={"name": unique}, ignore_removed=True)),
     )
     detail = init_failed(error)
     assert (list(detail.reasons), detail.id) == (["cancelled"], docker_engine.containers.get(unique).id)

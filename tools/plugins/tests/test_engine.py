@@ -117,7 +117,7 @@ def test_a_failed_release_is_not_recorded_and_runs_again(stack: Stack) -> None:
 def test_destroy_leaves_nothing_but_the_image(stack: Stack, docker_engine: docker.DockerClient) -> None:
     stack.project.up()
     stack.project.run("destroy", "--yes", "--skip-preview")
-    assert not docker_engine.containers.list(all=True, filters={"name": stack.name})
+    assert not docker_engine.containers.list(all=True, filters={"name": stack.name}, ignore_removed=True)
     assert not docker_engine.networks.list(names=[stack.name])
     assert not docker_engine.volumes.list(filters={"name": stack.name})
     assert docker_engine.images.list(f"{stack.name}:1")

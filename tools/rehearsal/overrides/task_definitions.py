@@ -91,7 +91,8 @@ def _wait_for_dependencies() -> None:
 def _wait(client: Any, task: str, name: str, dependency: Definition) -> None:
     """Waits until the condition holds: START, COMPLETE, SUCCESS or HEALTHY. Raises DependencyError when it can't."""
     other, condition = dependency["containerName"], dependency["condition"]
-    found = client.containers.list(all=True, filters={"label": [f"{TASK_LABEL}={task}", f"{CONTAINER_LABEL}={other}"]})
+    labels = [f"{TASK_LABEL}={task}", f"{CONTAINER_LABEL}={other}"]
+    found = client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
     if not found:
         raise DependencyError(f"{name} depends on {other}, which must stand before it in a rehearsal")
     until = time.monotonic() + DEPENDENCY_TIMEOUT
@@ -173,7 +174,7 @@ def _remove_containers_and_volumes(task: str, config: EmulatorConfig, ended_by_i
     if ended_by_itself:
         time.sleep(2)  # its last lines are read still
     client = engine()
-    for container in client.containers.list(all=True, filters={"label": f"{TASK_LABEL}={task}"}):
+    for container in client.containers.list(all=True, filters={"label": f"{TASK_LABEL}={task}"}, ignore_removed=True):
         ecs._remove_docker_container(client, container)
     for volume in client.volumes.list(filters={"label": [config.label, f"{TASK_LABEL}={task}"]}):
         volume.remove(force=True)

@@ -16,7 +16,7 @@ from infra.commands.data import in_task
 from infra.commands.data.in_task import ANSWER, MARK, ORDERS
 from tests.waiting import wait_until
 
-SECONDS = 1.0  # of silence
+SECONDS = 2.5  # of silence
 BUCKET = "copy"
 LOCK = "lock"
 # A statement in a line: databases are files, and the lock is one that the system gives up with its process.

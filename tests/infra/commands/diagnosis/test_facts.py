@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 
 from infra.commands import doctor
 from infra.commands.diagnosis import Answer, facts
-from infra.commands.diagnosis.facts import collect, resolve
+from infra.commands.diagnosis.facts import Site, collect, resolve
 from infra.commands.diagnosis.inside import MARK
 from infra.commands.operations.status import ProcessStatus, Status
 from tests.http_server import Reply, Request, serving
@@ -80,6 +81,28 @@ def test_the_site_is_asked_on_this_machine_under_its_own_name_and_a_foreign_one(
     assert found.answers["home"].headers["x-request-id"] == "abc"
     assert found.answers["foreign host"].status == 400
     assert found.answers["missing page"].status == 404
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ([Answer(200, seconds=1.9)], 1.9),
+        ([Answer(200, seconds=3.2), Answer(200, seconds=0.2)], 0.2),
+        ([Answer(200, seconds=3.2), Answer(200, seconds=4.1)], 3.2),
+        ([Answer(200, seconds=3.2), Answer(500, seconds=0.1)], 3.2),
+        ([Answer(200, seconds=3.2), "/ isn't answered"], 3.2),
+    ],
+)
+def test_a_home_page_that_was_slow_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, given: list[Answer | str], seconds: float
+) -> None:
+    """A process that has just started says nothing of what most visitors wait for."""
+    site, first = Site("http://pr-12.localhost/", "pr-12.localhost"), given[0]
+    asked = iter(given)
+    monkeypatch.setattr(site, "get", lambda path: next(asked))
+    assert isinstance(first, Answer)
+    assert site.home() == replace(first, seconds=seconds)
+    assert list(asked) == [], "and only then"
 
 
 def test_a_login_is_tried_with_and_without_its_token_and_cookie() -> None:

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from docker.errors import APIError
+from requests import Response
 
 from infra.commands import stack
 from infra.commands.operations import RELEASE, LogLine, LogQuery, local
@@ -62,6 +64,24 @@ def test_the_output_of_a_terminal_comes_in_bytes() -> None:
 
 def test_a_line_that_is_not_ended_yet_is_shown_at_the_end() -> None:
     assert [line.text for line in read([AT + b"one\n", LATER + b"two"])] == ["one", "two"]
+
+
+@pytest.mark.parametrize("status", [404, 409, 500])
+def test_a_container_that_went_since_it_was_listed_has_no_lines(status: int) -> None:
+    """Docker answers 409 while it removes the container, and 404 afterwards."""
+
+    def refuse(*_: object, **__: object) -> None:
+        answer = Response()
+        answer.status_code = status
+        raise APIError("refused", response=answer)
+
+    container: Any = SimpleNamespace(id="0123abcd4567", attrs={})
+    engine: Any = SimpleNamespace(api=SimpleNamespace(logs=refuse))
+    if status == 500:
+        with pytest.raises(APIError):
+            list(lines(engine, "web", container, LogQuery()))
+    else:
+        assert list(lines(engine, "web", container, LogQuery())) == []
 
 
 class Engine:

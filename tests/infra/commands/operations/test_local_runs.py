@@ -84,6 +84,19 @@ def test_a_detached_run_that_has_ended_is_removed_and_its_status_is_its_own(
     assert engine.did == ["remove"]
 
 
+@pytest.mark.parametrize("refusal", [NotFound, APIError])
+def test_a_program_that_can_not_be_asked_says_why(
+    operations: Any, monkeypatch: pytest.MonkeyPatch, refusal: type[APIError]
+) -> None:
+    """As when an update replaces the container; `doctor` and `compare` then say so."""
+
+    def refuse(_: list[str]) -> None:
+        raise refusal("refused", explanation="container 0a1b is not running")
+
+    monkeypatch.setattr(stack, "web", lambda *_: SimpleNamespace(exec_run=refuse))
+    assert operations(Engine(None), "exit 0").output(["ls"]) == (1, "container 0a1b is not running")
+
+
 @pytest.mark.parametrize("status", [404, 409, 500])
 def test_a_run_that_somebody_else_removes_at_the_same_moment_ends_as_it_did(operations: Any, status: int) -> None:
     """Docker answers 409 while it removes the container, and 404 afterwards."""

@@ -38,8 +38,8 @@ class Engine:
             },
         )
 
-        def listed(filters: dict[str, Any], all: bool = False) -> list[Any]:  # docker's name
-            assert filters["name"] == "^/shop-local-web$"
+        def listed(filters: dict[str, Any], ignore_removed: bool, all: bool = False) -> list[Any]:  # docker's names
+            assert (filters["name"], ignore_removed) == ("^/shop-local-web$", True)
             return [web] if runs and (all or status == "running") else []
 
         self.containers = SimpleNamespace(list=listed, run=self._run)

@@ -50,7 +50,8 @@ def request(port: int) -> dict[str, Any]:
     return {**asked, "secrets": ["TOP-SECRET"]}
 
 
-def test_it_waits_until_the_server_says_the_right_thing(run: Run) -> None:
+def test_it_waits_until_the_server_says_the_right_thing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step, "READY_SECONDS", 30)
     with saying(b"", b"-LOADING\r\n", b"+OK\r\n") as (port, asked):
         assert run("answer", request(port), Engine(Container("cache"))) == (0, "", "")
     assert asked == [b"AUTH TOP-SECRET\r\n"] * 3

@@ -48,7 +48,8 @@ def test_it_looks_for_containers_that_come_late(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(endpoint, "client", client)
     watchdog.remove_what_comes("run-1")
-    assert engine.asked == [{"all": True, "filters": {"label": "django-stack.release-run=run-1"}}] * 5
+    asked = {"all": True, "filters": {"label": "django-stack.release-run=run-1"}, "ignore_removed": True}
+    assert engine.asked == [asked] * 5
     assert looks[-1] == 24, "once a second"
     now[0], looks[:] = 0.0, []
     monkeypatch.setattr(endpoint, "client", lambda: (looks.append(now[0]), client)[1]() if now[0] > 1000 else _gone())
