@@ -11,6 +11,8 @@ WITH_ENGINE = engine=$$(python -m infra.endpoint) && eval "$$engine" &&
 UNIT = not docker and not pulumi and not browser
 
 .DEFAULT_GOAL := help
+# Set-up comes before what needs it, and two rounds of tests would disturb each other, also with `make -j`.
+.NOTPARALLEL:
 .PHONY: help setup local cloud rehearse rehearse-down manage logs repair clean test test-unit test-setup test-faults test-rehearsal test-joining cloud-acceptance fuzz mutants bench check format settings lock
 
 ##@ Every day

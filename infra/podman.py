@@ -14,6 +14,13 @@ def as_docker(name: str) -> str:
     return _IMPLIED.sub("", name)
 
 
+def in_full(name: str) -> str:
+    """An image's name with the registry that Docker would ask: without a terminal, Podman's `pull` takes no other."""
+    first, slash, _ = name.partition("/")
+    has_registry = slash and (first == "localhost" or "." in first or ":" in first)
+    return name if has_registry else f"docker.io/{name}"
+
+
 def asks_no_registry(error: Exception) -> bool:
     """Whether an engine refused to look for an image because it asks no registries, so that nobody knows."""
     return bool(_NO_SUCH_PATH.fullmatch(str(getattr(error, "explanation", None) or "").strip()))

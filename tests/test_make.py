@@ -1,6 +1,7 @@
 """What the Makefile says, without running its recipes."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,6 +22,22 @@ def test_what_uses_containers_uses_the_engine_that_set_up_has_found(target: str)
     recipe = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     (line,) = [line for line in recipe.splitlines() if re.search(r"\bpytest\b|-m benchmarks( |$)", line)]
     assert "python -m infra.endpoint" in line
+
+
+def test_set_up_comes_before_what_needs_it_also_where_make_runs_in_parallel(tmp_path: Path) -> None:
+    """As on a fresh clone, with programs that do nothing in the place of the real ones."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for folder in ("bin", "app/contract", "tools/plugins"):
+        (tmp_path / folder).mkdir(parents=True)
+    setup = "sleep 0.5; mkdir -p .venv/bin; touch .venv/bin/activate .venv/bin/django-stack; chmod +x .venv/bin/*"
+    for program in ("python3", "python", "pytest", "ruff", "mypy", "lint-imports"):
+        file = tmp_path / "bin" / program
+        file.write_text(f"#!/bin/sh\n{setup if program == 'python3' else ''}\n")
+        file.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
+    command = ["make", "--jobs", "4", "test"]
+    reply = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert reply.returncode == 0, reply.stdout
 
 
 def test_helpers_ask_for_that_engine_too() -> None:

@@ -89,13 +89,14 @@ def _plugin() -> list[str]:
     wanted = version("pulumi-aws")
     if "aws:" in os.environ.get("PULUMI_DEBUG_PROVIDERS", "") or shutil.which("pulumi-resource-aws"):
         return []
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    if any((home / "plugins").glob("resource-aws-v*/pulumi-resource-aws*")):
+    # Of its store, the engine takes the very version alone, and nothing whose installation was interrupted.
+    stored = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins" / f"resource-aws-v{wanted}"
+    if any(stored.glob("pulumi-resource-aws*")) and not stored.with_name(f"{stored.name}.partial").exists():
         return []
     if any((folder / "pulumi-resource-aws").is_file() for folder in _beside_pulumi()):
         return []
     return [
-        f"Pulumi's aws plugin is not on this machine. Fix: pulumi plugin install resource aws v{wanted} "
+        f"Pulumi's aws plugin {wanted} is not on this machine. Fix: pulumi plugin install resource aws v{wanted} "
         "(200 MB, from the vendor's download site)"
     ]
 

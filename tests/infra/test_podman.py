@@ -88,6 +88,21 @@ def test_a_name_is_shown_as_docker_lists_it(name: str, shown: str) -> None:
     assert podman.as_docker(name) == shown
 
 
+@pytest.mark.parametrize(
+    ("name", "pulled"),
+    [
+        ("python:3.13", "docker.io/python:3.13"),
+        ("versity/versitygw:v1", "docker.io/versity/versitygw:v1"),
+        ("docker.io/library/python:3.13", "docker.io/library/python:3.13"),
+        ("localhost/python:3.13", "localhost/python:3.13"),
+        ("localhost:5000/python:3.13", "localhost:5000/python:3.13"),
+        ("registry.example.com/python:3.13", "registry.example.com/python:3.13"),
+    ],
+)
+def test_a_name_is_pulled_with_its_registry(name: str, pulled: str) -> None:
+    assert podman.in_full(name) == pulled
+
+
 @pytest.mark.parametrize("registry", ["", "docker.io/", "localhost/"])
 def test_versions_are_known_by_their_full_names_too(registry: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "django-stack/local:0123456789ab"

@@ -120,7 +120,8 @@ def recipe(machine: Machine, image: str) -> str:
 def pull(machine: Machine, image: str) -> tuple[str, bool]:
     """Pulls an image. Returns the reason if that fails, and whether the registry was silent."""
     try:
-        machine.run(f"pulling {image} (about a minute)", ["docker", "pull", image], silence=PULL_SILENCE)
+        command = ["docker", "pull", podman.in_full(image)]
+        machine.run(f"pulling {image} (about a minute)", command, silence=PULL_SILENCE)
     except CommandError as error:
         return error.last, not error.lines
     return "", False

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from infra.endpoint import Endpoint
@@ -30,7 +31,9 @@ from tools.setup.progress import QUIET_SECONDS, Progress
 
 # The default passphrase of the local stack. It is public, and only guards containers on this machine (docs/state.md).
 PASSPHRASE = "django-stack-local"  # noqa: S105
+# How long a site may take to answer, and how long a download that has begun may pause.
 PROBE_SECONDS = 5
+PAUSE_SECONDS = 60
 # The record of what set-up has installed into a .venv.
 STAMP = ".setup.json"
 
@@ -222,17 +225,13 @@ class Machine:
     def fetch(self, url: str, target: Path) -> None:
         """Downloads a file, with progress. Raises UnreachableError, within seconds if the site does not answer.
 
-        Raises SetupError when this Python doesn't trust the site's certificate: other ways wouldn't mend that.
+        Raises SetupError when this Python doesn't trust the site's certificate, or the download stops on its way: the
+        site can be reached, and other ways wouldn't mend that.
         """
         progress = Progress()
         try:
             with _opened(url) as reply, target.open("wb") as file:
-                size = int(reply.headers.get("Content-Length") or 0)
-                while block := reply.read(1 << 18):
-                    file.write(block)
-                    progress.show(f"{file.tell() >> 20} of {size >> 20} MB")
-                if size and file.tell() != size:
-                    raise UnreachableError(f"the download stopped after {file.tell()} of {size} bytes")
+                _receive(reply, file, progress)
         except urllib.error.HTTPError as error:
             raise UnreachableError(str(error), answered=True) from error
         except urllib.error.URLError as error:
@@ -251,7 +250,10 @@ def _opened(url: str) -> HTTPResponse:
 
     def attempt() -> None:
         try:
-            result.put(urllib.request.urlopen(url, timeout=PROBE_SECONDS))  # noqa: S310  (our own https constants)
+            reply = urllib.request.urlopen(url, timeout=PROBE_SECONDS)  # noqa: S310  (our own https constants)
+            # What urlopen is told holds for every later read as well, and it takes no other.
+            reply.fp.raw._sock.settimeout(PAUSE_SECONDS)
+            result.put(reply)
         except Exception as error:
             result.put(error)
 
@@ -263,6 +265,27 @@ def _opened(url: str) -> HTTPResponse:
     if isinstance(reply, Exception):
         raise reply
     return reply
+
+
+def _receive(reply: HTTPResponse, file: IO[bytes], progress: Progress) -> None:
+    """Writes what arrives to a file. Raises SetupError if it stops after the first byte; before that, other errors."""
+    size = int(reply.headers.get("Content-Length") or 0)
+    try:
+        while block := reply.read1(1 << 18):
+            file.write(block)
+            progress.show(f"{file.tell() >> 20} of {size >> 20} MB")
+            if file.tell() == size:
+                break  # early releases of Python 3.11 would wait until the site closes the connection
+        if file.tell() < size:
+            raise ConnectionError("the connection was closed")
+    except (OSError, HTTPException) as error:
+        if not file.tell():
+            raise
+        of_all = f" of {size}" if size else ""
+        reason = _in_words(error, reply.url)
+        raise SetupError(
+            f"the download stopped after {file.tell()}{of_all} bytes: {reason}", "Run it again."
+        ) from error
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, url: str) -> SetupError:

@@ -1,7 +1,7 @@
 """Pulumi's plugins: the official ones if available, else stand-ins from tools/plugins in a virtual environment.
 
 A plugin on PATH takes precedence over the engine's own store. So only missing plugins are linked into .venv/bin, and
-the links are removed as soon as the official ones are installed.
+the links are removed as soon as the official ones are installed. The language host is linked whenever the CLI is there.
 """
 
 from __future__ import annotations
@@ -31,10 +31,14 @@ def ensure(machine: Machine) -> None:
     missing = [name for name, version in versions.items() if not has_provider(machine, name, version)]
     if missing and site_reached(machine):
         missing = [name for name in missing if not install_official(machine, name, versions[name])]
-    programs = [] if has_language_host(machine) else [LANGUAGE_HOST]
+    host = language_host(machine)
+    programs = [] if host else [LANGUAGE_HOST]
     programs += [f"pulumi-resource-{name}" for name in missing]
     folder = stand_ins(machine) if programs else Path()
-    link(machine, {program: folder / "bin" / program for program in programs})
+    targets = {program: folder / "bin" / program for program in programs}
+    if host and (machine.venv / "bin/pulumi").exists():
+        targets[LANGUAGE_HOST] = host  # the engine prefers PATH, where there may be that of a CLI which isn't used
+    link(machine, targets)
     if programs:
         short = ", ".join(program.removeprefix("pulumi-") for program in programs)
         machine.say(f"stand-ins from tools/plugins are in .venv/bin, about which pulumi will warn: {short}")
@@ -70,20 +74,28 @@ def wanted(machine: Machine) -> dict[str, str]:
     return {name: pinned[name] for name in PROVIDERS if name in pinned}
 
 
-def has_language_host(machine: Machine) -> bool:
-    """Whether an official Python language host is installed: beside the CLI, on PATH, or in the store."""
-    own = (machine.venv / "bin").resolve()
-    beside = Path(machine.which("pulumi") or own / "pulumi").resolve().parent
-    in_store = any(store(machine).glob(f"language-python-v*/{LANGUAGE_HOST}"))
-    return bool(machine.which(LANGUAGE_HOST)) or in_store or (beside != own and (beside / LANGUAGE_HOST).exists())
+def language_host(machine: Machine) -> Path | None:
+    """The official Python language host: on PATH, beside the CLI, or in the store; None if there is none.
+
+    Beside a CLI on PATH that is too old and so isn't used, the host is as old.
+    """
+    own = machine.venv / "bin/pulumi"
+    ours = own.exists()
+    on_path = machine.which(LANGUAGE_HOST)
+    if on_path and not (ours and Path(on_path).with_name("pulumi").is_file()):
+        return Path(on_path)
+    cli = own if ours else Path(machine.which("pulumi") or own)
+    beside = cli.resolve().with_name(LANGUAGE_HOST)
+    if beside.parent != own.parent.resolve() and beside.exists():
+        return beside
+    stored = store(machine).glob(f"language-python-v*/{LANGUAGE_HOST}")
+    return next((host for host in stored if is_whole(host.parent)), None)
 
 
 def has_provider(machine: Machine, name: str, version: str) -> bool:
-    """Whether an official provider is on PATH, or in the store and new enough for the engine (same major version)."""
-    least = numbers(version)
-    stored = [numbers(folder.name) for folder in store(machine).glob(f"resource-{name}-v*") if folder.is_dir()]
-    fits = any(found[:1] == least[:1] and found >= least for found in stored)
-    return fits or bool(machine.which(f"pulumi-resource-{name}"))
+    """Whether an official provider is on PATH, or in the store in the very version that the engine requests."""
+    stored = store(machine) / f"resource-{name}-v{version}"
+    return is_whole(stored) or bool(machine.which(f"pulumi-resource-{name}"))
 
 
 def store(machine: Machine) -> Path:
@@ -91,9 +103,9 @@ def store(machine: Machine) -> Path:
     return Path(machine.environ.get("PULUMI_HOME") or machine.home / ".pulumi") / "plugins"
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """The version in a text: `resource-docker-v5.2.0` is (5, 2, 0)."""
-    return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
+def is_whole(folder: Path) -> bool:
+    """Whether a plugin's folder in the store is there, and not of an installation that was interrupted."""
+    return folder.is_dir() and not folder.with_name(f"{folder.name}.partial").exists()
 
 
 def site_reached(machine: Machine) -> bool:

@@ -71,6 +71,8 @@ def install(machine: Machine, purpose: str) -> None:
     # The build backend is one of the locked packages, so that building the project fetches nothing.
     project = ["--no-deps", "--no-build-isolation", "--editable", "."]
     environ = own_pip.environ(machine)
+    stamp = {"place": str(machine.venv)}
+    write_stamp(machine, stamp)  # what .venv had is no longer certain from here on, also after an interruption
     try:
         hashed = [*pip, "--require-hashes", "-r", lock]
         machine.run(f"installing {lock} (up to two minutes)", hashed, environ=environ)
@@ -81,10 +83,10 @@ def install(machine: Machine, purpose: str) -> None:
         mark_activate(machine, script, line)
     for folder in machine.venv.glob("lib/python3*/site-packages"):
         (folder / PTH[0]).write_text(PTH[1])
-    # Larger ones include the smaller, so that switching between `make local` and `make test` installs nothing.
+    # Larger ones include the smaller, so that switching between `make local` and `make test` installs nothing. What a
+    # larger one had installed is forgotten: pip has just changed packages of it.
     held = PURPOSES[: PURPOSES.index(purpose) + 1]
-    stamp = {**read_stamp(machine), "place": str(machine.venv), **{name: digest(machine, name) for name in held}}
-    (machine.venv / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
+    write_stamp(machine, stamp | {name: digest(machine, name) for name in held})
 
 
 def up_to_date(machine: Machine, purpose: str) -> bool:
@@ -132,6 +134,11 @@ def digest(machine: Machine, purpose: str) -> str:
     return hashlib.sha256(
         b"\0".join([*(file.read_bytes() for file in files), *map(str.encode, (*ACTIVATE.values(), *PTH))])
     ).hexdigest()
+
+
+def write_stamp(machine: Machine, stamp: dict[str, str]) -> None:
+    """Records what is installed in .venv."""
+    (machine.venv / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
 
 
 def read_stamp(machine: Machine) -> dict[str, str]:

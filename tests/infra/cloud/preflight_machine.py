@@ -1,6 +1,7 @@
 """A machine on which a cloud stack can be made, and what preflight says when it can't."""
 
 import time
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from tests.infra.cloud.fake_aws import fake_aws
 
 BASE = "python:3.13-slim-trixie"
 DAY = 86400
+WANTED = version("pulumi-aws")
 
 
 def ready_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
@@ -25,7 +27,7 @@ def ready_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    plugin = tmp_path / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
+    plugin = tmp_path / "plugins" / f"resource-aws-v{WANTED}" / "pulumi-resource-aws"
     plugin.parent.mkdir(parents=True)
     plugin.touch()
     image = SimpleNamespace(labels={}, history=lambda: [{"Created": 0}, {"Created": int(time.time()) - 29 * DAY}])

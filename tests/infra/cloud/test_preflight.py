@@ -17,7 +17,7 @@ from infra.cloud.tags import tags
 from infra.cloud.task_kinds import CHECK_SEEN
 from infra.settings import Settings
 from tests.infra.cloud.fake_aws import FakeAWS, RefusalError
-from tests.infra.cloud.preflight_machine import refusal
+from tests.infra.cloud.preflight_machine import WANTED, refusal
 
 NAME = {"DBInstanceIdentifier": "django-stack-cloud", "InstanceCreateTime": "2026-01-01T00:00:00Z"}
 
@@ -33,8 +33,31 @@ def test_a_missing_plugin_is_named_with_the_command_that_gets_it(
     monkeypatch.setattr(module, "_beside_pulumi", lambda: iter(()))
     monkeypatch.setenv("PATH", "/nowhere")
     message = refusal(settings)
-    assert "Pulumi's aws plugin is not on this machine. Fix: pulumi plugin install resource aws v7." in message
+    assert (
+        f"Pulumi's aws plugin {WANTED} is not on this machine. Fix: pulumi plugin install resource aws v{WANTED} "
+        in message
+    )
     assert message.count("Fix:") == 1
+
+
+@pytest.mark.parametrize("place", ["resource-aws-v7.0.0", "resource-aws-v7.999.0", f"resource-aws-v{WANTED}-alpha.1"])
+def test_a_plugin_of_another_version_is_none(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """The engine takes the very version that the SDK requests: SelectCompatiblePlugin in Pulumi's plugins.go."""
+    machine.plugin.parent.rename(machine.plugin.parent.with_name(place))
+    monkeypatch.setattr(module, "_beside_pulumi", lambda: iter(()))
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "is not on this machine" in refusal(settings)
+
+
+def test_a_plugin_whose_installation_was_interrupted_is_none(
+    machine: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.plugin.parent.with_name(f"resource-aws-v{WANTED}.partial").touch()
+    monkeypatch.setattr(module, "_beside_pulumi", lambda: iter(()))
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "is not on this machine" in refusal(settings)
 
 
 def test_a_plugin_beside_pulumi_is_good(

@@ -96,10 +96,10 @@ def test_a_stand_in_is_built_again_when_its_recipe_is_another_one(debian: FakeMa
     assert images.recipe(debian, images.POSTGRES) != before
 
 
-def test_missing_ones_are_pulled(machine: FakeMachine) -> None:
+def test_missing_ones_are_pulled_by_names_that_podman_takes(machine: FakeMachine) -> None:
     machine.answers[LIST] = (0, images.PYTHON, "")
     images.ensure(machine)
-    assert machine.did == [f"docker pull {images.POSTGRES}", f"docker pull {images.S3}"]
+    assert machine.did == [f"docker pull docker.io/{images.POSTGRES}", f"docker pull docker.io/{images.S3}"]
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,13 @@ def test_those_of_services_are_there_where_a_stack_asks_for_them(
     (machine.root / "Pulumi.one.yaml").write_text("config: {}\n")
     (machine.root / "Pulumi.two.yaml").write_text(file)
     images.ensure(machine)
-    assert machine.did == [f"docker pull {image}" for image in more]
+    assert machine.did == [f"docker pull docker.io/{image}" for image in more]
 
 
 def test_the_tests_have_them_all(machine: FakeMachine) -> None:
     machine.answers[LIST] = (0, "", "")
     images.ensure_all(machine)
-    assert machine.did == [f"docker pull {image}" for image in images.IMAGES]
+    assert machine.did == [f"docker pull docker.io/{image}" for image in images.IMAGES]
 
 
 def test_where_no_registry_is_reached_stand_ins_are_built_on_one_base(debian: FakeMachine) -> None:
@@ -145,7 +145,7 @@ def test_a_registry_that_was_silent_once_is_not_waited_for_again(debian: FakeMac
 
 
 def test_one_image_that_is_refused_does_not_keep_the_others_from_being_pulled(debian: FakeMachine) -> None:
-    debian.errors = {f"docker pull {images.S3}": ["toomanyrequests: You have reached your pull rate limit"]}
+    debian.errors = {f"docker pull docker.io/{images.S3}": ["toomanyrequests: You have reached your pull rate limit"]}
     images.ensure_all(debian)
     assert len(commands(debian, "docker pull")) == 5
     assert len(commands(debian, "docker build")) == 1

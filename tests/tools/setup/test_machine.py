@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,60 @@ def test_a_refused_connection_and_a_refusing_server_are_told_apart(real: Machine
     with pytest.raises(UnreachableError, match="refused") as error:
         real.fetch(url, tmp_path / "x")
     assert not error.value.answered
+
+
+@pytest.fixture
+def sending() -> Iterator[Callable[[bytes, float, bytes], str]]:
+    """Serves once: part of an answer, a pause, and the rest; gives the URL."""
+    with contextlib.ExitStack() as ending:
+
+        def serve(begin: bytes, pause: float, rest: bytes) -> str:
+            server = ending.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def answer() -> None:
+                with contextlib.suppress(OSError), server.accept()[0] as connection:
+                    connection.recv(1000)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n" + begin)
+                    time.sleep(pause)
+                    connection.sendall(rest)
+
+            threading.Thread(target=answer, daemon=True).start()
+            return f"http://127.0.0.1:{server.getsockname()[1]}/x"
+
+        yield serve
+
+
+def test_a_download_that_pauses_for_longer_than_an_answer_may_take_goes_on(
+    real: Machine, tmp_path: Path, sending: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.setup.machine.PROBE_SECONDS", 0.5)
+    real.fetch(sending(b"12345", 1.5, b"67890"), tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == b"1234567890"
+
+
+@pytest.mark.parametrize(("pause", "reason"), [(0.0, "the connection was closed"), (3.0, "timed out")])
+def test_a_download_that_stops_is_not_taken_for_a_site_out_of_reach(
+    real: Machine,
+    tmp_path: Path,
+    sending: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    pause: float,
+    reason: str,
+) -> None:
+    monkeypatch.setattr("tools.setup.machine.PAUSE_SECONDS", 0.5)
+    with pytest.raises(SetupError, match=f"the download stopped after 5 of 10 bytes: {reason}") as error:
+        real.fetch(sending(b"12345", pause, b""), tmp_path / "x")
+    assert error.value.remedy == "Run it again."
+
+
+@pytest.mark.parametrize("pause", [0.0, 3.0])
+def test_a_site_that_answers_and_sends_nothing_counts_as_out_of_reach(
+    real: Machine, tmp_path: Path, sending: Callable[..., str], monkeypatch: pytest.MonkeyPatch, pause: float
+) -> None:
+    """A filter does so with programs; then they are built."""
+    monkeypatch.setattr("tools.setup.machine.PAUSE_SECONDS", 0.5)
+    with pytest.raises(UnreachableError):
+        real.fetch(sending(b"", pause, b""), tmp_path / "x")
 
 
 def test_a_certificate_that_is_not_trusted_is_not_taken_for_a_site_out_of_reach(real: Machine, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Pulumi's plugins: official ones win; stand-ins are linked only for missing ones, and removed when these come."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -145,28 +146,93 @@ def test_official_ones_that_come_later_take_over(machine: FakeMachine) -> None:
     assert linked(machine) == []
 
 
-@pytest.mark.parametrize(("stored", "taken"), [("5.2.0", True), ("5.10.1", True), ("5.1.9", False), ("6.0.0", False)])
+@pytest.mark.parametrize(
+    ("stored", "taken"),
+    [("5.2.0", True), ("5.10.1", False), ("5.1.9", False), ("6.0.0", False), ("5.2.0-alpha.1", False)],
+)
 def test_a_stored_provider_counts_when_the_engine_would_take_it(
     machine: FakeMachine, stored: str, *, taken: bool
 ) -> None:
+    """The engine takes the very version that the SDK requests: SelectCompatiblePlugin in Pulumi's plugins.go."""
     provider(machine, "docker", stored)
     assert plugins.has_provider(machine, "docker", "5.2.0") is taken
 
 
-def test_an_official_cli_brings_its_language_host(machine: FakeMachine, tmp_path: Path) -> None:
-    assert not plugins.has_language_host(machine)
-    (tmp_path / "pulumi").touch()
-    (tmp_path / "pulumi-language-python").touch()
-    (machine.venv / "bin/pulumi").symlink_to(tmp_path / "pulumi")
-    assert plugins.has_language_host(machine)
+def test_a_plugin_whose_installation_was_interrupted_does_not_count(machine: FakeMachine) -> None:
+    provider(machine, "docker", "5.2.0")
+    host = machine.home / ".pulumi/plugins/language-python-v3.300.1/pulumi-language-python"
+    host.parent.mkdir()
+    host.touch()
+    for folder in (host.parent, host.parent.with_name("resource-docker-v5.2.0")):
+        folder.with_name(f"{folder.name}.partial").touch()
+    assert not plugins.has_provider(machine, "docker", "5.2.0")
+    assert plugins.language_host(machine) is None
+
+
+def distribution(folder: Path) -> Path:
+    """A CLI with its language host beside it; returns the host."""
+    folder.mkdir()
+    for program in ("pulumi", "pulumi-language-python"):
+        (folder / program).touch()
+    return folder / "pulumi-language-python"
+
+
+def on_path(machine: FakeMachine, folder: Path) -> None:
+    machine.programs |= {program.name: str(program) for program in folder.iterdir()}
+
+
+def host_in_use(machine: FakeMachine) -> Path:
+    return (machine.venv / "bin/pulumi-language-python").readlink()
+
+
+def test_the_vendors_cli_runs_with_the_language_host_beside_it(machine: FakeMachine, tmp_path: Path) -> None:
+    host = distribution(tmp_path / "vendors")
+    (machine.venv / "bin/pulumi").symlink_to(host.with_name("pulumi"))
+    plugins.ensure(machine)
+    assert host_in_use(machine) == host
+    assert machine.printed[-1].endswith("warn: resource-random, resource-docker, resource-command")
+
+
+@pytest.mark.parametrize("vendors", [True, False])
+def test_the_language_host_of_a_cli_that_is_too_old_is_not_used_either(
+    machine: FakeMachine, tmp_path: Path, *, vendors: bool
+) -> None:
+    """The engine prefers a host on PATH to the one beside the CLI, so .venv/bin needs one that comes before it."""
+    on_path(machine, distribution(tmp_path / "old").parent)
+    if vendors:
+        host = distribution(tmp_path / "vendors")
+        (machine.venv / "bin/pulumi").symlink_to(host.with_name("pulumi"))
+    else:
+        (machine.venv / "bin/pulumi").touch()
+    plugins.ensure(machine)
+    used = host_in_use(machine)
+    assert used == host if vendors else used.is_relative_to(machine.cache)
+
+
+def test_a_cli_on_path_that_is_used_brings_its_language_host(machine: FakeMachine, tmp_path: Path) -> None:
+    host = distribution(tmp_path / "good")
+    machine.programs["pulumi"] = str(host.with_name("pulumi"))
+    assert plugins.language_host(machine) == host, "beside it, when PATH has a link to the CLI alone"
+    on_path(machine, host.parent)
+    plugins.ensure(machine)
+    assert "pulumi-language-python" not in linked(machine)
+
+
+def test_a_language_host_that_was_put_on_path_by_itself_is_used_with_our_cli(
+    machine: FakeMachine, tmp_path: Path
+) -> None:
+    (machine.venv / "bin/pulumi").touch()
+    machine.programs["pulumi-language-python"] = str(tmp_path / "pulumi-language-python")
+    plugins.ensure(machine)
+    assert host_in_use(machine) == tmp_path / "pulumi-language-python"
 
 
 def test_our_own_link_beside_the_built_cli_is_not_taken_for_an_official_one(machine: FakeMachine) -> None:
     (machine.venv / "bin/pulumi").touch()
     (machine.venv / "bin/pulumi-language-python").touch()
-    assert not plugins.has_language_host(machine)
+    assert plugins.language_host(machine) is None
 
 
 def test_the_versions_are_those_of_the_locked_sdks(machine: FakeMachine) -> None:
     assert list(plugins.wanted(machine)) == list(plugins.PROVIDERS)
-    assert all(plugins.numbers(version) for version in plugins.wanted(machine).values())
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in plugins.wanted(machine).values())

@@ -72,6 +72,19 @@ def test_going_to_and_fro_between_local_and_test_installs_nothing(machine: FakeM
     assert installed(machine) == ["requirements/infra.txt", "requirements/dev.txt"]
 
 
+def test_what_another_branch_has_installed_since_is_not_taken_for_this_ones(machine: FakeMachine) -> None:
+    """`make test` here, `make local` on a branch with other packages, `make test` here again."""
+    here = {name: (machine.root / f"requirements/{name}.txt").read_text() for name in virtualenv.PURPOSES}
+    virtualenv.ensure_dev(machine)
+    for name, lock in here.items():
+        (machine.root / f"requirements/{name}.txt").write_text(f"{lock}# of the branch\n")
+    virtualenv.ensure_infra(machine)
+    for name, lock in here.items():
+        (machine.root / f"requirements/{name}.txt").write_text(lock)
+    virtualenv.ensure_dev(machine)
+    assert installed(machine) == [f"requirements/{name}.txt" for name in ("dev", "infra", "dev")]
+
+
 @pytest.mark.parametrize("file", ["requirements/infra.txt", "pyproject.toml"])
 def test_a_changed_lock_or_project_is_installed_into_the_same_venv(machine: FakeMachine, file: str) -> None:
     virtualenv.ensure_infra(machine)
@@ -100,6 +113,25 @@ def test_an_installation_that_fails_is_tried_again_next_time(machine: FakeMachin
     machine.errors.clear()
     virtualenv.ensure_infra(machine)
     assert installed(machine) == ["requirements/infra.txt"] * 2
+
+
+def test_an_installation_that_was_interrupted_leaves_no_word_of_what_was_there(machine: FakeMachine) -> None:
+    virtualenv.ensure_dev(machine)
+    lock = machine.root / "requirements/infra.txt"
+    before = lock.read_text()
+    lock.write_text(f"{before}# of another branch\n")
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    machine.effects[f"{machine.venv}/bin/python -m pip"] = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        virtualenv.ensure_infra(machine)
+    del machine.effects[f"{machine.venv}/bin/python -m pip"]
+    lock.write_text(before)
+    virtualenv.ensure_dev(machine)
+    assert installed(machine) == [f"requirements/{name}.txt" for name in ("dev", "infra", "dev")]
+    assert sum("venv --clear" in command for command in machine.did) == 1, "the same .venv goes on"
 
 
 def test_a_python_without_ensurepip_names_the_package(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:

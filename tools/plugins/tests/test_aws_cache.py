@@ -183,7 +183,8 @@ class Life:
 
 
 @pytest.fixture
-def aws() -> Answers:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")  # for clients, which are asked about shapes alone
     return Answers()
 
 

@@ -57,6 +57,24 @@ def test_it_works_for_an_emulator_on_this_machine_only(endpoint: str | None, sta
     assert "Fix: " in words
 
 
+@pytest.mark.parametrize(
+    ("variables", "endpoint"),
+    [
+        ({"AWS_ENDPOINT_URL_EC2": "https://example.com"}, "https://example.com"),
+        ({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, f"https://ec2.{REGION}.amazonaws.com"),
+    ],
+)
+def test_a_service_whose_calls_would_go_elsewhere_is_refused(
+    variables: dict[str, str], endpoint: str, start: Callable[..., Plugin]
+) -> None:
+    plugin = start(**variables)
+    configure(plugin, region=REGION)
+    for _ in range(2):
+        words = error_text(lambda: ask(plugin, ZONES))
+        assert f"this environment or profile sends calls of ec2 to {endpoint}." in words
+        assert "Fix: " in words
+
+
 def test_it_wants_a_region(start: Callable[..., Plugin], monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = start(AWS_REGION=None, AWS_DEFAULT_REGION=None)
     assert "pulumi config set aws:region" in error_text(lambda: configure(plugin))

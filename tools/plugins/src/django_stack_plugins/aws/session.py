@@ -47,12 +47,7 @@ class Session(Configuration):
     def configure(self, variables: dict[str, str]) -> None:
         """Take the settings; without them the environment decides, as boto3 reads it."""
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-        if urlsplit(endpoint).hostname not in HOSTS:
-            raise PluginError(
-                f"django-stack's stand-in for the aws plugin works with an emulator on this machine only, and "
-                f"AWS_ENDPOINT_URL is {endpoint or 'not set'}. Fix: for AWS itself, install the official plugin "
-                "(pulumi plugin install resource aws); for the emulator, export AWS_ENDPOINT_URL=http://127.0.0.1:PORT"
-            )
+        _refuse_elsewhere(endpoint, f"AWS_ENDPOINT_URL is {endpoint or 'not set'}")
         self.region = variables.get("region") or self.region
         self._profile = variables.get("profile") or None
         if not self.region:
@@ -64,7 +59,11 @@ class Session(Configuration):
         with self._lock:  # a session's own making of clients isn't safe among threads
             if (service, region) not in self._clients:
                 session: Any = boto3.Session(profile_name=self._profile)
-                self._clients[service, region] = session.client(service, region_name=region, config=_CONFIG)
+                made = session.client(service, region_name=region, config=_CONFIG)
+                # AWS_ENDPOINT_URL_<SERVICE>, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS and the profile have their say, too.
+                endpoint = made.meta.endpoint_url
+                _refuse_elsewhere(endpoint, f"this environment or profile sends calls of {service} to {endpoint}")
+                self._clients[service, region] = made
             return self._clients[service, region]
 
     def call(self, service: str, operation: str, request: dict[str, Any], region: str = "") -> dict[str, Any]:
@@ -81,3 +80,13 @@ class Session(Configuration):
     def input_shape(self, service: str, operation: str) -> Any:
         """What a call takes, as botocore's model describes it."""
         return self.client(service).meta.service_model.operation_model(operation).input_shape
+
+
+def _refuse_elsewhere(endpoint: str, what: str) -> None:
+    """Raise PluginError, with `what` is wrong, unless an endpoint is on this machine."""
+    if urlsplit(endpoint).hostname not in HOSTS:
+        raise PluginError(
+            f"django-stack's stand-in for the aws plugin works with an emulator on this machine only, and {what}. "
+            "Fix: for AWS itself, install the official plugin (pulumi plugin install resource aws); for the emulator, "
+            "export AWS_ENDPOINT_URL=http://127.0.0.1:PORT, and no other endpoint"
+        )
