@@ -46,7 +46,9 @@ def command(name: str, as_json: bool) -> None:
 def _ran(version: Version) -> str:
     if version.runs:
         return "runs now"
-    return ago(version.ran) if version.ran else "-"
+    if version.ran:
+        return ago(version.ran)
+    return "?" if version.perhaps else "-"
 
 
 def _facts(version: Version) -> dict[str, object]:

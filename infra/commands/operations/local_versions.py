@@ -2,7 +2,8 @@
 
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,26 @@ from docker.types import LogConfig
 from infra import built
 from infra.commands import stack
 from infra.commands.operations.local_logs import moment
-from infra.commands.operations.versions import Version, in_order, ran, updates
+from infra.commands.operations.versions import CLOCKS, HASH, Update, Version, in_order, updates
 from infra.local.labels import PROJECT, STACK, STATE, state
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
 LINES = 5  # of a failed program
+UNKNOWN = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A version: when its image was built, and when it last got this name.
+
+    That is UNKNOWN where the engine's time may be that of another name.
+    """
+
+    hash: str
+    built: datetime
+    named: datetime
 
 
 class StackVersions:
@@ -41,8 +55,7 @@ class StackVersions:
 
     def all(self) -> list[Version]:
         own = [one for one in built.kept(self._engine, self._project) if one.stack == self._name]
-        tagged = [(self._tagged(one), one.tag) for one in own]
-        when = ran(updates(self._name), tagged)
+        when, perhaps = ran(updates(self._name), [self._named(one) for one in own])
         runs, since = "", datetime.now(UTC)
         if web := self._web():
             runs, since = str(web.attrs["Image"]), _moment(web.attrs["Created"])
@@ -55,6 +68,7 @@ class StackVersions:
                     one.size,
                     when.get(one.tag, since if one.id == runs else None),
                     one.id == runs,
+                    perhaps.get(one.tag),
                 )
                 for one in own
             ]
@@ -66,11 +80,15 @@ class StackVersions:
             sys.exit(f"The Docker engine of this machine has no version {version} any more.")
         return found.id
 
-    def _tagged(self, one: built.Kept) -> datetime:
-        """When the image got its name last, which an update that builds gives it again."""
+    def _named(self, one: built.Kept) -> Named:
+        """When the image got its name last, which an update that builds gives it again.
+
+        The engine keeps one time for all names of an image, so that of an image with several may be another name's.
+        """
         image = self._engine.images.get(one.id)
         text = str(image.attrs.get("Metadata", {}).get("LastTagTime", ""))
-        return _moment(text) if text[:4] > "0001" else one.built  # the year 1 stands for never
+        known = text[:4] > "0001" and len(image.attrs["RepoTags"]) == 1  # the year 1 stands for never
+        return Named(one.tag, one.built, _moment(text) if known else UNKNOWN)
 
     def ask(self, version: Version, program: str) -> str:
         web = self._web()
@@ -104,3 +122,31 @@ class StackVersions:
 def _moment(text: str) -> datetime:
     """A time of the engine's in whole seconds, as those of Pulumi's history are."""
     return moment(text).replace(microsecond=0)
+
+
+def ran(done: Collection[Update] | None, own: Collection[Named]) -> tuple[dict[str, datetime], dict[str, datetime]]:
+    """When a version last was what an update brought up or left, by its hash, and when it perhaps was.
+
+    Of the times at which a version was named the engine keeps the last one only. So an update had the version that was
+    built or named while it ran. Otherwise it left that of the update before, or had one whose time was lost since.
+    """
+    found: dict[str, datetime] = {}
+    perhaps: dict[str, datetime] = {}
+    before = {""}  # whatever the first update that Pulumi tells of found
+    for update in done or ():
+        start = update.start or update.end
+        inside = {one.hash for one in own if any(start <= it <= update.end for it in (one.built, one.named))}
+        if HASH.fullmatch(update.image):
+            had = {update.image}
+        else:
+            # With `stack:NAME`, a version that the stack has already isn't named again.
+            had = inside or before | {
+                one.hash
+                for one in own
+                if one.built <= update.end + CLOCKS and (update.image or one.named >= start - CLOCKS)
+            }
+        if update.succeeded:
+            (found if len(had) == 1 else perhaps).update(dict.fromkeys(had, update.end))
+        # One that failed without having built anything may have left all as it was.
+        before = had if update.succeeded or inside else before | had
+    return found, perhaps

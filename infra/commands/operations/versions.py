@@ -21,7 +21,8 @@ class Version:
     """A version of the app under its hash. `id` is the image's digest in the registry, or its id on the engine here.
 
     `made` is when it was pushed there or built here, `ran` when an update last brought it up or left it (both UTC; None
-    for one that never ran, as far as is known), `runs` whether the stack runs it now, `size` is in bytes.
+    for one that never ran, as far as is known), `runs` whether the stack runs it now, `size` is in bytes. `perhaps` is
+    the end of the last update that brought up this version or another one, where it isn't known which.
     """
 
     hash: str
@@ -30,14 +31,17 @@ class Version:
     size: int
     ran: datetime | None = None
     runs: bool = False
+    perhaps: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Update:
-    """A finished `pulumi up` of a stack: its end (UTC), and the setting `image` that it had."""
+    """A finished `pulumi up` of a stack: its end and start (UTC), the setting `image` that it had, how it ended."""
 
     end: datetime
     image: str = ""
+    start: datetime | None = None
+    succeeded: bool = True
 
 
 class Versions(Protocol):
@@ -69,7 +73,7 @@ def versions_of(name: str) -> Versions:
 
 
 def updates(name: str) -> list[Update] | None:
-    """The last updates of the stack that succeeded, the oldest first; None when Pulumi doesn't tell."""
+    """The last updates of the stack, the oldest first; None when Pulumi doesn't tell."""
     try:
         history = pulumi_stack.history(name)
     except RuntimeError:
@@ -77,9 +81,11 @@ def updates(name: str) -> list[Update] | None:
     key = f"{stack.project_name()}:image"
     found = []
     for one in history:
-        if one.get("kind") == "update" and one["result"] == "succeeded":
+        if one.get("kind") == "update":
             image = str((one.get("config") or {}).get(key, {}).get("value", ""))
-            found.append(Update(datetime.fromisoformat(one["endTime"]), image))
+            end = datetime.fromisoformat(one["endTime"])
+            start = datetime.fromisoformat(one.get("startTime") or one["endTime"])
+            found.append(Update(end, image, start, one["result"] == "succeeded"))
     return sorted(found, key=lambda update: update.end)
 
 
@@ -91,6 +97,8 @@ def ran(done: Collection[Update] | None, began: Collection[tuple[datetime, str]]
     """
     found: dict[str, datetime] = {}
     for update in done or ():
+        if not update.succeeded:
+            continue
         before = [version for moment, version in sorted(began) if moment <= update.end]
         # The next update may begin within the clocks' difference, so that counts only where nothing was before.
         soon = [version for moment, version in sorted(began) if moment <= update.end + CLOCKS]
@@ -124,18 +132,22 @@ def _before(found: Collection[Version], name: str) -> Version:
     """The version before the one that runs: of the others the one that ran last.
 
     Where none ran, the newest one, but only if Pulumi tells no history; with one, its update failed or there was none.
+    Where another one may have run later, nothing is guessed: it may be one whose update failed.
     """
     others = [one for one in found if not one.runs]
     if not others:
         sys.exit(f"The stack {name} has no other version than the one that runs, so there is no way back.")
     ran_before = [one for one in others if one.ran]
+    best = (ran_before or others)[0]
+    unsure = [one for one in others if one.perhaps and (not best.ran or (one is not best and one.perhaps > best.ran))]
+    quoted = shlex.quote(name)
+    fix = f"Fix: django-stack versions -s {quoted}, then django-stack rollback -s {quoted} HASH"
+    if unsure:
+        known = ", ".join(one.hash for one in others)
+        sys.exit(f"Which version the stack {name} ran before isn't known for sure. There are: {known}. {fix}")
     if not ran_before and updates(name) is not None:
-        quoted = shlex.quote(name)
-        sys.exit(
-            f"The stack {name} has no other version that ran, as far as Pulumi's history tells. "
-            f"Fix: django-stack versions -s {quoted}, then django-stack rollback -s {quoted} HASH"
-        )
-    return (ran_before or others)[0]
+        sys.exit(f"The stack {name} has no other version that ran, as far as Pulumi's history tells. {fix}")
+    return best
 
 
 def setting(settings: Mapping[str, object], key: str) -> str:

@@ -212,6 +212,29 @@ def test_a_version_that_never_ran_is_chosen_only_where_there_is_no_history(
     assert ups or said(result).endswith(f"no other version that ran, as far as Pulumi's history tells. {way}")
 
 
+@pytest.mark.parametrize(
+    ("older", "newer", "chosen"),
+    [
+        (version(OLD, 9), replace(version(UNUSED, 5, ran_=False), perhaps=NOW - timedelta(days=4)), None),
+        (version(OLD, 9, ran_=False), replace(version(UNUSED, 5, ran_=False), perhaps=NOW - timedelta(days=4)), None),
+        (version(OLD, 9), replace(version(UNUSED, 5, ran_=False), perhaps=NOW - timedelta(days=10)), OLD),
+        (replace(version(OLD, 9), perhaps=NOW - timedelta(days=2)), version(UNUSED, 5, ran_=False), OLD),
+    ],
+)
+def test_where_it_is_not_known_what_ran_before_a_hash_is_asked_for(
+    stacks: Stacks, monkeypatch: pytest.MonkeyPatch, older: Version, newer: Version, chosen: str | None
+) -> None:
+    """An update brought up one of two versions, and the other one may be one whose update failed."""
+    stacks.versions["local"] = [version(NEW, 1, runs=True), older, newer]
+    monkeypatch.setattr(stacks_versions, "updates", lambda name: [])
+    result = run(rollback.command, "--yes")
+    assert stacks.ups == ([("local", chosen)] if chosen else [])
+    if not chosen:
+        assert f"isn't known for sure. There are: {OLD}, {UNUSED}. Fix: django-stack versions -s local" in said(result)
+    rows = run(versions.command).output.splitlines()
+    assert rows[3].split()[:2] == [UNUSED, "?" if newer.perhaps else "-"]
+
+
 def test_a_failed_update_keeps_the_setting_and_says_so(stacks: Stacks) -> None:
     stacks.status = 255
     result = run(rollback.command, "--yes")
@@ -280,6 +303,7 @@ def at(hour: int) -> datetime:
         ([Update(at(2)), Update(at(3)), Update(at(4))], {"a": at(3), "b": at(4)}),
         ([Update(at(2)), Update(at(4)), Update(at(5), OLD)], {"a": at(2), "b": at(4), OLD: at(5)}),
         ([Update(at(4)), Update(at(5), "stack:next")], {"b": at(5)}),
+        ([Update(at(2)), Update(at(4), succeeded=False)], {"a": at(2)}),
         ([Update(at(0))], {}),
         (None, {}),
     ],

@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -204,14 +204,19 @@ HISTORY = [
         "endTime": "2026-01-31T11:00:00.123456789Z",
         "config": {"shop:image": {"value": OLD, "secret": False}},
     },
-    {"kind": "update", "result": "succeeded", "endTime": "2026-01-31T10:00:00.000Z"},
+    {
+        "kind": "update",
+        "result": "succeeded",
+        "startTime": "2026-01-31T09:58:00.000Z",
+        "endTime": "2026-01-31T10:00:00.000Z",
+    },
     {"kind": "destroy", "result": "succeeded", "endTime": "2026-01-31T09:00:00.000Z"},
     {"kind": "update", "result": "in-progress"},
 ]
 
 
-@pytest.mark.parametrize(("status", "found"), [(0, 2), (255, None)])
-def test_the_history_is_that_of_updates_that_succeeded(
+@pytest.mark.parametrize(("status", "found"), [(0, 3), (255, None)])
+def test_the_history_is_that_of_updates_and_how_they_ended(
     aws: FakeAWS, monkeypatch: pytest.MonkeyPatch, status: int, found: int | None
 ) -> None:
     from infra.commands.operations import versions  # the real one
@@ -221,6 +226,9 @@ def test_the_history_is_that_of_updates_that_succeeded(
     known = versions.updates("cloud")
     assert (len(known) if known is not None else None) == found
     if known:
-        first, second = known
-        assert first == Update(datetime(2026, 1, 31, 10, tzinfo=UTC))
+        first, second, third = known
+        ten = datetime(2026, 1, 31, 10, tzinfo=UTC)
+        assert first == Update(ten, start=ten - timedelta(minutes=2))
         assert (second.image, second.end.hour) == (OLD, 11)
+        assert [one.succeeded for one in known] == [True, True, False]
+        assert third.start == third.end, "where Pulumi tells no start"
