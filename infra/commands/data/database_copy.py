@@ -1,12 +1,13 @@
 """Puts a database beside the one that serves a stack, looks whether it is whole, and swaps the names.
 
 Until the swap, which is one transaction, the stack serves what it served; whatever goes wrong before it removes the new
-database. That of a killed copy is removed where it was made, or by the next one.
+database. That of a killed copy is removed where it was made, or by the next one. Media, which replace what there was
+at once, come when nothing but the swap is left to do.
 """
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import click
@@ -27,12 +28,15 @@ class Options:
     """What is done to the copy before it serves.
 
     `origin` says where the data came from, for the database's comment. `scrub` is a command line of the target's
-    version, or nothing. With `schema_ahead` the copy may have migrations that this version lacks.
+    version, or nothing. With `schema_ahead` the copy may have migrations that this version lacks. `bring_media` is
+    called when only the swap is left to do, so that the pages of the new database find their files; where it raises
+    DataError, there is no swap.
     """
 
     origin: str
     scrub: str = ""
     schema_ahead: bool = False
+    bring_media: Callable[[], None] | None = None
 
 
 def plan(source: DatabaseEnd, target: DatabaseEnd) -> Plan:
@@ -78,6 +82,8 @@ def put(target: DatabaseEnd, facts: DatabaseFacts, archive: Archive, options: Op
             say(f"Scrubbing: {options.scrub}")
             _run(target, new, shlex.split(options.scrub), "The scrub command failed")
         spent = measured(archive.size, time.monotonic() - began)
+        if options.bring_media:
+            _bring(options.bring_media, target)
         say("Swapping the names ...")
         target.swap(new, old, f"Copied from {options.origin} at {moment} UTC by django-stack: {spent}")
     except BaseException:
@@ -128,6 +134,16 @@ def _run(target: DatabaseEnd, database: str, command: Sequence[str], what: str) 
             f"{what} with exit status {status}: {shlex.join(command)}. The copy was removed, and {target.name} serves "
             f"what it served"
         )
+
+
+def _bring(media: Callable[[], None], target: DatabaseEnd) -> None:
+    try:
+        media()
+    except DataError as error:
+        raise DataError(
+            f"The copy of the database was removed, and {target.name} serves the database that it served, with the "
+            f"objects that were copied before this: {error}"
+        ) from None
 
 
 def remove(target: DatabaseEnd, new: str) -> None:
