@@ -1,6 +1,7 @@
 """`django-stack load`: the data in a file of `dump` into a stack."""
 
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def _load_database(reader: ArchiveReader, end: DatabaseEnd, how: database_copy.O
     with end.lock():
         facts = end.facts()
         database_copy.remove_unfinished(end, facts)
-        old = database_copy.put(end, facts, DatabaseArchive(reader, part), how)
+        old = database_copy.put(end, facts, nullcontext(DatabaseArchive(reader, part)), how)
     database_copy.say_swapped(end.name, "what was loaded", old)
 
 

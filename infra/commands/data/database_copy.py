@@ -8,6 +8,7 @@ at once, come when nothing but the swap is left to do.
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import click
@@ -51,8 +52,7 @@ def copy(source: DatabaseEnd, target: DatabaseEnd, options: Options) -> str:
         facts = target.facts()
         remove_unfinished(target, facts)
         say(f"Reading the database of {source.name} ...")
-        with source.archive() as archive:
-            return put(target, facts, archive, options)
+        return put(target, facts, source.archive(), options)
 
 
 def remove_unfinished(target: DatabaseEnd, facts: DatabaseFacts) -> None:
@@ -62,18 +62,20 @@ def remove_unfinished(target: DatabaseEnd, facts: DatabaseFacts) -> None:
         target.drop(facts.unfinished)
 
 
-def put(target: DatabaseEnd, facts: DatabaseFacts, archive: Archive, options: Options) -> str:
+def put(target: DatabaseEnd, facts: DatabaseFacts, source: AbstractContextManager[Archive], options: Options) -> str:
     """Restores an archive beside the serving database and swaps them; the target's lock is held.
 
-    Returns the name under which the one that served is kept. Raises DataError.
+    The archive is closed as soon as it was read, since a snapshot is a burden to its server. Returns the name under
+    which the database that served is kept. Raises DataError.
     """
     moment, began = stamp(), time.monotonic()
     taken = [*facts.old, *facts.unfinished]
     new, old = (names.beside(facts.name, kind, moment, taken) for kind in (names.NEW, names.BEFORE))
     try:
-        say(f"Restoring {size(archive.size)} into {new} ...")
-        found = target.restore(archive, new)
-        compare(archive.rows, found)
+        with source as archive:
+            say(f"Restoring {size(archive.size)} into {new} ...")
+            found = target.restore(archive, new)
+            compare(archive.rows, found)
         say(f"All {sum(found.values()):,} rows of {len(found)} tables are there.")
         if not target.has_migrations_of(new):
             _migrate(target, new, ahead=options.schema_ahead)
