@@ -1,6 +1,7 @@
 """`django-stack copy`: one stack's data into another one, on whichever platforms they are."""
 
 import sys
+from functools import partial
 
 import click
 
@@ -18,9 +19,9 @@ def command(source: str, target: str, *, chosen: options.Chosen) -> int:
     """Replaces database and media of the stack TO with copies of those of FROM.
 
     The database's copy is made beside the one that serves, counted, migrated to the version that TO runs, and scrubbed.
-    Then the names are swapped in one transaction. TO serves what it served until then, whatever happens; the old
-    database stays until `django-stack data drop-old`. FROM is only read, in one snapshot, and may be written to
-    meanwhile.
+    Then the media are copied, and the names are swapped in one transaction. TO serves its old database until then,
+    whatever happens; that stays until `django-stack data drop-old`. FROM is only read, in one snapshot, and may be
+    written to meanwhile.
 
     Of the media, what TO lacks or has otherwise is copied; a bucket with versions keeps what was replaced. After an
     interruption the same command goes on with what is missing.
@@ -52,14 +53,13 @@ def command(source: str, target: str, *, chosen: options.Chosen) -> int:
         if chosen.dry_run:
             return 0
         options.ask(target, database=chosen.database, media=chosen.media, yes=chosen.yes)
-        if stores and not chosen.scrub:
-            # So that the pages of the new database find their files. What only the old one has stays until the end.
-            _copy_media(stores, delete=chosen.delete and not chosen.database, names=chosen.names)
         if chosen.database:
-            how = database_copy.Options(origin=source, scrub=chosen.scrub, schema_ahead=chosen.schema_ahead)
+            bring = partial(_copy_media, stores, delete=False, names=chosen.names) if stores else None
+            how = database_copy.Options(
+                origin=source, scrub=chosen.scrub, schema_ahead=chosen.schema_ahead, bring_media=bring
+            )
             database_copy.say_swapped(ends[1].name, "the copy", database_copy.copy(*ends, how))
-        if stores and chosen.database:
-            # With a scrub all, which it guards; else what came since.
+        if stores:  # with a database, what came since; and what only the old one shows goes now
             _copy_media(stores, delete=chosen.delete, names=chosen.names)
     except DataError as error:
         sys.exit(str(error))

@@ -1,6 +1,8 @@
 """`django-stack load`: the data in a file of `dump` into a stack."""
 
 import sys
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import click
@@ -29,7 +31,7 @@ def command(file: str, name: str, *, keys: tuple[Path, ...], chosen: options.Cho
     """Replaces the stack's database and media with those in FILE, or from standard input as `-`.
 
     First it is read as a whole and compared with its checksums. The database is restored beside the one that serves,
-    counted, migrated and scrubbed; then the names are swapped, and the old one stays until
+    counted, migrated and scrubbed; then the media are written, the names are swapped, and the old one stays until
     `django-stack data drop-old`. PostgreSQL of the same major version as in the
     archive, or of a newer one, takes it. A file of pg_dump has another way in, which is named.
 
@@ -63,13 +65,16 @@ def command(file: str, name: str, *, keys: tuple[Path, ...], chosen: options.Cho
             if chosen.dry_run:
                 return 0
             options.ask(name, database=database, media=media, yes=chosen.yes)
-            if store and not chosen.scrub:  # so that the pages of the new database find their files
-                _load_media(reader, store, delete=chosen.delete and not database, names=chosen.names)
             if end:
-                origin = f"an archive of {manifest.stack}, made {manifest.made}"
-                how = database_copy.Options(origin=origin, scrub=chosen.scrub, schema_ahead=chosen.schema_ahead)
+                bring = partial(_load_media, reader, store, delete=False, names=chosen.names) if store else None
+                how = database_copy.Options(
+                    origin=f"an archive of {manifest.stack}, made {manifest.made}",
+                    scrub=chosen.scrub,
+                    schema_ahead=chosen.schema_ahead,
+                    bring_media=bring,
+                )
                 _load_database(reader, end, how)
-            if store and (chosen.scrub or (database and chosen.delete)):
+            if store and (chosen.delete or not end):  # with a database, what only the old one shows goes now
                 _load_media(reader, store, delete=chosen.delete, names=chosen.names)
     except ForeignError as error:
         is_there = file not in INPUT and Path(file).is_file()  # a pipe is empty by then, and its name may be gone
@@ -114,7 +119,7 @@ def _load_database(reader: ArchiveReader, end: DatabaseEnd, how: database_copy.O
     with end.lock():
         facts = end.facts()
         database_copy.remove_unfinished(end, facts)
-        old = database_copy.put(end, facts, DatabaseArchive(reader, part), how)
+        old = database_copy.put(end, facts, nullcontext(DatabaseArchive(reader, part)), how)
     database_copy.say_swapped(end.name, "what was loaded", old)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bare_stacks import BareStack, BareStacks
+from tests.image.test_dump import files, write
 
 pytestmark = pytest.mark.docker
 
@@ -82,6 +83,32 @@ def test_limits_of_time_that_a_user_was_given_end_no_copy(
     finally:
         target.query("ALTER ROLE CURRENT_USER IN DATABASE postgres RESET ALL")
     assert status == 0, output
+    assert stacks.run("data", "drop-old", "-s", "b", "--yes")[0] == 0
+
+
+def test_media_are_replaced_only_for_a_database_that_is_taken(
+    stacks: BareStacks, pair: tuple[BareStack, BareStack]
+) -> None:
+    for stack, content in zip(pair, (b"new", b"old"), strict=True):
+        done = stack.web.exec_run(["sh", "-c", "mkdir -p /data/media && chmod 777 /data/media"], user="root")
+        assert done.exit_code == 0
+        write(stack, "mug.png", content)
+    _, target = pair
+    before = target.databases()
+
+    def refused(*words: str) -> str:
+        status, output = stacks.run("copy", "a", "b", "--yes", *words)
+        assert (status, target.databases()) == (1, before), output
+        assert files(target) == {"mug.png": b"old"}
+        return output
+
+    assert "exit status 7" in refused("--scrub", "sh -c 'exit 7'")
+    assert target.web.exec_run(["chmod", "555", "/data/media"], user="root").exit_code == 0
+    assert "b serves the database that it served, with the objects that were copied before this" in refused()
+    assert target.web.exec_run(["chmod", "777", "/data/media"], user="root").exit_code == 0
+    output = stacks.check("copy", "a", "b", "--yes")
+    assert output.index("1 object, 3 bytes copied") < output.index("Swapping the names")
+    assert files(target) == {"mug.png": b"new"}
     assert stacks.run("data", "drop-old", "-s", "b", "--yes")[0] == 0
 
 

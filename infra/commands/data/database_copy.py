@@ -1,12 +1,14 @@
 """Puts a database beside the one that serves a stack, looks whether it is whole, and swaps the names.
 
 Until the swap, which is one transaction, the stack serves what it served; whatever goes wrong before it removes the new
-database. That of a killed copy is removed where it was made, or by the next one.
+database. That of a killed copy is removed where it was made, or by the next one. Media, which replace what there was
+at once, come when nothing but the swap is left to do.
 """
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import click
@@ -27,12 +29,15 @@ class Options:
     """What is done to the copy before it serves.
 
     `origin` says where the data came from, for the database's comment. `scrub` is a command line of the target's
-    version, or nothing. With `schema_ahead` the copy may have migrations that this version lacks.
+    version, or nothing. With `schema_ahead` the copy may have migrations that this version lacks. `bring_media` is
+    called when only the swap is left to do, so that the pages of the new database find their files; where it raises
+    DataError, there is no swap.
     """
 
     origin: str
     scrub: str = ""
     schema_ahead: bool = False
+    bring_media: Callable[[], None] | None = None
 
 
 def plan(source: DatabaseEnd, target: DatabaseEnd) -> Plan:
@@ -47,8 +52,7 @@ def copy(source: DatabaseEnd, target: DatabaseEnd, options: Options) -> str:
         facts = target.facts()
         remove_unfinished(target, facts)
         say(f"Reading the database of {source.name} ...")
-        with source.archive() as archive:
-            return put(target, facts, archive, options)
+        return put(target, facts, source.archive(), options)
 
 
 def remove_unfinished(target: DatabaseEnd, facts: DatabaseFacts) -> None:
@@ -58,18 +62,20 @@ def remove_unfinished(target: DatabaseEnd, facts: DatabaseFacts) -> None:
         target.drop(facts.unfinished)
 
 
-def put(target: DatabaseEnd, facts: DatabaseFacts, archive: Archive, options: Options) -> str:
+def put(target: DatabaseEnd, facts: DatabaseFacts, source: AbstractContextManager[Archive], options: Options) -> str:
     """Restores an archive beside the serving database and swaps them; the target's lock is held.
 
-    Returns the name under which the one that served is kept. Raises DataError.
+    The archive is closed as soon as it was read, since a snapshot is a burden to its server. Returns the name under
+    which the database that served is kept. Raises DataError.
     """
     moment, began = stamp(), time.monotonic()
     taken = [*facts.old, *facts.unfinished]
     new, old = (names.beside(facts.name, kind, moment, taken) for kind in (names.NEW, names.BEFORE))
     try:
-        say(f"Restoring {size(archive.size)} into {new} ...")
-        found = target.restore(archive, new)
-        compare(archive.rows, found)
+        with source as archive:
+            say(f"Restoring {size(archive.size)} into {new} ...")
+            found = target.restore(archive, new)
+            compare(archive.rows, found)
         say(f"All {sum(found.values()):,} rows of {len(found)} tables are there.")
         if not target.has_migrations_of(new):
             _migrate(target, new, ahead=options.schema_ahead)
@@ -78,6 +84,8 @@ def put(target: DatabaseEnd, facts: DatabaseFacts, archive: Archive, options: Op
             say(f"Scrubbing: {options.scrub}")
             _run(target, new, shlex.split(options.scrub), "The scrub command failed")
         spent = measured(archive.size, time.monotonic() - began)
+        if options.bring_media:
+            _bring(options.bring_media, target)
         say("Swapping the names ...")
         target.swap(new, old, f"Copied from {options.origin} at {moment} UTC by django-stack: {spent}")
     except BaseException:
@@ -128,6 +136,16 @@ def _run(target: DatabaseEnd, database: str, command: Sequence[str], what: str) 
             f"{what} with exit status {status}: {shlex.join(command)}. The copy was removed, and {target.name} serves "
             f"what it served"
         )
+
+
+def _bring(media: Callable[[], None], target: DatabaseEnd) -> None:
+    try:
+        media()
+    except DataError as error:
+        raise DataError(
+            f"The copy of the database was removed, and {target.name} serves the database that it served, with the "
+            f"objects that were copied before this: {error}"
+        ) from None
 
 
 def remove(target: DatabaseEnd, new: str) -> None:

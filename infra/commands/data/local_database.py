@@ -258,7 +258,7 @@ class StackDatabase:
             except DataError as error:
                 self._beside.kill()
                 if attempt == ATTEMPTS or "being accessed by other users" not in str(error):
-                    raise DataError(f"The names can't be swapped, nothing was changed. {error}") from None
+                    raise DataError(f"The names can't be swapped; {self.name} serves what it served. {error}") from None
             else:
                 self._locked().ask('\\! : > "$UNFINISHED"')
                 return

@@ -11,22 +11,22 @@ import pytest
 from click.testing import CliRunner, Result
 
 from infra.commands import load
-from infra.commands.data import archive_reader, database_copy, dumping
+from infra.commands.data import archive_reader, dumping
 from infra.commands.data.ends import DatabaseFacts
+from tests.infra.commands.data.made_up import MadeUpDatabase
 from tests.infra.commands.data.memory_media import MemoryMedia
 from tests.infra.commands.named_pipe import named_pipe
 
 FACTS = DatabaseFacts(version=17, name="app", size=10**6, free=10**12, available={"citext": "1.6"})
+WHOLE = ["lock", "restore", "run", "write", "swap"]
 
 
 class Database:
-    """The database's end, as far as it is asked; `put` is what was restored."""
-
-    overhead = 1.0
+    """The end of the database that is dumped, as far as it is asked."""
 
     def __init__(self, version: int = 17, extensions: tuple[str, ...] = (), production: bool = False) -> None:
         self.name, self.production, self.version, self.size = "target", production, version, 1000
-        self.extensions, self.rows, self.known = extensions, {"public.a": 1}, FACTS
+        self.extensions, self.rows = extensions, {"public.one": 2}
 
     @contextmanager
     def archive(self) -> Iterator["Database"]:
@@ -36,13 +36,6 @@ class Database:
     def open(self, section: str) -> Iterator[io.BytesIO]:
         yield io.BytesIO(b"x")
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        yield
-
-    def facts(self) -> DatabaseFacts:
-        return self.known
-
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
@@ -51,10 +44,14 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result
     order: list[str] = []
 
     def run(
-        *words: str, source: Database | None = None, target: Database | None = None, media: MemoryMedia | None = None
+        *words: str,
+        source: Database | None = None,
+        target: MadeUpDatabase | None = None,
+        media: MemoryMedia | None = None,
     ) -> Result:
         order.clear()
-        origin, end = source or Database(), target or Database()
+        origin, end = source or Database(), target or MadeUpDatabase("target", known=FACTS)
+        end.asked = order
         given = media if media is not None else MemoryMedia("source", one=b"1")
         store = MemoryMedia("target", own=b"2")
         store.before = lambda verb, key: order.append(verb)
@@ -63,22 +60,42 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result
             dumping.dump("cloud", "shop", out, database, given if given.kept else None, [])
         monkeypatch.setattr(load, "database_of", lambda name: end)
         monkeypatch.setattr(load, "media_of", lambda name: store)
-        monkeypatch.setattr(database_copy, "put", lambda *given: order.append("swap") or "app_before_1")
         result = CliRunner().invoke(load.command, ["x.tar", "-s", "target", *words])
-        result.order = list(order)  # type: ignore[attr-defined]
+        result.order = [step.split()[0] for step in order]  # type: ignore[attr-defined]
+        result.kept = store.contents()  # type: ignore[attr-defined]
         return result
 
     return run
 
 
-def test_media_come_before_the_database_that_shows_them_and_the_rest_goes_last(run: Callable[..., Any]) -> None:
-    assert run("--yes").order == ["write", "swap"]
-    assert run("--yes", "--delete").order == ["write", "swap", "remove"]
-    assert run("--yes", "--media", "--delete").order == ["write", "remove"]
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        ((), WHOLE),
+        (("--delete",), [*WHOLE, "remove"]),
+        (("--media", "--delete"), ["write", "remove"]),
+        (("--database",), ["lock", "restore", "run", "swap"]),
+        (("--scrub", "true"), ["lock", "restore", "run", "run", "write", "swap"]),
+    ],
+)
+def test_media_come_when_only_the_swap_is_left_to_do_and_the_rest_goes_last(
+    run: Callable[..., Any], words: tuple[str, ...], order: list[str]
+) -> None:
+    assert run("--yes", *words).order == order
 
 
-def test_with_a_scrub_nothing_arrives_before_that_has_succeeded(run: Callable[..., Any]) -> None:
-    assert run("--yes", "--scrub", "true").order == ["swap", "write"]
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [([1], ()), ([3], ()), ([0, 7], ("--scrub", "true"))],
+    ids=["migrations", "a schema that is ahead", "a scrub"],
+)
+def test_a_database_that_is_not_taken_leaves_the_media_as_they_were(
+    run: Callable[..., Any], statuses: list[int], words: tuple[str, ...]
+) -> None:
+    target = MadeUpDatabase("target", known=FACTS, statuses=statuses)
+    result = run("--yes", "--delete", *words, target=target)
+    assert (result.exit_code, result.order[-1], result.kept) == (1, "drop", {"own": b"2"})
+    assert "The copy was removed, and target serves what it served" in result.output
 
 
 @pytest.mark.parametrize(
@@ -86,8 +103,8 @@ def test_with_a_scrub_nothing_arrives_before_that_has_succeeded(run: Callable[..
     [
         ((), {"source": Database(version=18)}, "an older server can't read a newer"),
         ((), {"source": Database(extensions=("postgis",))}, "lacks the extension postgis"),
-        ((), {"target": Database(production=True)}, "--into-production target"),
-        (("--into-production", "other"), {"target": Database(production=True)}, "not other"),
+        ((), {"target": MadeUpDatabase(production=True)}, "--into-production target"),
+        (("--into-production", "other"), {"target": MadeUpDatabase(production=True)}, "not other"),
         ((), {"source": Database(production=True)}, "--unscrubbed"),
         (("--media",), {"media": MemoryMedia("empty")}, "The archive has no media"),
         (("--database",), {"source": Database(version=0)}, "The archive has no database"),
@@ -113,9 +130,8 @@ def test_options_that_have_no_meaning_together_are_refused(run: Callable[..., An
 
 
 def test_a_newer_server_and_a_typed_name_are_enough(run: Callable[..., Any]) -> None:
-    newer = Database(production=True)
-    newer.known = replace(FACTS, version=18)
-    assert run("--yes", "--into-production", "target", target=newer).order == ["write", "swap"]
+    newer = MadeUpDatabase("target", production=True, known=replace(FACTS, version=18))
+    assert run("--yes", "--into-production", "target", target=newer).order == WHOLE
 
 
 def test_a_dry_run_shows_the_plan_and_nobody_is_asked_in_a_pipe(run: Callable[..., Any]) -> None:

@@ -34,7 +34,7 @@ class MadeUpDatabase:
     same_migrations: bool = False
     asked: list[str] = field(default_factory=list)
 
-    def _ask(self, what: str) -> None:
+    def ask(self, what: str) -> None:
         self.asked.append(what)
         if self.fails and what.startswith(self.fails):
             raise DataError("made up")
@@ -51,12 +51,12 @@ class MadeUpDatabase:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        self._ask("lock")
+        self.ask("lock")
         yield
 
     def restore(self, archive: Archive, into: str) -> Rows:
         del archive
-        self._ask(f"restore {kind(into)}")
+        self.ask(f"restore {kind(into)}")
         return self.found
 
     def has_migrations_of(self, database: str) -> bool:
@@ -64,14 +64,14 @@ class MadeUpDatabase:
         return self.same_migrations
 
     def run(self, command: Sequence[str], database: str) -> int:
-        self._ask(f"run {'migrate' if 'manage.py' in command else command[0]} in {kind(database)}")
+        self.ask(f"run {'migrate' if 'manage.py' in command else command[0]} in {kind(database)}")
         return self.statuses.pop(0) if self.statuses else 0
 
     def swap(self, new: str, old: str, comment: str = "") -> None:
-        self._ask(f"swap {kind(new)} {kind(old)}: {comment.partition(' at ')[0]}")
+        self.ask(f"swap {kind(new)} {kind(old)}: {comment.partition(' at ')[0]}")
 
     def drop(self, databases: Sequence[str]) -> None:
-        self._ask(f"drop {' '.join(map(kind, databases))}")
+        self.ask(f"drop {' '.join(map(kind, databases))}")
 
 
 def kind(database: str) -> str:

@@ -1,28 +1,63 @@
 """In which order a database is copied, and that nothing is swapped, nor left, after a failure."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from infra.commands.data.database_copy import Options, compare, copy
-from infra.commands.data.ends import DatabaseFacts, DataError
-from tests.infra.commands.data.made_up import MadeUpDatabase
+from infra.commands.data.ends import Archive, DatabaseFacts, DataError
+from tests.infra.commands.data.made_up import MadeUpArchive, MadeUpDatabase
 
 WHOLE = [
     "lock",
     "restore app_new",
     "run migrate in app_new",
     "run scrub in app_new",
+    "media",
     "swap app_new app_before: Copied from a",
 ]
 
 
 def copied(target: MadeUpDatabase) -> None:
-    copy(MadeUpDatabase("a"), target, Options(origin="a", scrub="scrub it"))
+    how = Options(origin="a", scrub="scrub it", bring_media=lambda: target.ask("media"))
+    copy(MadeUpDatabase("a"), target, how)
 
 
 def test_the_names_are_swapped_when_the_copy_is_whole_migrated_and_scrubbed() -> None:
     target = MadeUpDatabase()
     copied(target)
     assert target.asked == WHOLE
+
+
+def test_without_media_the_swap_comes_after_the_scrub() -> None:
+    target = MadeUpDatabase()
+    copy(MadeUpDatabase("a"), target, Options(origin="a", scrub="scrub it"))
+    assert target.asked == [step for step in WHOLE if step != "media"]
+
+
+def test_media_that_fail_are_said_with_what_serves_then() -> None:
+    target = MadeUpDatabase(fails="media")
+    with pytest.raises(DataError) as failure:
+        copied(target)
+    assert str(failure.value) == (
+        "The copy of the database was removed, and b serves the database that it served, with the objects that were "
+        "copied before this: made up"
+    )
+
+
+def test_the_sources_snapshot_is_held_only_while_it_is_read() -> None:
+    target = MadeUpDatabase()
+
+    class Source(MadeUpDatabase):
+        @contextmanager
+        def archive(self) -> Iterator[Archive]:
+            target.ask("snapshot")
+            yield MadeUpArchive()  # type: ignore[misc]
+            target.ask("its end")
+
+    copy(Source("a"), target, Options(origin="a"))
+    assert target.asked[1:5] == ["snapshot", "restore app_new", "its end", "run migrate in app_new"]
 
 
 def test_no_container_is_started_for_migrations_that_the_copy_has_all_had() -> None:
