@@ -23,6 +23,7 @@ from infra.commands.operations.log_order import in_order, last
 from infra.commands.operations.maintenance import Maintenance
 from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import PATIENCE, ProcessStatus, Status, ask
+from infra.local import asking
 from infra.local.labels import PROCESS, PROJECT, STACK, STATE, state
 from infra.secret_forms import secret_values
 
@@ -152,11 +153,10 @@ class StackOperations:
 
     def output(self, command: Sequence[str]) -> tuple[int, str]:
         try:
-            status, output = stack.web(self._engine, self._name).exec_run(list(command))
+            status, said, complaints = asking.ask(stack.web(self._engine, self._name), command)
         except APIError as error:  # an update replaces the container at this moment, say
             return 1, str(error.explanation)
-        assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
-        return status or 0, output.decode(errors="replace")
+        return status, (said + complaints).decode(errors="replace")
 
     def url(self) -> str:
         return stack.url(self._known("web"))
