@@ -14,6 +14,7 @@ import pulumi
 from docker.models.containers import Container
 
 from infra import endpoint
+from infra.local import asking
 from infra.local.steps.containers import ENGINE_ERRORS
 
 ENCODING = """
@@ -47,13 +48,10 @@ async def say(container: str, version: int, user: str, database: str) -> list[st
 
 def ask(container: Container, version: int, user: str, database: str) -> list[str]:
     """The warnings. Raises `ENGINE_ERRORS`, and ValueError if the answer isn't JSON."""
-    output: Any
-    _, (output, _) = container.exec_run(
-        ["psql", "-qAtX", "-c", COLLATION if version >= 15 else ENCODING],
-        environment={"PGUSER": user, "PGDATABASE": database},
-        demux=True,  # PostgreSQL's own warnings about collations are on standard error
-    )
-    return warnings(str(container.name), user, database, json.loads(output or b""))
+    line = ["psql", "-qAtX", "-c", COLLATION if version >= 15 else ENCODING]
+    # PostgreSQL's own warnings about collations are on standard error.
+    _, output, _ = asking.ask(container, line, {"PGUSER": user, "PGDATABASE": database})
+    return warnings(str(container.name), user, database, json.loads(output))
 
 
 def warnings(container: str, user: str, database: str, known: dict[str, Any]) -> list[str]:

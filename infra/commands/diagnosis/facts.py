@@ -16,12 +16,11 @@ import urllib3
 from infra import proxies
 from infra.commands.diagnosis import Answer, Facts
 from infra.commands.diagnosis.inside import MARK, PROGRAM
-from infra.commands.diagnosis.outside import SLOW
+from infra.commands.diagnosis.outside import LOGIN, SLOW
 from infra.commands.operations import Operations
 
 SECONDS = 15.0  # for one answer
 BODY = 256 * 1024  # bytes of an answer that are read
-LOGIN = "/admin/login/"  # unless the app names another
 AGENT = "django-stack doctor"
 
 
@@ -124,6 +123,8 @@ class Site:
         """
         if isinstance(page, str):
             return dict.fromkeys(("login with token", "login without token"), page)
+        if page.status >= 500:
+            return dict.fromkeys(("login with token", "login without token"), f"{path} answers {page.status}")
         given = re.search(r"""name=["']csrfmiddlewaretoken["'] value=["']([^"']+)""", page.text)
         if not given:
             why = f"{path} has no form with a CSRF token"

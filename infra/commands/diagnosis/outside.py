@@ -8,6 +8,7 @@ from infra.readiness import judge_home, judge_readiness
 
 Found = tuple[Level, str, str] | None
 SLOW = 2.0  # seconds for the home page
+LOGIN = "/admin/login/"  # unless the app names another
 YEAR = 31536000
 DEBUG_PAGE = "seeing this error because you have"  # the end of Django's own error pages
 ERROR, WARNING = Level.ERROR, Level.WARNING
@@ -29,9 +30,7 @@ def home_page(facts: Facts) -> Found:
         return None  # host_names says it
     verdict = judge_home(_as_seen(answer), facts.status.url)
     if verdict.missing:
-        identity = answer.headers.get("x-request-id", "")
-        which = f" --request-id {identity}" if identity else " --level error"
-        return ERROR, verdict.missing, f"django-stack logs -s {facts.stack}{which}"
+        return ERROR, verdict.missing, _logs(facts, answer)
     return None
 
 
@@ -143,6 +142,17 @@ def static_caching(facts: Facts) -> Found:
 
 
 @check
+def login_page(facts: Facts) -> Found:
+    """Sees also a login that fails, which no check of its CSRF protection would call a fault."""
+    path = facts.inside.get("login", LOGIN)
+    page, login = facts.answer("login page"), facts.answers.get("login with token")
+    for what, answer in ((f"the login page {path}", page), (f"a login at {path}", login)):
+        if isinstance(answer, Answer) and answer.status >= 500:
+            return ERROR, f"{what} answers {answer.status}", _logs(facts, answer)
+    return None
+
+
+@check
 def csrf_of_the_login(facts: Facts) -> Found:
     if facts.answer("login with token").status != 403:
         return None
@@ -155,8 +165,11 @@ def csrf_of_the_login(facts: Facts) -> Found:
 
 @check
 def csrf_protection(facts: Facts) -> Found:
-    if facts.answer("login without token").status == 403:
+    status = facts.answer("login without token").status
+    if status == 403:
         return None
+    if status >= 500:
+        raise UnknownError(f"a login without a CSRF token answers {status}")
     return ERROR, "a login without a CSRF token isn't refused", _middleware("CsrfViewMiddleware")
 
 
@@ -220,6 +233,12 @@ def certificate(facts: Facts) -> Found:
 
 def _as_seen(answer: Answer) -> readiness.Answer:
     return readiness.Answer(answer.status, answer.headers.get("content-type", "").partition(";")[0], answer.text)
+
+
+def _logs(facts: Facts, answer: Answer) -> str:
+    """The command that shows the log of a request that went wrong."""
+    identity = answer.headers.get("x-request-id", "")
+    return f"django-stack logs -s {facts.stack}" + (f" --request-id {identity}" if identity else " --level error")
 
 
 def _names(facts: Facts, key: str) -> list[str]:

@@ -62,7 +62,7 @@ class Operations(Protocol):
         """Runs a Django management command; its exit status."""
 
     def output(self, command: Sequence[str]) -> tuple[int, str]:
-        """Runs a short command of the running version; its exit status and what it printed."""
+        """Runs a short command of the running version that prints something; its exit status and what it printed."""
 
     def url(self) -> str:
         """The address of the home page."""

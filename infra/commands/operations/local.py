@@ -1,13 +1,15 @@
 """What the commands ask of a stack on this machine's Docker engine."""
 
 import os
+import shlex
 import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NoReturn
 
 from docker.errors import APIError, NotFound
 from docker.types import LogConfig
@@ -23,6 +25,7 @@ from infra.commands.operations.log_order import in_order, last
 from infra.commands.operations.maintenance import Maintenance
 from infra.commands.operations.schedules import StackSchedule
 from infra.commands.operations.status import PATIENCE, ProcessStatus, Status, ask
+from infra.local import asking
 from infra.local.labels import PROCESS, PROJECT, STACK, STATE, state
 from infra.secret_forms import secret_values
 
@@ -152,11 +155,10 @@ class StackOperations:
 
     def output(self, command: Sequence[str]) -> tuple[int, str]:
         try:
-            status, output = stack.web(self._engine, self._name).exec_run(list(command))
+            status, said, complaints = asking.ask(stack.web(self._engine, self._name), command)
         except APIError as error:  # an update replaces the container at this moment, say
             return 1, str(error.explanation)
-        assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
-        return status or 0, output.decode(errors="replace")
+        return status, (said + complaints).decode(errors="replace")
 
     def url(self) -> str:
         return stack.url(self._known("web"))
@@ -281,7 +283,7 @@ class StackOperations:
         streams = []
         for process in query.processes or sorted(name for name, found in processes.items() if _is_apps(name, found)):
             if process not in processes:
-                self._known(process)  # says which there are
+                self._misses(process, sorted(processes))
             streams += [lines(self._engine, process, container, query) for container in processes[process]]
         if not streams:
             self._known("web")
@@ -326,10 +328,18 @@ class StackOperations:
     def _known(self, process: str) -> "Container":
         """The container of a process, running or not; ends the command with one line when there is none."""
         processes = self._processes()
-        if process in processes:
-            return processes[process][0]
-        there = f"There are: {', '.join(sorted(processes))}. " if processes else ""
-        sys.exit(f"There is no container {self._prefix}-{process}. {there}Fix: {stack.make('local', self._name)}")
+        if process not in processes:
+            there = f"There are: {', '.join(sorted(processes))}. " if processes else ""
+            sys.exit(f"There is no container {self._prefix}-{process}. {there}Fix: {stack.make('local', self._name)}")
+        return processes[process][0]
+
+    def _misses(self, process: str, there: list[str]) -> NoReturn:
+        """Ends the command for a process that somebody named and that isn't there, with the logs that are meant."""
+        if not there:
+            self._known(process)  # the stack isn't up
+        meant = get_close_matches(process, [*there, RELEASE], 1)
+        fix = shlex.join(["django-stack", "logs", "-s", self._name, *meant])
+        sys.exit(f"There is no container {self._prefix}-{process}. There are: {', '.join(there)}. Fix: {fix}")
 
 
 def _is_apps(process: str, containers: Sequence["Container"]) -> bool:

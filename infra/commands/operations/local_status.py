@@ -22,6 +22,7 @@ from infra.commands.operations.schedules import schedules_section
 from infra.commands.operations.services import cache_section, mail_section
 from infra.commands.operations.status import Question, Section, ago, size
 from infra.dsn import S3DSN, DSNError
+from infra.local import asking
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -217,12 +218,11 @@ def _failed_update(name: str, release: Mapping[str, Any] | None) -> _Failed | No
 
 def _run_in(container: "Container", line: list[str], environment: Mapping[str, str] | None = None) -> str:
     """What a command in a container prints; raises RuntimeError with its last line when it fails."""
-    status, output = container.exec_run(line, environment=dict(environment or {}))
-    assert isinstance(output, bytes)  # noqa: S101  # it isn't streamed
-    text = output.decode(errors="replace").strip()
+    status, output, complaints = asking.ask(container, line, environment)
     if status:
+        text = (output + complaints).decode(errors="replace").strip()
         raise RuntimeError(text.rpartition("\n")[2] or f"{line[0]} ended with exit status {status}")
-    return text
+    return output.decode(errors="replace").strip()
 
 
 def _begin_of_data(database: "Container") -> datetime:

@@ -14,6 +14,7 @@ from docker.models.containers import Container
 from docker.types import LogConfig
 
 from infra import endpoint
+from infra.local import asking
 from infra.local.labels import PROJECT, STACK, STATE
 from infra.local.postgres import OLD_FOLDER
 from infra.local.steps.containers import ENGINE_ERRORS
@@ -100,8 +101,8 @@ def _lacks_last(container: Container) -> bool:
     with suppress(APIError):  # the container isn't running at the moment
         # A running server writes the last number that it has given into pg_control first.
         asked = ["psql", "-qAtX", "-U", user, "-d", "template1", "-c", "CHECKPOINT", "-c", ASK]
-        status, (output, _) = container.exec_run(asked, demux=True)
-        return status == 0 and bytes(output or b"").split() == [b"0"]
+        status, output, _ = asking.ask(container, asked)
+        return status == 0 and output.split() == [b"0"]
     return False
 
 

@@ -17,6 +17,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from infra import endpoint
+from infra.local import asking
 from infra.local.requests import SetPasswordRequest
 from infra.local.steps import first_boot
 from infra.local.steps.postgres_ping import takes_connections
@@ -56,7 +57,7 @@ def set_password(container: Container, request: SetPasswordRequest) -> None:
     """Does what the step does; exits when that fails."""
     user, database, password = request.user, request.database, request.password
     wait(container, "The database", watch(container, request.port, user), READY_SECONDS, [password])
-    server = json.loads(psql(container, user, "postgres", IDENTITY))
+    server = json.loads(psql(container, user, "postgres", IDENTITY, run=asking.ask))
     check(container, server, request)
     sql = (
         f"ALTER ROLE {user} PASSWORD '{password}';\n"
@@ -67,18 +68,23 @@ def set_password(container: Container, request: SetPasswordRequest) -> None:
     psql(container, user, "postgres", sql, [password])
 
 
-def psql(container: Container, user: str, database: str, sql: str, secrets: Iterable[str] = ()) -> str:
+def psql(
+    container: Container,
+    user: str,
+    database: str,
+    sql: str,
+    secrets: Iterable[str] = (),
+    *,
+    run: Callable[..., asking.Said] = asking.run,
+) -> str:
     """The output of psql, unaligned; exits with PostgreSQL's message when that fails."""
     # Through the environment and standard input, because everybody on the machine can see a command line.
-    status, (output, complaints) = container.exec_run(
-        ["sh", "-c", 'printf %s "$SQL" | psql -qAtX -v ON_ERROR_STOP=1'],
-        environment={"PGUSER": user, "PGDATABASE": database, "SQL": sql},
-        demux=True,
-    )
+    line = ["sh", "-c", 'printf %s "$SQL" | psql -qAtX -v ON_ERROR_STOP=1']
+    status, output, complaints = run(container, line, {"PGUSER": user, "PGDATABASE": database, "SQL": sql})
     if status != 0:
-        words = redactor(secrets).text(bytes(complaints or b"").decode(errors="replace").strip())
+        words = redactor(secrets).text(complaints.decode(errors="replace").strip())
         sys.exit(f"PostgreSQL did not take the stack's password.{quoted(words.splitlines())}")
-    return bytes(output or b"").decode()
+    return output.decode()
 
 
 def check(container: Container, server: dict[str, Any], request: SetPasswordRequest) -> None:

@@ -69,7 +69,7 @@ def test_logs_of_a_process_that_is_not_there_name_those_that_are(web: Web) -> No
     done = web.run("logs", "-s", "pr-12", "wbe")
     assert done.returncode == 1
     assert done.stderr == (
-        f"There is no container {web.project}-pr-12-wbe. There are: web. Fix: make local STACK=pr-12\n"
+        f"There is no container {web.project}-pr-12-wbe. There are: web. Fix: django-stack logs -s pr-12 web\n"
     )
 
 

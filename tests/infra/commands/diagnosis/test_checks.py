@@ -76,6 +76,8 @@ FAULTS: list[tuple[str, Change, str, Level, str]] = [
     ("local", answers("static file", status=404), "static-files", ERROR, "/static/base.0a1b2c.css answers 404"),
     ("cloud", answers("static file", headers={"cache-control": "max-age=60"}), "static-caching", WARNING, "again"),
     ("cloud", answers("static file", headers={}), "static-caching", WARNING, "again"),
+    ("local", answers("login page", status=500), "login-page", ERROR, "the login page /admin/login/ answers 500"),
+    ("local", answers("login with token", status=500), "login-page", ERROR, "a login at /admin/login/ answers 500"),
     ("local", answers("login with token", status=403), "csrf-of-the-login", ERROR, "nobody can log in"),
     ("cloud", answers("login without token", status=200), "csrf-protection", ERROR, "isn't refused"),
     ("cloud", answers("login page", cookies=(COOKIE,)), "cookies", ERROR, "csrftoken is sent over http"),
@@ -171,6 +173,12 @@ def test_a_site_that_does_not_answer_is_one_error_and_what_needs_it_can_not_be_c
     assert {level for level, _ in found.values()} == {Level.UNKNOWN}
     assert found["home-page"][1] == "can't be checked: / isn't answered: connection refused"
     assert "migrations" not in found
+
+
+def test_a_login_that_fails_says_nothing_of_its_protection() -> None:
+    found = {one.check: one for one in diagnose(facts("local", answers("login without token", status=500)))}
+    assert found["csrf-protection"].level == Level.UNKNOWN
+    assert found["csrf-protection"].text == "can't be checked: a login without a CSRF token answers 500"
 
 
 def test_an_app_that_says_nothing_leaves_the_other_checks() -> None:

@@ -38,7 +38,7 @@ class Browser:
         if request.path == "/":
             known = (request.headers["Host"] or "").startswith("pr-12.localhost")
             return Reply(200 if known else 400, "text/html", "<title>Home</title>", {"X-Request-ID": "abc"})
-        return Reply(404, "text/html", "")
+        return Reply(500 if request.path == "/broken/" else 404, "text/html", "")
 
 
 class Stack:
@@ -115,6 +115,12 @@ def test_a_login_is_tried_with_and_without_its_token_and_cookie() -> None:
 def test_a_login_page_without_a_form_is_said() -> None:
     found, _ = collected(said(login="/nowhere/"))
     assert found.answers["login with token"] == "/nowhere/ has no form with a CSRF token"
+
+
+def test_a_login_page_that_fails_is_said() -> None:
+    found, _ = collected(said(login="/broken/"))
+    assert found.answers["login page"].status == 500
+    assert found.answers["login with token"] == "/broken/ answers 500"
 
 
 def test_what_the_app_says_is_found_among_its_other_lines() -> None:

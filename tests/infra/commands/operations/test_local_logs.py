@@ -140,3 +140,26 @@ def test_the_last_lines_are_those_of_all_containers_together(
     monkeypatch.setattr(stack, "project_name", lambda: "shop")
     monkeypatch.setattr(local, "release_lines", lambda name: iter(RELEASED))
     assert [int(line.text) for line in StackOperations("local", {}).logs(query)] == expected
+
+
+@pytest.mark.parametrize(
+    ("there", "process", "rest"),
+    [
+        (NAMES, "wrker", "There are: web, worker. Fix: django-stack logs -s local worker"),
+        (NAMES, "relese", "There are: web, worker. Fix: django-stack logs -s local release"),
+        (NAMES, "xyz", "There are: web, worker. Fix: django-stack logs -s local"),
+        ((), "web", "Fix: make local"),
+    ],
+)
+def test_a_process_that_is_not_there_is_told_with_the_nearest_that_is(
+    monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], process: str, rest: str
+) -> None:
+    """To start the stack helps only where nothing is."""
+    engine = Engine()
+    containers = [one for one in engine.containers.list() if one.name.removeprefix("shop-local-") in there]
+    engine.containers = SimpleNamespace(list=lambda **_: containers)
+    monkeypatch.setattr(stack, "engine", lambda: engine)
+    monkeypatch.setattr(stack, "project_name", lambda: "shop")
+    with pytest.raises(SystemExit) as ended:
+        list(StackOperations("local", {}).logs(LogQuery((process,))))
+    assert str(ended.value) == f"There is no container shop-local-{process}. {rest}"

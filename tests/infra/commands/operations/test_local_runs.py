@@ -1,6 +1,7 @@
 """What becomes of a one-off container when docker's command line, which shows its output, ends. Both are scripted."""
 
 import os
+from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,11 +91,23 @@ def test_a_program_that_can_not_be_asked_says_why(
 ) -> None:
     """As when an update replaces the container; `doctor` and `compare` then say so."""
 
-    def refuse(_: list[str]) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise refusal("refused", explanation="container 0a1b is not running")
 
     monkeypatch.setattr(stack, "web", lambda *_: SimpleNamespace(exec_run=refuse))
     assert operations(Engine(None), "exit 0").output(["ls"]) == (1, "container 0a1b is not running")
+
+
+@pytest.mark.parametrize(
+    ("losses", "answer"), [(0, (0, "[X] app.0001")), (1, (0, "[X] app.0001")), (99, (1, "python printed nothing\n"))]
+)
+def test_a_program_whose_output_the_engine_lost_is_asked_again(
+    operations: Any, monkeypatch: pytest.MonkeyPatch, losses: int, answer: tuple[int, str]
+) -> None:
+    """An empty answer would be a database without migrations."""
+    results = chain(repeat((0, (None, None)), losses), repeat((0, (b"[X] app.0001", None))))
+    monkeypatch.setattr(stack, "web", lambda *_: SimpleNamespace(exec_run=lambda *_, **__: next(results)))
+    assert operations(Engine(None), "exit 0").output(["python", "manage.py", "showmigrations"]) == answer
 
 
 @pytest.mark.parametrize("status", [404, 409, 500])

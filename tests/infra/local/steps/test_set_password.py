@@ -67,6 +67,14 @@ def test_role_database_and_access_are_completed_by_one_script(run: Run) -> None:
     )
 
 
+def test_an_identity_that_the_engine_lost_is_asked_for_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    lost = iter([(0, b"")])
+    monkeypatch.setattr(server, "program", lambda *asked: next(lost, None) or server.answer(*asked))
+    assert run("set_password", ASKED, Engine(server)) == (0, "", "")
+    assert len(server.executed) == 3, "the script, which prints nothing, runs once"
+
+
 def test_a_first_boot_that_ended_before_its_rule_for_the_network_gets_the_rule() -> None:
     """The script as psql reads it: only if nobody but the container itself is let in, a rule is appended and loaded."""
     lines = [line.strip() for line in step.LET_IN.strip().splitlines()]
