@@ -22,6 +22,7 @@ from infra.names import Names
 from infra.plain import without_escapes
 from infra.setting_kinds import declared
 from infra.settings import PLATFORMS, Settings
+from infra.stack_file import StackFile
 from infra.wheel import WheelError, wheel
 
 
@@ -83,8 +84,13 @@ def command(  # click passes them by name
     states = {one.path: one.state() for one in planned.files}
     foreign = [file for file, state in states.items() if state is State.FOREIGN]
     if foreign:
-        names = ", ".join(map(str, foreign))
-        raise click.ClickException(f"Not written by adopt, so nothing was written: {names}. Fix: rename or remove it")
+        flags = [name for name, given in (("--yes", yes), ("--dry-run", dry_run), ("--no-prove", no_prove)) if given]
+        again = ["--platform", platform, *flags] if platform == "cloud" else flags
+        again = [*again, "--stack", _free_name(stack, platform, checkout)]
+        raise click.ClickException(
+            f"Not written by adopt, so nothing was written: {', '.join(map(str, foreign))}. "
+            f"Fix: {_fix(foreign, _file(checkout, stack), _adopt(path, project, python_image, *again))}"
+        )
     wanted = [one for one in planned.files if states[one.path] in (State.NEW, State.CHANGED)]
     for one in wanted if dry_run or asks else []:
         click.echo(one.diff())
@@ -105,7 +111,8 @@ def command(  # click passes them by name
         _end(planned, choices)
         return 1
     _end(planned, choices)
-    click.echo(f"To AWS: {_to_aws(path, project, python_image)} (docs/adopt.md)")
+    to_aws = _adopt(path, project, python_image, "--platform", "cloud")
+    click.echo(f"To AWS: {to_aws} (docs/adopt.md)")
     return 0
 
 
@@ -116,12 +123,30 @@ def _stack(name: str, folder: Path, platform: str, checkout: Path) -> str:
     _, proposed = names(project_name(checkout), name or made).proposed()
     if name and name != proposed:
         raise click.ClickException(f"{name} can't be the name of a stack. Fix: --stack {proposed}")
-    there = platform_in(checkout / f"Pulumi.{proposed}.yaml")
+    there = platform_in(_file(checkout, proposed))
     if there not in ("", platform):
         raise click.ClickException(
             f"The stack {proposed} is on the platform {there} already. Fix: --platform {there}, or another --stack"
         )
     return proposed
+
+
+def _file(checkout: Path, stack: str) -> Path:
+    return checkout / f"Pulumi.{stack}.yaml"
+
+
+def _free_name(stack: str, platform: str, checkout: Path) -> str:
+    """A name like the stack's that no stack with a file has."""
+    names = CloudNames if platform == "cloud" else Names
+    return names(project_name(checkout), stack, taken=StackFile(checkout, stack).stacks()).another()
+
+
+def _fix(foreign: list[Path], file: Path, again: str) -> str:
+    """What to do about files of somebody else's. The stack's stays: a stack that is up may run with it."""
+    others = ", ".join(str(one) for one in foreign if one != file)
+    if file not in foreign:
+        return "rename or remove it"
+    return f"rename or remove {others}, then: {again}" if others else again
 
 
 def _choices(project: Project, stack: str, platform: str, python_image: str, *, asks: bool, pulls: bool) -> Choices:
@@ -162,11 +187,11 @@ def _show(planned: Plan) -> None:
         click.echo(f"  not sure {without_escapes(text)}")
 
 
-def _to_aws(path: Path, project: Project, python_image: str) -> str:
-    """The command for a stack there, with what was said of the files that both stacks share."""
+def _adopt(path: Path, project: Project, python_image: str, *options: str) -> str:
+    """The command for another stack of the project, with what was said of the files that both stacks share."""
     settings = ["--settings", project.settings] if project.is_named else []
     image = ["--python-image", python_image] if python_image else []
-    return shlex.join(["django-stack", "adopt", str(path), *settings, *image, "--platform", "cloud"])
+    return shlex.join(["django-stack", "adopt", str(path), *settings, *image, *options])
 
 
 def _write(files: list[Planned], states: dict[Path, State]) -> None:

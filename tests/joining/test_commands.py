@@ -84,6 +84,24 @@ def test_a_file_of_somebody_else_s_stops_it_before_anything_is_written(tmp_path:
     assert files(tmp_path) == before
 
 
+def test_a_stack_s_file_that_is_in_the_way_stays_and_another_name_is_proposed(tmp_path: Path, checkout: Path) -> None:
+    """A stack that is up may run with it."""
+    folder = make(tmp_path / "shop", projects.settings_package)
+    for name in ("shop", "shop-2"):
+        (checkout / f"Pulumi.{name}.yaml").write_text("config:\n  django-stack:web-port: 8001\n")
+    before = files(tmp_path)
+    done = run("adopt", str(folder), "--yes", "--no-prove", "--settings", "shop.settings.local")
+    assert done.exit_code == 1
+    fix = f"django-stack adopt {folder} --settings shop.settings.local --yes --no-prove --stack shop-3"
+    assert done.output.endswith(f"nothing was written: {checkout}/Pulumi.shop.yaml. Fix: {fix}\n")
+    assert files(tmp_path) == before
+    assert run(*fix.split()[1:]).exit_code == 0
+    projects.write(folder, "Dockerfile.stack", "FROM scratch\n")
+    done = run("adopt", str(folder), "--yes", "--stack", "shop")
+    again = f"django-stack adopt {folder} --yes --stack shop-4"
+    assert f"Fix: rename or remove {folder}/Dockerfile.stack, then: {again}\n" in done.output
+
+
 def test_the_stack_and_the_settings_can_be_named(tmp_path: Path, checkout: Path) -> None:
     folder = make(tmp_path / "shop", projects.settings_package)
     done = run("adopt", str(folder), "--yes", "--no-prove", "--stack", "pr-7", "--settings", "shop.settings.local")
