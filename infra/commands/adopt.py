@@ -13,7 +13,7 @@ from infra.adoption.files import Planned, State
 from infra.adoption.images import usable
 from infra.adoption.planning import Plan, plan
 from infra.adoption.project import AdoptionError, Project, read_project
-from infra.adoption.proof import ProofError, prove
+from infra.adoption.proof import ProofError, is_made, prove
 from infra.adoption.server import asgi_server
 from infra.adoption.stack_settings import free_ports, platform_in, project_name
 from infra.checkout import ROOT
@@ -95,20 +95,20 @@ def command(  # click passes them by name
     for one in wanted if dry_run or asks else []:
         click.echo(one.diff())
     if dry_run:
-        _show_left(planned)
+        _show_left(planned, "the same without --dry-run" if wanted else _first(choices, checkout))
         click.echo(f"{len(wanted)} files would be written; nothing was.")
         return 0
     if wanted and asks and not click.confirm("Write these files?", default=True):
         return 1
     _write(planned.files, states)
     if no_prove or not choices.is_local:
-        _end(planned, choices, is_made=False)
+        _end(planned, choices, _first(choices, checkout))
         return 0
     try:
         prove(choices, project.admin, checkout, click.echo)
     except ProofError as error:
         click.echo(f"Not proved: {error}", err=True)
-        _end(planned, choices)
+        _end(planned, choices, _first(choices, checkout))
         return 1
     _end(planned, choices)
     to_aws = _adopt(path, project, python_image, "--platform", "cloud")
@@ -202,17 +202,28 @@ def _write(files: list[Planned], states: dict[Path, State]) -> None:
         click.echo(f"{state.value:<10} {one.path}")
 
 
-def _show_left(planned: Plan) -> None:
+def _first(choices: Choices, checkout: Path) -> str:
+    """What comes before every command for the stack; nothing for one that is made."""
+    if is_made(choices.stack, checkout):
+        return ""
+    if choices.is_local:
+        return f"pulumi stack init --no-select {choices.stack}"
+    return f"make the stack {choices.stack}, as in docs/cloud.md, step 3"
+
+
+def _show_left(planned: Plan, first: str) -> None:
+    if first:
+        click.echo(f"First: {first}")
     if planned.left:
         click.echo("What stays behind:")
         for text in planned.left:
             click.echo(f"  - {without_escapes(text)}")
 
 
-def _end(planned: Plan, choices: Choices, *, is_made: bool = True) -> None:
-    _show_left(planned)
-    if not choices.is_local:
+def _end(planned: Plan, choices: Choices, first: str = "") -> None:
+    _show_left(planned, first)
+    if choices.is_local:
+        name = choices.stack
+        click.echo(f"Next: pulumi up -s {name}; django-stack manage -s {name} createsuperuser")
+    else:
         click.echo(f"Next: docs/cloud.md, with {choices.stack} as the stack's name in the place of cloud")
-        return
-    made = "" if is_made else f"pulumi stack init --no-select {choices.stack}; "
-    click.echo(f"Next: {made}pulumi up -s {choices.stack}; django-stack manage -s {choices.stack} createsuperuser")

@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 
 from infra.adoption.choices import Choices, defaults
 from infra.adoption.project import Project
+from infra.adoption.proof import ProofError
 from infra.checkout import ROOT
 from infra.commands.main import cli
 from infra.commands.new import BROUGHT
@@ -36,6 +37,14 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def made(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The stacks that Pulumi has; none unless a test adds one."""
+    names: set[str] = set()
+    monkeypatch.setattr("infra.commands.adopt.is_made", lambda name, _: name in names)
+    return names
 
 
 def run(*arguments: str) -> Result:
@@ -82,6 +91,43 @@ def test_a_file_of_somebody_else_s_stops_it_before_anything_is_written(tmp_path:
     assert done.exit_code == 1
     assert f"Not written by adopt, so nothing was written: {folder}/Dockerfile.stack." in done.output
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("platform", "stack", "first"),
+    [
+        ("local", "shop", "pulumi stack init --no-select shop"),
+        ("cloud", "shop-cloud", "make the stack shop-cloud, as in docs/cloud.md, step 3"),
+    ],
+)
+def test_a_stack_is_made_before_what_needs_it_and_only_once(
+    platform: str, stack: str, first: str, tmp_path: Path, made: set[str]
+) -> None:
+    folder = make(tmp_path / "shop", projects.settings_package, projects.build_env)
+    arguments = ("adopt", str(folder), "--no-prove", "--platform", platform)
+    done = run(*arguments, "--dry-run")
+    assert "First: the same without --dry-run\nWhat stays behind:\n" in done.output
+    done = run(*arguments, "--yes")
+    assert f"\nFirst: {first}\nWhat stays behind:\n" in done.output
+    assert f"Fix: pulumi config set -s {stack} " in done.output.partition("What stays behind:\n")[2]
+    assert f"\nFirst: {first}\n" in run(*arguments, "--dry-run").output
+    made.add(stack)
+    for how in ("--yes", "--dry-run"):
+        done = run(*arguments, how)
+        assert "First: " not in done.output
+        assert "stack init" not in done.output
+
+
+def test_what_fails_before_the_stack_is_made_is_followed_by_what_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ProofError("there is no engine")
+
+    monkeypatch.setattr("infra.commands.adopt.prove", fails)
+    done = run("adopt", str(make(tmp_path / "shop")), "--yes")
+    assert "Not proved: there is no engine\nFirst: pulumi stack init --no-select shop\n" in done.output
+    assert done.output.endswith("Next: pulumi up -s shop; django-stack manage -s shop createsuperuser\n")
 
 
 def test_a_stack_s_file_that_is_in_the_way_stays_and_another_name_is_proposed(tmp_path: Path, checkout: Path) -> None:
