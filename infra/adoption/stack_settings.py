@@ -102,6 +102,14 @@ def platform_in(file: Path) -> str:
     return str(_config_of(file).get(f"{project_name(file.parent)}:platform", ""))
 
 
+def project_in(file: Path, folder: Path) -> Path | None:
+    """The project that a stack's file names, if it is another one than that in the folder, and still there."""
+    named = str(_config_of(file).get(f"{project_name(file.parent)}:app-path", ""))
+    other = (file.parent / named).resolve()
+    is_same = other.is_relative_to(folder) or folder.is_relative_to(other)
+    return other if named and not is_same and other.is_dir() else None
+
+
 def settings_in(text: str, checkout: Path) -> dict[str, Any]:
     """The settings in the text of a stack's file, by their keys; those that are structures as text, too."""
     prefix = f"{project_name(checkout)}:"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from infra import fixes
 from infra.adoption.choices import Choices, ask, defaults, stack_name
 from infra.adoption.contract import Contract, extras, had_cache
 from infra.adoption.files import Planned, State
@@ -15,7 +16,7 @@ from infra.adoption.planning import Plan, plan
 from infra.adoption.project import AdoptionError, Project, read_project
 from infra.adoption.proof import ProofError, is_made, prove
 from infra.adoption.server import asgi_server
-from infra.adoption.stack_settings import free_ports, platform_in, project_name
+from infra.adoption.stack_settings import free_ports, platform_in, project_in, project_name
 from infra.checkout import ROOT
 from infra.cloud.names import CloudNames
 from infra.names import Names
@@ -127,6 +128,12 @@ def _stack(name: str, folder: Path, platform: str, checkout: Path) -> str:
     if there not in ("", platform):
         raise click.ClickException(
             f"The stack {proposed} is on the platform {there} already. Fix: --platform {there}, or another --stack"
+        )
+    if other := project_in(_file(checkout, proposed), folder):
+        moved = fixes.set_value(proposed, "app-path", str(folder))
+        raise click.ClickException(
+            f"The stack {proposed} serves {other} already. Fix: --stack {_free_name(proposed, platform, checkout)}; "
+            f"or, if this is the same project, {moved}"
         )
     return proposed
 

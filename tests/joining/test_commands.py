@@ -148,6 +148,20 @@ def test_a_stack_s_file_that_is_in_the_way_stays_and_another_name_is_proposed(tm
     assert f"Fix: rename or remove {folder}/Dockerfile.stack, then: {again}\n" in done.output
 
 
+def test_a_stack_of_another_project_in_a_folder_of_this_name_is_left_alone(tmp_path: Path) -> None:
+    """Or else the next update would serve one project with the other one's data."""
+    mine, theirs = make(tmp_path / "mine/shop"), make(tmp_path / "theirs/shop")
+    assert run("adopt", str(theirs), "--yes", "--no-prove").exit_code == 0
+    before = files(tmp_path)
+    done = run("adopt", str(mine), "--yes", "--no-prove")
+    assert done.exit_code == 1
+    assert f"The stack shop serves {theirs} already. Fix: --stack shop-2; or, if " in done.output
+    assert f"pulumi config set -s shop app-path {mine}" in done.output
+    assert files(tmp_path) == before
+    theirs.rename(tmp_path / "moved")
+    assert run("adopt", str(tmp_path / "moved"), "--yes", "--no-prove", "--stack", "shop").exit_code == 0
+
+
 def test_the_stack_and_the_settings_can_be_named(tmp_path: Path, checkout: Path) -> None:
     folder = make(tmp_path / "shop", projects.settings_package)
     done = run("adopt", str(folder), "--yes", "--no-prove", "--stack", "pr-7", "--settings", "shop.settings.local")
