@@ -65,7 +65,7 @@ def test_a_file_of_variables_has_values_too(left_after: Callable[[Edit], list[st
     assert any(text.startswith("PAYMENT_KEY is 'unset'") for text in left)
 
 
-def test_commands_and_processes_that_somebody_set_are_not_named(planned: MakePlan, tmp_path: Path) -> None:
+def test_release_commands_that_somebody_set_are_not_named(planned: MakePlan, tmp_path: Path) -> None:
     def with_a_script(folder: Path) -> None:
         projects.write(folder, "Procfile", "release: ./release.sh\n")
 
