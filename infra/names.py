@@ -73,6 +73,10 @@ class Names:
             stack = self._free(stack, self.room(project))
         return project, stack
 
+    def another(self) -> str:
+        """A name like the stack's that no other stack has; a long one loses its end."""
+        return self._free(self.stack, self.room(self.project))
+
     def allowed(self, *, project: bool) -> list[str]:
         """What the project's name, or the stack's, must be, as far as it isn't."""
         return [] if _PART.fullmatch(self.project if project else self.stack) else [_PART_WORDS]

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from infra.adoption.choices import Choices
 from infra.adoption.contract import Contract, overrides
 from infra.adoption.contract_variables import assignments, is_from_the_stack, is_overwritten
+from infra.adoption.media import media_folders
 from infra.adoption.project import Project
 from infra.adoption.server import command
 from infra.adoption.settings_file import settings_module
@@ -26,7 +27,8 @@ _EXPORT = {
 _IGNORED = (
     ".git", ".github", ".venv", "venv", "**/__pycache__", "**/*.py[cod]", "**/node_modules", "**/.env", "**/.env.*",
     "**/.envs", "**/*.sqlite3", "**/.pytest_cache", "**/.mypy_cache", "**/.ruff_cache", "**/.coverage",
-    "**/.DS_Store", "staticfiles", DOCKERFILE, f"{DOCKERFILE}.dockerignore",
+    "**/.DS_Store", "**/*.dump", "**/latest.dump.*", "*.sql.gz", "staticfiles", DOCKERFILE,
+    f"{DOCKERFILE}.dockerignore",
 )  # fmt: skip
 
 
@@ -229,5 +231,8 @@ def ignore_text(project: Project) -> str:
     kept = [line for line in lines if line.strip() not in _IGNORED]
     back = [f"!{FOLDER}"] if any(line.strip().strip("/") in {"*", "**"} for line in kept) else []
     wanted = [f"!{name}" for name in needed if any(line.strip().strip("/") == name for line in kept)]
+    sent = [line.strip().lstrip("!/") for line in kept if line.strip().startswith("!")]
+    media = [folder for folder in media_folders(project) if not any(f"{one}/".startswith(f"{folder}/") for one in sent)]
+    uploads = ["# What visitors uploaded:", *media] if media else []
     begin = ["# The project's own .dockerignore:", *kept, ""] if kept else []
-    return "\n".join([*begin, "# What no image of it needs:", *_IGNORED, *wanted, *back]) + "\n"
+    return "\n".join([*begin, "# What no image of it needs:", *_IGNORED, *wanted, *back, *uploads]) + "\n"

@@ -2,8 +2,10 @@
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from infra import fixes
 from infra.adoption import geodjango, release
@@ -11,7 +13,7 @@ from infra.adoption.choices import Choices
 from infra.adoption.contract import Contract, overrides
 from infra.adoption.contract_variables import is_of_mail, is_overwritten, stand_in
 from infra.adoption.dependencies import dependency_files
-from infra.adoption.files import Planned
+from infra.adoption.files import Planned, State
 from infra.adoption.image_files import (
     dockerfile_text,
     for_env,
@@ -24,7 +26,7 @@ from infra.adoption.project import AdoptionError, Project
 from infra.adoption.server import asgi_server, command, wsgi
 from infra.adoption.settings_file import settings_module, settings_text
 from infra.adoption.settings_modules import missing
-from infra.adoption.stack_settings import stack_text
+from infra.adoption.stack_settings import settings_in, stack_text, values_in
 from infra.adoption.tree import WRITTEN_DOCKERFILE as DOCKERFILE
 from infra.adoption.tree import WRITTEN_FOLDER as FOLDER
 
@@ -58,8 +60,16 @@ def plan(project: Project, choices: Choices, contract: Contract, ports: dict[str
         Planned(checkout / f"Pulumi.{choices.stack}.yaml", stack_text(project, choices, ports, checkout)),
     ]
     return Plan(
-        files, _said(project, choices, contract, module, image), _left(project, choices), _doubts(project, choices)
+        files,
+        _said(project, choices, contract, module, image),
+        _left(project, choices, settings_in(_text_of(files[-1]), checkout), checkout),
+        _doubts(project, choices),
     )
+
+
+def _text_of(file: Planned) -> str:
+    """What the file has in the end: it stays as it is if somebody edited it."""
+    return file.path.read_text() if file.state() is State.EDITED else str(file.content)
 
 
 def _refuse(project: Project, contract: Contract) -> None:
@@ -129,19 +139,25 @@ def _served_instead(project: Project) -> list[str]:
     return [f"django_stack.wsgi is served, since the project's own wsgi.py {why}"]
 
 
-def _left(project: Project, choices: Choices) -> list[str]:
-    left = [
-        (
-            f"{one.name} is {stand_in(one)!r} in Pulumi.{choices.stack}.yaml, since {one.path} asks for it. "
-            if choices.is_local
-            else f"{one.name} has no value in Pulumi.{choices.stack}.yaml, and {one.path} asks for it. "
-        )
-        + f"Fix: {fixes.ask_for(choices.stack, f'env.{one.name}', secret=True)}"
-        for one in for_env(project, choices)
-    ]
-    left += [
-        f"{one.name} ({one.source}) isn't run" for one in project.found.processes if one.name not in choices.processes
-    ]
+def _without_value(project: Project, choices: Choices, values: Mapping[str, object]) -> list[str]:
+    """The variables that the project's settings ask for and the stack has no value for, or one that stands in."""
+    file = f"Pulumi.{choices.stack}.yaml"
+    said = []
+    for one in for_env(project, choices):
+        fix = f"Fix: {fixes.ask_for(choices.stack, f'env.{one.name}', secret=True)}"
+        if one.name not in values:
+            said.append(f"{one.name} has no value in {file}, and {one.path} asks for it. {fix}")
+        elif str(values[one.name]) == stand_in(one):
+            said.append(f"{one.name} is {stand_in(one)!r} in {file}, since {one.path} asks for it. {fix}")
+    return said
+
+
+def _left(project: Project, choices: Choices, settings: Mapping[str, Any], checkout: Path) -> list[str]:
+    """`settings` are those that the stack's file has in the end, whoever wrote them."""
+    values = values_in(settings, checkout)
+    left = _without_value(project, choices, values) if values is not None else []
+    run = settings.get("processes") or ()
+    left += [f"{one.name} ({one.source}) isn't run" for one in project.found.processes if one.name not in run]
     known = ("postgres", "redis", "valkey", "mailpit", "mailhog", "maildev", "nginx", "traefik", "caddy", "postgis")
     left += [
         f"{name} ({image}) of compose isn't run by the stack"
@@ -152,18 +168,19 @@ def _left(project: Project, choices: Choices) -> list[str]:
     if project.own.path:
         left.append(f"{project.own.path} stays for what uses it now; {DOCKERFILE} takes none of its Debian packages"
                     if project.own.packages else f"{project.own.path} stays for what uses it now")  # fmt: skip
-    left += release.left_behind(project.release, choices.stack)
-    if file := next((path for path in ENV_FILES if project.tree.has(path)), ""):
+    left += release.left_behind(project.release, choices.stack, settings.get(release.SETTING) or [])
+    file = next((path for path in ENV_FILES if project.tree.has(path)), "")
+    if file and not settings.get("env-file"):
         path = shlex.quote(str(project.tree.root / file))
         left.append(
             f"{file} isn't read. To have the stack read it: pulumi config set -s {choices.stack} env-file {path}"
         )
-    if not choices.is_local:
+    if not choices.is_local and "mail" not in settings and "EMAIL_URL" not in (values or ()):
         left.append(
             "how the site sends mails isn't said yet, and pulumi up asks for it. "
             f"Fix: {fixes.ask_for(choices.stack, 'env.EMAIL_URL', secret=True)}, or mail: ses, project or none"
         )
-    elif choices.mail:
+    elif choices.is_local and choices.mail:
         left.append(
             "a stack that really sends mails needs EMAIL_URL in env, or the project's own variables with mail: url"
         )

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def prove(choices: Choices, admin: list[str], checkout: Path, say: Callable[[str
     The image is built without a variable of this machine, since Docker passes none. `admin` are the paths at which
     Django's admin may be; nothing for a project without it.
     """
-    run = _Runner(checkout, choices.stack)
+    run = _Runner(checkout, choices.stack, _environ())
     began = time.monotonic()
     if not run.has_stack():
         run.pulumi("stack", "init", choices.stack, "--no-select")
@@ -63,6 +63,14 @@ def prove(choices: Choices, admin: list[str], checkout: Path, say: Callable[[str
     say("ok       a second pulumi up changes nothing")
     if wrong := [one for one in findings if one["level"] == "error"]:
         raise ProofError("; ".join(f"{one['text']}. Fix: {one['fix']}" for one in wrong))
+
+
+def is_made(stack: str, checkout: Path) -> bool:
+    """Whether Pulumi has the stack already, as far as it can be asked; that takes no engine."""
+    try:
+        return _Runner(checkout, stack, os.environ).has_stack()
+    except ProofError:
+        return False
 
 
 def _telling(say: Callable[[str], None]) -> AbstractContextManager[None]:
@@ -150,12 +158,12 @@ def _environ() -> dict[str, str]:
 class _Runner:
     """Runs pulumi and django-stack in the checkout."""
 
-    def __init__(self, checkout: Path, stack: str) -> None:
+    def __init__(self, checkout: Path, stack: str, environ: Mapping[str, str]) -> None:
         self.checkout = checkout
         self.stack = stack
         beside = str(Path(sys.executable).parent)
         self.environ = {
-            **_environ(),
+            **environ,
             "PATH": f"{os.environ.get('PATH', '')}:{beside}",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }

@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from infra import command_line, fixes
@@ -56,14 +56,17 @@ def said(release: Release) -> list[str]:
     return [f"release: {', '.join(f'`{text}`' for text in release.commands)}"] if release.commands else []
 
 
-def left_behind(release: Release, stack: str) -> list[str]:
-    """What there is to say of what isn't taken over, with the command that does it all the same."""
+def left_behind(release: Release, stack: str, commands: Sequence[object]) -> list[str]:
+    """What there is to say of what isn't taken over, with the command that does it all the same.
+
+    `commands` are those that the stack has by now.
+    """
     once = [
         f"{one.source} runs `{one.line}` after the first version alone. "
         f"If it is needed: django-stack run -s {stack} -- {_pasted(one.line)}"
         for one in release.once
     ]
-    if not release.left:
+    if not release.left or all(one in commands for one in release.whole()):
         return once
     lines = ", ".join(f"`{one.line}` ({one.source})" for one in release.left)
     runs = " and ".join(f"`{text}`" for text in release.commands or [MIGRATE])

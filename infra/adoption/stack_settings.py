@@ -1,11 +1,15 @@
 """Pulumi.NAME.yaml: where the project is, with ports of its own, its processes and services."""
 
+import json
 import math
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import yaml
+from dotenv import dotenv_values
 
 from infra.adoption import geodjango, release
 from infra.adoption.choices import Choices
@@ -98,6 +102,41 @@ def platform_in(file: Path) -> str:
     return str(_config_of(file).get(f"{project_name(file.parent)}:platform", ""))
 
 
+def project_in(file: Path, folder: Path) -> Path | None:
+    """The project that a stack's file names, if it is another one than that in the folder, and still there."""
+    named = str(_config_of(file).get(f"{project_name(file.parent)}:app-path", ""))
+    other = (file.parent / named).resolve()
+    is_same = other.is_relative_to(folder) or folder.is_relative_to(other)
+    return other if named and not is_same and other.is_dir() else None
+
+
+def settings_in(text: str, checkout: Path) -> dict[str, Any]:
+    """The settings in the text of a stack's file, by their keys; those that are structures as text, too."""
+    prefix = f"{project_name(checkout)}:"
+    return {
+        str(key).removeprefix(prefix): _structure(value)
+        for key, value in _config_in(text).items()
+        if str(key).startswith(prefix)
+    }
+
+
+def values_in(settings: Mapping[str, Any], checkout: Path) -> dict[str, object] | None:
+    """The variables that a stack's settings give to the app, an encrypted one as a mapping; None if all of them are."""
+    env, file = settings.get("env") or {}, settings.get("env-file")
+    if not isinstance(env, dict) or env.keys() == {"secure"} or isinstance(file, dict):
+        return None
+    found = dotenv_values(checkout / str(file), interpolate=False) if file else {}
+    return {**{name: value for name, value in found.items() if value is not None}, **env}
+
+
+def _structure(value: object) -> object:
+    """A list or mapping also where `pulumi config set` was given it as JSON."""
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
 def used_ports(choices: Choices, ports: Mapping[str, int]) -> dict[str, int]:
     without = {*([] if choices.cache else ["cache-port"]), *([] if choices.mail else ["mail-port"])}
     return {key: port for key, port in ports.items() if key not in without}
@@ -133,8 +172,15 @@ def _ports_in(file: Path) -> dict[str, int]:
 
 def _config_of(file: Path) -> dict[str, object]:
     try:
-        config = yaml.safe_load(file.read_text())["config"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return _config_in(file.read_text())
+    except OSError:
+        return {}
+
+
+def _config_in(text: str) -> dict[str, object]:
+    try:
+        config = yaml.safe_load(text)["config"]
+    except (yaml.YAMLError, KeyError, TypeError):
         return {}
     return config if isinstance(config, dict) else {}
 

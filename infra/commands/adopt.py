@@ -7,21 +7,23 @@ from pathlib import Path
 
 import click
 
+from infra import fixes
 from infra.adoption.choices import Choices, ask, defaults, stack_name
 from infra.adoption.contract import Contract, extras, had_cache
 from infra.adoption.files import Planned, State
 from infra.adoption.images import usable
 from infra.adoption.planning import Plan, plan
 from infra.adoption.project import AdoptionError, Project, read_project
-from infra.adoption.proof import ProofError, prove
+from infra.adoption.proof import ProofError, is_made, prove
 from infra.adoption.server import asgi_server
-from infra.adoption.stack_settings import free_ports, platform_in, project_name
+from infra.adoption.stack_settings import free_ports, platform_in, project_in, project_name
 from infra.checkout import ROOT
 from infra.cloud.names import CloudNames
 from infra.names import Names
 from infra.plain import without_escapes
 from infra.setting_kinds import declared
 from infra.settings import PLATFORMS, Settings
+from infra.stack_file import StackFile
 from infra.wheel import WheelError, wheel
 
 
@@ -83,29 +85,35 @@ def command(  # click passes them by name
     states = {one.path: one.state() for one in planned.files}
     foreign = [file for file, state in states.items() if state is State.FOREIGN]
     if foreign:
-        names = ", ".join(map(str, foreign))
-        raise click.ClickException(f"Not written by adopt, so nothing was written: {names}. Fix: rename or remove it")
+        flags = [name for name, given in (("--yes", yes), ("--dry-run", dry_run), ("--no-prove", no_prove)) if given]
+        again = ["--platform", platform, *flags] if platform == "cloud" else flags
+        again = [*again, "--stack", _free_name(stack, platform, checkout)]
+        raise click.ClickException(
+            f"Not written by adopt, so nothing was written: {', '.join(map(str, foreign))}. "
+            f"Fix: {_fix(foreign, _file(checkout, stack), _adopt(path, project, python_image, *again))}"
+        )
     wanted = [one for one in planned.files if states[one.path] in (State.NEW, State.CHANGED)]
     for one in wanted if dry_run or asks else []:
         click.echo(one.diff())
     if dry_run:
-        _show_left(planned)
+        _show_left(planned, "the same without --dry-run" if wanted else _first(choices, checkout))
         click.echo(f"{len(wanted)} files would be written; nothing was.")
         return 0
     if wanted and asks and not click.confirm("Write these files?", default=True):
         return 1
     _write(planned.files, states)
     if no_prove or not choices.is_local:
-        _end(planned, choices, is_made=False)
+        _end(planned, choices, _first(choices, checkout))
         return 0
     try:
         prove(choices, project.admin, checkout, click.echo)
     except ProofError as error:
         click.echo(f"Not proved: {error}", err=True)
-        _end(planned, choices)
+        _end(planned, choices, _first(choices, checkout))
         return 1
     _end(planned, choices)
-    click.echo(f"To AWS: {_to_aws(path, project, python_image)} (docs/adopt.md)")
+    to_aws = _adopt(path, project, python_image, "--platform", "cloud")
+    click.echo(f"To AWS: {to_aws} (docs/adopt.md)")
     return 0
 
 
@@ -116,12 +124,36 @@ def _stack(name: str, folder: Path, platform: str, checkout: Path) -> str:
     _, proposed = names(project_name(checkout), name or made).proposed()
     if name and name != proposed:
         raise click.ClickException(f"{name} can't be the name of a stack. Fix: --stack {proposed}")
-    there = platform_in(checkout / f"Pulumi.{proposed}.yaml")
+    there = platform_in(_file(checkout, proposed))
     if there not in ("", platform):
         raise click.ClickException(
             f"The stack {proposed} is on the platform {there} already. Fix: --platform {there}, or another --stack"
         )
+    if other := project_in(_file(checkout, proposed), folder):
+        moved = fixes.set_value(proposed, "app-path", str(folder))
+        raise click.ClickException(
+            f"The stack {proposed} serves {other} already. Fix: --stack {_free_name(proposed, platform, checkout)}; "
+            f"or, if this is the same project, {moved}"
+        )
     return proposed
+
+
+def _file(checkout: Path, stack: str) -> Path:
+    return checkout / f"Pulumi.{stack}.yaml"
+
+
+def _free_name(stack: str, platform: str, checkout: Path) -> str:
+    """A name like the stack's that no stack with a file has."""
+    names = CloudNames if platform == "cloud" else Names
+    return names(project_name(checkout), stack, taken=StackFile(checkout, stack).stacks()).another()
+
+
+def _fix(foreign: list[Path], file: Path, again: str) -> str:
+    """What to do about files of somebody else's. The stack's stays: a stack that is up may run with it."""
+    others = ", ".join(str(one) for one in foreign if one != file)
+    if file not in foreign:
+        return "rename or remove it"
+    return f"rename or remove {others}, then: {again}" if others else again
 
 
 def _choices(project: Project, stack: str, platform: str, python_image: str, *, asks: bool, pulls: bool) -> Choices:
@@ -162,11 +194,11 @@ def _show(planned: Plan) -> None:
         click.echo(f"  not sure {without_escapes(text)}")
 
 
-def _to_aws(path: Path, project: Project, python_image: str) -> str:
-    """The command for a stack there, with what was said of the files that both stacks share."""
+def _adopt(path: Path, project: Project, python_image: str, *options: str) -> str:
+    """The command for another stack of the project, with what was said of the files that both stacks share."""
     settings = ["--settings", project.settings] if project.is_named else []
     image = ["--python-image", python_image] if python_image else []
-    return shlex.join(["django-stack", "adopt", str(path), *settings, *image, "--platform", "cloud"])
+    return shlex.join(["django-stack", "adopt", str(path), *settings, *image, *options])
 
 
 def _write(files: list[Planned], states: dict[Path, State]) -> None:
@@ -177,17 +209,28 @@ def _write(files: list[Planned], states: dict[Path, State]) -> None:
         click.echo(f"{state.value:<10} {one.path}")
 
 
-def _show_left(planned: Plan) -> None:
+def _first(choices: Choices, checkout: Path) -> str:
+    """What comes before every command for the stack; nothing for one that is made."""
+    if is_made(choices.stack, checkout):
+        return ""
+    if choices.is_local:
+        return f"pulumi stack init --no-select {choices.stack}"
+    return f"make the stack {choices.stack}, as in docs/cloud.md, step 3"
+
+
+def _show_left(planned: Plan, first: str) -> None:
+    if first:
+        click.echo(f"First: {first}")
     if planned.left:
         click.echo("What stays behind:")
         for text in planned.left:
             click.echo(f"  - {without_escapes(text)}")
 
 
-def _end(planned: Plan, choices: Choices, *, is_made: bool = True) -> None:
-    _show_left(planned)
-    if not choices.is_local:
+def _end(planned: Plan, choices: Choices, first: str = "") -> None:
+    _show_left(planned, first)
+    if choices.is_local:
+        name = choices.stack
+        click.echo(f"Next: pulumi up -s {name}; django-stack manage -s {name} createsuperuser")
+    else:
         click.echo(f"Next: docs/cloud.md, with {choices.stack} as the stack's name in the place of cloud")
-        return
-    made = "" if is_made else f"pulumi stack init --no-select {choices.stack}; "
-    click.echo(f"Next: {made}pulumi up -s {choices.stack}; django-stack manage -s {choices.stack} createsuperuser")

@@ -11,7 +11,7 @@ from infra.adoption.project import read_project
 from infra.cloud.settings import CloudSettings
 from infra.setting_kinds import declared
 from tests.joining import projects
-from tests.joining.conftest import plan_of, text_of
+from tests.joining.conftest import file_of, plan_of, text_of
 
 MakePlan = Callable[..., Plan]
 TRAITS = (projects.celery, projects.dockerfile_in_a_folder, projects.geodjango, projects.crontab)
@@ -55,3 +55,13 @@ def test_nothing_stands_in_for_a_value_in_the_cloud_and_what_is_missing_is_named
     assert not [
         text for text in cloud.said + cloud.left if "Mailpit" in text or "postgis" in text or "EMAIL_HOST" in text
     ]
+
+
+def test_how_mails_are_sent_is_not_asked_for_where_it_is_said(cloud: Plan, tmp_path: Path) -> None:
+    file = file_of(cloud, "Pulumi.shop.yaml")
+    file.write()
+    for said in ("mail: ses", "env: {EMAIL_URL: {secure: v1:abc}}"):
+        file.path.write_text(f"{file.marked.decode()}  django-stack:{said}\n")
+        again = plan_of(read_project(tmp_path / "shop"), tmp_path / "checkout", "cloud")
+        assert not [text for text in again.left if text.startswith("how the site sends mails")]
+        assert any(text.startswith("PAYMENT_KEY has no value in") for text in again.left)

@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 
 from infra.adoption.choices import Choices, defaults
 from infra.adoption.project import Project
+from infra.adoption.proof import ProofError
 from infra.checkout import ROOT
 from infra.commands.main import cli
 from infra.commands.new import BROUGHT
@@ -36,6 +37,14 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def made(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The stacks that Pulumi has; none unless a test adds one."""
+    names: set[str] = set()
+    monkeypatch.setattr("infra.commands.adopt.is_made", lambda name, _: name in names)
+    return names
 
 
 def run(*arguments: str) -> Result:
@@ -82,6 +91,75 @@ def test_a_file_of_somebody_else_s_stops_it_before_anything_is_written(tmp_path:
     assert done.exit_code == 1
     assert f"Not written by adopt, so nothing was written: {folder}/Dockerfile.stack." in done.output
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("platform", "stack", "first"),
+    [
+        ("local", "shop", "pulumi stack init --no-select shop"),
+        ("cloud", "shop-cloud", "make the stack shop-cloud, as in docs/cloud.md, step 3"),
+    ],
+)
+def test_a_stack_is_made_before_what_needs_it_and_only_once(
+    platform: str, stack: str, first: str, tmp_path: Path, made: set[str]
+) -> None:
+    folder = make(tmp_path / "shop", projects.settings_package, projects.build_env)
+    arguments = ("adopt", str(folder), "--no-prove", "--platform", platform)
+    done = run(*arguments, "--dry-run")
+    assert "First: the same without --dry-run\nWhat stays behind:\n" in done.output
+    done = run(*arguments, "--yes")
+    assert f"\nFirst: {first}\nWhat stays behind:\n" in done.output
+    assert f"Fix: pulumi config set -s {stack} " in done.output.partition("What stays behind:\n")[2]
+    assert f"\nFirst: {first}\n" in run(*arguments, "--dry-run").output
+    made.add(stack)
+    for how in ("--yes", "--dry-run"):
+        done = run(*arguments, how)
+        assert "First: " not in done.output
+        assert "stack init" not in done.output
+
+
+def test_what_fails_before_the_stack_is_made_is_followed_by_what_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ProofError("there is no engine")
+
+    monkeypatch.setattr("infra.commands.adopt.prove", fails)
+    done = run("adopt", str(make(tmp_path / "shop")), "--yes")
+    assert "Not proved: there is no engine\nFirst: pulumi stack init --no-select shop\n" in done.output
+    assert done.output.endswith("Next: pulumi up -s shop; django-stack manage -s shop createsuperuser\n")
+
+
+def test_a_stack_s_file_that_is_in_the_way_stays_and_another_name_is_proposed(tmp_path: Path, checkout: Path) -> None:
+    """A stack that is up may run with it."""
+    folder = make(tmp_path / "shop", projects.settings_package)
+    for name in ("shop", "shop-2"):
+        (checkout / f"Pulumi.{name}.yaml").write_text("config:\n  django-stack:web-port: 8001\n")
+    before = files(tmp_path)
+    done = run("adopt", str(folder), "--yes", "--no-prove", "--settings", "shop.settings.local")
+    assert done.exit_code == 1
+    fix = f"django-stack adopt {folder} --settings shop.settings.local --yes --no-prove --stack shop-3"
+    assert done.output.endswith(f"nothing was written: {checkout}/Pulumi.shop.yaml. Fix: {fix}\n")
+    assert files(tmp_path) == before
+    assert run(*fix.split()[1:]).exit_code == 0
+    projects.write(folder, "Dockerfile.stack", "FROM scratch\n")
+    done = run("adopt", str(folder), "--yes", "--stack", "shop")
+    again = f"django-stack adopt {folder} --yes --stack shop-4"
+    assert f"Fix: rename or remove {folder}/Dockerfile.stack, then: {again}\n" in done.output
+
+
+def test_a_stack_of_another_project_in_a_folder_of_this_name_is_left_alone(tmp_path: Path) -> None:
+    """Or else the next update would serve one project with the other one's data."""
+    mine, theirs = make(tmp_path / "mine/shop"), make(tmp_path / "theirs/shop")
+    assert run("adopt", str(theirs), "--yes", "--no-prove").exit_code == 0
+    before = files(tmp_path)
+    done = run("adopt", str(mine), "--yes", "--no-prove")
+    assert done.exit_code == 1
+    assert f"The stack shop serves {theirs} already. Fix: --stack shop-2; or, if " in done.output
+    assert f"pulumi config set -s shop app-path {mine}" in done.output
+    assert files(tmp_path) == before
+    theirs.rename(tmp_path / "moved")
+    assert run("adopt", str(tmp_path / "moved"), "--yes", "--no-prove", "--stack", "shop").exit_code == 0
 
 
 def test_the_stack_and_the_settings_can_be_named(tmp_path: Path, checkout: Path) -> None:

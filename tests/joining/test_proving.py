@@ -12,7 +12,7 @@ import requests
 from infra import endpoint
 from infra.adoption import proof
 from infra.adoption.choices import Choices
-from infra.adoption.proof import ProofError, prove
+from infra.adoption.proof import ProofError, is_made, prove
 from infra.endpoint import Endpoint
 from tests.infra.test_endpoint import make_context
 
@@ -32,13 +32,14 @@ class Programs:
         self.findings = WELL
         self.processes: dict[str, Any] = {"web": {"running": 1, "wanted": 1}, "worker": {"running": 1, "wanted": 1}}
         self.failing = ""
+        self.stacks: list[str] = []
 
     def __call__(self, command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
         line = " ".join([Path(command[0]).name, *command[1:]])
         self.ran.append(line)
         self.environ = options["env"]
         failed = bool(self.failing) and self.failing in line
-        answer = "[]"
+        answer = json.dumps([{"name": name} for name in self.stacks])
         if " doctor " in line:
             answer = json.dumps({"findings": self.findings})
         elif " status " in line:
@@ -111,6 +112,22 @@ def test_a_new_stack_is_made_brought_up_looked_at_and_brought_up_again(programs:
     assert "ok       the home page" in said
     assert "ok       running beside the web: worker" in said
     assert not [line for line in said if "speed" in line]
+
+
+def test_whether_a_stack_is_made_is_known_without_an_engine(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "none-of-this-name")
+    programs.stacks = ["shop"]
+    assert is_made("shop", Path("/nowhere"))
+    assert not is_made("mine", Path("/nowhere"))
+    assert set(programs.ran) == {"pulumi stack ls --json --non-interactive"}
+
+    def missing(command: list[str], **_: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", command[0])
+
+    monkeypatch.setattr(proof, "completed", missing)
+    assert not is_made("shop", Path("/nowhere"))
 
 
 def test_a_build_that_takes_long_says_that_it_goes_on(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
