@@ -1,5 +1,6 @@
 """Waiting for a condition."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -30,3 +31,8 @@ def quickest(call: Callable[[], T], enough: float, tries: int = 3) -> tuple[T, f
         result = call()
         results.append((result, time.monotonic() - begun))
     return min(results, key=lambda one: one[1])
+
+
+def allowed(seconds: float) -> float:
+    """A limit of time for an idle machine: twice as long on one with more to do than it has processors."""
+    return seconds if os.getloadavg()[0] <= (os.cpu_count() or 1) else 2 * seconds

@@ -156,7 +156,9 @@ def test_a_process_that_is_not_there_is_told_with_the_nearest_that_is(
 ) -> None:
     """To start the stack helps only where nothing is."""
     engine = Engine()
-    containers = [one for one in engine.containers.list() if one.name.removeprefix("shop-local-") in there]
+    containers = [
+        one for one in engine.containers.list(ignore_removed=True) if one.name.removeprefix("shop-local-") in there
+    ]
     engine.containers = SimpleNamespace(list=lambda **_: containers)
     monkeypatch.setattr(stack, "engine", lambda: engine)
     monkeypatch.setattr(stack, "project_name", lambda: "shop")
