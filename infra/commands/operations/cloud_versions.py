@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from infra.cloud.registry import RegistryError
 from infra.cloud.requests import CopyImageRequest
 from infra.cloud.steps.logs import Log
 from infra.commands.operations.cloud_stack import CloudStack, explained
-from infra.commands.operations.versions import Version, in_order, ran, updates
+from infra.commands.operations.versions import CLOCKS, HASH, Update, Version, in_order, updates
 from infra.pinned import neighbours
 
 REVISIONS = 40  # of the task definition that are looked at, the newest
@@ -150,3 +150,22 @@ class StackVersions:
 
 def _digest(image: str) -> str:
     return image.partition("@")[2]
+
+
+def ran(done: Collection[Update] | None, began: Collection[tuple[datetime, str]]) -> dict[str, datetime]:
+    """When a version last was what an update brought up or left, by its hash.
+
+    `began` says when versions began to be the newest ones, as far as that is known: an update runs the last one before
+    its end, or the one that it was told.
+    """
+    found: dict[str, datetime] = {}
+    for update in done or ():
+        if not update.succeeded:
+            continue
+        before = [version for moment, version in sorted(began) if moment <= update.end]
+        # The next update may begin within the clocks' difference, so that counts only where nothing was before.
+        soon = [version for moment, version in sorted(began) if moment <= update.end + CLOCKS]
+        version = update.image if HASH.fullmatch(update.image) else [*soon[:1], *before][-1] if soon else ""
+        if version:
+            found[version] = update.end
+    return found

@@ -89,25 +89,6 @@ def updates(name: str) -> list[Update] | None:
     return sorted(found, key=lambda update: update.end)
 
 
-def ran(done: Collection[Update] | None, began: Collection[tuple[datetime, str]]) -> dict[str, datetime]:
-    """When a version last was what an update brought up or left, by its hash.
-
-    `began` says when versions began to be the newest ones, as far as that is known: an update runs the last one before
-    its end, or the one that it was told.
-    """
-    found: dict[str, datetime] = {}
-    for update in done or ():
-        if not update.succeeded:
-            continue
-        before = [version for moment, version in sorted(began) if moment <= update.end]
-        # The next update may begin within the clocks' difference, so that counts only where nothing was before.
-        soon = [version for moment, version in sorted(began) if moment <= update.end + CLOCKS]
-        version = update.image if HASH.fullmatch(update.image) else [*soon[:1], *before][-1] if soon else ""
-        if version:
-            found[version] = update.end
-    return found
-
-
 def in_order(versions: Collection[Version]) -> list[Version]:
     """The one that runs first, then those that ran last, then the others, the newest first."""
     return sorted(versions, key=lambda one: (one.runs, one.ran is not None, one.ran or one.made), reverse=True)

@@ -15,8 +15,9 @@ from click.testing import CliRunner, Result
 from infra.commands import promote, rollback, stack, versions
 from infra.commands.operations import move, schema
 from infra.commands.operations import versions as stacks_versions
+from infra.commands.operations.cloud_versions import ran
 from infra.commands.operations.schema import Fit
-from infra.commands.operations.versions import Update, Version, ran
+from infra.commands.operations.versions import Update, Version
 
 NOW = datetime.now(UTC)
 OLD, NEW, UNUSED = "111111111111", "222222222222", "333333333333"
